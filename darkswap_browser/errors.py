@@ -1,0 +1,359 @@
+"""Every error that leaves this package, as one tree.
+
+    DarkSwapError                       base; `code`, `retryable`, `hint` for people and for JavaScript
+     ├ LocalError                       the caller asked for something that cannot be
+     │  ├ InvalidArgument               malformed peer id, multiaddr, config, candidate …; names the path
+     │  ├ ObjectFreed                   a call after `free()` or `close()`
+     │  ├ MessageTooLarge               an outgoing message over the limit
+     │  ├ NotConnected                  no connection to that peer
+     │  ├ NoAddress                     nothing known that could reach that peer
+     │  ├ UnknownRelay                  a relay named by peer id that was never named by address
+     │  ├ Unsupported                   this host or this build cannot do it
+     │  └ TooManyRequests               a local queue or budget is full
+     ├ RemoteError                      the other side broke a rule
+     │  ├ MalformedMessage              bytes that do not decode; the one error of every decoder
+     │  ├ ProtocolViolation             well-formed bytes at a moment or in an amount that is not allowed
+     │  ├ HandshakeFailed               Noise or multistream-select went wrong
+     │  │  └ PeerIdMismatch             an authenticated peer that is not the one we dialled
+     │  ├ ProtocolUnsupported           the peer speaks none of the protocols proposed
+     │  ├ RelayRefused                  a relay answered with a status other than OK
+     │  ├ VoucherInvalid                a reservation voucher that does not hold
+     │  └ ResourceLimit                 the peer used up a limit of ours
+     ├ StreamError                      four ways a stream has no more to give
+     │  ├ StreamClosed                  we closed it
+     │  ├ StreamReset                   one side broke it off
+     │  ├ EndOfStream                   the peer finished writing
+     │  └ StreamBusy                    two readers, or two writers, at once
+     ├ ConnectionLost                   a connection or the medium below it is gone
+     ├ DialFailed                       every address was tried; holds the reason of each
+     ├ TimedOut                         an operation passed its deadline
+     └ Aborted                          the caller gave it up (`AbortSignal`)
+
+Errors carry fields; `str()` builds the sentence from them. `code` is stable and part of the public interface.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DarkSwapError(Exception):
+    """Base of all. `retryable`: the same call may succeed later without a change by the caller."""
+
+    code: ClassVar[str] = "ERROR"
+    retryable: ClassVar[bool] = False
+    hint: str = ""
+
+
+class LocalError(DarkSwapError):
+    code = "LOCAL"
+
+
+class InvalidArgument(LocalError):
+    """`path` names the argument or config key, `reason` says what is wrong with it."""
+
+    code = "INVALID_ARGUMENT"
+
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        self.hint = hint or f"Check {path}."
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class ObjectFreed(LocalError):
+    code = "FREED"
+    hint = "Create another object; this one was freed or closed."
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return f"{self.what} was freed"
+
+
+class MessageTooLarge(LocalError):
+    """`size` and `limit` in bytes."""
+
+    code = "MESSAGE_TOO_LARGE"
+    hint = "Split the message into smaller ones."
+
+    def __init__(self, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(size, limit)
+
+    def __str__(self) -> str:
+        return f"message of {self.size} bytes; at most {self.limit} are allowed"
+
+
+class NotConnected(LocalError):
+    code = "NOT_CONNECTED"
+    retryable = True
+    hint = "Connect to the peer first, through a relay that both of you use."
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        super().__init__(peer)
+
+    def __str__(self) -> str:
+        return f"not connected to {self.peer}"
+
+
+class NoAddress(NotConnected):
+    code = "NO_ADDRESS"
+    hint = "Give a multiaddr of the peer, or name a relay that it holds a reservation on."
+
+    def __str__(self) -> str:
+        return f"no address is known for {self.peer}"
+
+
+class UnknownRelay(LocalError):
+    code = "UNKNOWN_RELAY"
+    hint = "Name the relay once by its full multiaddr: add_relay('/dns4/…/wss/p2p/…')."
+
+    def __init__(self, relay: str) -> None:
+        self.relay = relay
+        super().__init__(relay)
+
+    def __str__(self) -> str:
+        return f"no address is known for relay {self.relay}"
+
+
+class Unsupported(LocalError):
+    code = "UNSUPPORTED"
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        self.what = what
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return f"{self.what} is not available here"
+
+
+class TooManyRequests(LocalError):
+    code = "TOO_MANY_REQUESTS"
+    retryable = True
+    hint = "Wait for earlier calls to finish."
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.what = what
+        self.limit = limit
+        super().__init__(what, limit)
+
+    def __str__(self) -> str:
+        return f"too many {self.what}; at most {self.limit} at once"
+
+
+class RemoteError(DarkSwapError):
+    code = "REMOTE"
+    hint = "The other side does not follow the protocol; try another peer or relay."
+
+
+class MalformedMessage(RemoteError):
+    """`what` names the structure, `reason` what is wrong with the bytes."""
+
+    code = "MALFORMED_MESSAGE"
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(what, reason)
+
+    def __str__(self) -> str:
+        return f"malformed {self.what}: {self.reason}"
+
+
+class ProtocolViolation(RemoteError):
+    code = "PROTOCOL_VIOLATION"
+
+    def __init__(self, protocol: str, reason: str) -> None:
+        self.protocol = protocol
+        self.reason = reason
+        super().__init__(protocol, reason)
+
+    def __str__(self) -> str:
+        return f"{self.protocol}: {self.reason}"
+
+
+class HandshakeFailed(RemoteError):
+    code = "HANDSHAKE_FAILED"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"handshake failed: {self.reason}"
+
+
+class PeerIdMismatch(HandshakeFailed):
+    code = "PEER_ID_MISMATCH"
+    hint = "The address belongs to someone else; ask the peer for its current one."
+
+    def __init__(self, expected: str, actual: str) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"expected {expected}, got {actual}")
+
+
+class ProtocolUnsupported(RemoteError):
+    code = "PROTOCOL_UNSUPPORTED"
+    hint = "The other side runs software without this feature."
+
+    def __init__(self, protocols: tuple[str, ...]) -> None:
+        self.protocols = protocols
+        super().__init__(protocols)
+
+    def __str__(self) -> str:
+        return "peer supports none of " + ", ".join(self.protocols)
+
+
+class RelayRefused(RemoteError):
+    """`status` is the number of circuit-relay-v2's Status enum, `name` its word."""
+
+    code = "RELAY_REFUSED"
+    retryable = True
+
+    def __init__(self, relay: str, status: int, name: str) -> None:
+        self.relay = relay
+        self.status = status
+        self.name = name
+        self.hint = RELAY_HINTS.get(status, "Try again later, or use another relay.")
+        super().__init__(relay, status, name)
+
+    def __str__(self) -> str:
+        return f"relay {self.relay} refused: {self.name} ({self.status})"
+
+
+RELAY_HINTS = {
+    200: "The relay takes no more reservations from you; use another relay.",
+    201: "The relay is full; try again later or use another relay.",
+    202: "The relay does not allow this; connect to it directly, not through another relay.",
+    203: "The relay could not reach the peer; the peer may just have gone offline.",
+    204: "The peer holds no reservation there; ask it which relay it uses and whether it is online.",
+}
+
+
+class VoucherInvalid(RemoteError):
+    code = "VOUCHER_INVALID"
+    hint = "The relay's reservation cannot be trusted; use another relay."
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"reservation voucher: {self.reason}"
+
+
+class ResourceLimit(RemoteError):
+    code = "RESOURCE_LIMIT"
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.what = what
+        self.limit = limit
+        super().__init__(what, limit)
+
+    def __str__(self) -> str:
+        return f"peer exceeded the limit of {self.limit} {self.what}"
+
+
+class StreamError(DarkSwapError):
+    code = "STREAM"
+    hint = "Open another stream."
+
+
+class StreamClosed(StreamError):
+    code = "STREAM_CLOSED"
+
+    def __str__(self) -> str:
+        return "the stream was closed on this side"
+
+
+class StreamReset(StreamError):
+    code = "STREAM_RESET"
+    retryable = True
+
+    def __str__(self) -> str:
+        return "the stream was reset"
+
+
+class EndOfStream(StreamError):
+    code = "END_OF_STREAM"
+
+    def __str__(self) -> str:
+        return "the peer finished writing"
+
+
+class StreamBusy(StreamError):
+    code = "STREAM_BUSY"
+    hint = "One reader and one writer at a time."
+
+    def __str__(self) -> str:
+        return "another task already uses the stream"
+
+
+class ConnectionLost(DarkSwapError):
+    code = "CONNECTION_LOST"
+    retryable = True
+    hint = "Check the network connection; the peer or relay may have gone away."
+
+    def __init__(self, what: str = "connection", reason: str = "") -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(what, reason)
+
+    def __str__(self) -> str:
+        return f"{self.what} lost" + (f": {self.reason}" if self.reason else "")
+
+
+class DialFailed(DarkSwapError):
+    """`attempts`: (address or step, what went wrong), in the order tried."""
+
+    code = "DIAL_FAILED"
+    retryable = True
+    hint = "Check that the peer is online and uses a relay that you can reach."
+
+    def __init__(self, peer: str, attempts: tuple[tuple[str, Exception], ...]) -> None:
+        self.peer = peer
+        self.attempts = attempts
+        last = attempts[-1][1] if attempts else None
+        if isinstance(last, DarkSwapError) and last.hint:
+            self.hint = last.hint
+        super().__init__(peer, attempts)
+
+    def __str__(self) -> str:
+        tried = "; ".join(f"{address}: {error}" for address, error in self.attempts)
+        return f"could not reach {self.peer}" + (f" ({tried})" if tried else "")
+
+
+class TimedOut(DarkSwapError):
+    code = "TIMEOUT"
+    retryable = True
+    hint = "Try again; if it persists, check that the other side is online."
+
+    def __init__(self, operation: str, seconds: float) -> None:
+        self.operation = operation
+        self.seconds = seconds
+        super().__init__(operation, seconds)
+
+    def __str__(self) -> str:
+        return f"{self.operation} took longer than {self.seconds:g} s"
+
+
+class Aborted(DarkSwapError):
+    code = "ABORTED"
+    hint = "The caller cancelled it."
+
+    def __init__(self, operation: str = "operation") -> None:
+        self.operation = operation
+        super().__init__(operation)
+
+    def __str__(self) -> str:
+        return f"{self.operation} was aborted"

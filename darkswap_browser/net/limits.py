@@ -1,0 +1,118 @@
+"""Every cap of the network half, each with its reason. Sizes in bytes, times in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    # --- negotiation and handshake
+    negotiate_line: int = 1024
+    """One multistream-select line. go and js use the same cap."""
+    negotiate_timeout: float = 10.0
+    """Both directions; js gives up after the same time."""
+    negotiate_proposals: int = 32
+    """Proposals answered on one stream before it is reset: no honest peer has more ids for one thing."""
+    upgrade_timeout: float = 10.0
+    """Noise, muxer and all, in both directions. js allows an inbound upgrade the same."""
+    dial_timeout: float = 15.0
+    """One address, everything included."""
+    noise_payload: int = 4 * KIB
+    """Handshake payload: identity key (RSA-4096 ≈ 0.6 KiB), signature and extensions."""
+
+    # --- yamux
+    yamux_streams: int = 256
+    """Inbound streams open at once on one connection; more are answered with RST. go and rust allow 256–512."""
+    yamux_window: int = 256 * KIB
+    """Initial window of the specification; may not be smaller."""
+    yamux_window_max: int = 1 * MIB
+    """rust refuses data frames above 1 MiB, so a window never grows beyond it."""
+    yamux_frame: int = 64 * KIB - 12
+    """Largest body we send: fair interleaving, and one frame fits one Noise frame's neighbourhood."""
+    yamux_send_buffer: int = 1 * MIB
+    """Frames queued for the link before writers wait."""
+
+    # --- streams
+    stream_accept_backlog: int = 64
+    """Inbound streams of one connection being negotiated at once."""
+    stream_buffer: int = 1 * MIB
+    """Bytes received on a stream and not yet read."""
+
+    # --- connections
+    connections: int = 512
+    """Per node. A browser has a few dozen; the relay raises it from its file-descriptor limit."""
+    connections_per_peer: int = 8
+    """Reloads and glare make duplicates for a moment; beyond this the oldest idle one goes."""
+    pending_dials: int = 64
+    """Dials at once in one node."""
+
+    # --- identify, ping
+    identify_message: int = 8 * KIB
+    """go and js read messages of up to 8 KiB …"""
+    identify_messages: int = 10
+    """… and merge up to ten of them."""
+    identify_sent: int = 4 * KIB
+    """rust reads one message of 4,096 bytes, so ours is trimmed to it, addresses first."""
+    identify_addresses: int = 64
+    """Addresses kept of one peer's identify or record."""
+    identify_protocols: int = 256
+    identify_timeout: float = 5.0
+    ping_timeout: float = 10.0
+    ping_interval: float = 15.0
+    ping_streams: int = 2
+    """Inbound ping streams at once, as the specification allows."""
+
+    # --- address book
+    address_book_peers: int = 1024
+    address_ttl: float = 3600.0
+
+    # --- relay client and signaling
+    hop_message: int = 4 * KIB
+    """HopMessage and StopMessage; go's and rust's readers stop there."""
+    reservation_timeout: float = 10.0
+    relay_connect_timeout: float = 15.0
+    relay_retry_first: float = 0.5
+    relay_retry_max: float = 30.0
+    signaling_message: int = 32 * KIB
+    """An SDP offer of a data-only connection is 0.5–1.5 KiB; Firefox's with many candidates stays below 16."""
+    signaling_candidates: int = 64
+    """Per attempt; more is flooding."""
+    signaling_timeout: float = 15.0
+
+    # --- WebRTC
+    webrtc_message: int = 16 * KIB
+    """Bytes of one framed message, header included; rust and older js accept no more."""
+    webrtc_receive_frame: int = 256 * KIB + 16
+    """What we accept: go may send up to 256 KiB; beyond it the stream is reset."""
+    webrtc_channels: int = 256
+    """Open data channels per connection; Firefox negotiates 256 at first."""
+    early_channels: int = 10
+    """Channels kept before the muxer is attached. js keeps as many."""
+    channel_high_water: int = 1 * MIB
+    """bufferedAmount at which writers wait …"""
+    channel_low_water: int = 256 * KIB
+    """… until it falls to this."""
+    connection_high_water: int = 8 * MIB
+    """Sum over the channels of one connection: Chrome kills a channel above 16 MiB."""
+    fin_ack_timeout: float = 5.0
+    """How long a closing stream waits for FIN_ACK."""
+    disconnected_grace: float = 10.0
+    """`disconnected` heals by itself when a path comes back within seconds."""
+    peer_connections: int = 64
+    """Chrome ends at about 500 RTCPeerConnections per page, closed ones included until collected."""
+
+    # --- application channel
+    app_message: int = 16 * MIB
+    app_chunk: int = 64 * KIB
+    app_send_queue: int = 4 * MIB
+    """Bytes accepted from the application and not yet handed to the stream; then `send` waits."""
+    app_receive_queue: int = 4 * MIB
+    """Bytes of whole messages waiting for `receive`; then the stream is no longer read. One message may exceed it."""
+    app_receive_messages: int = 65536
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,169 @@
+"""Streams: the one shape that everything above the transports speaks.
+
+A `Stream` is a reliable, ordered, half-closable duplex of bytes: a yamux stream, a data channel, a relayed circuit,
+the secured link below a muxer. `BufferedStream` adds exact reads and length-prefixed messages and keeps what was
+read too far, so no layer consumes bytes of the next. `ReceiveBuffer` is the inbound half that implementations share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from darkswap_browser.errors import EndOfStream, MalformedMessage, StreamBusy, StreamError
+from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix, encode_varint
+
+
+class Stream(Protocol):
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        """Between 1 and `max_bytes` bytes. Raises `EndOfStream`, `StreamReset`, `StreamClosed` or `ConnectionLost`."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Returns once `data` is accepted for sending under back-pressure. Raises as `read` does."""
+        ...
+
+    async def close_write(self) -> None:
+        """Finish our direction (FIN) after all data written; reading goes on. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Finish both directions gracefully; unread data is dropped. Idempotent, never raises `StreamError`."""
+        ...
+
+    def reset(self) -> None:
+        """Break the stream off in both directions at once. Idempotent."""
+        ...
+
+
+class ReceiveBuffer:
+    """Bytes that arrived and were not read yet, with one waiting reader.
+
+    `on_read(count)` is called as the application takes bytes: the place to grant credit to the sender.
+    """
+
+    def __init__(self, on_read: Callable[[int], None] | None = None) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._end: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._on_read = on_read
+
+    def __len__(self) -> int:
+        return self._size
+
+    def feed(self, data: bytes) -> None:
+        if data and self._end is None:
+            self._chunks.append(data)
+            self._size += len(data)
+            self._wake()
+
+    def end(self, reason: Exception, *, drop: bool = False) -> None:
+        """No more will come. What is buffered is still delivered unless `drop`. The first reason stays."""
+        if drop:
+            self._chunks.clear()
+            self._size = 0
+        if self._end is None or (drop and isinstance(self._end, EndOfStream)):
+            self._end = reason
+        self._wake()
+
+    async def read(self, max_bytes: int) -> bytes:
+        while not self._chunks:
+            if self._end is not None:
+                raise self._end
+            if self._waiter is not None:
+                raise StreamBusy()
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        data = self._chunks.popleft()
+        if len(data) > max_bytes:
+            self._chunks.appendleft(data[max_bytes:])
+            data = data[:max_bytes]
+        self._size -= len(data)
+        if self._on_read is not None:
+            self._on_read(len(data))
+        return data
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class BufferedStream:
+    """Any stream with look-ahead: exact reads, lines of length-prefixed messages, `unread`. Itself a `Stream`."""
+
+    def __init__(self, raw: Stream) -> None:
+        self.raw = raw
+        self._ahead = bytearray()
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        if self._ahead:
+            data = bytes(self._ahead[:max_bytes])
+            del self._ahead[:max_bytes]
+            return data
+        return await self.raw.read(max_bytes)
+
+    async def read_exactly(self, count: int) -> bytes:
+        """`count` bytes. Raises `EndOfStream` when the stream ends at a boundary, `MalformedMessage` within."""
+        while len(self._ahead) < count:
+            try:
+                self._ahead += await self.raw.read()
+            except EndOfStream:
+                if not self._ahead:
+                    raise
+                raise MalformedMessage("stream", "ended in the middle of a message") from None
+        data = bytes(self._ahead[:count])
+        del self._ahead[:count]
+        return data
+
+    async def read_message(self, max_size: int) -> bytes:
+        """One message behind its unsigned-varint length; the length is judged before the body is awaited."""
+        while (header := decode_varint_prefix(self._ahead)) is None:
+            if len(self._ahead) > MAX_VARINT_BYTES:
+                raise MalformedMessage("length prefix", "over-long varint")
+            try:
+                self._ahead += await self.raw.read()
+            except EndOfStream:
+                if not self._ahead:
+                    raise
+                raise MalformedMessage("stream", "ended in the middle of a length prefix") from None
+        size, start = header
+        if size > max_size:
+            raise MalformedMessage("message", f"announces {size} bytes; at most {max_size} are allowed")
+        del self._ahead[:start]
+        return await self.read_exactly(size) if size else b""
+
+    async def write_message(self, message: bytes) -> None:
+        await self.raw.write(encode_varint(len(message)) + message)
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back before everything still to be read."""
+        self._ahead[:0] = data
+
+    async def write(self, data: bytes) -> None:
+        await self.raw.write(data)
+
+    async def close_write(self) -> None:
+        await self.raw.close_write()
+
+    async def close(self) -> None:
+        await self.raw.close()
+
+    def reset(self) -> None:
+        self.raw.reset()
+
+    def __repr__(self) -> str:
+        return f"<buffered {self.raw!r}>"
+
+
+async def close_quietly(stream: Stream) -> None:
+    """Close; a stream that already broke is as good as closed."""
+    try:
+        await stream.close()
+    except StreamError:
+        stream.reset()

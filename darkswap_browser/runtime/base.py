@@ -1,0 +1,317 @@
+"""What we need of a host, in Python types only.
+
+Three hosts stand behind these interfaces: `browser` (the `js` FFI), `native` (CPython) and `simulated`
+(virtual clock and network). Only `app` chooses one. Time inside the package is the running event loop's:
+`asyncio.timeout`, `asyncio.sleep` and `loop.time()`; `Clock` adds the wall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Wall-clock time in unix seconds."""
+        ...
+
+    def now_ns(self) -> int:
+        """Wall-clock time in unix nanoseconds."""
+        ...
+
+
+class Entropy(Protocol):
+    def bytes(self, count: int) -> bytes:
+        """`count` cryptographically strong random bytes."""
+        ...
+
+
+class KeyAlgorithm(StrEnum):
+    """Signature algorithms a remote identity may use; messages are hashed as libp2p's key types say."""
+
+    ED25519 = "ed25519"
+    RSA = "rsa"
+    SECP256K1 = "secp256k1"
+    ECDSA = "ecdsa"
+
+
+class SigningKey(Protocol):
+    """An Ed25519 private key that may never leave its host (WebCrypto, non-extractable)."""
+
+    @property
+    def public_bytes(self) -> bytes:
+        """32 raw bytes."""
+        ...
+
+    async def sign(self, message: bytes) -> bytes:
+        """64-byte RFC 8032 signature."""
+        ...
+
+
+class Aead(Protocol):
+    """ChaCha20-Poly1305 (RFC 8439) under one key. Synchronous: a frame costs one call."""
+
+    def seal(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        """Ciphertext followed by the 16-byte tag; `nonce` is 12 bytes."""
+        ...
+
+    def open(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+        """The plaintext, or None when the tag does not hold."""
+        ...
+
+
+class Crypto(Protocol):
+    """Primitives; the same functions whichever library is under them."""
+
+    async def generate_signing_key(self, *, extractable: bool = False) -> SigningKey: ...
+
+    async def signing_key_from_seed(self, seed: bytes) -> SigningKey:
+        """Ed25519 key of a 32-byte seed."""
+        ...
+
+    async def verify(self, algorithm: KeyAlgorithm, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """`public_key` is the Data field of libp2p's PublicKey: raw for Ed25519 and secp256k1, SPKI DER otherwise.
+
+        False for a bad signature and for a malformed key or signature.
+        """
+        ...
+
+    def x25519_public(self, private: bytes) -> bytes:
+        """32-byte public key of 32 random bytes."""
+        ...
+
+    def x25519(self, private: bytes, public: bytes) -> bytes:
+        """32-byte shared secret (RFC 7748); all zero for a low-order `public`, which callers refuse."""
+        ...
+
+    def chacha20poly1305(self, key: bytes) -> Aead: ...
+
+
+class ByteLink(Protocol):
+    """A raw duplex of bytes: a WebSocket or a TCP socket. Message boundaries mean nothing.
+
+    A subset of `net.stream.Stream`, so a relayed stream can stand in for a socket.
+    """
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        """At least one byte. Raises `EndOfStream` when the other side finished, `ConnectionLost` when it broke."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Returns when the host's send buffer has room again (back-pressure). Raises `ConnectionLost`."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and close both directions. Idempotent; never raises for a link that is already gone."""
+        ...
+
+    def reset(self) -> None:
+        """Drop the link at once. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkListener:
+    """A listening socket. `port` is the one bound (when 0 was asked for); `close` stops accepting."""
+
+    host: str
+    port: int
+    close: Callable[[], Awaitable[None]]
+
+
+LinkHandler = Callable[[ByteLink, str], Awaitable[None]]
+"""Called with each accepted link and the remote's IP address as text; runs in a task of its own."""
+
+
+class Sockets(Protocol):
+    """Ways to reach out. A host raises `Unsupported` for what it has not."""
+
+    async def connect_websocket(self, url: str) -> ByteLink:
+        """`ws://` or `wss://`; raises `ConnectionLost` when it cannot be opened."""
+        ...
+
+    async def connect_tcp(self, host: str, port: int) -> ByteLink: ...
+
+    async def listen_websocket(
+        self, host: str, port: int, handler: LinkHandler, tls: tuple[str, str] | None = None
+    ) -> LinkListener:
+        """`tls` = paths of certificate chain and private key (PEM): then it is `wss`."""
+        ...
+
+    async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """RTCSessionDescriptionInit: `type` is "offer" or "answer"."""
+
+    type: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class IceCandidate:
+    """RTCIceCandidateInit; an empty `candidate` says that there will be no more."""
+
+    candidate: str
+    sdp_mid: str | None = None
+    sdp_m_line_index: int | None = None
+    username_fragment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtcConfiguration:
+    ice_servers: tuple[IceServer, ...] = ()
+    relay_only: bool = False
+    """iceTransportPolicy "relay": only TURN candidates are used and sent, so no own address leaves."""
+
+
+class DataChannelListener(Protocol):
+    """Callbacks of one data channel, called synchronously from the host's event."""
+
+    def opened(self) -> None: ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def drained(self) -> None:
+        """`buffered_amount` fell to the low threshold."""
+        ...
+
+    def closed(self) -> None:
+        """The channel is gone; called once, after all messages."""
+        ...
+
+
+class DataChannel(Protocol):
+    """RTCDataChannel: ordered, reliable, binary."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def ready_state(self) -> str:
+        """"connecting", "open", "closing" or "closed"."""
+        ...
+
+    @property
+    def buffered_amount(self) -> int: ...
+
+    def listen(self, listener: DataChannelListener, low_threshold: int) -> None:
+        """Attach the one listener; messages that came earlier are delivered to it first."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """One SCTP message. Raises `StreamClosed` when not open, `TooManyRequests` when the UA's queue is full."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class PeerConnectionListener(Protocol):
+    """Callbacks of one peer connection, called synchronously from the host's event."""
+
+    def ice_candidate(self, candidate: IceCandidate | None) -> None:
+        """A local candidate to send; None when gathering ended."""
+        ...
+
+    def data_channel(self, channel: DataChannel) -> None:
+        """The peer opened a channel. `channel.listen` must be called before this returns."""
+        ...
+
+    def state_changed(self, state: str) -> None:
+        """connectionState: new, connecting, connected, disconnected, failed, closed."""
+        ...
+
+
+class PeerConnection(Protocol):
+    """RTCPeerConnection in our words."""
+
+    @property
+    def connection_state(self) -> str: ...
+
+    @property
+    def local_description(self) -> SessionDescription | None: ...
+
+    def create_data_channel(self, label: str) -> DataChannel: ...
+
+    async def create_offer(self, *, ice_restart: bool = False) -> SessionDescription: ...
+
+    async def create_answer(self) -> SessionDescription: ...
+
+    async def set_local_description(self, description: SessionDescription) -> None: ...
+
+    async def set_remote_description(self, description: SessionDescription) -> None:
+        """Raises `MalformedMessage` when the host refuses the SDP."""
+        ...
+
+    async def add_ice_candidate(self, candidate: IceCandidate) -> None:
+        """Raises `MalformedMessage` when the host refuses the candidate."""
+        ...
+
+    async def stats(self) -> Sequence[Mapping[str, Any]]:
+        """The rows of getStats() as plain mappings with the W3C names."""
+        ...
+
+    def close(self) -> None:
+        """Close and destroy every proxy of it and of its channels. Idempotent."""
+        ...
+
+
+class WebRtc(Protocol):
+    """Raises `Unsupported` on a host without RTCPeerConnection (CPython, a worker)."""
+
+    @property
+    def available(self) -> bool: ...
+
+    def create_peer_connection(
+        self, configuration: RtcConfiguration, listener: PeerConnectionListener
+    ) -> PeerConnection: ...
+
+
+class KeyValueStore(Protocol):
+    """Small durable records (IndexedDB, SQLite, a dict). Raises `Unsupported` when storage is blocked."""
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def put(self, key: str, value: bytes) -> None: ...
+
+    async def delete(self, key: str) -> None: ...
+
+    async def load_signing_key(self, name: str) -> SigningKey | None:
+        """A key kept with `save_signing_key`; in the browser a non-extractable CryptoKey."""
+        ...
+
+    async def save_signing_key(self, name: str, key: SigningKey) -> None: ...
+
+
+class Lifecycle(Protocol):
+    """What the host tells about itself: "online", "offline", "visible", "hidden", "resumed", "leaving"."""
+
+    def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Returns the function that ends the subscription."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """One host, whole."""
+
+    name: str
+    clock: Clock
+    entropy: Entropy
+    crypto: Crypto
+    sockets: Sockets
+    webrtc: WebRtc
+    store: KeyValueStore
+    lifecycle: Lifecycle
+    features: Mapping[str, bool] = field(default_factory=dict)

@@ -1,0 +1,31 @@
+"""`async def` tests run in virtual time; those marked `native` on a real event loop, within a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import pytest
+
+from darkswap_browser.runtime.simulated import loop
+
+NATIVE_DEADLINE = 60.0
+
+
+async def _within(seconds: float, main: Any) -> None:
+    async with asyncio.timeout(seconds):
+        await main
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    main = pyfuncitem.obj(**arguments)
+    if pyfuncitem.get_closest_marker("native"):
+        asyncio.run(_within(NATIVE_DEADLINE, main))
+    else:
+        loop.run(main)
+    return True
