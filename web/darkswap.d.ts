@@ -1,0 +1,339 @@
+/**
+ * DarkSwap Browser: two pages meet through any libp2p relay and talk over a direct, authenticated WebRTC channel.
+ *
+ * ```js
+ * import init, { DarkSwapWasm } from "./darkswap.mjs";
+ * await init();
+ * const darkswap = DarkSwapWasm.new_with_defaults("regtest");
+ * ```
+ *
+ * Conventions: every method that waits returns a native Promise, takes a last `CallOptions` object and rejects with
+ * `DarkSwapError`. Values are plain: `Uint8Array` for bytes, `bigint` for amounts of money, objects for records.
+ * Names ending in `_ms` are milliseconds, `_at` unix seconds, sizes are bytes.
+ */
+
+/** Version of this module and of the Python package it loads. */
+export const version: string;
+
+/** Loads Pyodide and the package once; later calls return the same promise until it failed. */
+export default function init(options?: InitOptions): Promise<InitResult>;
+
+export interface InitOptions {
+  /** Folder of the Pyodide files; default: the folder of `darkswap.mjs`. */
+  indexURL?: string | URL;
+  /** The lock file with the hashes of every package; default: `pyodide-lock.json` in `indexURL`. */
+  lockFileURL?: string | URL;
+  /** A Pyodide that the page has already loaded; nothing but the package is loaded then. */
+  pyodide?: object;
+  /** Called with each step of loading. */
+  onProgress?: (progress: InitProgress) => void;
+  /** Gives up waiting. */
+  signal?: AbortSignal;
+  /** How long all of it may take; default 60000. */
+  timeout_ms?: number;
+}
+
+export interface InitProgress {
+  stage: "check" | "download" | "python" | "packages" | "import" | "ready";
+  /** From 0 to 1, never falling. */
+  fraction: number;
+  /** Bytes so far, and in all when known. */
+  loaded: number;
+  total: number;
+  /** One short sentence for people. */
+  message: string;
+}
+
+export interface InitResult {
+  version: string;
+  /** The interpreter, for pages that use Python themselves. */
+  pyodide: object;
+}
+
+export type DarkSwapErrorCode =
+  // loading
+  | "WASM_BLOCKED" | "LOAD_FAILED" | "INTEGRITY" | "ABI_MISMATCH" | "PACKAGE_MISSING" | "NOT_INITIALIZED"
+  | "RUNTIME_DEAD"
+  // the call
+  | "INVALID_ARGUMENT" | "FREED" | "MESSAGE_TOO_LARGE" | "NOT_CONNECTED" | "NO_ADDRESS" | "UNKNOWN_RELAY"
+  | "UNSUPPORTED" | "TOO_MANY_REQUESTS" | "LOCAL" | "TIMEOUT" | "ABORTED"
+  // the other side, the network
+  | "REMOTE" | "MALFORMED_MESSAGE" | "PROTOCOL_VIOLATION" | "HANDSHAKE_FAILED" | "PEER_ID_MISMATCH"
+  | "PROTOCOL_UNSUPPORTED" | "RELAY_REFUSED" | "VOUCHER_INVALID" | "RESOURCE_LIMIT" | "STREAM" | "STREAM_CLOSED"
+  | "STREAM_RESET" | "END_OF_STREAM" | "STREAM_BUSY" | "CONNECTION_LOST" | "DIAL_FAILED"
+  // a fault in this library
+  | "ERROR" | "INTERNAL";
+
+/** Every failure. `message` is one sentence, never a Python traceback. */
+export class DarkSwapError extends Error {
+  constructor(code: DarkSwapErrorCode, message: string, options?: {
+    retryable?: boolean; hint?: string; cause?: unknown; details?: Record<string, unknown>;
+  });
+  /** Stable; test this, not `message`. */
+  readonly code: DarkSwapErrorCode;
+  /** The same call may succeed later without a change by the caller. */
+  readonly retryable: boolean;
+  /** What to do next, for people. */
+  readonly hint: string;
+  /** The error below this one, where there is one. */
+  readonly cause?: unknown;
+  /** The fields of the Python error (`path`, `limit`, `status` …). */
+  readonly details: Record<string, unknown>;
+}
+
+export type BitcoinNetwork = "mainnet" | "testnet" | "signet" | "regtest";
+
+/** What `new DarkSwapWasm(config)` takes, every part optional: merged deeply over the defaults. */
+export interface DarkSwapConfig {
+  bitcoin?: { network?: BitcoinNetwork };
+  network?: {
+    /** Full multiaddrs of relays, e.g. `/dns4/relay.example/tcp/443/wss/p2p/12D3KooW…`. */
+    relays?: string[];
+    /** Reserve a slot on every relay of `relays` as the node starts; default true. */
+    reserve?: boolean;
+    ice_servers?: { urls: string | string[]; username?: string; credential?: string }[];
+    /** Use TURN candidates only, so that no own address is shown to peers; default false. */
+    relay_only?: boolean;
+    /** Try to upgrade a relayed connection to a direct one; default true. */
+    direct?: boolean;
+    /** Accept the encrypted relayed connection when no direct one can be made; default true. */
+    relayed_fallback?: boolean;
+    /** "automatic", or "manual": then the page itself answers offers (`on_webrtc_offer`, `send_webrtc_answer`). */
+    signaling?: "automatic" | "manual";
+    /** Longest wait for a peer to be reached, and for the direct link before the relayed one is taken. */
+    connect_timeout_ms?: number;
+    direct_timeout_ms?: number;
+  };
+  identity?: {
+    /** Keys are kept per name in IndexedDB; tabs that use one name are one peer. Default "default". */
+    name?: string;
+    /** false: a new identity that is forgotten with the page; default true. */
+    persist?: boolean;
+  };
+}
+
+/** Last argument of every method that waits. */
+export interface CallOptions {
+  /** Rejects with code ABORTED. */
+  signal?: AbortSignal;
+  /** Rejects with code TIMEOUT. */
+  timeout_ms?: number;
+}
+
+export interface SendOptions extends CallOptions {
+  /** Called as parts of a large message are acknowledged by the peer's side. */
+  on_progress?: (sent: number, total: number) => void;
+}
+
+/** What a relay allows one circuit; 0 = unlimited. */
+export interface CircuitLimit {
+  /** Seconds. */
+  duration: number;
+  /** Bytes in each direction. */
+  data: number;
+}
+
+export interface RelayReservation {
+  relay_peer_id: string;
+  /** Stable while the reservation is renewed. */
+  reservation_id: string;
+  /** Unix seconds. */
+  expires_at: number;
+  /** Addresses by which others reach this node through the relay. */
+  addresses: string[];
+  limit?: CircuitLimit;
+}
+
+export interface RelayMetrics {
+  successful_connections: number;
+  failed_connections: number;
+  active_connections: number;
+  /** Reservations held now. */
+  reservations: number;
+  bytes_sent: number;
+  bytes_received: number;
+  /** Of `active_connections`, those that are direct, and those that still go through a relay. */
+  direct_connections: number;
+  relayed_connections: number;
+  messages_sent: number;
+  messages_received: number;
+}
+
+/** How messages travel: `direct` = WebRTC from page to page, `relayed` = end-to-end encrypted through the relay. */
+export type Path = "direct" | "relayed" | "none";
+export type ChannelState = "connecting" | "open" | "resuming" | "closed";
+
+export interface ChannelInfo {
+  peer_id: string;
+  state: ChannelState;
+  path: Path;
+  /** Set while the path is a relayed one with limits. */
+  limit?: CircuitLimit;
+}
+
+export interface ConnectionInfo {
+  peer_id: string;
+  path: Path;
+  /** "webrtc", "circuit", "websocket" … */
+  transport: string;
+  /** Who opened it. */
+  direction: "inbound" | "outbound";
+  remote_addr: string;
+  limit?: CircuitLimit;
+}
+
+export interface PeerInfo {
+  peer_id: string;
+  /** Best path now. */
+  path: Path;
+  channel: ChannelState | "none";
+  /** A relay of ours. */
+  relay: boolean;
+  /** Software named by the peer; absent until it identified itself. */
+  agent?: string;
+  connections: ConnectionInfo[];
+}
+
+export interface ConnectionStats {
+  peer_id: string;
+  path: Path;
+  transport?: string;
+  channel: ChannelState | "none";
+  /** Last measured round trip; absent until measured. */
+  rtt_ms?: number;
+  bytes_sent: number;
+  bytes_received: number;
+  messages_sent: number;
+  messages_received: number;
+  /** Bytes accepted and not yet acknowledged by the peer; bytes received and not yet taken. */
+  send_queue: number;
+  receive_queue: number;
+  /** Unix seconds. */
+  connected_at?: number;
+  /** "host", "srflx", "prflx" or "relay" of the chosen ICE pair. */
+  local_candidate_type?: string;
+  remote_candidate_type?: string;
+  limit?: CircuitLimit;
+}
+
+export interface SessionDescription { type: "offer" | "answer"; sdp: string }
+export interface IceCandidate { candidate: string; sdpMid?: string | null; sdpMLineIndex?: number | null }
+
+/** Facts, as `on_event` tells them. `at` is unix seconds with fraction. */
+export type DarkSwapEvent = { at: number } & (
+  | { type: "node"; state: "starting" | "ready" | "stopped"; peer_id: string }
+  /** Addresses by which others reach us. */
+  | { type: "self:update"; addresses: string[] }
+  | { type: "connection:open" } & ConnectionInfo
+  | { type: "connection:close"; reason: string } & ConnectionInfo
+  | { type: "peer:connect" | "peer:disconnect"; peer_id: string }
+  | { type: "peer:identify"; peer_id: string; agent: string; addresses: string[] }
+  /** `step` as js-libp2p names them ("webrtc:send-sdp-offer" …), `detail` for people. */
+  | { type: "dial:step"; peer_id: string; step: string; detail: string }
+  | { type: "channel:open" | "channel:close" | "channel:path"; reason?: string } & ChannelInfo
+  /** A large message on its way in. */
+  | { type: "message:progress"; peer_id: string; received: number; total: number }
+  | { type: "relay:reserved" } & RelayReservation
+  | { type: "relay:lost"; relay_peer_id: string; reason: string; retrying: boolean }
+  | { type: "lifecycle"; state: "online" | "offline" | "visible" | "hidden" | "resumed" | "leaving" }
+  /** Something failed in the background; the node goes on. */
+  | { type: "error"; code: DarkSwapErrorCode; message: string; hint: string }
+);
+
+/** Ends a subscription; calling it again does nothing. */
+export type Unsubscribe = () => void;
+
+export class DarkSwapWasm {
+  /** Cheap and synchronous. Throws INVALID_ARGUMENT with the offending path; NOT_INITIALIZED before `init()`. */
+  constructor(config?: DarkSwapConfig | string);
+  /** The defaults of one Bitcoin network. Works with and without `new`. */
+  static new_with_defaults: {
+    new (network: BitcoinNetwork): DarkSwapWasm;
+    (network: BitcoinNetwork): DarkSwapWasm;
+  };
+
+  /** Every networked method starts the node by itself; call it to choose the moment. */
+  start(options?: CallOptions): Promise<void>;
+  /** Says goodbye to every peer. The node can be started again. */
+  stop(options?: CallOptions): Promise<void>;
+  /** Stops the node and forgets everything; later calls fail with FREED. Again: does nothing. */
+  free(): void;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+
+  local_peer_id(options?: CallOptions): Promise<string>;
+  version(): string;
+  /** Addresses by which others reach this node; empty until a relay granted a reservation. */
+  get_multiaddrs(options?: CallOptions): Promise<string[]>;
+
+  /** Name a relay by its full multiaddr once; its peer id will do afterwards. Resolves with that id. */
+  add_relay(multiaddr: string, options?: CallOptions): Promise<string>;
+  /** `relay`: peer id of a known relay, or a full multiaddr. Kept alive until `disconnect_from_webrtc_relay`. */
+  make_webrtc_relay_reservation(relay: string, options?: CallOptions): Promise<RelayReservation>;
+  is_webrtc_relay_reservation_valid(relay: string, options?: CallOptions): Promise<boolean>;
+  get_active_webrtc_relay_reservations(options?: CallOptions): Promise<RelayReservation[]>;
+  /** Meets `target` at `relay`, then tries for a direct link. Resolves when messages can be sent. */
+  connect_through_webrtc_relay(relay: string, target: string, options?: CallOptions): Promise<ConnectionInfo>;
+  /** A peer: closes every connection to it. A relay: gives up its reservation too. */
+  disconnect_from_webrtc_relay(peer: string, options?: CallOptions): Promise<void>;
+  get_webrtc_relay_metrics(options?: CallOptions): Promise<RelayMetrics>;
+
+  /** Opens the channel, or returns the open one. The peer must be connected, or reachable through a known relay. */
+  create_webrtc_data_channel(peer: string, options?: CallOptions): Promise<ChannelInfo>;
+  /**
+   * Resolves when the message was accepted under back-pressure; it then arrives once and in order, also across a
+   * change of path, unless the peer goes away for good. Up to 16 MiB. The bytes are copied before this returns.
+   */
+  send_webrtc_message(peer: string, data: Uint8Array, options?: SendOptions): Promise<void>;
+  /** The next message of that peer. */
+  receive_webrtc_message(peer: string, options?: CallOptions): Promise<Uint8Array>;
+  /**
+   * Every message of every peer, in order; what had been waiting comes first, and `receive_webrtc_message` gets
+   * nothing more. When `callback` returns a promise, the next message waits for it (back-pressure).
+   */
+  on_webrtc_message(callback: (peer_id: string, data: Uint8Array) => void | Promise<void>): Unsubscribe;
+  /** Delivers what was accepted, then closes. */
+  close_webrtc_data_channel(peer: string, options?: CallOptions): Promise<void>;
+
+  /** With automatic signaling these observe; with `signaling: "manual"` the page answers. */
+  on_webrtc_offer(callback: (peer_id: string, offer: SessionDescription) => void): Unsubscribe;
+  on_webrtc_answer(callback: (peer_id: string, answer: SessionDescription) => void): Unsubscribe;
+  on_webrtc_ice_candidate(callback: (peer_id: string, candidate: IceCandidate) => void): Unsubscribe;
+  send_webrtc_offer(peer: string, offer: SessionDescription, options?: CallOptions): Promise<void>;
+  send_webrtc_answer(peer: string, answer: SessionDescription, options?: CallOptions): Promise<void>;
+  send_webrtc_ice_candidate(peer: string, candidate: IceCandidate, options?: CallOptions): Promise<void>;
+  /** Reaches a peer through whatever relay or address is known, and upgrades to a direct link. */
+  create_webrtc_connection(peer: string, options?: CallOptions): Promise<ConnectionInfo>;
+
+  get_peers(options?: CallOptions): Promise<PeerInfo[]>;
+  get_connection_stats(peer: string, options?: CallOptions): Promise<ConnectionStats>;
+  /** Measures one round trip, in milliseconds. */
+  ping(peer: string, options?: CallOptions): Promise<number>;
+  on_event(callback: (event: DarkSwapEvent) => void): Unsubscribe;
+}
+
+/** One RTCPeerConnection with one data channel. The page carries descriptions and candidates to the other side. */
+export class WebRtcConnection {
+  constructor(configuration?: {
+    ice_servers?: { urls: string | string[]; username?: string; credential?: string }[];
+    relay_only?: boolean;
+  });
+  /** Also sets it as the local description. Create the data channel first. */
+  create_offer(options?: CallOptions): Promise<SessionDescription>;
+  create_answer(options?: CallOptions): Promise<SessionDescription>;
+  set_remote_description(description: SessionDescription, options?: CallOptions): Promise<void>;
+  /** Candidates that come before the remote description are kept for it. */
+  add_ice_candidate(candidate: IceCandidate, options?: CallOptions): Promise<void>;
+  create_data_channel(label: string): Promise<void>;
+  /** Resolves when the browser's send buffer has room again. */
+  send_message(data: Uint8Array, options?: CallOptions): Promise<void>;
+  close_data_channel(): Promise<void>;
+  close(): Promise<void>;
+  free(): void;
+  [Symbol.dispose](): void;
+
+  on_ice_candidate(callback: (candidate: IceCandidate) => void): Unsubscribe;
+  on_data_channel_open(callback: (label: string) => void): Unsubscribe;
+  on_data_channel_message(callback: (data: Uint8Array) => void): Unsubscribe;
+  on_data_channel_close(callback: () => void): Unsubscribe;
+}
