@@ -1,0 +1,65 @@
+"""The CPython host: real sockets, `cryptography`, SQLite, the system's clock and random numbers."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from darkswap_browser.errors import Unsupported
+from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
+from darkswap_browser.runtime.native.crypto import NativeCrypto
+from darkswap_browser.runtime.native.sockets import NativeSockets, PlainHttp
+from darkswap_browser.runtime.native.store import SqliteStore
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+
+class SystemEntropy:
+    def bytes(self, count: int) -> bytes:
+        return secrets.token_bytes(count)
+
+
+class NoWebRtc:
+    @property
+    def available(self) -> bool:
+        return False
+
+    def create_peer_connection(
+        self, configuration: RtcConfiguration, listener: PeerConnectionListener
+    ) -> PeerConnection:
+        raise Unsupported("WebRTC", "Only a browser page has RTCPeerConnection; use relayed connections on CPython.")
+
+
+class QuietLifecycle:
+    """A process is neither hidden nor told that it is offline."""
+
+    def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        return _nothing
+
+
+def _nothing() -> None:
+    return None
+
+
+def native_runtime(
+    store_path: str | None = None, *, trusted: str | None = None, plain_http: PlainHttp | None = None
+) -> Runtime:
+    """`store_path`: SQLite file, made when missing (None: in memory); the rest as in `NativeSockets`."""
+    return Runtime(
+        name="native",
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        crypto=NativeCrypto(),
+        sockets=NativeSockets(trusted, plain_http),
+        webrtc=NoWebRtc(),
+        store=SqliteStore(store_path),
+        lifecycle=QuietLifecycle(),
+        features={"tcp": True, "listen": True, "webrtc": False},
+    )

@@ -1,0 +1,258 @@
+"""TCP and WebSocket links of CPython: asyncio and `websockets`, their errors turned into ours at this edge.
+
+A WebSocket here carries an opaque stream of bytes in binary messages of any size (facts of libp2p's transport):
+compression is off because the payload is ciphertext, and any path is accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidURI
+from websockets.http11 import Request, Response
+
+from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
+from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener
+
+WEBSOCKET_MESSAGE = 4 * 1024 * 1024
+"""Largest message accepted, in bytes: js may flush its whole 4 MiB send budget as one."""
+
+WEBSOCKET_QUEUE = 8
+"""Messages received and not read before the socket is no longer read."""
+
+PING_SECONDS = 27.0
+"""Proxies drop a WebSocket that was silent for 60 s; browsers answer pings and cannot send them."""
+
+PONG_SECONDS = 30.0
+"""A peer this late is gone: its host sleeps or its network changed."""
+
+OPEN_SECONDS = 15.0
+"""Name resolution, TCP, TLS and the HTTP upgrade together; go's listener allows an upgrade as much."""
+
+CLOSE_SECONDS = 5.0
+"""How long `close` waits for a peer to take what was written, before the link is dropped."""
+
+SEND_BUFFER = 256 * 1024
+"""Bytes handed to the kernel's side of the transport before a writer waits."""
+
+RECEIVE_BUFFER = 256 * 1024
+"""Bytes received and not read before the socket is no longer read (asyncio pauses at twice this)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a plain GET on a WebSocket port gets: status code, content type, body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+PlainHttp = Callable[[str], HttpAnswer | None]
+"""Path of a GET that asks for no upgrade → the answer; None = 404."""
+
+
+@contextmanager
+def _socket_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
+        raise ConnectionLost(what, str(error) or type(error).__name__) from error
+
+
+class TcpLink:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._closed = False
+        writer.transport.set_write_buffer_limits(high=SEND_BUFFER)
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        with _socket_errors("tcp"):
+            data = await self._reader.read(max_bytes)
+        if self._closed:
+            raise ConnectionLost("tcp", "closed on this side")
+        if not data:
+            raise EndOfStream()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        if self._closed or self._writer.is_closing():
+            raise ConnectionLost("tcp", "closed on this side" if self._closed else "closed by the peer")
+        with _socket_errors("tcp"):
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._writer.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._writer.wait_closed()
+        except TimeoutError:
+            self._writer.transport.abort()
+        except OSError:
+            pass  # broken before it was closed: as good as closed
+
+    def reset(self) -> None:
+        self._closed = True
+        self._writer.transport.abort()
+
+
+class WebSocketLink:
+    def __init__(self, socket: Connection) -> None:
+        self._socket = socket
+        self._rest = b""
+        self._closed = False
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        while not self._rest:
+            if self._closed:
+                raise ConnectionLost("websocket", "closed on this side")
+            try:
+                self._rest = _as_bytes(await self._socket.recv(decode=False))
+            except ConnectionClosedOK:
+                raise (ConnectionLost("websocket", "closed on this side") if self._closed else EndOfStream()) from None
+            except ConnectionClosed as error:
+                raise ConnectionLost("websocket", str(error)) from error
+        data = self._rest[:max_bytes]
+        self._rest = self._rest[max_bytes:]
+        return data
+
+    async def write(self, data: bytes) -> None:
+        if self._closed:
+            raise ConnectionLost("websocket", "closed on this side")
+        with _socket_errors("websocket"):
+            await self._socket.send(data)
+
+    async def close(self) -> None:
+        self._closed = True
+        self._rest = b""
+        with suppress(OSError):
+            await self._socket.close()
+
+    def reset(self) -> None:
+        self._closed = True
+        self._rest = b""
+        self._socket.transport.abort()
+
+
+def _as_bytes(message: str | bytes) -> bytes:
+    """Peers should send binary messages; a text one carries the same bytes in UTF-8."""
+    return message.encode() if isinstance(message, str) else message
+
+
+class NativeSockets:
+    """`trusted`: PEM file of further certificate authorities for `wss`; `plain_http` answers GETs on a ws port."""
+
+    def __init__(self, trusted: str | None = None, plain_http: PlainHttp | None = None) -> None:
+        self._trusted = trusted
+        self._plain_http = plain_http
+
+    async def connect_tcp(self, host: str, port: int) -> ByteLink:
+        with _socket_errors(f"tcp to {host} port {port}"):
+            async with asyncio.timeout(OPEN_SECONDS):
+                return TcpLink(*await asyncio.open_connection(host, port, limit=RECEIVE_BUFFER))
+
+    async def connect_websocket(self, url: str) -> ByteLink:
+        tls = ssl.create_default_context(cafile=self._trusted) if url.startswith("wss:") else None
+        try:
+            with _socket_errors(url):
+                return WebSocketLink(
+                    await connect(
+                        url,
+                        ssl=tls,
+                        compression=None,
+                        proxy=None,
+                        user_agent_header=None,
+                        open_timeout=OPEN_SECONDS,
+                        ping_interval=PING_SECONDS,
+                        ping_timeout=PONG_SECONDS,
+                        close_timeout=CLOSE_SECONDS,
+                        max_size=WEBSOCKET_MESSAGE,
+                        max_queue=WEBSOCKET_QUEUE,
+                        write_limit=SEND_BUFFER,
+                    )
+                )
+        except InvalidURI as error:
+            raise InvalidArgument("url", str(error)) from error
+
+    async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener:
+        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await handler(TcpLink(reader, writer), _ip(writer.get_extra_info("peername")))
+
+        with _socket_errors(f"listening on {host} port {port}"):
+            server = await asyncio.start_server(accepted, host, port, limit=RECEIVE_BUFFER)
+
+        async def close() -> None:
+            server.close()
+
+        return LinkListener(host, server.sockets[0].getsockname()[1], close)
+
+    async def listen_websocket(
+        self, host: str, port: int, handler: LinkHandler, tls: tuple[str, str] | None = None
+    ) -> LinkListener:
+        async def accepted(socket: ServerConnection) -> None:
+            await handler(WebSocketLink(socket), _ip(socket.remote_address))
+            # The library closes a connection whose handler returns; ours lives as long as its link.
+            await socket.wait_closed()
+
+        with _socket_errors(f"listening on {host} port {port}"):
+            server = await serve(
+                accepted,
+                host,
+                port,
+                ssl=None if tls is None else _server_tls(tls),
+                compression=None,
+                server_header=None,
+                process_request=self._answer_plain_http,
+                open_timeout=OPEN_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PONG_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                max_size=WEBSOCKET_MESSAGE,
+                max_queue=WEBSOCKET_QUEUE,
+                write_limit=SEND_BUFFER,
+            )
+
+        async def close() -> None:
+            server.close(close_connections=False)
+
+        return LinkListener(host, next(iter(server.sockets)).getsockname()[1], close)
+
+    def _answer_plain_http(self, _: ServerConnection, request: Request) -> Response | None:
+        if "websocket" in request.headers.get("Upgrade", "").lower():
+            return None
+        answer = self._plain_http(request.path) if self._plain_http is not None else None
+        if answer is None:
+            answer = HttpAnswer(404, "text/plain; charset=utf-8", b"This port speaks libp2p over WebSocket.\n")
+        headers = Headers()
+        headers["Content-Type"] = answer.content_type
+        headers["Content-Length"] = str(len(answer.body))
+        headers["Connection"] = "close"
+        return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
+
+
+def _ip(address: object) -> str:
+    """IP text of a socket address, without an IPv6 zone; empty for a socket that is already gone."""
+    return str(address[0]).partition("%")[0] if isinstance(address, tuple) and address else ""
+
+
+def _server_tls(paths: tuple[str, str]) -> ssl.SSLContext:
+    certificate, key = paths
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise InvalidArgument("tls", f"{certificate}, {key}: {error}") from error
+    return context
