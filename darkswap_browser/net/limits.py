@@ -21,6 +21,10 @@ class Limits:
     """Noise, muxer and all, in both directions. js allows an inbound upgrade the same."""
     dial_timeout: float = 15.0
     """One address, everything included."""
+    dial_stagger: float = 0.25
+    """Between the starts of two addresses of one peer: RFC 8305's recommendation."""
+    close_timeout: float = 1.0
+    """How long a close may flush before the medium is dropped; js waits the same."""
     noise_payload: int = 4 * KIB
     """Handshake payload: identity key (RSA-4096 ≈ 0.6 KiB), signature and extensions."""
 

@@ -1,0 +1,412 @@
+"""The switchboard: dials, listens, keeps the connections, and brings each stream to its handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+
+from darkswap_browser.errors import (
+    DarkSwapError,
+    InvalidArgument,
+    NoAddress,
+    NotConnected,
+    ObjectFreed,
+    PeerIdMismatch,
+    TimedOut,
+    TooManyRequests,
+    Unsupported,
+)
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.dialer import Dial, dial_one
+from darkswap_browser.net.events import (
+    AddressesChanged,
+    ConnectionClosed,
+    ConnectionOpened,
+    DialStep,
+    Event,
+    ProtocolsChanged,
+)
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.negotiate import answer, select_one
+from darkswap_browser.net.stream import BufferedStream, Stream
+from darkswap_browser.net.transport import StepHandler, Transport
+
+ProtocolHandler = Callable[[Connection, BufferedStream, str], Awaitable[None]]
+"""(connection, stream, protocol): runs in a task of its own and owns the stream, its closing included."""
+
+Subscriber = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiatedStream:
+    """An outbound stream that both sides agreed to speak `protocol` on."""
+
+    protocol: str
+    stream: BufferedStream
+    connection: Connection
+
+
+@dataclass(slots=True)
+class _Handler:
+    run: ProtocolHandler
+    on_limited: bool
+    max_inbound: int
+
+
+class _Held:
+    """One connection and what the swarm counts on it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.negotiating = 0
+        self.inbound: dict[str, int] = {}
+
+
+def no_step(step: str, detail: str) -> None:
+    """A `StepHandler` for callers that do not watch."""
+
+
+class Swarm:
+    """Events reach subscribers from the event loop, in order, after the call that caused them."""
+
+    def __init__(self, identity: Identity, limits: Limits, address_book: AddressBook) -> None:
+        self.identity = identity
+        self.limits = limits
+        self.address_book = address_book
+        self._transports: list[Transport] = []
+        self._handlers: dict[str, _Handler] = {}
+        self._subscribers: list[Subscriber] = []
+        self._held: dict[PeerId, list[_Held]] = {}
+        self._dials: dict[tuple[PeerId, bool], Dial] = {}
+        self._bound: tuple[Multiaddr, ...] = ()
+        self._announced: dict[str, tuple[Multiaddr, ...]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def local_peer(self) -> PeerId:
+        return self.identity.peer_id
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What we answer to, in the order it was registered."""
+        return tuple(self._handlers)
+
+    # --- transports and addresses
+
+    def add_transport(self, transport: Transport) -> None:
+        """Addresses go to the first transport that can dial them."""
+        self._transports.append(transport)
+
+    async def listen(self, address: Multiaddr) -> tuple[Multiaddr, ...]:
+        """Returns the addresses bound. Raises `Unsupported` when no transport can listen there."""
+        for transport in self._transports:
+            if transport.can_listen(address):
+                bound = await transport.listen(address, self._accept)
+                self._bound += bound
+                self.emit(AddressesChanged(self.listen_addresses()))
+                return bound
+        raise Unsupported(f"listening on {address}")
+
+    def listen_addresses(self) -> tuple[Multiaddr, ...]:
+        """Bound addresses, then announced ones."""
+        announced = (address for addresses in self._announced.values() for address in addresses)
+        return tuple(dict.fromkeys((*self._bound, *announced)))
+
+    def set_announced(self, key: str, addresses: Iterable[Multiaddr]) -> None:
+        """Addresses that `key` (a relay, say) makes us reachable at; replaces what it said before."""
+        before = self.listen_addresses()
+        self._announced[key] = tuple(addresses)
+        if not self._announced[key]:
+            del self._announced[key]
+        if self.listen_addresses() != before:
+            self.emit(AddressesChanged(self.listen_addresses()))
+
+    # --- protocols
+
+    def handle(
+        self, protocol: str, handler: ProtocolHandler, *, on_limited: bool = False, max_inbound: int = 32
+    ) -> None:
+        """Answer to `protocol`. `on_limited`: also on connections that a relay limits; others are reset there.
+
+        `max_inbound` counts running handlers per connection; streams beyond it are reset. A handler that fails
+        resets its stream; `DarkSwapError` ends only that, anything else is also reported to the event loop.
+        """
+        if protocol in self._handlers:
+            raise InvalidArgument("protocol", f"{protocol} already has a handler")
+        self._handlers[protocol] = _Handler(handler, on_limited, max_inbound)
+        self.emit(ProtocolsChanged())
+
+    def unhandle(self, protocol: str) -> None:
+        """Streams already handed over go on."""
+        if self._handlers.pop(protocol, None) is not None:
+            self.emit(ProtocolsChanged())
+
+    # --- connections
+
+    def connections(self, peer: PeerId | None = None) -> tuple[Connection, ...]:
+        """Open ones, oldest first; of `peer`, or all."""
+        lists = self._held.values() if peer is None else (self._held.get(peer, []),)
+        return tuple(held.connection for each in lists for held in each if not held.connection.is_closed)
+
+    def best_connection(self, peer: PeerId, allow_limited: bool = True) -> Connection | None:
+        """Direct before relayed, unlimited before limited, then the newest: after a reload the old one is dead."""
+        best: Connection | None = None
+        for each in self.connections(peer):
+            if (allow_limited or each.limit is None) and (best is None or _rank(each) >= _rank(best)):
+                best = each
+        return best
+
+    def add_connection(self, connection: Connection) -> None:
+        """Take over an authenticated connection and begin to serve its streams.
+
+        Raises `TooManyRequests` (and closes the connection) when the node is full. A peer with too many
+        connections loses its oldest idle one instead.
+        """
+        if self._closed:
+            connection.abort()
+            raise ObjectFreed("swarm")
+        if len(self.connections()) >= self.limits.connections:
+            self._spawn(connection.close(), "refuse connection")
+            raise TooManyRequests("connections", self.limits.connections)
+        self._make_room(connection.remote_peer)
+        held = _Held(connection)
+        self._held.setdefault(connection.remote_peer, []).append(held)
+        self.emit(ConnectionOpened(connection))
+        connection.start(lambda stream: self._stream_opened(held, stream))
+        self._spawn(self._watch(held), "watch connection")
+
+    def _make_room(self, peer: PeerId) -> None:
+        mine = self.connections(peer)
+        if len(mine) >= self.limits.connections_per_peer:
+            victim = next((each for each in mine if not each.streams), mine[0])
+            self._spawn(victim.close(), "close surplus connection")
+
+    async def _accept(self, connection: Connection) -> None:
+        if connection.remote_peer == self.local_peer:
+            connection.abort()
+            return
+        try:
+            self.add_connection(connection)
+        except TooManyRequests:
+            return  # closed already; the peer learns by GoAway or the like
+
+    async def _watch(self, held: _Held) -> None:
+        connection = held.connection
+        reason = ""
+        try:
+            await connection.wait_closed()
+        except DarkSwapError as error:
+            reason = str(error)
+        finally:
+            mine = self._held.get(connection.remote_peer, [])
+            mine.remove(held)
+            if not mine:
+                self._held.pop(connection.remote_peer, None)
+            self.emit(ConnectionClosed(connection, reason))
+
+    # --- dialling
+
+    async def dial(
+        self,
+        peer: PeerId,
+        addresses: Iterable[Multiaddr] = (),
+        *,
+        on_step: StepHandler = no_step,
+        allow_limited: bool = True,
+    ) -> Connection:
+        """The best open connection to `peer`, or a new one over `addresses` and those of the address book.
+
+        Callers for the same peer share one dial. Raises `NoAddress`, `DialFailed` (with every attempt),
+        `TooManyRequests`, `InvalidArgument`. A transport that needs a second connection to the same peer
+        uses `dial_address`, which shares nothing.
+        """
+        self._check_dialable(peer)
+        known = self.best_connection(peer, allow_limited)
+        if known is not None:
+            return known
+        now = asyncio.get_running_loop().time()
+        wanted = [*addresses, *self.address_book.addresses(peer, now)]
+        usable = [each for each in wanted if each.peer_id() in (None, peer) and self._can_dial(each)]
+        key = (peer, allow_limited)
+        dial = self._dials.get(key)
+        if dial is None:
+            if not usable:
+                raise NoAddress(str(peer))
+            if len(self._dials) >= self.limits.pending_dials:
+                raise TooManyRequests("dials", self.limits.pending_dials)
+            dial = Dial(peer, self._transports, self.limits, self._register(peer), allow_limited=allow_limited)
+            self._dials[key] = dial
+        dial.add(usable, self._steps(peer, on_step))
+        try:
+            return await dial.join()
+        finally:
+            if self._dials.get(key) is dial and dial.is_over:
+                del self._dials[key]
+
+    async def dial_address(self, address: Multiaddr, on_step: StepHandler = no_step) -> Connection:
+        """A new connection over exactly this address, even if the peer is already connected.
+
+        Raises what the transport raises, `Unsupported` and `TimedOut`.
+        """
+        peer = address.peer_id()
+        if peer is not None:
+            self._check_dialable(peer)
+        connection = await dial_one(self._transports, address, peer, self._steps(peer, on_step), self.limits)
+        self._register(peer)(connection)
+        return connection
+
+    def _check_dialable(self, peer: PeerId) -> None:
+        if self._closed:
+            raise ObjectFreed("swarm")
+        if peer == self.local_peer:
+            raise InvalidArgument("peer", "that is this node itself")
+
+    def _can_dial(self, address: Multiaddr) -> bool:
+        return any(transport.can_dial(address) for transport in self._transports)
+
+    def _register(self, peer: PeerId | None) -> Callable[[Connection], None]:
+        def register(connection: Connection) -> None:
+            if peer is not None and connection.remote_peer != peer:
+                connection.abort()
+                raise PeerIdMismatch(str(peer), str(connection.remote_peer))
+            # A transport that takes part in the swarm (private WebRTC) may have added it itself.
+            if connection not in self.connections(connection.remote_peer):
+                self.add_connection(connection)
+
+        return register
+
+    def _steps(self, peer: PeerId | None, on_step: StepHandler) -> StepHandler:
+        def step(name: str, detail: str) -> None:
+            self.emit(DialStep(peer, name, detail))
+            on_step(name, detail)
+
+        return step
+
+    # --- streams
+
+    async def new_stream(
+        self, target: PeerId | Connection, protocols: Sequence[str], *, allow_limited: bool = False
+    ) -> NegotiatedStream:
+        """Open a stream on the best connection (or the one given) for the first of `protocols` the peer speaks.
+
+        Raises `NotConnected`, `Unsupported` (only a limited connection and not `allow_limited`),
+        `ProtocolUnsupported`, `TimedOut`, `ConnectionLost`, `TooManyRequests`.
+        """
+        connection = self._choose(target, allow_limited)
+        raw = await connection.open_stream()
+        stream = BufferedStream(raw)
+        try:
+            async with asyncio.timeout(self.limits.negotiate_timeout):
+                protocol = await select_one(stream, protocols, self.limits)
+        except BaseException as error:
+            stream.reset()
+            if isinstance(error, TimeoutError):
+                raise TimedOut("protocol negotiation", self.limits.negotiate_timeout) from None
+            raise
+        return NegotiatedStream(protocol, stream, connection)
+
+    def _choose(self, target: PeerId | Connection, allow_limited: bool) -> Connection:
+        if isinstance(target, PeerId):
+            best = self.best_connection(target, allow_limited) or self.best_connection(target)
+            if best is None:
+                raise NotConnected(str(target))
+        else:
+            best = target
+        if best.limit is not None and not allow_limited:
+            hint = "The relay limits this connection in time or data; wait for the direct one, or allow it."
+            raise Unsupported("this stream on a limited connection", hint=hint)
+        return best
+
+    def _stream_opened(self, held: _Held, raw: Stream) -> None:
+        if self._closed or held.negotiating >= self.limits.stream_accept_backlog:
+            raw.reset()
+            return
+        held.negotiating += 1
+        self._spawn(self._serve(held, raw), "stream")
+
+    async def _serve(self, held: _Held, raw: Stream) -> None:
+        stream = BufferedStream(raw)
+        try:
+            try:
+                async with asyncio.timeout(self.limits.negotiate_timeout):
+                    protocol = await answer(stream, self._handlers.__contains__, self.limits)
+            finally:
+                held.negotiating -= 1
+            await self._run_handler(held, stream, protocol)
+        except (DarkSwapError, TimeoutError):
+            stream.reset()
+        except BaseException:
+            stream.reset()
+            raise
+
+    async def _run_handler(self, held: _Held, stream: BufferedStream, protocol: str) -> None:
+        handler = self._handlers.get(protocol)
+        running = held.inbound.get(protocol, 0)
+        limited = held.connection.limit is not None
+        if handler is None or running >= handler.max_inbound or (limited and not handler.on_limited):
+            stream.reset()
+            return
+        held.inbound[protocol] = running + 1
+        try:
+            await handler.run(held.connection, stream, protocol)
+        finally:
+            held.inbound[protocol] -= 1
+
+    # --- events and life
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call `callback` with every event; returns how to stop it."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def emit(self, event: Event) -> None:
+        """Tell every subscriber. One that raises is reported to the loop and disturbs neither us nor the others."""
+        if not self._subscribers:
+            return
+        loop = asyncio.get_running_loop()
+        for callback in self._subscribers:
+            loop.call_soon(callback, event)
+
+    async def close(self) -> None:
+        """End dials, listeners, connections and every task of ours. Idempotent."""
+        self._closed = True
+        for dial in list(self._dials.values()):
+            await dial.cancel()
+        for transport in self._transports:
+            await transport.close()
+        connections = self.connections()
+        await asyncio.gather(*(connection.close() for connection in connections))
+        tasks = self._tasks - {asyncio.current_task()}
+        watchers = [task for task in tasks if task.get_name() == "watch connection"]
+        if watchers:
+            await asyncio.wait(watchers, timeout=self.limits.close_timeout)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(context)
+
+
+def _rank(connection: Connection) -> tuple[bool, bool]:
+    return connection.transport != "circuit", connection.limit is None
