@@ -55,6 +55,11 @@ class Connection(Protocol):
     @property
     def is_closed(self) -> bool: ...
 
+    @property
+    def close_reason(self) -> str:
+        """Why the connection is gone, for people; empty while it is open and after an orderly close."""
+        ...
+
     def start(self, on_stream: StreamHandler) -> None:
         """Begin to deliver inbound streams; those that came earlier are delivered first. Called once."""
         ...

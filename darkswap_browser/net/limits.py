@@ -102,6 +102,13 @@ class Limits:
     """… until it falls to this."""
     connection_high_water: int = 8 * MIB
     """Sum over the channels of one connection: Chrome kills a channel above 16 MiB."""
+    webrtc_receive_buffer: int = 8 * MIB
+    """Bytes received on a data channel and not yet read; then the stream is reset. SCTP's window is emptied by the
+    browser, so a slow reader cannot hold back the sender and a burst must fit; above it only credit helps."""
+    channel_open_timeout: float = 10.0
+    """From createDataChannel to its `open`."""
+    drain_poll: float = 0.25
+    """A waiting writer looks at bufferedAmount this often: `bufferedamountlow` gets lost now and then."""
     fin_ack_timeout: float = 5.0
     """How long a closing stream waits for FIN_ACK."""
     disconnected_grace: float = 10.0

@@ -138,6 +138,11 @@ class BufferedStream:
         del self._ahead[:start]
         return await self.read_exactly(size) if size else b""
 
+    def has_message(self) -> bool:
+        """Whether a whole length-prefixed message is here already. Raises `MalformedMessage`."""
+        header = decode_varint_prefix(self._ahead)
+        return header is not None and len(self._ahead) >= sum(header)
+
     async def write_message(self, message: bytes) -> None:
         await self.raw.write(encode_varint(len(message)) + message)
 

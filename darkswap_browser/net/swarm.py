@@ -198,17 +198,14 @@ class Swarm:
 
     async def _watch(self, held: _Held) -> None:
         connection = held.connection
-        reason = ""
         try:
             await connection.wait_closed()
-        except DarkSwapError as error:
-            reason = str(error)
         finally:
             mine = self._held.get(connection.remote_peer, [])
             mine.remove(held)
             if not mine:
                 self._held.pop(connection.remote_peer, None)
-            self.emit(ConnectionClosed(connection, reason))
+            self.emit(ConnectionClosed(connection, connection.close_reason))
 
     # --- dialling
 
