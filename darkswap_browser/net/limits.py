@@ -124,6 +124,28 @@ class Limits:
     app_receive_queue: int = 4 * MIB
     """Bytes of whole messages waiting for `receive`; then the stream is no longer read. One message may exceed it."""
     app_receive_messages: int = 65536
+    """Whole messages waiting for `receive`, so that floods of tiny ones are bounded too."""
+    app_first_window: int = 64 * KIB
+    """What every peer accepts before it has named its window: the first messages travel with the opening one."""
+    app_batch: int = 16 * KIB - 64
+    """Small messages are gathered up to this, so that a batch fits one WebRTC message."""
+    app_write: int = 256 * KIB
+    """Most of one write to a stream: enough to make the last, short WebRTC message of a write rare."""
+    app_control: int = 1 * KIB
+    """A control frame: two session ids, three numbers, a short reason."""
+    app_ack_delay: float = 0.2
+    """How long a small amount of consumed bytes may wait to be acknowledged."""
+    app_hello_timeout: float = 5.0
+    """The opening exchange on a stream that is already negotiated: one round trip."""
+    app_resume_timeout: float = 60.0
+    """How long a channel without a path is kept: a phone that changes networks is back sooner."""
+    app_resume_first: float = 0.25
+    app_resume_max: float = 5.0
+    """First and longest pause between two attempts to find a path."""
+    app_close_timeout: float = 5.0
+    """How long `close` waits until the peer has everything."""
+    app_channels: int = 256
+    """Channels with different peers at once."""
 
 
 DEFAULT_LIMITS = Limits()
