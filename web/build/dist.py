@@ -1,0 +1,106 @@
+"""`dist/`: one flat folder of static files that any origin can serve, and the hashes of all of them."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from web.build import wheels
+from web.build.wheels import BUILD, CACHE, MODULES, ROOT
+
+DIST = ROOT / "dist"
+WEB = ROOT / "web"
+CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+# Written by hand and served as they are; `.css` files of web/ join them.
+STATIC = ("index.html", "darkswap.mjs", "darkswap.d.ts")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Builds of one checkout wait for each other."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def bundles(node: Path) -> dict[str, bytes]:
+    """Name → contents of every esbuild output."""
+    target = CACHE / "bundles"
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.iterdir():
+        old.unlink()
+    subprocess.run([str(node), str(BUILD / "bundle.mjs"), str(target)], check=True)
+    return {path.name: path.read_bytes() for path in target.iterdir()}
+
+
+def manifest(files: dict[str, bytes], version: str) -> bytes:
+    """Size and subresource-integrity text of each file, for loaders that check and report progress."""
+    core = json.loads((MODULES / "pyodide" / "package.json").read_text())
+    entries = {
+        name: {
+            "size": len(data),
+            "integrity": "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode(),
+        }
+        for name, data in sorted(files.items())
+    }
+    document = {"version": version, "pyodide": core["version"], "files": entries}
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def lay(files: dict[str, bytes]) -> int:
+    """Brings `dist/` to hold exactly `files`; each changed one is replaced in one step. Returns how many changed."""
+    DIST.mkdir(exist_ok=True)
+    changed = 0
+    for name, data in files.items():
+        path = DIST / name
+        if path.exists() and path.read_bytes() == data:
+            continue
+        fresh = DIST / f".{name}.new"
+        fresh.write_bytes(data)
+        os.replace(fresh, path)
+        changed += 1
+    for path in DIST.iterdir():
+        if path.name not in files:
+            path.unlink()
+            changed += 1
+    return changed
+
+
+def build(node: Path) -> int:
+    """Builds what has changed. Returns how many files of `dist/` are new."""
+    with alone():
+        sources = [ROOT / "darkswap_browser", ROOT / "pyproject.toml", ROOT / "README.md", BUILD, WEB / "src"]
+        sources += [WEB / "package-lock.json", *sorted(WEB.glob("*.css"))]
+        sources += [WEB / name for name in STATIC]
+        stamp = CACHE / "dist.stamp"
+        key = wheels.digest(*[path for path in sources if path.exists()])
+        if stamp.exists() and stamp.read_text() == key and (DIST / "manifest.json").exists():
+            return 0
+        source = wheels.source_wheel()
+        page = wheels.page_wheels(node, source)
+        files = {path.name: path.read_bytes() for path in [source, *page]}
+        files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
+        files |= {name: (WEB / name).read_bytes() for name in STATIC if (WEB / name).exists()}
+        files |= {path.name: path.read_bytes() for path in WEB.glob("*.css")}
+        files |= bundles(node)
+        files["pyodide-lock.json"] = wheels.lock_text(page).encode()
+        files["manifest.json"] = manifest(files, source.name.split("-")[1])
+        changed = lay(files)
+        stamp.write_text(key)
+        return changed
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    count = build(Path(sys.argv[1]))
+    print(f"dist/ is ready: {count} files are new ({time.monotonic() - started:.1f} s)")

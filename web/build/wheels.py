@@ -1,0 +1,166 @@
+"""The package as a wheel, the wheels beside it, and the lock by which Pyodide loads them.
+
+Runs in the checkout's virtual environment. Everything made here is the same bytes from the same sources, so that a
+hash names a build.
+"""
+
+from __future__ import annotations
+
+import email.parser
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypedDict
+
+from flit_core import buildapi
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "web" / "build"
+CACHE = ROOT / ".cache" / "build"
+MODULES = ROOT / "web" / "node_modules"
+# The oldest date a zip archive can hold.
+EPOCH = "315532800"
+# What the page imports at every start is compiled; the others are loaded rarely, or are machine code already.
+COMPILED = ("darkswap_browser", "pure_protobuf", "typing_extensions")
+TARGET_ENVIRONMENT = {
+    "python_version": "3.14",
+    "python_full_version": "3.14.2",
+    "sys_platform": "emscripten",
+    "platform_system": "Emscripten",
+    "platform_machine": "wasm32",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "os_name": "posix",
+    "extra": "",
+}
+
+
+class Entry(TypedDict):
+    """A package of `pyodide-lock.json`."""
+
+    name: str
+    version: str
+    file_name: str
+    install_dir: str
+    sha256: str
+    package_type: str
+    imports: list[str]
+    depends: list[str]
+    unvendored_tests: bool
+
+
+def digest(*parts: Path | str) -> str:
+    """SHA-256 over files, folders' files and texts, names included: the same answer means nothing to do."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            total.update(part.encode())
+        elif part.is_dir():
+            for path in sorted(part.rglob("*")):
+                if path.is_file() and path.suffix != ".pyc":
+                    total.update(str(path.relative_to(part)).encode() + b"\0" + path.read_bytes())
+        else:
+            total.update(part.name.encode() + b"\0" + part.read_bytes())
+    return total.hexdigest()
+
+
+def fetch(lock: Path, folder: Path) -> list[Path]:
+    """The wheels that `lock` names, each checked against its hash; nothing is asked of the network twice."""
+    stamp = folder / ".stamp"
+    wanted = digest(lock)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.whl"):
+            old.unlink()
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--only-binary", ":all:"]
+        command += ["--platform", "pyemscripten_2026_0_wasm32", "--platform", "any", "--implementation", "cp"]
+        command += ["--python-version", "3.14", "--require-hashes", "-r", str(lock), "-d", str(folder)]
+        subprocess.run(command, check=True)
+        stamp.write_text(wanted)
+    return sorted(folder.glob("*.whl"))
+
+
+def source_wheel() -> Path:
+    """`darkswap_browser-…-py3-none-any.whl`, byte for byte the same from the same sources."""
+    os.environ["SOURCE_DATE_EPOCH"] = EPOCH
+    folder = CACHE / "wheel"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    return folder / buildapi.build_wheel(str(folder))
+
+
+def compiled(node: Path, wheels: Iterable[Path]) -> list[Path]:
+    """The same wheels with bytecode in place of sources, made by Pyodide itself; unchanged ones are not made again."""
+    fetch(BUILD / "compiler.lock", CACHE / "compiler")
+    result = []
+    stale = []
+    for wheel in wheels:
+        key = digest(wheel, BUILD / "compile.mjs", BUILD / "compiler.lock", MODULES / "pyodide" / "package.json")
+        folder = CACHE / "compiled" / key[:20]
+        result.append(folder)
+        if not any(folder.glob("*.whl")):
+            stale.append((wheel, folder))
+    if stale:
+        source, target = CACHE / "stale", CACHE / "fresh"
+        for folder in (source, target):
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.iterdir():
+                old.unlink()
+        for wheel, _ in stale:
+            (source / wheel.name).write_bytes(wheel.read_bytes())
+        arguments = [str(node), str(BUILD / "compile.mjs"), str(CACHE / "compiler"), str(source), str(target)]
+        subprocess.run(arguments, check=True)
+        for wheel, folder in stale:
+            folder.mkdir(parents=True, exist_ok=True)
+            (made,) = target.glob(wheel.name.split("-")[0] + "-*.whl")
+            made.rename(folder / made.name)
+    return [next(folder.glob("*.whl")) for folder in result]
+
+
+def specification(wheel: Path) -> Entry:
+    """One entry of `pyodide-lock.json`, read from the wheel itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata_name = next(name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = email.parser.BytesParser().parsebytes(archive.read(metadata_name))
+    requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
+    needed = [r for r in requirements if r.marker is None or r.marker.evaluate(TARGET_ENVIRONMENT)]
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    return {
+        "name": canonicalize_name(metadata["Name"]),
+        "version": metadata["Version"],
+        "file_name": wheel.name,
+        "install_dir": "site",
+        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        "package_type": "package",
+        "imports": sorted(top.removesuffix(".pyc").removesuffix(".py") for top in tops),
+        "depends": sorted(canonicalize_name(requirement.name) for requirement in needed),
+        "unvendored_tests": False,
+    }
+
+
+def lock_text(wheels: Iterable[Path]) -> str:
+    """A lock of our wheels alone, for the interpreter that the core's own lock describes."""
+    core = json.loads((MODULES / "pyodide" / "pyodide-lock.json").read_text())
+    entries = {entry["name"]: entry for entry in map(specification, wheels)}
+    missing = {name for entry in entries.values() for name in entry["depends"] if name not in entries}
+    if missing:
+        raise SystemExit(f"The lock web/build/browser.lock lacks {', '.join(sorted(missing))}: add and hash it there.")
+    packages = {name: entries[name] for name in sorted(entries)}
+    return json.dumps({"info": core["info"], "packages": packages}, indent=1, sort_keys=True) + "\n"
+
+
+def page_wheels(node: Path, source: Path) -> list[Path]:
+    """Every wheel the page may load, compiled where that pays."""
+    fetched = fetch(BUILD / "browser.lock", CACHE / "browser")
+    to_compile = [wheel for wheel in [source, *fetched] if wheel.name.split("-")[0] in COMPILED]
+    rest = [wheel for wheel in fetched if wheel not in to_compile]
+    return compiled(node, to_compile) + rest
