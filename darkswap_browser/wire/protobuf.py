@@ -7,7 +7,8 @@
         parts: Annotated[list[bytes], Field(3)] = field(default_factory=list)
 
 Every field needs a default, as any may be missing on the wire. Enumerations are declared as `uint`, since a value
-unknown to us must not fail the message. Unknown fields are skipped, the last of a repeated single field wins.
+unknown to us must not fail the message. Unknown fields are skipped. Of a single value that comes twice the last wins;
+a single message that comes twice is refused, where the format would merge the two: nobody writes that.
 
 Before the library sees foreign bytes a scan walks them by the declared shape, because the library alone reads varints
 of any length (in quadratic time), skips beyond the end and takes groups for empty fields.
@@ -56,6 +57,7 @@ def decode(cls: type[M], data: bytes, what: str, max_size: int) -> M:
 def _scan(data: bytes, at: int, end: int, cls: type[Message], what: str) -> None:
     """Tags, lengths and varints of `data[at:end]` hold, in embedded messages too. Depth is that of the declaration."""
     embedded = _embedded(cls)
+    seen = 0
     while at < end:
         tag, at = _varint(data, at, end, what)
         number, wire_type = tag >> 3, tag & 7
@@ -69,7 +71,11 @@ def _scan(data: bytes, at: int, end: int, cls: type[Message], what: str) -> None
                 raise MalformedMessage(what, f"field {number} announces {size} bytes and {end - at} are left")
             inner = embedded.get(number)
             if inner is not None:
-                _scan(data, at, at + size, inner, what)
+                kind, repeated = inner
+                if not repeated and seen >> number & 1:
+                    raise MalformedMessage(what, f"field {number} occurs twice")
+                seen |= 1 << number
+                _scan(data, at, at + size, kind, what)
             at += size
         elif wire_type == _I64 or wire_type == _I32:
             at += 8 if wire_type == _I64 else 4
@@ -93,14 +99,17 @@ def _varint(data: bytes, at: int, end: int, what: str) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=256)
-def _embedded(cls: type[Message]) -> dict[int, type[Message]]:
-    """Field number → message class, of the fields that hold messages. A mistaken declaration is a `TypeError`."""
+def _embedded(cls: type[Message]) -> dict[int, tuple[type[Message], bool]]:
+    """Field number → (message class, is repeated), of the fields that hold messages.
+
+    A mistaken declaration is a `TypeError`.
+    """
     if not dataclasses.is_dataclass(cls):
         raise TypeError(f"{cls.__name__} is not a dataclass")
     for declared in dataclasses.fields(cls):
         if declared.default is dataclasses.MISSING and declared.default_factory is dataclasses.MISSING:
             raise TypeError(f"{cls.__name__}.{declared.name} has no default")
-    found: dict[int, type[Message]] = {}
+    found: dict[int, tuple[type[Message], bool]] = {}
     for hint in get_type_hints(cls, include_extras=True).values():
         if get_origin(hint) is not Annotated:
             continue
@@ -108,5 +117,5 @@ def _embedded(cls: type[Message]) -> dict[int, type[Message]]:
         number = next((mark.number for mark in marks if isinstance(mark, Field)), None)
         for kind in (inner, *get_args(inner)):
             if number is not None and isinstance(kind, type) and issubclass(kind, Message):
-                found[number] = kind
+                found[number] = (kind, get_origin(inner) is list)
     return found
