@@ -39,7 +39,7 @@ class Connection(Protocol):
 
     @property
     def transport(self) -> str:
-        """"tcp", "websocket", "circuit", "webrtc", "webrtc-direct" or "memory"."""
+        """ "tcp", "websocket", "circuit", "webrtc", "webrtc-direct" or "memory"."""
         ...
 
     @property

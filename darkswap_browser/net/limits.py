@@ -30,13 +30,27 @@ class Limits:
 
     # --- yamux
     yamux_streams: int = 256
-    """Inbound streams open at once on one connection; more are answered with RST. go and rust allow 256–512."""
-    yamux_window: int = 256 * KIB
-    """Initial window of the specification; may not be smaller."""
+    """Inbound streams open at once on one connection; more are answered with RST. go and rust allow 256 to 512."""
+    yamux_outbound: int = 512
+    """Streams of ours open at once on one connection."""
+    yamux_unacknowledged: int = 256
+    """Of these, not acknowledged yet: go and rust take no more for honest."""
     yamux_window_max: int = 1 * MIB
     """rust refuses data frames above 1 MiB, so a window never grows beyond it."""
-    yamux_frame: int = 64 * KIB - 12
-    """Largest body we send: fair interleaving, and one frame fits one Noise frame's neighbourhood."""
+    yamux_window_budget: int = 16 * MIB
+    """By how much the windows of one connection may grow, all together."""
+    yamux_send_window_max: int = 2**32 - 1
+    """Credit that we count at most; the field has 32 bits."""
+    yamux_frame: int = 65519 - 12
+    """Largest body we send: with its header it fills exactly one Noise frame, and turns between streams stay short."""
+    yamux_output: int = 256 * KIB
+    """Frames handed to the link in one write: several Noise frames, and a ping waits behind no more than this."""
+    yamux_control_frames: int = 4096
+    """Control frames waiting for the link (ping answers, credit, RST). Honest peers leave a few dozen."""
+    yamux_stream_queue: int = 256 * KIB
+    """Bytes one stream may have queued before its writer waits: a whole initial window."""
+    yamux_linger: float = 30.0
+    """After both our directions are closed the peer has as long to finish its own; then RST."""
     yamux_send_buffer: int = 1 * MIB
     """Frames queued for the link before writers wait."""
 
@@ -82,7 +96,7 @@ class Limits:
     relay_retry_first: float = 0.5
     relay_retry_max: float = 30.0
     signaling_message: int = 32 * KIB
-    """An SDP offer of a data-only connection is 0.5–1.5 KiB; Firefox's with many candidates stays below 16."""
+    """An SDP offer of a data-only connection is 0.5 to 1.5 KiB; Firefox's with many candidates stays below 16."""
     signaling_candidates: int = 64
     """Per attempt; more is flooding."""
     signaling_timeout: float = 15.0

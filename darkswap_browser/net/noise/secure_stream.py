@@ -1,0 +1,188 @@
+"""Drives the Noise handshake over a stream and encrypts what follows.
+
+On the wire every Noise message, handshake or transport, is u16 big-endian length ‖ message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from darkswap_browser.errors import ConnectionLost, EndOfStream, HandshakeFailed, PeerIdMismatch, ProtocolViolation
+from darkswap_browser.identity.keys import Identity, PublicKey
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.noise.machine import (
+    KEY_SIZE,
+    MAX_PLAINTEXT,
+    TAG_SIZE,
+    CipherState,
+    HandshakeMachine,
+    KeyPair,
+)
+from darkswap_browser.net.noise.payload import HandshakePayload, decode_payload, encode_payload, signed_text
+from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.runtime.base import Crypto, Entropy
+
+PROTOCOL = "/noise"
+LENGTH_SIZE = 2
+READ_SIZE = 256 * 1024
+"""Asked of the link at once: several frames are decrypted per read."""
+
+
+class SecureStream:
+    """The encrypted link; a `Stream` whose direction cannot be half-closed. One reader and one writer at a time."""
+
+    def __init__(self, raw: BufferedStream, sending: CipherState, receiving: CipherState) -> None:
+        self._raw = raw
+        self._sending = sending
+        self._receiving = receiving
+        self._sealed = bytearray()
+        self._opened: list[bytes] = []
+
+    async def read(self, max_bytes: int = READ_SIZE) -> bytes:
+        """Raises `ProtocolViolation` on a frame that does not authenticate, `ConnectionLost` on one cut short."""
+        while not self._opened:
+            try:
+                self._sealed += await self._raw.read(READ_SIZE)
+            except EndOfStream:
+                if self._sealed:
+                    raise ConnectionLost("secure channel", "ended in the middle of a frame") from None
+                raise
+            self._open_frames()
+        data = self._opened[0] if len(self._opened) == 1 else b"".join(self._opened)
+        self._opened = [data[max_bytes:]] if len(data) > max_bytes else []
+        return data[:max_bytes]
+
+    def _open_frames(self) -> None:
+        """Decrypt every whole frame in the buffer."""
+        start, end = 0, len(self._sealed)
+        with memoryview(self._sealed) as view:
+            while end - start >= LENGTH_SIZE:
+                size = view[start] << 8 | view[start + 1]
+                if size < TAG_SIZE:
+                    raise ProtocolViolation("noise", "frame shorter than its tag")
+                stop = start + LENGTH_SIZE + size
+                if stop > end:
+                    break
+                plaintext = self._receiving.decrypt(bytes(view[start + LENGTH_SIZE : stop]))
+                if plaintext:
+                    self._opened.append(plaintext)
+                start = stop
+        del self._sealed[:start]
+
+    async def write(self, data: bytes) -> None:
+        """Cuts `data` into frames of at most 65,519 bytes and hands them to the link in one write."""
+        out = []
+        for start in range(0, len(data), MAX_PLAINTEXT):
+            sealed = self._sending.encrypt(data[start : start + MAX_PLAINTEXT])
+            out.append(len(sealed).to_bytes(LENGTH_SIZE, "big"))
+            out.append(sealed)
+        if out:
+            await self._raw.write(b"".join(out))
+
+    async def close_write(self) -> None:
+        await self._raw.close_write()
+
+    async def close(self) -> None:
+        await self._raw.close()
+
+    def reset(self) -> None:
+        self._raw.reset()
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A finished handshake: the stream, who is at its other end, and the muxers that side offers early."""
+
+    stream: SecureStream
+    remote_key: PublicKey
+    remote_peer: PeerId
+    remote_muxers: tuple[str, ...]
+
+
+class Handshaker:
+    """Our half of every handshake: one static key, signed once by the identity."""
+
+    def __init__(self, identity: Identity, crypto: Crypto, entropy: Entropy, limits: Limits) -> None:
+        self._identity = identity
+        self._crypto = crypto
+        self._entropy = entropy
+        self._limits = limits
+        self._static = self._new_key()
+        self._signature: bytes | None = None
+
+    async def initiate(
+        self,
+        stream: BufferedStream,
+        expected: PeerId | None = None,
+        *,
+        muxers: Sequence[str] = (),
+        prologue: bytes = b"",
+    ) -> Secured:
+        """Be the initiator. A peer other than `expected` learns nothing of who we are.
+
+        Raises `PeerIdMismatch`, `HandshakeFailed`, `MalformedMessage`, and what the stream raises.
+        """
+        payload = await self._payload(muxers)
+        machine = self._machine(True, prologue)
+        await _send(stream, machine.write())
+        theirs = machine.read(await _receive(stream))
+        key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
+        await _send(stream, machine.write(payload))
+        return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
+
+    async def respond(
+        self,
+        stream: BufferedStream,
+        expected: PeerId | None = None,
+        *,
+        muxers: Sequence[str] = (),
+        prologue: bytes = b"",
+    ) -> Secured:
+        """Be the responder; raises as `initiate` does."""
+        payload = await self._payload(muxers)
+        machine = self._machine(False, prologue)
+        machine.read(await _receive(stream))
+        await _send(stream, machine.write(payload))
+        theirs = machine.read(await _receive(stream))
+        key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
+        return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
+
+    def _new_key(self) -> KeyPair:
+        return KeyPair.of(self._crypto, self._entropy.bytes(KEY_SIZE))
+
+    def _machine(self, initiator: bool, prologue: bytes) -> HandshakeMachine:
+        return HandshakeMachine(
+            self._crypto, initiator=initiator, static=self._static, ephemeral=self._new_key(), prologue=prologue
+        )
+
+    async def _payload(self, muxers: Sequence[str]) -> bytes:
+        if self._signature is None:
+            self._signature = await self._identity.sign(signed_text(self._static.public))
+        key = self._identity.public_key.to_protobuf()
+        return encode_payload(HandshakePayload(key, self._signature, tuple(muxers)))
+
+    async def _verify(
+        self, data: bytes, static: bytes, expected: PeerId | None
+    ) -> tuple[PublicKey, PeerId, tuple[str, ...]]:
+        payload = decode_payload(data, self._limits.noise_payload)
+        key = PublicKey.from_protobuf(payload.identity_key)
+        peer = key.peer_id()
+        if expected is not None and peer != expected:
+            raise PeerIdMismatch(str(expected), str(peer))
+        if not await key.verify(self._crypto, signed_text(static), payload.identity_signature):
+            raise HandshakeFailed("identity signature does not cover the static key")
+        return key, peer, payload.muxers
+
+
+async def _send(stream: BufferedStream, message: bytes) -> None:
+    await stream.write(len(message).to_bytes(LENGTH_SIZE, "big") + message)
+
+
+async def _receive(stream: BufferedStream) -> bytes:
+    try:
+        size = int.from_bytes(await stream.read_exactly(LENGTH_SIZE), "big")
+        return await stream.read_exactly(size) if size else b""
+    except EndOfStream:
+        raise HandshakeFailed("the peer hung up") from None

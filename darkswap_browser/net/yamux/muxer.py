@@ -1,0 +1,413 @@
+"""Drives yamux over a secure link: a `Connection` whose streams have flow control both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from darkswap_browser.errors import (
+    ConnectionLost,
+    DarkSwapError,
+    EndOfStream,
+    RemoteError,
+    StreamBusy,
+    StreamClosed,
+    StreamReset,
+)
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import ReceiveBuffer, Stream
+from darkswap_browser.net.yamux.frames import GO_AWAY, NORMAL, PROTOCOL_ERROR, pack
+from darkswap_browser.net.yamux.machine import (
+    DataReceived,
+    Event,
+    PingAnswered,
+    RemoteFinished,
+    RemoteGoAway,
+    StreamBroken,
+    StreamOpened,
+    YamuxMachine,
+)
+
+PROTOCOL = "/yamux/1.0.0"
+READ_SIZE = 256 * 1024
+
+
+class YamuxStream:
+    """One stream. Reading grants credit to the peer; writing waits while much of it is queued."""
+
+    def __init__(self, connection: YamuxConnection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+        self._buffer = ReceiveBuffer(self._credit)
+        self._end: Exception | None = None
+        self._write_closed = False
+        self._discarding = False
+        self._room: asyncio.Future[None] | None = None
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        return await self._buffer.read(max_bytes)
+
+    async def write(self, data: bytes) -> None:
+        if self._end is not None:
+            raise self._end
+        if self._write_closed:
+            raise StreamClosed()
+        if self._room is not None:
+            raise StreamBusy()
+        self._connection.queue(self._number, data)
+        while not self._connection.has_room(self._number):
+            self._room = asyncio.get_running_loop().create_future()
+            self._connection.wait_for_room(self._number, self)
+            try:
+                await self._room
+            finally:
+                self._room = None
+            if self._end is not None:
+                raise self._end
+
+    async def close_write(self) -> None:
+        if not self._write_closed:
+            self._write_closed = True
+            self._connection.finish(self._number)
+
+    async def close(self) -> None:
+        """FIN, and whatever still comes is dropped but credited, so the peer can come to its own end."""
+        if self._discarding:
+            return
+        await self.close_write()
+        self._discarding = True
+        unread = len(self._buffer)
+        self._buffer.end(StreamClosed(), drop=True)
+        if self._end is None:
+            self._credit(unread)
+            self._connection.linger(self._number)
+
+    def reset(self) -> None:
+        if self._end is None:
+            self._connection.reset(self._number)
+            self.ended(StreamReset(), drop=True)
+
+    # --- called by the connection
+
+    def received(self, data: bytes) -> None:
+        if self._discarding:
+            self._credit(len(data))
+        else:
+            self._buffer.feed(data)
+
+    def remote_finished(self) -> None:
+        self._buffer.end(EndOfStream())
+
+    def ended(self, reason: Exception, *, drop: bool) -> None:
+        """Both halves are over; `drop` also what was received and not read."""
+        if self._end is None:
+            self._end = reason
+            self._buffer.end(reason, drop=drop)
+            self.wake_writer()
+
+    def wake_writer(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _credit(self, count: int) -> None:
+        if self._end is None:
+            self._connection.consumed(self._number, count)
+
+    def __repr__(self) -> str:
+        return f"<yamux stream {self._number}>"
+
+
+class YamuxConnection:
+    """Fulfils `net.connection.Connection`. One task reads, one writes; both end with the connection."""
+
+    def __init__(
+        self,
+        link: Stream,
+        *,
+        remote_peer: PeerId,
+        remote_addr: Multiaddr,
+        direction: Direction,
+        transport: str,
+        limit: CircuitLimit | None,
+        limits: Limits,
+    ) -> None:
+        self.remote_peer = remote_peer
+        self.remote_addr = remote_addr
+        self.direction = direction
+        self._loop = asyncio.get_running_loop()
+        self.opened_at = self._loop.time()
+        self._transport = transport
+        self._limit = limit
+        self._limits = limits
+        self._link = link
+        self._machine = YamuxMachine(initiator=direction is Direction.OUTBOUND, limits=limits)
+        self._streams: dict[int, YamuxStream] = {}
+        self._waiting: dict[int, YamuxStream] = {}
+        self._lingering: dict[int, asyncio.TimerHandle] = {}
+        self._early: list[YamuxStream] = []
+        self._on_stream: StreamHandler | None = None
+        self._wake = asyncio.Event()
+        self._written = asyncio.Event()
+        self._writing = False
+        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._next_ping = 0
+        self._bytes_sent = 0
+        self._bytes_received = 0
+        self._end: Exception | None = None
+        self._close_task: asyncio.Task[None] | None = None
+        self._group = asyncio.TaskGroup()
+        self._task = self._loop.create_task(self._run(), name="yamux")
+
+    # --- Connection
+
+    @property
+    def transport(self) -> str:
+        return self._transport
+
+    @property
+    def limit(self) -> CircuitLimit | None:
+        return self._limit
+
+    @property
+    def streams(self) -> int:
+        return self._machine.streams
+
+    @property
+    def is_closed(self) -> bool:
+        return self._end is not None
+
+    @property
+    def close_reason(self) -> str:
+        return "" if self._end is None or isinstance(self._end, StreamClosed) else str(self._end)
+
+    def start(self, on_stream: StreamHandler) -> None:
+        self._on_stream = on_stream
+        early, self._early = self._early, []
+        for stream in early:
+            on_stream(stream)
+
+    async def open_stream(self) -> Stream:
+        if self._end is not None:
+            raise self._lost()
+        try:
+            number = self._machine.open_stream()
+        except StreamClosed:
+            raise ConnectionLost("connection", "the peer is closing it") from None
+        self._wake.set()
+        stream = self._streams[number] = YamuxStream(self, number)
+        return stream
+
+    async def close(self) -> None:
+        if self._end is None:
+            self._finish_streams(StreamClosed())
+            self._close_task = self._group.create_task(self._say_goodbye(), name="yamux close")
+        await self.wait_closed()
+
+    def abort(self) -> None:
+        if not self._task.done():
+            self._finish_streams(ConnectionLost("connection", "aborted"))
+            self._link.reset()
+            self._task.cancel()
+
+    async def wait_closed(self) -> None:
+        if not self._task.done():
+            await asyncio.wait([self._task])
+
+    def stats(self) -> Mapping[str, Any]:
+        return {"bytes_sent": self._bytes_sent, "bytes_received": self._bytes_received, "streams": self.streams}
+
+    async def ping(self) -> float:
+        """Round trip of the session in seconds. Raises `ConnectionLost`."""
+        if self._end is not None:
+            raise self._lost()
+        value, self._next_ping = self._next_ping, (self._next_ping + 1) % 2**32
+        answered = self._pings[value] = self._loop.create_future()
+        sent = self._loop.time()
+        self._machine.ping(value)
+        self._wake.set()
+        try:
+            await answered
+        finally:
+            self._pings.pop(value, None)
+        return self._loop.time() - sent
+
+    # --- called by the streams
+
+    def queue(self, number: int, data: bytes) -> None:
+        self._machine.send(number, data)
+        self._bytes_sent += len(data)
+        self._wake.set()
+
+    def has_room(self, number: int) -> bool:
+        """Whether a writer may go on. Streams that the peer does not read leave the others a small share."""
+        limits = self._limits
+        crowded = self._machine.queued > limits.yamux_send_buffer
+        share = limits.yamux_frame if crowded else limits.yamux_stream_queue
+        return self._machine.queued_on(number) <= share
+
+    def wait_for_room(self, number: int, stream: YamuxStream) -> None:
+        self._waiting[number] = stream
+
+    def finish(self, number: int) -> None:
+        self._machine.finish(number)
+        self._wake.set()
+
+    def reset(self, number: int) -> None:
+        self._machine.reset(number)
+        self._forget_dropped()
+        self._wake.set()
+
+    def consumed(self, number: int, count: int) -> None:
+        if self._machine.consumed(number, count):
+            self._wake.set()
+
+    def linger(self, number: int) -> None:
+        if number in self._streams:
+            self._lingering[number] = self._loop.call_later(self._limits.yamux_linger, self.reset, number)
+
+    # --- the two directions
+
+    async def _run(self) -> None:
+        error: Exception = ConnectionLost("connection", "aborted")
+        try:
+            async with self._group:
+                self._group.create_task(self._read(), name="yamux reader")
+                self._group.create_task(self._write(), name="yamux writer")
+        except* DarkSwapError as group:
+            error = group.exceptions[0]
+        finally:
+            self._finish_streams(error if isinstance(error, StreamClosed) else self._lost(error))
+            await self._close_link(error)
+
+    async def _read(self) -> None:
+        machine = self._machine
+        while True:
+            data = await self._link.read(READ_SIZE)
+            for event in machine.receive(data):
+                self._dispatch(event)
+            self._forget_dropped()
+            if machine.wants_to_send:
+                self._wake.set()
+
+    async def _write(self) -> None:
+        machine = self._machine
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            # Everything that one turn of the event loop queued leaves in one write.
+            while machine.wants_to_send:
+                data = machine.take_output(self._limits.yamux_output)
+                self._forget_dropped()
+                self._wake_writers()
+                self._writing = True
+                await self._link.write(data)
+                self._writing = False
+            self._written.set()
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, DataReceived):
+            self._bytes_received += len(event.data)
+            if (stream := self._streams.get(event.stream)) is not None:
+                stream.received(event.data)
+        elif isinstance(event, StreamOpened):
+            stream = self._streams[event.stream] = YamuxStream(self, event.stream)
+            if self._on_stream is None:
+                self._early.append(stream)
+            else:
+                self._on_stream(stream)
+        elif isinstance(event, RemoteFinished):
+            if (stream := self._streams.get(event.stream)) is not None:
+                stream.remote_finished()
+        elif isinstance(event, StreamBroken):
+            if (stream := self._streams.get(event.stream)) is not None:
+                stream.ended(StreamReset(), drop=True)
+        elif isinstance(event, PingAnswered):
+            if (answered := self._pings.get(event.value)) is not None and not answered.done():
+                answered.set_result(None)
+        else:
+            self._peer_leaves(event)
+
+    def _peer_leaves(self, event: RemoteGoAway) -> None:
+        if event.code != NORMAL:
+            raise ConnectionLost("connection", f"the peer ended it with code {event.code}")
+        if self._close_task is None:
+            self._close_task = self._group.create_task(self._let_streams_finish(), name="yamux close")
+
+    async def _let_streams_finish(self) -> None:
+        """After GoAway 0 the peer's last streams have a moment to end."""
+        if self._machine.streams:
+            await asyncio.sleep(self._limits.close_timeout)
+        raise StreamClosed()
+
+    async def _say_goodbye(self) -> None:
+        """Flush what was written, then GoAway: behind it js hears no more."""
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                await self._flush()
+                self._machine.go_away(NORMAL)
+                self._wake.set()
+                await self._flush()
+        except TimeoutError:
+            self._link.reset()
+        raise StreamClosed()
+
+    async def _flush(self) -> None:
+        while self._machine.queued or self._machine.wants_to_send or self._writing:
+            self._written.clear()
+            await self._written.wait()
+
+    # --- the end
+
+    async def _close_link(self, error: Exception) -> None:
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                if isinstance(error, RemoteError) and not self._writing:
+                    await self._link.write(pack(GO_AWAY, 0, 0, PROTOCOL_ERROR))
+                if not isinstance(error, ConnectionLost):
+                    await self._link.close()
+        except (DarkSwapError, TimeoutError):
+            pass  # The link is dropped either way.
+        finally:
+            self._link.reset()
+
+    def _finish_streams(self, reason: Exception) -> None:
+        """The first reason stays."""
+        if self._end is not None:
+            return
+        self._end = reason
+        for timer in self._lingering.values():
+            timer.cancel()
+        self._lingering.clear()
+        self._waiting.clear()
+        streams, self._streams = self._streams, {}
+        self._early.clear()
+        for stream in streams.values():
+            stream.ended(reason, drop=False)
+        for answered in self._pings.values():
+            if not answered.done():
+                answered.set_exception(self._lost())
+
+    def _lost(self, error: Exception | None = None) -> ConnectionLost:
+        error = error or self._end
+        if isinstance(error, ConnectionLost):
+            return error
+        if isinstance(error, EndOfStream):
+            return ConnectionLost("connection", "the peer hung up")
+        return ConnectionLost("connection", str(error) if error else "")
+
+    def _forget_dropped(self) -> None:
+        for number in self._machine.take_dropped():
+            self._streams.pop(number, None)
+            if (timer := self._lingering.pop(number, None)) is not None:
+                timer.cancel()
+
+    def _wake_writers(self) -> None:
+        for number in [number for number in self._waiting if self.has_room(number)]:
+            self._waiting.pop(number).wake_writer()
+
+    def __repr__(self) -> str:
+        return f"<yamux {self.direction} {self.remote_peer} over {self._transport}>"
