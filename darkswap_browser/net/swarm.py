@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.errors import (
-    DarkSwapError,
     InvalidArgument,
     NoAddress,
     NotConnected,
@@ -32,12 +31,10 @@ from darkswap_browser.net.events import (
     ProtocolsChanged,
 )
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.net.negotiate import answer, select_one
+from darkswap_browser.net.negotiate import select_one
+from darkswap_browser.net.routing import ProtocolHandler, Routes, Served
 from darkswap_browser.net.stream import BufferedStream, Stream
 from darkswap_browser.net.transport import StepHandler, Transport
-
-ProtocolHandler = Callable[[Connection, BufferedStream, str], Awaitable[None]]
-"""(connection, stream, protocol): runs in a task of its own and owns the stream, its closing included."""
 
 Subscriber = Callable[[Event], None]
 
@@ -49,22 +46,6 @@ class NegotiatedStream:
     protocol: str
     stream: BufferedStream
     connection: Connection
-
-
-@dataclass(slots=True)
-class _Handler:
-    run: ProtocolHandler
-    on_limited: bool
-    max_inbound: int
-
-
-class _Held:
-    """One connection and what the swarm counts on it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.negotiating = 0
-        self.inbound: dict[str, int] = {}
 
 
 def no_step(step: str, detail: str) -> None:
@@ -79,9 +60,9 @@ class Swarm:
         self.limits = limits
         self.address_book = address_book
         self._transports: list[Transport] = []
-        self._handlers: dict[str, _Handler] = {}
+        self._routes = Routes(limits)
         self._subscribers: list[Subscriber] = []
-        self._held: dict[PeerId, list[_Held]] = {}
+        self._held: dict[PeerId, list[Served]] = {}
         self._dials: dict[tuple[PeerId, bool], Dial] = {}
         self._bound: tuple[Multiaddr, ...] = ()
         self._announced: dict[str, tuple[Multiaddr, ...]] = {}
@@ -95,7 +76,7 @@ class Swarm:
     @property
     def protocols(self) -> tuple[str, ...]:
         """What we answer to, in the order it was registered."""
-        return tuple(self._handlers)
+        return self._routes.protocols
 
     # --- transports and addresses
 
@@ -137,14 +118,12 @@ class Swarm:
         `max_inbound` counts running handlers per connection; streams beyond it are reset. A handler that fails
         resets its stream; `DarkSwapError` ends only that, anything else is also reported to the event loop.
         """
-        if protocol in self._handlers:
-            raise InvalidArgument("protocol", f"{protocol} already has a handler")
-        self._handlers[protocol] = _Handler(handler, on_limited, max_inbound)
+        self._routes.add(protocol, handler, on_limited=on_limited, max_inbound=max_inbound)
         self.emit(ProtocolsChanged())
 
     def unhandle(self, protocol: str) -> None:
         """Streams already handed over go on."""
-        if self._handlers.pop(protocol, None) is not None:
+        if self._routes.remove(protocol):
             self.emit(ProtocolsChanged())
 
     # --- connections
@@ -175,7 +154,7 @@ class Swarm:
             self._spawn(connection.close(), "refuse connection")
             raise TooManyRequests("connections", self.limits.connections)
         self._make_room(connection.remote_peer)
-        held = _Held(connection)
+        held = Served(connection)
         self._held.setdefault(connection.remote_peer, []).append(held)
         self.emit(ConnectionOpened(connection))
         connection.start(lambda stream: self._stream_opened(held, stream))
@@ -196,7 +175,7 @@ class Swarm:
         except TooManyRequests:
             return  # closed already; the peer learns by GoAway or the like
 
-    async def _watch(self, held: _Held) -> None:
+    async def _watch(self, held: Served) -> None:
         connection = held.connection
         try:
             await connection.wait_closed()
@@ -320,40 +299,11 @@ class Swarm:
             raise Unsupported("this stream on a limited connection", hint=hint)
         return best
 
-    def _stream_opened(self, held: _Held, raw: Stream) -> None:
-        if self._closed or held.negotiating >= self.limits.stream_accept_backlog:
+    def _stream_opened(self, served: Served, raw: Stream) -> None:
+        if self._closed or not self._routes.admit(served):
             raw.reset()
             return
-        held.negotiating += 1
-        self._spawn(self._serve(held, raw), "stream")
-
-    async def _serve(self, held: _Held, raw: Stream) -> None:
-        stream = BufferedStream(raw)
-        try:
-            try:
-                async with asyncio.timeout(self.limits.negotiate_timeout):
-                    protocol = await answer(stream, self._handlers.__contains__, self.limits)
-            finally:
-                held.negotiating -= 1
-            await self._run_handler(held, stream, protocol)
-        except (DarkSwapError, TimeoutError):
-            stream.reset()
-        except BaseException:
-            stream.reset()
-            raise
-
-    async def _run_handler(self, held: _Held, stream: BufferedStream, protocol: str) -> None:
-        handler = self._handlers.get(protocol)
-        running = held.inbound.get(protocol, 0)
-        limited = held.connection.limit is not None
-        if handler is None or running >= handler.max_inbound or (limited and not handler.on_limited):
-            stream.reset()
-            return
-        held.inbound[protocol] = running + 1
-        try:
-            await handler.run(held.connection, stream, protocol)
-        finally:
-            held.inbound[protocol] -= 1
+        self._spawn(self._routes.serve(served, raw), "stream")
 
     # --- events and life
 

@@ -11,7 +11,6 @@ from darkswap_browser.errors import (
     DarkSwapError,
     EndOfStream,
     RemoteError,
-    StreamBusy,
     StreamClosed,
     StreamReset,
 )
@@ -19,7 +18,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.net.stream import ReceiveBuffer, Stream
+from darkswap_browser.net.stream import Stream
 from darkswap_browser.net.yamux.frames import GO_AWAY, NORMAL, PROTOCOL_ERROR, pack
 from darkswap_browser.net.yamux.machine import (
     DataReceived,
@@ -31,94 +30,10 @@ from darkswap_browser.net.yamux.machine import (
     StreamOpened,
     YamuxMachine,
 )
+from darkswap_browser.net.yamux.stream import YamuxStream
 
 PROTOCOL = "/yamux/1.0.0"
 READ_SIZE = 256 * 1024
-
-
-class YamuxStream:
-    """One stream. Reading grants credit to the peer; writing waits while much of it is queued."""
-
-    def __init__(self, connection: YamuxConnection, number: int) -> None:
-        self._connection = connection
-        self._number = number
-        self._buffer = ReceiveBuffer(self._credit)
-        self._end: Exception | None = None
-        self._write_closed = False
-        self._discarding = False
-        self._room: asyncio.Future[None] | None = None
-
-    async def read(self, max_bytes: int = 65536) -> bytes:
-        return await self._buffer.read(max_bytes)
-
-    async def write(self, data: bytes) -> None:
-        if self._end is not None:
-            raise self._end
-        if self._write_closed:
-            raise StreamClosed()
-        if self._room is not None:
-            raise StreamBusy()
-        self._connection.queue(self._number, data)
-        while not self._connection.has_room(self._number):
-            self._room = asyncio.get_running_loop().create_future()
-            self._connection.wait_for_room(self._number, self)
-            try:
-                await self._room
-            finally:
-                self._room = None
-            if self._end is not None:
-                raise self._end
-
-    async def close_write(self) -> None:
-        if not self._write_closed:
-            self._write_closed = True
-            self._connection.finish(self._number)
-
-    async def close(self) -> None:
-        """FIN, and whatever still comes is dropped but credited, so the peer can come to its own end."""
-        if self._discarding:
-            return
-        await self.close_write()
-        self._discarding = True
-        unread = len(self._buffer)
-        self._buffer.end(StreamClosed(), drop=True)
-        if self._end is None:
-            self._credit(unread)
-            self._connection.linger(self._number)
-
-    def reset(self) -> None:
-        if self._end is None:
-            self._connection.reset(self._number)
-            self.ended(StreamReset(), drop=True)
-
-    # --- called by the connection
-
-    def received(self, data: bytes) -> None:
-        if self._discarding:
-            self._credit(len(data))
-        else:
-            self._buffer.feed(data)
-
-    def remote_finished(self) -> None:
-        self._buffer.end(EndOfStream())
-
-    def ended(self, reason: Exception, *, drop: bool) -> None:
-        """Both halves are over; `drop` also what was received and not read."""
-        if self._end is None:
-            self._end = reason
-            self._buffer.end(reason, drop=drop)
-            self.wake_writer()
-
-    def wake_writer(self) -> None:
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
-
-    def _credit(self, count: int) -> None:
-        if self._end is None:
-            self._connection.consumed(self._number, count)
-
-    def __repr__(self) -> str:
-        return f"<yamux stream {self._number}>"
 
 
 class YamuxConnection:

@@ -1,0 +1,91 @@
+"""Which protocols we answer to, and the way of an inbound stream to its handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from darkswap_browser.errors import DarkSwapError, InvalidArgument
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.negotiate import answer
+from darkswap_browser.net.stream import BufferedStream, Stream
+
+ProtocolHandler = Callable[[Connection, BufferedStream, str], Awaitable[None]]
+"""(connection, stream, protocol): runs in a task of its own and owns the stream, its closing included."""
+
+
+@dataclass(slots=True)
+class _Route:
+    run: ProtocolHandler
+    on_limited: bool
+    max_inbound: int
+
+
+class Served:
+    """One connection and what is counted on it."""
+
+    __slots__ = ("connection", "negotiating", "running")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.negotiating = 0
+        self.running: dict[str, int] = {}
+
+
+class Routes:
+    """Protocol id → handler."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._routes: dict[str, _Route] = {}
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        return tuple(self._routes)
+
+    def add(self, protocol: str, handler: ProtocolHandler, *, on_limited: bool, max_inbound: int) -> None:
+        if protocol in self._routes:
+            raise InvalidArgument("protocol", f"{protocol} already has a handler")
+        self._routes[protocol] = _Route(handler, on_limited, max_inbound)
+
+    def remove(self, protocol: str) -> bool:
+        """Whether there was one."""
+        return self._routes.pop(protocol, None) is not None
+
+    def admit(self, served: Served) -> bool:
+        """Count one more stream being negotiated on this connection, if that may be; then call `serve`."""
+        if served.negotiating >= self._limits.stream_accept_backlog:
+            return False
+        served.negotiating += 1
+        return True
+
+    async def serve(self, served: Served, raw: Stream) -> None:
+        """Negotiate and run the handler. Whatever goes wrong ends the stream; only bugs are raised."""
+        stream = BufferedStream(raw)
+        try:
+            try:
+                async with asyncio.timeout(self._limits.negotiate_timeout):
+                    protocol = await answer(stream, self._routes.__contains__, self._limits)
+            finally:
+                served.negotiating -= 1
+            await self._run(served, stream, protocol)
+        except (DarkSwapError, TimeoutError):
+            stream.reset()
+        except BaseException:
+            stream.reset()
+            raise
+
+    async def _run(self, served: Served, stream: BufferedStream, protocol: str) -> None:
+        route = self._routes.get(protocol)
+        running = served.running.get(protocol, 0)
+        limited = served.connection.limit is not None
+        if route is None or running >= route.max_inbound or (limited and not route.on_limited):
+            stream.reset()
+            return
+        served.running[protocol] = running + 1
+        try:
+            await route.run(served.connection, stream, protocol)
+        finally:
+            served.running[protocol] -= 1
