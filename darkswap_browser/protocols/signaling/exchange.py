@@ -1,0 +1,174 @@
+"""Carrying offers, answers and candidates between two peers: over a libp2p stream, or by whatever the page has.
+
+`Signaling` is all that making a direct connection needs to know about it. The two SDPs hold the fingerprints that
+authenticate the direct link, so whatever carries them must be authenticated itself: a libp2p stream is; by hand, the
+people who carry the blobs answer for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from darkswap_browser.errors import ConnectionLost, DarkSwapError, ResourceLimit, TooManyRequests
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.protocols.signaling.messages import SignalingEvent, decode_event, encode_event
+from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+
+
+class Signaling(Protocol):
+    """One negotiation with one peer."""
+
+    async def send_offer(self, offer: SessionDescription) -> None: ...
+
+    async def send_answer(self, answer: SessionDescription) -> None: ...
+
+    async def send_ice_candidate(self, candidate: IceCandidate) -> None: ...
+
+    async def receive_event(self) -> SignalingEvent:
+        """The peer's next message.
+
+        Raises `EndOfStream` when it has finished, `MalformedMessage` for one that means nothing (the next may be
+        read all the same), `ResourceLimit` for too many.
+        """
+        ...
+
+    async def close(self) -> None:
+        """The negotiation succeeded. Idempotent."""
+        ...
+
+    def reset(self) -> None:
+        """The negotiation failed: the peer is to stop as well. Idempotent."""
+        ...
+
+
+class Libp2pSignaling:
+    """`/webrtc-signaling/0.0.1` on a stream that has just been negotiated."""
+
+    def __init__(self, stream: BufferedStream, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._received = 0
+
+    async def send_offer(self, offer: SessionDescription) -> None:
+        await self._send(offer)
+
+    async def send_answer(self, answer: SessionDescription) -> None:
+        await self._send(answer)
+
+    async def send_ice_candidate(self, candidate: IceCandidate) -> None:
+        await self._send(candidate)
+
+    async def _send(self, event: SignalingEvent) -> None:
+        await self._stream.write_message(encode_event(event))
+
+    async def receive_event(self) -> SignalingEvent:
+        limit = self._limits.signaling_candidates
+        # One description and one end of candidates come on top.
+        if self._received >= limit + 2:
+            raise ResourceLimit("signaling messages", limit)
+        data = await self._stream.read_message(self._limits.signaling_message)
+        self._received += 1
+        return decode_event(data, self._limits.signaling_message)
+
+    async def close(self) -> None:
+        await close_quietly(self._stream)
+
+    def reset(self) -> None:
+        self._stream.reset()
+
+
+class ManualSignaling:
+    """The page carries the messages: `on_send` is given each of ours, and what comes back is put in with `deliver`."""
+
+    def __init__(self, limits: Limits, on_send: Callable[[SignalingEvent], None]) -> None:
+        self._limits = limits
+        self._on_send = on_send
+        self._inbox: deque[SignalingEvent] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._end: DarkSwapError | None = None
+
+    async def send_offer(self, offer: SessionDescription) -> None:
+        self._send(offer)
+
+    async def send_answer(self, answer: SessionDescription) -> None:
+        self._send(answer)
+
+    async def send_ice_candidate(self, candidate: IceCandidate) -> None:
+        self._send(candidate)
+
+    def _send(self, event: SignalingEvent) -> None:
+        if self._end is not None:
+            raise self._end
+        self._on_send(event)
+
+    def deliver(self, event: SignalingEvent) -> None:
+        """A message of the peer. Raises `TooManyRequests` when nobody reads them."""
+        if len(self._inbox) >= self._limits.signaling_candidates + 2:
+            raise TooManyRequests("signaling messages", self._limits.signaling_candidates)
+        self._inbox.append(event)
+        self._wake()
+
+    async def receive_event(self) -> SignalingEvent:
+        while not self._inbox:
+            if self._end is not None:
+                raise self._end
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._inbox.popleft()
+
+    async def close(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        if self._end is None:
+            self._end = ConnectionLost("signaling", "ended")
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class SignalingObserver(Protocol):
+    """Sees what passes, with the peer's id in text form; `outgoing` tells whose it is. Must not raise."""
+
+    def signaled(self, peer: str, event: SignalingEvent, *, outgoing: bool) -> None: ...
+
+
+class ObservedSignaling:
+    """Another signaling, with every message shown to an observer on its way."""
+
+    def __init__(self, inner: Signaling, peer: str, observer: SignalingObserver) -> None:
+        self._inner = inner
+        self._peer = peer
+        self._observer = observer
+
+    async def send_offer(self, offer: SessionDescription) -> None:
+        self._observer.signaled(self._peer, offer, outgoing=True)
+        await self._inner.send_offer(offer)
+
+    async def send_answer(self, answer: SessionDescription) -> None:
+        self._observer.signaled(self._peer, answer, outgoing=True)
+        await self._inner.send_answer(answer)
+
+    async def send_ice_candidate(self, candidate: IceCandidate) -> None:
+        self._observer.signaled(self._peer, candidate, outgoing=True)
+        await self._inner.send_ice_candidate(candidate)
+
+    async def receive_event(self) -> SignalingEvent:
+        event = await self._inner.receive_event()
+        self._observer.signaled(self._peer, event, outgoing=False)
+        return event
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def reset(self) -> None:
+        self._inner.reset()

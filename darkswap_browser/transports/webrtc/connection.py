@@ -1,0 +1,275 @@
+"""A connection whose muxer is WebRTC itself: one data channel for each stream.
+
+The same object is the `PeerConnectionListener` of its peer connection from the first moment, so that no channel and
+no message is lost while the connection is still being negotiated: up to `early_channels` streams wait for `start`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from darkswap_browser.errors import ConnectionLost, DarkSwapError, TimedOut, TooManyRequests
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import Stream
+from darkswap_browser.runtime.base import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
+from darkswap_browser.transports.webrtc.stream import DataChannelStream, SendBudget
+
+INIT_LABEL = "init"
+"""The dialer's first channel, made only so that its offer describes a data transport. Never a stream."""
+
+CandidateHandler = Callable[[IceCandidate | None], None]
+
+
+class _Ignored:
+    """Listener of a channel that carries nothing."""
+
+    def __init__(self, on_closed: Callable[[], None] = lambda: None) -> None:
+        self._on_closed = on_closed
+
+    def opened(self) -> None: ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def drained(self) -> None: ...
+
+    def closed(self) -> None:
+        self._on_closed()
+
+
+class DataChannelConnection:
+    """A `Connection`. Made before the peers can reach each other; `wait_connected` tells when they can.
+
+    `agent_of` names the peer's software as identify told it ("" while unknown): rust wants its FIN_ACKs late.
+    """
+
+    def __init__(
+        self,
+        webrtc: WebRtc,
+        configuration: RtcConfiguration,
+        limits: Limits,
+        *,
+        remote_peer: PeerId,
+        remote_addr: Multiaddr,
+        direction: Direction,
+        on_candidate: CandidateHandler,
+        transport: str = "webrtc",
+        agent_of: Callable[[PeerId], str] = lambda _: "",
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.remote_peer = remote_peer
+        self.remote_addr = remote_addr
+        self.direction = direction
+        self.opened_at = self._loop.time()
+        self._transport = transport
+        self._limits = limits
+        self._on_candidate = on_candidate
+        self._agent_of = agent_of
+        self._streams: set[DataChannelStream] = set()
+        self._early: list[DataChannelStream] = []
+        self._on_stream: StreamHandler | None = None
+        self._budget = SendBudget(limits.connection_high_water)
+        self._past_sent = 0
+        self._past_received = 0
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._close_reason = ""
+        self._grace: asyncio.TimerHandle | None = None
+        self._init: DataChannel | None = None
+        self.peer_connection: PeerConnection = webrtc.create_peer_connection(configuration, self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else self.peer_connection.connection_state
+        return f"<{self._transport} {self.direction} {self.remote_peer}: {state}, {self.streams} streams>"
+
+    # --- Connection
+
+    @property
+    def transport(self) -> str:
+        return self._transport
+
+    @property
+    def limit(self) -> CircuitLimit | None:
+        return None
+
+    @property
+    def streams(self) -> int:
+        return len(self._streams)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._ended.done()
+
+    @property
+    def close_reason(self) -> str:
+        return self._close_reason
+
+    def start(self, on_stream: StreamHandler) -> None:
+        self._on_stream = on_stream
+        early, self._early = self._early, []
+        for stream in early:
+            on_stream(stream)
+
+    async def open_stream(self) -> Stream:
+        self._check_open()
+        stream = self._attach(self.peer_connection.create_data_channel(""))
+        try:
+            await stream.wait_open()
+        except asyncio.CancelledError:
+            stream.reset()
+            raise
+        return stream
+
+    async def close(self) -> None:
+        if self.is_closed:
+            return
+        for stream in list(self._streams):
+            await stream.close()
+        self._end("")
+
+    def abort(self) -> None:
+        self._end("aborted")
+
+    async def wait_closed(self) -> None:
+        await asyncio.shield(self._ended)
+
+    def stats(self) -> Mapping[str, Any]:
+        return {
+            "bytes_sent": self._past_sent + sum(stream.bytes_sent for stream in self._streams),
+            "bytes_received": self._past_received + sum(stream.bytes_received for stream in self._streams),
+            "streams": self.streams,
+            "state": "closed" if self.is_closed else self.peer_connection.connection_state,
+        }
+
+    async def path(self) -> Mapping[str, Any]:
+        """How the packets go now: `rtt` (seconds), `local_candidate`, `remote_candidate` (types), `protocol`."""
+        return selected_path(() if self.is_closed else await self.peer_connection.stats())
+
+    # --- negotiation
+
+    async def wait_connected(self) -> None:
+        """Until connectionState is "connected". Raises `ConnectionLost`; `disconnected` is only a pause."""
+        await asyncio.shield(self._connected)
+
+    def create_init_channel(self) -> None:
+        """Describe a data transport in the next offer; `close_init_channel` ends it once connected."""
+        self._init = self.peer_connection.create_data_channel(INIT_LABEL)
+        self._init.listen(_Ignored(), 0)
+
+    def close_init_channel(self) -> None:
+        if self._init is not None:
+            self._init.close()
+            self._init = None
+
+    # --- PeerConnectionListener
+
+    def ice_candidate(self, candidate: IceCandidate | None) -> None:
+        self._on_candidate(candidate)
+
+    def data_channel(self, channel: DataChannel) -> None:
+        if channel.label == INIT_LABEL:
+            channel.listen(_Ignored(), 0)
+            return
+        full = len(self._streams) >= self._limits.webrtc_channels
+        if self.is_closed or full or (self._on_stream is None and len(self._early) >= self._limits.early_channels):
+            channel.listen(_Ignored(), 0)
+            channel.close()
+            return
+        stream = self._attach(channel)
+        if self._on_stream is None:
+            self._early.append(stream)
+        else:
+            self._on_stream(stream)
+
+    def state_changed(self, state: str) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        if state == "connected":
+            if not self._connected.done():
+                self.opened_at = self._loop.time()
+                self._connected.set_result(None)
+        elif state == "disconnected" and self._connected.done():
+            self._grace = self._loop.call_later(self._limits.disconnected_grace, self._end, "no path for too long")
+        elif state == "failed":
+            self._end("no path between the peers")
+        elif state == "closed":
+            self._end("closed by the host")
+
+    # --- streams
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise ConnectionLost("WebRTC connection", self._close_reason)
+        if len(self._streams) >= self._limits.webrtc_channels:
+            raise TooManyRequests("data channels", self._limits.webrtc_channels)
+
+    def _attach(self, channel: DataChannel) -> DataChannelStream:
+        stream = DataChannelStream(
+            channel,
+            self._budget,
+            self._limits,
+            prompt_ack=not self._agent_of(self.remote_peer).startswith("rust-libp2p"),
+            on_over=self._stream_over,
+        )
+        if not stream.is_gone:
+            self._streams.add(stream)
+        return stream
+
+    def _stream_over(self, stream: DataChannelStream) -> None:
+        if stream in self._streams:
+            self._streams.discard(stream)
+            self._past_sent += stream.bytes_sent
+            self._past_received += stream.bytes_received
+
+    def _end(self, reason: str) -> None:
+        if self.is_closed:
+            return
+        self._close_reason = reason
+        self._ended.set_result(None)
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        error: DarkSwapError = ConnectionLost("WebRTC connection", reason or "closed")
+        if not self._connected.done():
+            self._connected.set_exception(error)
+            # Nobody may be waiting any more; asyncio must not complain that nobody looked.
+            self._connected.exception()
+        for stream in list(self._streams):
+            stream.connection_lost(error)
+        self.peer_connection.close()
+
+
+async def connect_within(connection: DataChannelConnection, seconds: float) -> None:
+    """`wait_connected` with a deadline. Raises `TimedOut` or `ConnectionLost`."""
+    try:
+        async with asyncio.timeout(seconds):
+            await connection.wait_connected()
+    except TimeoutError:
+        raise TimedOut("finding a direct path (ICE)", seconds) from None
+
+
+def selected_path(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The nominated candidate pair among getStats() rows; empty when there is none."""
+    by_id = {row.get("id"): row for row in rows}
+    transport = next((row for row in rows if row.get("type") == "transport"), {})
+    pair = by_id.get(transport.get("selectedCandidatePairId"))
+    if pair is None:
+        # Firefox has no transport row; it marks the pair itself.
+        pairs = [row for row in rows if row.get("type") == "candidate-pair"]
+        pair = next((row for row in pairs if row.get("selected") or row.get("nominated")), None)
+    if pair is None:
+        return {}
+    local, remote = by_id.get(pair.get("localCandidateId"), {}), by_id.get(pair.get("remoteCandidateId"), {})
+    return {
+        "rtt": pair.get("currentRoundTripTime"),
+        "local_candidate": local.get("candidateType"),
+        "remote_candidate": remote.get("candidateType"),
+        "protocol": local.get("protocol"),
+        "transport_bytes_sent": pair.get("bytesSent"),
+        "transport_bytes_received": pair.get("bytesReceived"),
+    }

@@ -1,0 +1,370 @@
+"""One libp2p stream on one data channel: frames, back-pressure and the end of it.
+
+Sending: a writer waits above `channel_high_water` of its channel and above `connection_high_water` of all channels
+together. Receiving: a browser empties SCTP's window by itself, so nothing holds the sender back; what exceeds
+`webrtc_receive_buffer` resets the stream. `try_write` and `received` are the hot paths: neither waits nor switches
+tasks, and a message that is one whole frame is copied once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from darkswap_browser.errors import (
+    ConnectionLost,
+    DarkSwapError,
+    EndOfStream,
+    MalformedMessage,
+    StreamBusy,
+    StreamClosed,
+    StreamReset,
+    TimedOut,
+    TooManyRequests,
+)
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import ReceiveBuffer
+from darkswap_browser.runtime.base import DataChannel
+from darkswap_browser.transports.webrtc.machine import LINGER, Action, Read, StreamMachine, Write
+from darkswap_browser.transports.webrtc.messages import (
+    FLAG_FRAMES,
+    MAX_PAYLOAD,
+    Flag,
+    FrameDecoder,
+    data_frame,
+    sole_payload,
+)
+
+_FLAG_ACTIONS = {
+    Action.SEND_FIN: FLAG_FRAMES[Flag.FIN],
+    Action.SEND_FIN_ACK: FLAG_FRAMES[Flag.FIN_ACK],
+    Action.SEND_STOP_SENDING: FLAG_FRAMES[Flag.STOP_SENDING],
+    Action.SEND_RESET: FLAG_FRAMES[Flag.RESET_STREAM],
+}
+_CLOSE_POLL = 0.05
+"""Seconds between looks at bufferedAmount before a channel is closed: closing may drop what is in flight."""
+
+
+class SendBudget:
+    """Bytes handed to all channels of one connection and not known to be sent."""
+
+    def __init__(self, high_water: int) -> None:
+        self.high_water = high_water
+        self.queued = 0
+        self.waiting: set[DataChannelStream] = set()
+        """Streams with a writer that waits, for room of its own or of the connection."""
+        self._streams: set[DataChannelStream] = set()
+
+    def join(self, stream: DataChannelStream) -> None:
+        self._streams.add(stream)
+
+    def leave(self, stream: DataChannelStream) -> None:
+        self._streams.discard(stream)
+
+    def wake(self) -> None:
+        for stream in self.waiting:
+            stream.wake()
+
+    def is_full(self) -> bool:
+        """Asks the host only when our own count says full."""
+        if self.queued < self.high_water:
+            return False
+        for stream in self._streams:
+            stream.recount()
+        return self.queued >= self.high_water
+
+
+class DataChannelStream:
+    """A `Stream`, and the `DataChannelListener` of its channel. `on_over` is called once, when the channel is gone."""
+
+    def __init__(
+        self,
+        channel: DataChannel,
+        budget: SendBudget,
+        limits: Limits,
+        *,
+        prompt_ack: bool = True,
+        on_over: Callable[[DataChannelStream], None] = lambda _: None,
+    ) -> None:
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self._loop = asyncio.get_running_loop()
+        self._channel = channel
+        self._budget = budget
+        self._limits = limits
+        self._on_over = on_over
+        self._machine = StreamMachine(limits.fin_ack_timeout, prompt_ack=prompt_ack)
+        self._decoder = FrameDecoder(limits.webrtc_receive_frame)
+        self._aligned = True
+        self._inbox = ReceiveBuffer()
+        self._write_error: DarkSwapError | None = None
+        self._queued = 0
+        self._room: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._before_open: list[bytes] | None = []
+        self._open = self._loop.create_future()
+        self._is_gone = False
+        budget.join(self)
+        channel.listen(self, limits.channel_low_water)
+        if channel.ready_state == "open":
+            self.opened()
+
+    def __repr__(self) -> str:
+        return f"<data channel stream: write {self._machine.write}, read {self._machine.read}>"
+
+    @property
+    def is_gone(self) -> bool:
+        """The channel is closed; what was received may still be read."""
+        return self._is_gone
+
+    async def wait_open(self) -> None:
+        """Raises `TimedOut` or `ConnectionLost` when the channel does not open."""
+        if self._open.done() and not self._is_gone:
+            return
+        try:
+            async with asyncio.timeout(self._limits.channel_open_timeout):
+                await asyncio.shield(self._open)
+        except TimeoutError:
+            self.reset()
+            raise TimedOut("opening a data channel", self._limits.channel_open_timeout) from None
+        if self._is_gone:
+            raise ConnectionLost("data channel", "closed before it opened")
+
+    # --- Stream
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        return await self._inbox.read(max_bytes)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes received and not read yet."""
+        return len(self._inbox)
+
+    def try_write(self, data: bytes) -> bool:
+        """Send all of `data` now, or nothing: False when a writer would have to wait. Raises as `write` does.
+
+        A success may pass the high-water mark by the size of `data`, which should stay below it.
+        """
+        if self._machine.write is not Write.OPEN:
+            raise self._why_not_writable()
+        if self._room is not None or self._is_full():
+            return False
+        for start in range(0, len(data), MAX_PAYLOAD):
+            if not self._try_send(data[start : start + MAX_PAYLOAD] if start or len(data) > MAX_PAYLOAD else data):
+                # Only the host's own queue can be full here, far above our mark; then nothing more of `data` fits.
+                self.reset()
+                raise StreamReset
+        return True
+
+    async def write(self, data: bytes) -> None:
+        size = len(data)
+        start = 0
+        while True:
+            if self._machine.write is not Write.OPEN:
+                raise self._why_not_writable()
+            if self._room is not None:
+                raise StreamBusy
+            if self._is_full():
+                await self._wait_for_room()
+                continue
+            if start >= size:
+                return
+            payload = data if size <= MAX_PAYLOAD else data[start : start + MAX_PAYLOAD]
+            if self._try_send(payload):
+                start += MAX_PAYLOAD
+                if start >= size:
+                    return
+            else:
+                await self._wait_for_room()
+
+    async def close_write(self) -> None:
+        self._perform(self._machine.finish_writing(self._loop.time()))
+
+    async def close(self) -> None:
+        now = self._loop.time()
+        if self._machine.read is Read.OPEN:
+            self._inbox.end(StreamClosed(), drop=True)
+        self._perform(self._machine.finish_writing(now))
+        self._perform(self._machine.abandon_reading(now))
+
+    def reset(self) -> None:
+        self._perform(self._machine.reset())
+
+    def connection_lost(self, reason: DarkSwapError) -> None:
+        """The connection below is gone: both directions fail with `reason`, without a word to the peer."""
+        if self._is_gone:
+            return
+        if self._machine.read is Read.OPEN:
+            self._inbox.end(reason)
+        if self._machine.write is Write.OPEN:
+            self._write_error = reason
+        self._machine.channel_closed()
+        self._leave()
+
+    # --- DataChannelListener
+
+    def opened(self) -> None:
+        early, self._before_open = self._before_open, None
+        for frame in early or ():
+            self._channel.send(frame)
+        if not self._open.done():
+            self._open.set_result(None)
+
+    def received(self, data: bytes) -> None:
+        if self._aligned:
+            payload = sole_payload(data)
+            if payload is not None:
+                self._deliver(payload)
+                return
+        try:
+            frames = self._decoder.feed(data)
+        except MalformedMessage:
+            self.reset()
+            return
+        self._aligned = self._decoder.is_empty
+        for frame in frames:
+            if frame.data:
+                self._deliver(frame.data)
+            if frame.flag is not None:
+                self._perform(self._machine.receive_flag(frame.flag, self._loop.time()))
+
+    def drained(self) -> None:
+        self._budget.wake()
+
+    def closed(self) -> None:
+        self._perform(self._machine.channel_closed())
+        self._leave()
+
+    # --- receiving
+
+    def _deliver(self, payload: bytes) -> None:
+        if self._machine.read is not Read.OPEN:
+            return
+        self.bytes_received += len(payload)
+        self._inbox.feed(payload)
+        if len(self._inbox) > self._limits.webrtc_receive_buffer:
+            self.reset()
+
+    # --- sending
+
+    def recount(self) -> int:
+        """Take the host's figure of what this channel still has to send."""
+        amount = 0 if self._is_gone else self._channel.buffered_amount
+        self._budget.queued += amount - self._queued
+        self._queued = amount
+        return amount
+
+    def wake(self) -> None:
+        """Let the waiting writer look again."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _is_full(self) -> bool:
+        # Our count only grows between looks at the host's, so it is never below the truth, and nearly free.
+        if self._queued >= self._limits.channel_high_water and self.recount() >= self._limits.channel_high_water:
+            return True
+        return self._budget.is_full()
+
+    def _try_send(self, payload: bytes) -> bool:
+        """False when the host's queue is full."""
+        if not payload:
+            return True
+        frame = data_frame(payload)
+        if not self._send(frame):
+            return False
+        self.bytes_sent += len(payload)
+        return True
+
+    def _send(self, frame: bytes) -> bool:
+        if self._before_open is not None:
+            self._before_open.append(frame)
+        else:
+            try:
+                self._channel.send(frame)
+            except TooManyRequests:
+                return False
+            except StreamClosed:
+                # The channel went before its event arrived.
+                self.closed()
+                raise StreamReset from None
+        self._queued += len(frame)
+        self._budget.queued += len(frame)
+        return True
+
+    async def _wait_for_room(self) -> None:
+        """Until the channel is down to the low-water mark, or the connection has room, or the stream broke."""
+        while self._machine.write is Write.OPEN:
+            self._room = self._loop.create_future()
+            self._budget.waiting.add(self)
+            # The event is a hint: it may come early, late or never (js-libp2p#2628).
+            poll = self._loop.call_later(self._limits.drain_poll, self.wake)
+            try:
+                await self._room
+            finally:
+                poll.cancel()
+                self._room = None
+                self._budget.waiting.discard(self)
+            if self.recount() <= self._limits.channel_low_water and not self._budget.is_full():
+                return
+
+    def _why_not_writable(self) -> DarkSwapError:
+        if self._write_error is not None:
+            return self._write_error
+        return StreamReset() if self._machine.write is Write.RESET else StreamClosed()
+
+    # --- the end
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if action in _FLAG_ACTIONS:
+                self._send_flag(_FLAG_ACTIONS[action])
+            elif action is Action.END_READ:
+                self._inbox.end(EndOfStream())
+            elif action is Action.BREAK_READ:
+                self._inbox.end(StreamReset(), drop=True)
+            elif action is Action.BREAK_WRITE:
+                self._write_error = StreamReset()
+                self.wake()
+            elif action is Action.CLOSE_CHANNEL:
+                self._close_when_sent(self._loop.time() + LINGER)
+        self._set_timer()
+
+    def _send_flag(self, frame: bytes) -> None:
+        if not self._is_gone and self._channel.ready_state in ("open", "connecting"):
+            try:
+                self._send(frame)
+            except StreamReset:
+                return
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._machine.deadline is not None and not self._is_gone:
+            self._timer = self._loop.call_at(self._machine.deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._perform(self._machine.handle_timeout(self._loop.time()))
+
+    def _close_when_sent(self, give_up_at: float) -> None:
+        if self._is_gone:
+            return
+        if self._before_open is None and self.recount() > 0 and self._loop.time() < give_up_at:
+            self._loop.call_later(_CLOSE_POLL, self._close_when_sent, give_up_at)
+        else:
+            self._channel.close()
+
+    def _leave(self) -> None:
+        if self._is_gone:
+            return
+        self._is_gone = True
+        self.recount()
+        self._budget.leave(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._open.done():
+            self._open.set_result(None)
+        self.wake()
+        self._budget.wake()
+        self._on_over(self)
