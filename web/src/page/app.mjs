@@ -1,0 +1,107 @@
+/** The frame: top bar, people, what is in the middle, figures, and this tab's own card. */
+
+import { html, nothing } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import "./conversation_pane.mjs";
+import "./copying.mjs";
+import "./figures.mjs";
+import "./home.mjs";
+import { icons, mark } from "./icons.mjs";
+import { Part } from "./part.mjs";
+import "./relays_card.mjs";
+import { isDark, toggleTheme } from "./theme.mjs";
+import { PATHS, shortId } from "./words.mjs";
+
+const STATUS = {
+  loading: ["busy", "Starting"],
+  ready: ["good", "Ready"],
+  failed: ["bad", "Not running"],
+};
+
+class App extends Part {
+  createRenderRoot() {
+    this.replaceChildren();
+    return this;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this._redraw);
+  }
+
+  // The element stands in the document before the session is given to it.
+  willUpdate(changes) {
+    if (changes.has("session") && this.session) this.session.addEventListener("change", this._redraw);
+  }
+
+  render() {
+    const { session } = this;
+    if (!session) return nothing;
+    const talking = session.conversation !== null;
+    return html`
+      ${this._top()}
+      <div class="layout ${talking ? "talking" : ""}">
+        ${this._people()}
+        ${talking
+          ? html`<ds-conversation .session=${session}></ds-conversation><ds-figures .session=${session}></ds-figures>`
+          : html`<ds-home .session=${session}></ds-home>`}
+        ${this._self()}
+      </div>
+      <div class="sr" role="status" aria-live="polite">${session.announcement}</div>`;
+  }
+
+  _top() {
+    const { session } = this;
+    const relays = session.relays.reserved().length;
+    const [tone, word] = session.online ? STATUS[session.phase] : ["bad", "Offline"];
+    const more = session.online && session.phase === "ready" ? (relays ? ", reachable" : ", waiting for a relay") : "";
+    return html`<header class="top">
+      <span class="brand">${mark}<span class="name">DarkSwap Browser</span></span>
+      <span class="status ${relays || tone !== "good" ? tone : "busy"}" id="status"><i aria-hidden="true"></i>${word}${more}</span>
+      <button type="button" class="quiet square" @click=${this._theme} aria-label=${isDark() ? "Use light colours" : "Use dark colours"}>
+        ${isDark() ? icons.sun : icons.moon}</button>
+    </header>`;
+  }
+
+  _theme() {
+    toggleTheme();
+    this.session.changed("theme");
+  }
+
+  _people() {
+    const { session } = this;
+    return html`<nav class="people card" aria-label="People">
+      <button type="button" class="person" aria-current=${session.selected === "" ? "page" : nothing} @click=${() => session.select("")}>
+        <span class="face">${icons.plus}</span><span class="who">New connection</span></button>
+      ${repeat(session.people.values(), (one) => one.peer, (one) => this._person(one))}
+      ${session.people.size === 0 ? html`<p class="muted small hint">People you are connected to appear here.</p>` : nothing}
+    </nav>`;
+  }
+
+  _person(one) {
+    const { session } = this;
+    const path = one.open ? one.path : "none";
+    return html`<button type="button" class="person" data-peer=${one.peer}
+        aria-current=${session.selected === one.peer ? "page" : nothing} @click=${() => session.select(one.peer)}>
+      <span class="face ${path}">${icons[path]}</span>
+      <span class="who"><span translate="no">${shortId(one.peer)}</span><small>${PATHS[path].badge}</small></span>
+      ${one.unread ? html`<span class="unread">${one.unread}<span class="sr"> unread</span></span>` : nothing}
+    </button>`;
+  }
+
+  _self() {
+    const { session } = this;
+    return html`<section class="self" aria-label="This tab">
+      <div class="card">
+        <div class="row"><h2>You</h2><ds-copy .text=${session.peerId} what="your peer id"></ds-copy></div>
+        <p class="id" translate="no" id="own-id">${session.peerId || html`<span class="blank">Your peer id comes with Python</span>`}</p>
+        <p class="muted small">${session.peerId && !session.identityName
+          ? "This identity is forgotten when the tab closes."
+          : "Each tab is a peer of its own. Its key stays in this browser."}</p>
+      </div>
+      <ds-relays .session=${session}></ds-relays>
+    </section>`;
+  }
+}
+
+customElements.define("ds-app", App);

@@ -1,0 +1,231 @@
+/** One conversation: its letters in order, files on their way, and the figures of the link that carries them. */
+
+import {
+  FILE_LIMIT, NOTE_LIMIT, PART_SIZE, decodeLetter, encodeLetter, encodePart, firstId, nextId, sha256,
+} from "./letters.mjs";
+import { bytes as sizeWords } from "./words.mjs";
+
+/** Letters kept on screen; the oldest go first. */
+const ITEMS_KEPT = 500;
+/** Files a peer may have under way at once: bounds what it can make this page hold. */
+const INCOMING_FILES = 4;
+/** One figure a second. */
+const SAMPLES_KEPT = 90;
+
+export class Conversation {
+  /** `send(peer, bytes, options)` delivers one channel message; `changed()` asks for a redraw. */
+  constructor(peer, send, changed) {
+    this.peer = peer;
+    this.items = [];
+    this.unread = 0;
+    this.path = "none";
+    this.state = "connecting";
+    this.limit = null;
+    this.dial = null;
+    this.stats = null;
+    this.samples = [];
+    this.openedAt = 0;
+    this._send = send;
+    this._changed = changed;
+    this._id = firstId();
+    this._added = 0;
+    this._incoming = new Map();
+    this._sendingFile = Promise.resolve();
+  }
+
+  get open() {
+    return this.state === "open";
+  }
+
+  addNotice(text, tone = "plain") {
+    this._add({ kind: "notice", text, tone });
+  }
+
+  async sendNote(text) {
+    const id = this._takeId();
+    const item = this._add({ kind: "note", mine: true, id, text: text.slice(0, NOTE_LIMIT), state: "sending" });
+    try {
+      await this._send(this.peer, encodeLetter("note", { id, text: item.text }));
+      if (item.state === "sending") item.state = "sent";
+    } catch (error) {
+      item.state = "failed";
+      item.error = error;
+    }
+    this._changed();
+  }
+
+  /** Files go one after another, so that the first is complete early; notes pass between their parts. */
+  sendFile(file) {
+    const id = this._takeId();
+    const abort = new AbortController();
+    const item = this._add({
+      kind: "file", mine: true, id, name: file.name, size: file.size, done: 0, state: "waiting",
+      cancel: () => abort.abort(),
+    });
+    if (file.size > FILE_LIMIT) {
+      item.state = "failed";
+      item.error = { message: `Files may have up to ${sizeWords(FILE_LIMIT)}; this one has ${sizeWords(file.size)}.` };
+      return this._changed();
+    }
+    if (this.limit && this.limit.data > 0 && file.size > this.limit.data) {
+      item.state = "failed";
+      item.error = {
+        message: `The relay carries ${sizeWords(this.limit.data)} per connection. Larger files need a direct link.`,
+      };
+      return this._changed();
+    }
+    this._sendingFile = this._sendingFile.then(() => this._deliver(item, file, abort.signal));
+  }
+
+  async _deliver(item, file, signal) {
+    try {
+      signal.throwIfAborted();
+      item.state = "sending";
+      const content = new Uint8Array(await file.arrayBuffer());
+      const digest = sha256(content);
+      item.startedAt = performance.now();
+      await this._send(this.peer, encodeLetter("file-begin", { id: item.id, name: file.name, size: content.length }), { signal });
+      for (let at = 0; at < content.length; at += PART_SIZE) {
+        await this._send(this.peer, encodePart(item.id, content.subarray(at, at + PART_SIZE)), { signal });
+        item.done = Math.min(at + PART_SIZE, content.length);
+        this._changed();
+      }
+      await this._send(this.peer, encodeLetter("file-end", { id: item.id, sha256: await digest }), { signal });
+      item.seconds = (performance.now() - item.startedAt) / 1000;
+      if (item.state === "sending") item.state = "sent";
+    } catch (error) {
+      item.state = signal.aborted ? "cancelled" : "failed";
+      item.error = error;
+      if (signal.aborted && this.open && item.startedAt) await this._reply("file-cancel", { id: item.id });
+    }
+    this._changed();
+  }
+
+  /** One channel message from the peer. Returns whether it was one of ours. */
+  async receive(data) {
+    const letter = decodeLetter(data);
+    if (letter === null) {
+      this.addNotice(`A message of ${sizeWords(data.length)} in a form this page does not know.`);
+      return false;
+    }
+    await this._take[letter.kind].call(this, letter);
+    this._changed();
+    return true;
+  }
+
+  _take = {
+    note(letter) {
+      this._add({ kind: "note", mine: false, id: letter.id, text: letter.text });
+      return this._reply("receipt", { id: letter.id });
+    },
+    receipt(letter) {
+      const item = this.items.find((one) => one.mine && one.id === letter.id);
+      if (!item || item.state === "cancelled") return;
+      item.state = "delivered";
+      if (item.kind === "file") item.done = item.size;
+    },
+    "file-begin"(letter) {
+      const item = { kind: "file", mine: false, id: letter.id, name: plainName(letter.name), size: letter.size, done: 0 };
+      if (this._incoming.size >= INCOMING_FILES || this._incoming.has(letter.id)) return this._reply("file-cancel", { id: letter.id });
+      this._add({ ...item, state: "receiving", cancel: () => this._refuse(letter.id) });
+      this._incoming.set(letter.id, { item: this.items.at(-1), parts: [], startedAt: performance.now() });
+    },
+    "file-part"(letter) {
+      const incoming = this._incoming.get(letter.id);
+      if (!incoming) return;
+      incoming.item.done += letter.part.length;
+      if (incoming.item.done > incoming.item.size) return this._refuse(letter.id, "The peer sent more than it announced.");
+      incoming.parts.push(letter.part);
+    },
+    async "file-end"(letter) {
+      const incoming = this._incoming.get(letter.id);
+      if (!incoming) return;
+      this._incoming.delete(letter.id);
+      const { item, parts, startedAt } = incoming;
+      // The type is never the peer's word: a download is bytes, and nothing here may open it as a page.
+      const blob = new Blob(parts, { type: "application/octet-stream" });
+      const whole = item.done === item.size && (await sha256(await blob.arrayBuffer())) === letter.sha256;
+      item.state = whole ? "received" : "failed";
+      item.seconds = (performance.now() - startedAt) / 1000;
+      if (!whole) item.error = { message: "The file arrived incomplete or altered, and was thrown away." };
+      else item.url = URL.createObjectURL(blob);
+      if (whole) await this._reply("receipt", { id: letter.id });
+    },
+    "file-cancel"(letter) {
+      const mine = this.items.find((one) => one.mine && one.kind === "file" && one.id === letter.id);
+      const incoming = this._incoming.get(letter.id);
+      if (incoming) {
+        this._incoming.delete(letter.id);
+        incoming.item.state = "cancelled";
+      } else if (mine && mine.state !== "delivered") {
+        mine.cancel();
+        mine.state = "cancelled";
+      }
+    },
+  };
+
+  _refuse(id, why) {
+    const incoming = this._incoming.get(id);
+    if (!incoming) return undefined;
+    this._incoming.delete(id);
+    incoming.item.state = why ? "failed" : "cancelled";
+    incoming.item.error = why ? { message: why } : undefined;
+    this._changed();
+    return this._reply("file-cancel", { id });
+  }
+
+  // A reply that cannot be delivered says nothing that the closing channel does not say by itself.
+  async _reply(kind, fields) {
+    try {
+      await this._send(this.peer, encodeLetter(kind, fields));
+    } catch {
+      this._changed();
+    }
+  }
+
+  /** The channel is gone: what was under way will not arrive. */
+  closed() {
+    this.state = "closed";
+    this.path = "none";
+    for (const { item } of this._incoming.values()) {
+      item.state = "failed";
+      item.error = { message: "The connection ended before the file was complete." };
+    }
+    this._incoming.clear();
+    this._changed();
+  }
+
+  /** Keeps one second's figures. */
+  sample(stats, rtt) {
+    const now = Date.now() / 1000;
+    const last = this.samples.at(-1);
+    const span = last ? Math.max(now - last.at, 0.2) : 1;
+    const rate = (name) => (this.stats ? Math.max(0, stats[name] - this.stats[name]) / span : 0);
+    this.samples.push({ at: now, rtt: rtt ?? null, up: rate("bytes_sent"), down: rate("bytes_received") });
+    if (this.samples.length > SAMPLES_KEPT) this.samples.shift();
+    this.stats = stats;
+    this._changed();
+  }
+
+  _takeId() {
+    this._id = nextId(this._id);
+    return this._id;
+  }
+
+  _add(item) {
+    item.key = this._added += 1;
+    item.at = Date.now();
+    this.items.push(item);
+    if (this.items.length > ITEMS_KEPT) {
+      const gone = this.items.shift();
+      if (gone.url) URL.revokeObjectURL(gone.url);
+    }
+    this._changed(item);
+    return item;
+  }
+}
+
+/** A name that is a name: no folders, no control characters, nothing that turns the reading direction. */
+function plainName(name) {
+  return name.replace(/[\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g, "").split(/[\\/]/).at(-1) || "file";
+}

@@ -1,0 +1,12 @@
+/** Entry of the page: draws it, then starts Python behind it. */
+
+import "./app.mjs";
+import { Session } from "./session.mjs";
+import { restoreTheme } from "./theme.mjs";
+
+restoreTheme();
+const session = new Session();
+session.watch();
+const app = document.querySelector("ds-app");
+app.session = session;
+session.start();

@@ -1,0 +1,314 @@
+/**
+ * What the page knows, and what it asks of DarkSwapWasm. Components read it and redraw on `change`; no rule of the
+ * protocol lives here, only the order of calls and the memory of what they told.
+ */
+
+import { Conversation } from "./conversation.mjs";
+import { readFragment, relayPeer } from "./link.mjs";
+import { Relays } from "./relays.mjs";
+import { claimIdentityName } from "./slot.mjs";
+import { explain } from "./words.mjs";
+
+/** Events kept for the report. */
+const LOG_KEPT = 200;
+/** Milliseconds between two looks at the figures of the conversation on screen. */
+const FIGURES_EVERY = 1000;
+/** Longest dial before it is given up, milliseconds. */
+const DIAL_TIMEOUT = 45_000;
+
+export class Session extends EventTarget {
+  constructor() {
+    super();
+    this.phase = "loading";
+    this.progress = { stage: "check", fraction: 0, loaded: 0, total: 0, message: "Checking this browser" };
+    this.failure = null;
+    this.online = navigator.onLine;
+    this.peerId = "";
+    this.identityName = "";
+    this.version = "";
+    this.people = new Map();
+    this.selected = "";
+    this.dial = null;
+    this.announcement = "";
+    this.log = [];
+    this.options = new URLSearchParams(location.search);
+    this.relays = new Relays(this);
+    this._node = null;
+    this.wanted = readFragment(location.hash);
+  }
+
+  changed(detail) {
+    this.dispatchEvent(new CustomEvent("change", { detail }));
+  }
+
+  get node() {
+    return this._node;
+  }
+
+  get conversation() {
+    return this.people.get(this.selected) ?? null;
+  }
+
+  /** Loads Python and starts the node; again after a failure. */
+  async start() {
+    this.phase = "loading";
+    this.failure = null;
+    this.changed();
+    try {
+      const [config, identity] = await Promise.all([readConfig(), claimIdentityName()]);
+      const library = await import(new URL("darkswap.mjs", import.meta.url).href);
+      const loaded = await library.default({ onProgress: (progress) => this._progressed(progress) });
+      this.version = loaded?.version ?? library.version;
+      this.identityName = identity ?? "";
+      this._node = new library.DarkSwapWasm(nodeConfig(config, identity, this.options));
+      this._node.on_event((event) => this._happened(event));
+      this._node.on_webrtc_message((peer, data) => this._conversation(peer).receive(data));
+      await this._node.start();
+      this.peerId = await this._node.local_peer_id();
+      this.phase = "ready";
+      this.changed();
+      for (const address of config.relays) this.relays.add(address);
+      setInterval(() => this._figures(), FIGURES_EVERY);
+      if (this.wanted) this.connect(this.wanted);
+    } catch (error) {
+      this.phase = "failed";
+      this.failure = this._noted("start", error);
+      this.changed();
+    }
+  }
+
+  /** Watches the browser for what the node cannot see. */
+  watch() {
+    for (const name of ["online", "offline"]) {
+      addEventListener(name, () => {
+        this.online = name === "online";
+        if (this.online && this.phase === "ready") this.relays.retryNow();
+        this.changed();
+      });
+    }
+    addEventListener("hashchange", () => {
+      const target = readFragment(location.hash);
+      if (target) this.connect(target);
+    });
+  }
+
+  /** Meets a peer at one of the relays named, or at any of ours, and opens a channel. Waits for Python if need be. */
+  async connect({ peer, relays }) {
+    if (this.phase !== "ready") {
+      this.wanted = { peer, relays };
+      this.changed();
+      return;
+    }
+    this.wanted = null;
+    this.dial?.controller.abort();
+    const known = this.people.get(peer);
+    if (known?.open) return this.select(peer);
+    const dial = {
+      peer, relays, steps: [], state: "running", startedAt: performance.now(), endedAt: 0, failure: null,
+      path: "none", controller: new AbortController(),
+    };
+    this.dial = dial;
+    this.announce("Connecting…");
+    try {
+      await this._meet(dial);
+      const channel = await this._node.create_webrtc_data_channel(peer, { signal: dial.controller.signal, timeout_ms: DIAL_TIMEOUT });
+      this._finish(dial, "done");
+      dial.path = channel.path;
+      const conversation = this._conversation(peer);
+      conversation.dial = dial;
+      this._channel(conversation, channel);
+      this.dial = this.dial === dial ? null : this.dial;
+      this.select(peer);
+    } catch (error) {
+      this._finish(dial, dial.controller.signal.aborted ? "cancelled" : "failed");
+      dial.failure = this._noted("connect", error);
+      this.announce(dial.state === "failed" ? `Connecting failed. ${dial.failure.title}.` : "Cancelled.");
+    }
+    this.changed();
+  }
+
+  /** Tries the relays in turn; the last failure is the one told. */
+  async _meet(dial) {
+    const { peer, controller } = dial;
+    const addresses = dial.relays.length ? dial.relays : this.relays.addresses();
+    if (addresses.length === 0) {
+      throw { code: "UNKNOWN_RELAY", message: "You have no relay to meet at.", hint: "Add one under Relays, or ask for a link: it names the relay." };
+    }
+    let last = null;
+    for (const address of addresses) {
+      controller.signal.throwIfAborted();
+      this._step(dial, "page:relay", `Meet at relay ${relayPeer(address).slice(-6)}`);
+      try {
+        const relay = await this.relays.learn(address);
+        await this._node.connect_through_webrtc_relay(relay, peer, { signal: controller.signal, timeout_ms: DIAL_TIMEOUT });
+        return;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  cancelDial() {
+    this.dial?.controller.abort();
+  }
+
+  forgetDial() {
+    this.dial = null;
+    this.changed();
+  }
+
+  select(peer) {
+    this.selected = peer;
+    const conversation = this.people.get(peer);
+    if (conversation) conversation.unread = 0;
+    this.changed();
+  }
+
+  async disconnect(peer) {
+    const conversation = this.people.get(peer);
+    try {
+      await this._node.disconnect_from_webrtc_relay(peer);
+    } catch (error) {
+      this._noted("disconnect", error);
+    }
+    if (conversation && conversation.state !== "closed") {
+      conversation.closed();
+      conversation.addNotice("You disconnected.");
+    }
+  }
+
+  announce(text) {
+    this.announcement = text;
+    this.changed();
+  }
+
+  /** For "copy report": versions, what failed, the last events. Addresses keep no IP. */
+  async report() {
+    const stats = this.conversation?.stats ?? null;
+    return JSON.stringify(
+      {
+        page: this.version, browser: navigator.userAgent, phase: this.phase, online: this.online,
+        features: {
+          webassembly: typeof WebAssembly === "object", webrtc: typeof RTCPeerConnection === "function",
+          secure: isSecureContext, indexeddb: typeof indexedDB === "object",
+        },
+        progress: this.progress, failure: this.failure, dial: this.dial && { ...this.dial, controller: undefined },
+        relays: this.relays.list.map(({ state, error }) => ({ state, error: error && explain(error) })),
+        stats, events: this.log,
+      },
+      (key, value) => (typeof value === "string" ? withoutAddresses(value) : typeof value === "bigint" ? String(value) : value),
+      1,
+    );
+  }
+
+  _progressed(progress) {
+    this.progress = progress;
+    this.changed();
+  }
+
+  _happened(event) {
+    this.log.push(event);
+    if (this.log.length > LOG_KEPT) this.log.shift();
+    if (event.type === "dial:step" && this.dial?.peer === event.peer_id) this._step(this.dial, event.step, event.detail);
+    if (event.type.startsWith("relay:")) this.relays.happened(event);
+    if (event.type === "channel:open" || event.type === "channel:path") this._channel(this._conversation(event.peer_id), event);
+    if (event.type === "channel:close") this._gone(event);
+    this.changed();
+  }
+
+  _channel(conversation, { state, path, limit }) {
+    const before = conversation.open ? conversation.path : "none";
+    conversation.state = state;
+    conversation.path = path;
+    conversation.limit = limit ?? null;
+    if (!conversation.open || before === path) return;
+    conversation.openedAt ||= Date.now();
+    if (before !== "none") conversation.addNotice(path === "direct" ? "The link is direct now." : "The link goes through the relay now.");
+    else conversation.addNotice(path === "direct" ? "Connected directly." : "Connected through the relay, end-to-end encrypted.", "good");
+    this.announce(`Connected to ${conversation.peer.slice(-6)}, ${path}.`);
+    // Somebody came in while nothing else is on screen: show them, but leave the keyboard's focus where it is.
+    if (this.selected === "" && !this.dial) this.select(conversation.peer);
+  }
+
+  _gone({ peer_id: peer, reason }) {
+    const conversation = this.people.get(peer);
+    if (!conversation || conversation.state === "closed") return;
+    conversation.closed();
+    conversation.addNotice(reason ? `The connection ended: ${reason}` : "The connection ended.", "bad");
+    this.announce(`Disconnected from ${peer.slice(-6)}.`);
+  }
+
+  _conversation(peer) {
+    let conversation = this.people.get(peer);
+    if (!conversation) {
+      const send = (to, data, options) => this._node.send_webrtc_message(to, data, options);
+      conversation = new Conversation(peer, send, (item) => this._itemCame(conversation, item));
+      this.people.set(peer, conversation);
+    }
+    return conversation;
+  }
+
+  _itemCame(conversation, item) {
+    const seen = this.selected === conversation?.peer && document.visibilityState === "visible";
+    if (item && !item.mine && item.kind !== "notice" && !seen) conversation.unread += 1;
+    this.changed();
+  }
+
+  _step(dial, step, detail) {
+    const at = performance.now() - dial.startedAt;
+    const last = dial.steps.at(-1);
+    if (last?.step === step && last.detail === detail) last.times += 1;
+    else if (last?.step === step) Object.assign(last, { detail, times: last.times + 1 });
+    else dial.steps.push({ step, detail, at, times: 1 });
+    this.changed();
+  }
+
+  _finish(dial, state) {
+    dial.state = state;
+    dial.endedAt = performance.now();
+  }
+
+  async _figures() {
+    const conversation = this.conversation;
+    if (document.visibilityState !== "visible" || !conversation?.open) return;
+    try {
+      const [rtt, stats] = await Promise.all([
+        this._node.ping(conversation.peer, { timeout_ms: 5000 }).catch(() => null),
+        this._node.get_connection_stats(conversation.peer),
+      ]);
+      conversation.sample(stats, rtt ?? stats.rtt_ms);
+    } catch {
+      // The peer has just gone; channel:close tells it.
+    }
+  }
+
+  /** Remembers a failure for the report, and returns it in plain words. */
+  _noted(where, error) {
+    const failure = explain(error);
+    this.log.push({ at: Date.now() / 1000, type: `page:${where}`, ...failure });
+    return failure;
+  }
+}
+
+/** `/config.json` is written by whoever serves the page; without one there are no relays but those of links. */
+async function readConfig() {
+  try {
+    const answer = await fetch(new URL("config.json", document.baseURI), { cache: "no-cache" });
+    const config = answer.ok ? await answer.json() : {};
+    return { relays: config.relays ?? [], network: config.network ?? {} };
+  } catch {
+    return { relays: [], network: {} };
+  }
+}
+
+/** `?direct=off` keeps to the relay, for those who want to see how that looks. */
+function nodeConfig(config, identity, options) {
+  const network = { ...config.network };
+  if (options.get("direct") === "off") network.direct = false;
+  return { network, identity: identity ? { name: identity } : { persist: false } };
+}
+
+function withoutAddresses(text) {
+  return text.replace(/\/ip[46]\/[^/\s]+/g, "/ip/…").replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "…");
+}

@@ -1,0 +1,119 @@
+/** Plain words for what the machinery reports: dial steps, failures, sizes and times. */
+
+/** js-libp2p's names of the steps, so that people can look them up, each with what it means. */
+const STEPS = {
+  "webrtc:dial-relay": "Call the relay",
+  "webrtc:reuse-relay-connection": "Use the open line to the relay",
+  "webrtc:open-signaling-stream": "Reach the peer through the relay",
+  "webrtc:send-sdp-offer": "Offer a direct link",
+  "webrtc:read-sdp-answer": "Read the peer's answer",
+  "webrtc:read-ice-candidates": "Exchange ways to reach each other",
+  "webrtc:add-ice-candidate": "Try a way to reach the peer",
+  "webrtc:end-of-ice-candidates": "All ways exchanged",
+  "webrtc:close-signaling-stream": "Hang up the introduction",
+  "webrtc:connection": "Direct link established",
+  "relay:connect": "Ask the relay for the peer",
+  "circuit:connect": "Ask the relay for the peer",
+  "channel:open": "Open the message channel",
+};
+
+export function stepWords(step, detail) {
+  return STEPS[step] ?? (detail || step);
+}
+
+/** What the visitor can do about it; `hint` of the error comes first where there is one. */
+const NEXT = {
+  WASM_BLOCKED: "The site's security policy blocks WebAssembly. Its script-src needs 'wasm-unsafe-eval'.",
+  LOAD_FAILED: "Check your connection and reload the page.",
+  INTEGRITY: "The files differ from the ones this page was built with. Reload; if it stays so, do not trust this copy.",
+  TIMEOUT: "Try again. If it stays so, check that the other side is online.",
+  CONNECTION_LOST: "Check your network. The other side may also have closed its page.",
+  INTERNAL: "This is a fault of the page. Copy the report, reload, and tell us.",
+};
+
+const TITLES = {
+  WASM_BLOCKED: "WebAssembly is blocked here",
+  LOAD_FAILED: "A file could not be loaded",
+  INTEGRITY: "A file was changed on its way",
+  ABI_MISMATCH: "The files do not fit together",
+  PACKAGE_MISSING: "A part of the program is missing",
+  RUNTIME_DEAD: "Python stopped",
+  TIMEOUT: "It took too long",
+  ABORTED: "Cancelled",
+  RELAY_REFUSED: "The relay said no",
+  DIAL_FAILED: "Nobody could be reached",
+  NO_ADDRESS: "No way to that peer is known",
+  UNKNOWN_RELAY: "No relay to meet at",
+  CONNECTION_LOST: "The line broke",
+  PEER_ID_MISMATCH: "Somebody else answered",
+  INVALID_ARGUMENT: "That does not look right",
+  HANDSHAKE_FAILED: "The other side could not prove who it is",
+};
+
+/** `{title, reason, next, code}` of any failure. */
+export function explain(error) {
+  const code = error?.code ?? error?.name ?? "ERROR";
+  return {
+    code,
+    title: TITLES[code] ?? "Something went wrong",
+    reason: shorten(error?.message || String(error)),
+    next: error?.hint || NEXT[code] || "Try again. If it stays so, copy the report and tell us.",
+  };
+}
+
+/** Long ids of a sentence, cut to their ends. */
+export function shorten(text) {
+  return text.replace(/\b(12D3KooW[1-9A-HJ-NP-Za-km-z]{44}|Qm[1-9A-HJ-NP-Za-km-z]{44})\b/g, (id) => shortId(id));
+}
+
+/** First and last letters: `12D3KooW` is the same for everybody and says nothing. */
+export function shortId(id) {
+  return id.length > 20 ? `${id.slice(8, 13)}…${id.slice(-5)}` : id;
+}
+
+const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export function bytes(count) {
+  if (count < 1000) return `${whole.format(count)} B`;
+  if (count < 1000 * 1024) return `${number.format(count / 1024)} KiB`;
+  return `${number.format(count / (1024 * 1024))} MiB`;
+}
+
+export function rate(perSecond) {
+  return `${bytes(perSecond)}/s`;
+}
+
+export function milliseconds(ms) {
+  if (ms < 10) return `${number.format(ms)} ms`;
+  return ms < 1000 ? `${whole.format(ms)} ms` : `${number.format(ms / 1000)} s`;
+}
+
+export function clock(at) {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+/** "4 min", "59 min", "3 h 20 min": time left until `at`, unix seconds. */
+export function timeLeft(at, now = Date.now() / 1000) {
+  const left = Math.max(0, at - now);
+  if (left < 60) return `${Math.round(left)} s`;
+  const minutes = Math.round(left / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export const PATHS = {
+  direct: { badge: "Direct", long: "Page to page over WebRTC. No server carries your data." },
+  relayed: { badge: "Relayed", long: "End-to-end encrypted through the relay, which sees only ciphertext." },
+  none: { badge: "Not connected", long: "There is no connection at the moment." },
+};
+
+const CANDIDATES = {
+  host: "same network",
+  srflx: "through a router (STUN)",
+  prflx: "found on the way",
+  relay: "through a TURN server",
+};
+
+export function candidateWords(kind) {
+  return kind ? `${kind} – ${CANDIDATES[kind] ?? "other"}` : "–";
+}
