@@ -1,0 +1,267 @@
+"""Every accepted message arrives once and in order, wherever the streams below are cut."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from darkswap_browser.errors import MalformedMessage, MessageTooLarge, ProtocolViolation, RemoteError
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.machine import ChannelMachine, Inbox, Outbox, Verdict
+from darkswap_browser.protocols.channels.messages import MORE, Ack, first_header, more_header, whole_header
+
+SMALL = Limits(
+    app_message=4000,
+    app_chunk=256,
+    app_batch=128,
+    app_write=512,
+    app_send_queue=2048,
+    app_receive_queue=1024,
+    app_first_window=200,
+    app_receive_messages=1000,
+)
+
+
+class Side:
+    def __init__(self, session: bytes) -> None:
+        self.machine = ChannelMachine(session, SMALL)
+        self.accepted: list[bytes] = []
+        self.taken: list[bytes] = []
+        self.wire: deque[bytes] = deque()
+        """Bytes on their way to this side."""
+
+
+class Pair(RuleBasedStateMachine):
+    """Two machines on one current stream that hypothesis may cut at any byte and replace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sides = (Side(b"a" * 16), Side(b"b" * 16))
+        self.attached = False
+        self.count = 0
+
+    def other(self, side: Side) -> Side:
+        return self.sides[1] if side is self.sides[0] else self.sides[0]
+
+    @rule(who=st.integers(0, 1), size=st.one_of(st.integers(0, 40), st.integers(200, 300), st.integers(700, 4000)))
+    def accept(self, who: int, size: int) -> None:
+        side = self.sides[who]
+        if side.machine.outbox.has_room:
+            self.count += 1
+            message = (self.count.to_bytes(4, "big") * (size // 4 + 1))[:size]
+            side.machine.outbox.accept(message)
+            side.accepted.append(message)
+
+    @rule(who=st.integers(0, 1))
+    @precondition(lambda self: self.attached)
+    def write(self, who: int) -> None:
+        side = self.sides[who]
+        if data := side.machine.outbox.next_write():
+            self.other(side).wire.append(data)
+
+    @rule(who=st.integers(0, 1), share=st.floats(0, 1))
+    @precondition(lambda self: self.attached)
+    def arrive(self, who: int, share: float) -> None:
+        side = self.sides[who]
+        if not side.wire:
+            return
+        data = side.wire.popleft()
+        cut = int(len(data) * share)
+        if data[cut:]:
+            side.wire.appendleft(data[cut:])
+        if cut:
+            assert side.machine.inbox.receive(data[:cut]) == []
+
+    @rule(who=st.integers(0, 1))
+    def take(self, who: int) -> None:
+        inbox = self.sides[who].machine.inbox
+        if len(inbox):
+            self.sides[who].taken.append(inbox.take())
+
+    @rule(who=st.integers(0, 1))
+    def take_all(self, who: int) -> None:
+        self.sides[who].taken += self.sides[who].machine.inbox.take_all()
+
+    @rule(who=st.integers(0, 1))
+    @precondition(lambda self: self.attached)
+    def acknowledge(self, who: int) -> None:
+        side = self.sides[who]
+        # An ACK overtakes nothing of importance: credit is cumulative, so it may be told at once.
+        self.other(side).machine.outbox.acknowledge(side.machine.inbox.consumed)
+
+    @rule(opener=st.integers(0, 1), before=st.booleans())
+    def replace_stream(self, opener: int, before: bool) -> None:
+        """Cut what is on the wire, and hand over to a new stream; `before`: the answer is lost, and they try again."""
+        first, second = self.sides[opener], self.sides[1 - opener]
+        for side in self.sides:
+            side.wire.clear()
+        self.attached = False
+        for lost in (True, False) if before else (False,):
+            early = first.machine.may_send_early
+            hello = first.machine.hello()
+            sent = first.machine.outbox.next_write() if early else b""
+            assert second.machine.judge(hello) is Verdict.CONTINUE
+            answer = second.machine.hello()
+            second.machine.attach(hello)
+            if sent:
+                second.machine.inbox.receive(sent)
+            if not lost:
+                first.machine.attach(answer, early=early)
+        self.attached = True
+
+    @invariant()
+    def nothing_is_lost_doubled_or_out_of_order(self) -> None:
+        for side in self.sides:
+            accepted = self.other(side).accepted
+            assert side.taken == accepted[: len(side.taken)]
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        for side in self.sides:
+            inbox, outbox = side.machine.inbox, side.machine.outbox
+            assert inbox.waiting <= SMALL.app_receive_queue + SMALL.app_write + 300
+            assert outbox.unconfirmed - outbox.waiting <= SMALL.app_receive_queue + SMALL.app_write
+
+    def teardown(self) -> None:
+        self.replace_stream(0, before=False)
+        while any(side.machine.outbox.waiting or side.wire for side in self.sides):
+            for who in (0, 1):
+                self.write(who)
+                self.arrive(who, 1.0)
+                self.take_all(who)
+                self.acknowledge(who)
+        for side in self.sides:
+            assert side.taken == self.other(side).accepted
+            assert side.machine.outbox.waiting == 0
+
+
+Pair.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestPair = Pair.TestCase
+
+
+def test_small_messages_of_one_moment_share_a_write():
+    outbox = Outbox(Limits())
+    for _ in range(100):
+        outbox.accept(b"x" * 10)
+    assert len(outbox.next_write()) == 100 * 12
+    assert outbox.next_write() == b""
+
+
+def test_a_message_over_the_limit_is_refused_before_it_is_queued():
+    outbox = Outbox(SMALL)
+    with pytest.raises(MessageTooLarge):
+        outbox.accept(bytes(4001))
+    assert outbox.waiting == 0
+
+
+def test_a_sender_stops_at_the_window_and_goes_on_with_credit():
+    outbox = Outbox(SMALL)
+    for _ in range(10):
+        outbox.accept(bytes(100))
+    outbox.rewind(0, 0)
+    first = b"".join(iter(outbox.next_write, b""))
+    assert 200 <= len(first) < 400
+    outbox.acknowledge(len(first))
+    assert outbox.next_write()
+
+
+def test_an_acknowledgement_of_the_future_is_a_violation():
+    outbox = Outbox(SMALL)
+    outbox.accept(b"one")
+    with pytest.raises(ProtocolViolation):
+        outbox.acknowledge(1)
+
+
+def test_a_position_already_given_up_is_a_violation():
+    outbox = Outbox(SMALL)
+    for _ in range(3):
+        outbox.accept(bytes(100))
+        outbox.next_write()
+    outbox.acknowledge(102 * 2)
+    with pytest.raises(ProtocolViolation):
+        outbox.rewind(102, 0)
+
+
+def test_a_sender_that_ignores_its_credit_is_stopped():
+    inbox = Inbox(SMALL)
+    with pytest.raises(ProtocolViolation):
+        for _ in range(100):
+            inbox.receive(whole_header(200) + bytes(200))
+
+
+def test_a_long_message_waits_for_the_one_before_it_to_be_taken():
+    inbox = Inbox(SMALL)
+    inbox.receive(whole_header(10) + bytes(10))
+    inbox.receive(first_header(256, 1000) + bytes(256))
+    assert inbox.consumed == 0
+    inbox.take()
+    assert inbox.consumed == inbox.received
+    assert inbox.progress == (256, 1000)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        more_header(5) + bytes(5),
+        first_header(5, 4001) + bytes(5),
+        first_header(5, 0) + bytes(5),
+        first_header(5, 4) + bytes(5),
+        first_header(5, 10) + bytes(5) + whole_header(1) + b"x",
+        first_header(5, 10) + bytes(5) + first_header(5, 10) + bytes(5),
+        first_header(5, 10) + bytes(5) + b"\x01" + bytes((MORE,)),
+    ],
+    ids=["part without message", "too long", "of nothing", "overrun", "interrupted", "begun twice", "empty part"],
+)
+def test_frames_out_of_place_are_violations(frames):
+    with pytest.raises(ProtocolViolation):
+        Inbox(SMALL).receive(frames)
+
+
+def test_an_announced_length_is_judged_before_its_bytes_come():
+    with pytest.raises(MalformedMessage):
+        Inbox(SMALL).receive(b"\xff\xff\x7f")
+
+
+@given(st.lists(st.binary(max_size=80), max_size=12))
+def test_random_bytes_only_ever_raise_remote_errors(pieces):
+    inbox = Inbox(SMALL)
+    try:
+        for data in pieces:
+            inbox.receive(data)
+    except RemoteError:
+        pass
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=30))
+def test_frames_may_be_cut_anywhere(cuts):
+    outbox, inbox = Outbox(SMALL), Inbox(SMALL)
+    messages = [b"", b"a" * 5, b"b" * 200, b"c" * 600]
+    for message in messages:
+        outbox.accept(message)
+    outbox.grant(10_000)
+    data = b"".join(iter(outbox.next_write, b""))
+    for size in cuts:
+        if data[:size]:
+            inbox.receive(data[:size])
+        data = data[size:]
+    if data:
+        inbox.receive(data)
+    assert inbox.take_all() == messages
+
+
+def test_a_peer_that_reloaded_is_told_apart_from_one_that_comes_back():
+    here, there, again = (ChannelMachine(bytes((n,)) * 16, SMALL) for n in range(3))
+    here.attach(there.hello())
+    assert here.judge(there.hello()) is Verdict.CONTINUE
+    assert here.judge(again.hello()) is Verdict.RESTARTED
+    there.attach(here.hello())
+    fresh = ChannelMachine(b"f" * 16, SMALL)
+    assert fresh.judge(there.hello()) is Verdict.UNKNOWN
+
+
+def test_acks_come_through_between_messages():
+    assert Inbox(SMALL).receive(whole_header(1) + b"x" + b"\x02\x03\x07") == [Ack(7)]
