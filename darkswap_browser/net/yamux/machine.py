@@ -231,10 +231,15 @@ class YamuxMachine:
         return b"".join(out)
 
     def _take_frame(self, stream: int, state: _Stream, out: list[bytes | memoryview]) -> int:
-        """One frame of `stream`, gathered from as many writes as fit; with FIN when it is the last."""
+        """One frame of `stream`, gathered from as many writes as fit; or FIN when there are no more."""
+        if not state.queued:
+            # Never on a Data frame with a body: js ends the stream before it looks at the body.
+            out.append(pack(WINDOW_UPDATE, FIN, stream, 0))
+            state.finished = True
+            self._drop_if_over(stream, state)
+            return HEADER_SIZE
         size = min(state.queued, state.send_window, self._limits.yamux_frame)
-        last = state.finishing and size == state.queued
-        out.append(pack(DATA, FIN if last else 0, stream, size))
+        out.append(pack(DATA, 0, stream, size))
         left = size
         while left:
             chunk = state.queue.popleft()
@@ -247,11 +252,7 @@ class YamuxMachine:
         state.queued -= size
         state.send_window -= size
         self.queued -= size
-        if last:
-            state.finished = True
-            self._drop_if_over(stream, state)
-        else:
-            self._schedule(stream, state)
+        self._schedule(stream, state)
         return size + HEADER_SIZE
 
     def _schedule(self, stream: int, state: _Stream) -> None:
