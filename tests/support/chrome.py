@@ -1,0 +1,235 @@
+"""Headless Chromium for tests: one process, pages in profiles of their own, JavaScript and Python run in them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from websocket import create_connection
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    # Pages behind the front one must run at full speed: two peers talk at once.
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--window-size=1280,900",
+)
+
+# The script's own text becomes an async function; an error comes back as fields, since WebDriver would lose them.
+_START = """
+const [key, values] = arguments;
+const pending = (globalThis.__jobs ??= {});
+pending[key] = (async (...args) => { %s
+})(...values).then(
+  (value) => ({ value: value === undefined ? null : value }),
+  (error) => ({ error: {
+    name: String(error?.name ?? typeof error), message: String(error?.message ?? error), stack: String(error?.stack ?? ""),
+    code: error?.code === undefined ? null : String(error.code),
+    retryable: error?.retryable ?? null, hint: error?.hint ?? null } }),
+).then((outcome) => JSON.stringify(outcome, (_, value) => {
+  if (typeof value === "bigint") return { $bigint: value.toString() };
+  if (value instanceof Uint8Array) return { $bytes: Array.from(value) };
+  return value;
+}));
+"""
+_WAIT = """
+const [key, limit, done] = arguments;
+const late = new Promise((resolve) => setTimeout(resolve, limit, null));
+Promise.race([globalThis.__jobs[key], late]).then((text) => {
+  if (text !== null) delete globalThis.__jobs[key];
+  done(text);
+}, (error) => done(JSON.stringify({ error: { name: "Unserialisable", message: String(error), stack: "" } })));
+"""
+
+
+class JsError(Exception):
+    """A script in the page threw. Has the JavaScript error's `name`, `message`, `code`, `retryable`, `hint`, `stack`."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        super().__init__(f"{fields['name']}: {fields['message']}\n{fields.get('stack', '')}")
+        self.name: str = fields["name"]
+        self.message: str = fields["message"]
+        self.code: str | None = fields.get("code")
+        self.retryable: bool | None = fields.get("retryable")
+        self.hint: str | None = fields.get("hint")
+        self.stack: str = fields.get("stack", "")
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    if set(value) == {"$bigint"}:
+        return int(value["$bigint"])
+    if set(value) == {"$bytes"}:
+        return bytes(value["$bytes"])
+    return value
+
+
+def _for_script(value: object) -> object:
+    if isinstance(value, bytes | bytearray):
+        return list(value)
+    return value
+
+
+@dataclass
+class Job:
+    """A script that goes on in its page while the test does something else."""
+
+    page: Page
+    key: str
+
+    def wait(self, timeout: float = 30.0) -> Any:
+        self.page.focus()
+        text = self.page.driver.execute_async_script(_WAIT, self.key, int(timeout * 1000))
+        if text is None:
+            raise TimeoutError(f"a script in the page has not ended within {timeout} s")
+        outcome = json.loads(text, object_hook=_plain)
+        if "error" in outcome:
+            raise JsError(outcome["error"])
+        return outcome["value"]
+
+
+class Page:
+    """One tab with storage of its own."""
+
+    _jobs = 0
+
+    def __init__(self, chrome: Chrome, handle: str, base: str) -> None:
+        self._chrome = chrome
+        self.driver = chrome.driver
+        self.handle = handle
+        self.base = base
+
+    def focus(self) -> None:
+        if self._chrome.front != self.handle:
+            self.driver.switch_to.window(self.handle)
+            self._chrome.front = self.handle
+
+    def open(self, path: str) -> Page:
+        """Goes to a path of the test site, or to a whole URL."""
+        self.focus()
+        self.driver.get(path if "://" in path else self.base + path)
+        return self
+
+    def start(self, script: str, *args: object) -> Job:
+        """Starts an async function body with `args` (plain values; bytes arrive as arrays of numbers)."""
+        self.focus()
+        Page._jobs += 1
+        key = f"job{Page._jobs}"
+        self.driver.execute_script(_START % script, key, [_for_script(arg) for arg in args])
+        return Job(self, key)
+
+    def run_js(self, script: str, *args: object, timeout: float = 30.0) -> Any:
+        """Runs an async function body and returns its plain value: bytes for a Uint8Array, int for a bigint."""
+        return self.start(script, *args).wait(timeout)
+
+    def load_python(self, timeout: float = 60.0) -> Page:
+        """Loads the self-hosted Pyodide and the package, as `globalThis.pyodide`."""
+        self.run_js(
+            """const { loadPyodide } = await import(new URL("/pyodide.mjs", location.href));
+            globalThis.pyodide = await loadPyodide();
+            const loaded = await pyodide.loadPackage("darkswap_browser", { messageCallback: () => {} });
+            if (!loaded.some((one) => one.name === "darkswap-browser")) throw new Error("the package did not load");""",
+            timeout=timeout,
+        )
+        return self
+
+    def run_python(self, code: str, timeout: float = 30.0) -> Any:
+        """Runs Python in the page, `await` allowed; returns the last expression as a plain value."""
+        return self.start_python(code).wait(timeout)
+
+    def start_python(self, code: str) -> Job:
+        return self.start(
+            """const value = await pyodide.runPythonAsync(args[0]);
+            if (!(value instanceof pyodide.ffi.PyProxy)) return value;
+            const plain = value.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false });
+            value.destroy();
+            return plain;""",
+            code,
+        )
+
+    def console(self) -> list[str]:
+        """What was logged since the last call, by any page, each line with its level first."""
+        self.focus()
+        return [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")]
+
+    def faults(self) -> list[str]:
+        """The errors among `console()`: policy violations, failed requests, uncaught exceptions."""
+        return [line for line in self.console() if line.startswith("SEVERE")]
+
+    def close(self) -> None:
+        self.focus()
+        self.driver.close()
+        self._chrome.closed(self)
+
+
+class Chrome:
+    """The browser. `new_page` gives each page a profile of its own unless told to share one."""
+
+    def __init__(self, flags: tuple[str, ...] = ()) -> None:
+        options = webdriver.ChromeOptions()
+        self._profile = tempfile.mkdtemp(prefix="darkswap-chrome-")
+        for flag in (*FLAGS, *flags, f"--user-data-dir={self._profile}"):
+            options.add_argument(flag)
+        options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        self.driver.set_script_timeout(600)
+        self._contexts: dict[str, str] = {}
+        # WebDriver's own link speaks for one tab; profiles are made on the browser's.
+        address = self.driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
+        with urllib.request.urlopen(f"http://{address}/json/version") as answer:
+            self._link = create_connection(json.load(answer)["webSocketDebuggerUrl"], timeout=20, suppress_origin=True)
+        self._commands = 0
+        self._home = self.driver.current_window_handle
+        self.front = self._home
+
+    def new_page(self, base: str, share_with: Page | None = None) -> Page:
+        """A blank tab, in a fresh profile or in the one of another page."""
+        self.driver.switch_to.window(self._home)
+        self.front = self._home
+        context = self._contexts[share_with.handle] if share_with else self._new_context()
+        target = self._cdp("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        for _ in range(100):
+            if target in self.driver.window_handles:
+                break
+            time.sleep(0.02)
+        self._contexts[target] = context
+        page = Page(self, target, base)
+        page.focus()
+        return page
+
+    def closed(self, page: Page) -> None:
+        context = self._contexts.pop(page.handle)
+        self.driver.switch_to.window(self._home)
+        self.front = self._home
+        if context not in self._contexts.values():
+            self._cdp("Target.disposeBrowserContext", browserContextId=context)
+
+    def quit(self) -> None:
+        self._link.close()
+        self.driver.quit()
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+    def _new_context(self) -> str:
+        return str(self._cdp("Target.createBrowserContext")["browserContextId"])
+
+    def _cdp(self, command: str, **parameters: object) -> dict[str, Any]:
+        self._commands += 1
+        self._link.send(json.dumps({"id": self._commands, "method": command, "params": parameters}))
+        while (answer := json.loads(self._link.recv())).get("id") != self._commands:
+            pass
+        return answer["result"]
