@@ -1,0 +1,288 @@
+"""The client side of a relay: reservations that stay, circuits to others, and circuits from them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from darkswap_browser.errors import (
+    InvalidArgument,
+    MalformedMessage,
+    NoAddress,
+    ProtocolViolation,
+    RelayRefused,
+    TimedOut,
+    UnknownRelay,
+)
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
+from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.relay.holding import Holding, Reservation
+from darkswap_browser.protocols.relay.messages import (
+    HOP_PROTOCOL,
+    MAX_MESSAGE,
+    STOP_PROTOCOL,
+    CircuitPeer,
+    HopMessage,
+    HopType,
+    ReservationInfo,
+    Status,
+    StopMessage,
+    StopType,
+    decode_hop,
+    decode_stop,
+    encode_hop,
+    encode_stop,
+    status_name,
+)
+from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime
+from darkswap_browser.protocols.relay.voucher import verify_voucher
+from darkswap_browser.runtime.base import Runtime
+
+RELAY_ADDRESSES = 4
+"""Of one relay, announced twice each (WebRTC and plain): js dials at most 25 addresses of a peer, one by one."""
+WAKING = frozenset(("online", "visible", "resumed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A stream that a relay spliced to `peer`: raw bytes, not yet secured, and only by its word from that peer.
+
+    `address` is the peer's, through the relay.
+    """
+
+    relay: PeerId
+    peer: PeerId
+    stream: BufferedStream
+    limit: CircuitLimit | None
+    address: Multiaddr
+
+
+CircuitHandler = Callable[[Circuit], Awaitable[None]]
+
+
+class RelayClient:
+    """Relays are named by address once (`add_relay`) and by peer id afterwards."""
+
+    def __init__(self, swarm: Swarm, runtime: Runtime) -> None:
+        self._swarm = swarm
+        self._runtime = runtime
+        self._limits = swarm.limits
+        self._known: dict[PeerId, tuple[Multiaddr, ...]] = {}
+        self._holdings: dict[PeerId, Holding] = {}
+        self._accept: CircuitHandler | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Take circuits from the relays that hold a reservation of ours, and follow the host's life events."""
+        self._swarm.handle(STOP_PROTOCOL, self._stop, max_inbound=64)
+        self._unsubscribe = self._runtime.lifecycle.subscribe(self._on_life)
+
+    async def close(self) -> None:
+        for relay in list(self._holdings):
+            await self.release(relay)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+            self._swarm.unhandle(STOP_PROTOCOL)
+
+    def accept(self, handler: CircuitHandler) -> None:
+        """Whom inbound circuits go to; without a handler they are refused."""
+        self._accept = handler
+
+    # --- relays and reservations
+
+    @property
+    def relays(self) -> tuple[PeerId, ...]:
+        """Every relay named so far."""
+        return tuple(self._known)
+
+    def add_relay(self, address: Multiaddr) -> PeerId:
+        """Remember where a relay is. Raises `InvalidArgument` for an address without the relay's peer id."""
+        relay = address.peer_id()
+        if relay is None or address.has("p2p-circuit"):
+            hint = "A relay's address ends in its peer id: /dns4/relay.example/tcp/443/wss/p2p/12D3KooW…"
+            raise InvalidArgument("relay", f"{address} does not name a relay", hint)
+        self._known[relay] = tuple(dict.fromkeys((address, *self._known.get(relay, ()))))
+        return relay
+
+    def keep(self, relay: PeerId) -> None:
+        """Hold a reservation from now on, however long the relay is away. See `reservation` for the state."""
+        if relay not in self._holdings:
+            self._holdings[relay] = Holding(
+                lambda: self._request(relay),
+                lambda reservation: self._announce(relay, reservation),
+                self._limits,
+                self._chance,
+            )
+
+    async def reserve(self, relay: PeerId) -> Reservation:
+        """The reservation that stands, or one made now and kept from then on.
+
+        When the first request fails nothing is kept, unless `keep` was asked for before. Raises `UnknownRelay`,
+        `DialFailed`, `RelayRefused`, `VoucherInvalid`, `ProtocolUnsupported`, `TimedOut` …
+        """
+        kept = relay in self._holdings
+        self.keep(relay)
+        holding = self._holdings[relay]
+        try:
+            return await holding.outcome()
+        except BaseException:
+            if not kept and self._holdings.get(relay) is holding and holding.reservation is None:
+                await self.release(relay)
+            raise
+
+    async def release(self, relay: PeerId) -> None:
+        """Hold no reservation any more and withdraw its addresses. The connection stays; the relay's slot runs out."""
+        holding = self._holdings.pop(relay, None)
+        if holding is not None:
+            await holding.stop()
+
+    def reservation(self, relay: PeerId) -> Reservation | None:
+        """The one that stands at this moment."""
+        holding = self._holdings.get(relay)
+        return None if holding is None else holding.reservation
+
+    def reservations(self) -> tuple[Reservation, ...]:
+        found = (holding.reservation for holding in self._holdings.values())
+        return tuple(reservation for reservation in found if reservation is not None)
+
+    def failure(self, relay: PeerId) -> Exception | None:
+        """Why the last request to a relay that is kept failed; None while all is well."""
+        holding = self._holdings.get(relay)
+        return None if holding is None else holding.error
+
+    async def _request(self, relay: PeerId) -> tuple[Reservation, Connection]:
+        connection = await self._connection_to(relay)
+        answer = await self._ask_to_reserve(relay, connection)
+        info = answer.reservation
+        if info is None:
+            raise ProtocolViolation("relay", "granted a reservation without saying which")
+        now = self._runtime.clock.now()
+        if info.voucher:
+            await verify_voucher(self._runtime.crypto, info.voucher, relay, self._swarm.local_peer, now)
+        lasts = lifetime(info.expire, now)
+        reservation = Reservation(
+            relay=relay,
+            id=f"{relay}/{info.expire}",
+            expires_at=now + lasts,
+            lasts=lasts,
+            addresses=self._reachable_at(relay, connection, info),
+            limit=self._limit(relay, answer.limit),
+            voucher=info.voucher,
+        )
+        return reservation, connection
+
+    async def _ask_to_reserve(self, relay: PeerId, connection: Connection) -> HopMessage:
+        seconds = self._limits.reservation_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                stream = (await self._swarm.new_stream(connection, [HOP_PROTOCOL])).stream
+                answer = await self._converse(relay, stream, HopMessage(HopType.RESERVE))
+                await close_quietly(stream)
+        except TimeoutError:
+            # A connection on which a relay does not answer is taken for dead: the next attempt dials anew.
+            connection.abort()
+            raise TimedOut("relay reservation", seconds) from None
+        return answer
+
+    async def _converse(self, relay: PeerId, stream: BufferedStream, request: HopMessage) -> HopMessage:
+        """The relay's OK. Raises `RelayRefused` for any other status; the stream is reset on every failure."""
+        try:
+            await stream.write_message(encode_hop(request))
+            answer = decode_hop(await stream.read_message(MAX_MESSAGE))
+            if answer.type != HopType.STATUS:
+                raise ProtocolViolation("relay", f"answered with message type {answer.type}")
+            if answer.status != Status.OK:
+                status = answer.status or Status.UNUSED
+                raise RelayRefused(str(relay), status, status_name(status))
+        except BaseException:
+            stream.reset()
+            raise
+        return answer
+
+    async def _connection_to(self, relay: PeerId, addresses: Iterable[Multiaddr] = ()) -> Connection:
+        try:
+            return await self._swarm.dial(relay, (*addresses, *self._known.get(relay, ())), allow_limited=False)
+        except NoAddress:
+            raise UnknownRelay(str(relay)) from None
+
+    def _limit(self, relay: PeerId, limit: CircuitLimit | None) -> CircuitLimit | None:
+        return honest_limit(limit, self._swarm.address_book.agent(relay))
+
+    def _reachable_at(self, relay: PeerId, connection: Connection, info: ReservationInfo) -> tuple[Multiaddr, ...]:
+        """Through each address of the relay, the one we dialled first: WebRTC, then plain data."""
+        dialled = (connection.remote_addr,) if connection.direction is Direction.OUTBOUND else ()
+        usable = (
+            address.with_peer(relay)
+            for address in (*dialled, *info.addresses)
+            if not address.has("p2p-circuit") and address.peer_id() in (None, relay)
+        )
+        bases = tuple(dict.fromkeys(usable))[:RELAY_ADDRESSES]
+        own = self._swarm.local_peer
+        webrtc = tuple(base.encapsulate(f"/p2p-circuit/webrtc/p2p/{own}") for base in bases)
+        return webrtc + tuple(base.encapsulate(f"/p2p-circuit/p2p/{own}") for base in bases)
+
+    def _announce(self, relay: PeerId, reservation: Reservation | None) -> None:
+        self._swarm.set_announced(f"relay/{relay}", reservation.addresses if reservation is not None else ())
+
+    def _on_life(self, event: str) -> None:
+        if event in WAKING:
+            for holding in self._holdings.values():
+                holding.wake()
+
+    def _chance(self) -> float:
+        return int.from_bytes(self._runtime.entropy.bytes(4), "big") / 2**32
+
+    # --- circuits
+
+    async def connect(self, relay: PeerId, target: PeerId, addresses: Iterable[Multiaddr] = ()) -> Circuit:
+        """A circuit to `target`, who must hold a reservation there. `addresses`: where the relay is, if new to us.
+
+        Raises `RelayRefused`, `UnknownRelay`, `DialFailed`, `ProtocolUnsupported`, `TimedOut` …
+        """
+        connection = await self._connection_to(relay, addresses)
+        seconds = self._limits.relay_connect_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                stream = (await self._swarm.new_stream(connection, [HOP_PROTOCOL])).stream
+                answer = await self._converse(relay, stream, HopMessage(HopType.CONNECT, CircuitPeer(target)))
+        except TimeoutError:
+            raise TimedOut("relay connect", seconds) from None
+        address = _through(connection, target)
+        # Bytes that came behind the status stay in the buffered stream: they belong to the circuit.
+        return Circuit(relay, target, stream, self._limit(relay, answer.limit), address)
+
+    async def _stop(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        try:
+            async with asyncio.timeout(self._limits.reservation_timeout):
+                message = decode_stop(await stream.read_message(MAX_MESSAGE))
+                status = self._judge(connection, message)
+                await stream.write_message(encode_stop(StopMessage(StopType.STATUS, status=status)))
+        except MalformedMessage:
+            await stream.write_message(encode_stop(StopMessage(StopType.STATUS, status=Status.MALFORMED_MESSAGE)))
+            await close_quietly(stream)
+            return
+        if status != Status.OK or message.peer is None or self._accept is None:
+            await close_quietly(stream)
+            return
+        relay, peer = connection.remote_peer, message.peer.id
+        limit = self._limit(relay, message.limit)
+        await self._accept(Circuit(relay, peer, stream, limit, _through(connection, peer)))
+
+    def _judge(self, connection: Connection, message: StopMessage) -> Status:
+        if message.type != StopType.CONNECT:
+            return Status.UNEXPECTED_MESSAGE
+        if message.peer is None or message.peer.id == self._swarm.local_peer:
+            return Status.MALFORMED_MESSAGE
+        # Also while the request is under way: a relay may introduce somebody before we have read its answer.
+        if connection.remote_peer not in self._holdings or self._accept is None:
+            return Status.PERMISSION_DENIED
+        return Status.OK
+
+
+def _through(connection: Connection, peer: PeerId) -> Multiaddr:
+    return connection.remote_addr.with_peer(connection.remote_peer).encapsulate(f"/p2p-circuit/p2p/{peer}")

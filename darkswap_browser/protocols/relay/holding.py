@@ -1,0 +1,147 @@
+"""One reservation kept for good: renewed in time, made again whenever the relay or the network comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from darkswap_browser.errors import Aborted, DarkSwapError
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import CircuitLimit, Connection
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.relay.renewal import Backoff, renew_after
+
+SETTLED = 60.0
+"""Seconds after a request in which a host that wakes up is no reason for another: relays count requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a relay granted. `expires_at` in unix seconds by our clock, `lasts` in seconds from the answer.
+
+    `addresses` are those that others reach us at; `limit` is that of circuits through this relay.
+    """
+
+    relay: PeerId
+    id: str
+    expires_at: float
+    lasts: float
+    addresses: tuple[Multiaddr, ...]
+    limit: CircuitLimit | None
+    voucher: bytes
+
+
+Request = Callable[[], Awaitable[tuple[Reservation, Connection]]]
+"""Ask the relay once. Raises `DarkSwapError`."""
+
+Changed = Callable[[Reservation | None], None]
+"""The reservation that now stands; None when there is none any more."""
+
+
+class Holding:
+    """A task that never gives up until `stop`. The old reservation stands while a renewal is under way.
+
+    `chance` gives numbers in 0…1 for jitter.
+    """
+
+    def __init__(self, request: Request, changed: Changed, limits: Limits, chance: Callable[[], float]) -> None:
+        self._request = request
+        self._changed = changed
+        self._chance = chance
+        self._backoff = Backoff(limits.relay_retry_first, limits.relay_retry_max)
+        self._wake = asyncio.Event()
+        self._asked_at = 0.0
+        self._ends_at = 0.0
+        self._outcome: asyncio.Future[Reservation] | None = None
+        self.reservation: Reservation | None = None
+        self.error: DarkSwapError | None = None
+        """Why the last request failed; None after one that did not."""
+        self._task = asyncio.create_task(self._run(), name="relay holding")
+
+    async def outcome(self) -> Reservation:
+        """The reservation that stands, or the end of the request under way. Raises what it raised."""
+        if self.reservation is not None:
+            return self.reservation
+        if self._outcome is None:
+            self._outcome = asyncio.get_running_loop().create_future()
+        self.wake()
+        return await asyncio.shield(self._outcome)
+
+    def wake(self) -> None:
+        """The host is online or visible again: waits end, and what was settled long ago is looked at."""
+        self._backoff.reset()
+        if self.reservation is None or _now() - self._asked_at > SETTLED:
+            self._wake.set()
+
+    async def stop(self) -> None:
+        """Withdraw. Whoever waits for the outcome sees `Aborted`."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._stand(None)
+        self._settle(Aborted("reservation"))
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            self._asked_at = _now()
+            try:
+                reservation, connection = await self._request()
+            except DarkSwapError as error:
+                self._failed(error)
+                await self._pause(self._backoff.wait(self._chance()))
+                continue
+            self.error = None
+            self._backoff.reset()
+            self._ends_at = _now() + reservation.lasts
+            self._stand(reservation)
+            self._settle(reservation)
+            await self._while_held(connection, renew_after(reservation.lasts, self._chance()))
+            if connection.is_closed:
+                # The relay dropped the reservation together with the connection.
+                self._stand(None)
+                await self._pause(self._backoff.wait(self._chance()))
+
+    def _failed(self, error: DarkSwapError) -> None:
+        self.error = error
+        if self.reservation is not None and _now() >= self._ends_at:
+            self._stand(None)
+        self._settle(error)
+
+    async def _while_held(self, connection: Connection, seconds: float) -> None:
+        """Until the renewal is due, the connection is gone or the host woke up."""
+        closed = asyncio.ensure_future(connection.wait_closed())
+        woken = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((closed, woken), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closed.cancel()
+            woken.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _stand(self, reservation: Reservation | None) -> None:
+        if reservation != self.reservation:
+            self.reservation = reservation
+            self._changed(reservation)
+
+    def _settle(self, outcome: Reservation | DarkSwapError) -> None:
+        waiting, self._outcome = self._outcome, None
+        if waiting is None or waiting.done():
+            return
+        if isinstance(outcome, Reservation):
+            waiting.set_result(outcome)
+        else:
+            waiting.set_exception(outcome)
+            # Whoever asked may have been cancelled meanwhile; an error nobody waits for is not news to the loop.
+            waiting.exception()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
