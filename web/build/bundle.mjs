@@ -1,12 +1,16 @@
-// Bundles what the page loads: node bundle.mjs TARGET. Entries that are not there yet are left out.
+// Bundles what the page loads: node bundle.mjs TARGET.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const web = fileURLToPath(new URL("..", import.meta.url));
-const entries = ["src/page.mjs", "src/darkswap-crypto.mjs"].map((entry) => web + entry).filter(existsSync);
+const entries = {
+  page: web + "src/page/main.mjs",
+  style: web + "src/page/style.css",
+  "darkswap-crypto": web + "src/darkswap-crypto.mjs",
+};
 await build({
-  entryPoints: entries,
+  entryPoints: Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path))),
   outdir: process.argv[2],
   outExtension: { ".js": ".mjs" },
   bundle: true,

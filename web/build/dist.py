@@ -20,7 +20,7 @@ from web.build.wheels import BUILD, CACHE, MODULES, ROOT
 DIST = ROOT / "dist"
 WEB = ROOT / "web"
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
-# Written by hand and served as they are; `.css` files of web/ join them.
+# Written by hand and served as they are.
 STATIC = ("index.html", "darkswap.mjs", "darkswap.d.ts")
 
 
@@ -80,8 +80,7 @@ def build(node: Path) -> int:
     """Builds what has changed. Returns how many files of `dist/` are new."""
     with alone():
         sources = [ROOT / "darkswap_browser", ROOT / "pyproject.toml", ROOT / "README.md", BUILD, WEB / "src"]
-        sources += [WEB / "package-lock.json", *sorted(WEB.glob("*.css"))]
-        sources += [WEB / name for name in STATIC]
+        sources += [WEB / "package-lock.json", *(WEB / name for name in STATIC)]
         stamp = CACHE / "dist.stamp"
         key = wheels.digest(*[path for path in sources if path.exists()])
         if stamp.exists() and stamp.read_text() == key and (DIST / "manifest.json").exists():
@@ -91,7 +90,6 @@ def build(node: Path) -> int:
         files = {path.name: path.read_bytes() for path in [source, *page]}
         files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
         files |= {name: (WEB / name).read_bytes() for name in STATIC if (WEB / name).exists()}
-        files |= {path.name: path.read_bytes() for path in WEB.glob("*.css")}
         files |= bundles(node)
         files["pyodide-lock.json"] = wheels.lock_text(page).encode()
         files["manifest.json"] = manifest(files, source.name.split("-")[1])
