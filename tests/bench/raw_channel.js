@@ -2,6 +2,8 @@
 // The test driver carries the descriptions; both sides wait for gathering to end, so there is nothing to trickle.
 window.rawPeer = (() => {
   let connection, channel
+  let echoes = false
+  let answered = () => {}
   const received = { bytes: 0 }
 
   const gathered = () => new Promise((resolve) => {
@@ -16,7 +18,9 @@ window.rawPeer = (() => {
     channel.bufferedAmountLowThreshold = 256 * 1024
     channel.addEventListener('message', ({ data }) => {
       received.bytes += data.byteLength
-      if (data.byteLength === 32) channel.send(data)
+      if (data.byteLength !== 32) return
+      if (echoes) channel.send(data)
+      else answered()
     })
   }
 
@@ -29,6 +33,7 @@ window.rawPeer = (() => {
       return connection.localDescription.toJSON()
     },
     async answer (offer) {
+      echoes = true
       connection = new RTCPeerConnection()
       connection.addEventListener('datachannel', (event) => attach(event.channel))
       await connection.setRemoteDescription(offer)
@@ -50,17 +55,14 @@ window.rawPeer = (() => {
         channel.send(message)
       }
     },
-    /** Milliseconds of each of `rounds` round trips of 32 bytes; the other side's listener echoes them. */
+    /** Milliseconds of each of `rounds` round trips of 32 bytes; the answering side echoes them. */
     async roundTrips (rounds) {
       const times = []
       for (let round = 0; round < rounds; round++) {
         const started = performance.now()
-        // One side only may echo: take the answer before the echoing listener sees it.
-        await new Promise((resolve) => {
-          const once = (event) => { event.stopImmediatePropagation(); channel.removeEventListener('message', once, true); resolve() }
-          channel.addEventListener('message', once, true)
-          channel.send(new Uint8Array(32).fill(round & 255))
-        })
+        const answer = new Promise((resolve) => { answered = resolve })
+        channel.send(new Uint8Array(32).fill(round & 255))
+        await answer
         times.push(performance.now() - started)
       }
       return times
