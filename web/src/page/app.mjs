@@ -57,7 +57,7 @@ class App extends Part {
     const more = session.online && session.phase === "ready" ? (relays ? ", reachable" : ", waiting for a relay") : "";
     return html`<header class="top">
       <span class="brand">${mark}<span class="name">DarkSwap Browser</span></span>
-      <span class="status ${relays || tone !== "good" ? tone : "busy"}" id="status"><i aria-hidden="true"></i>${word}${more}</span>
+      <span class="status ${relays || tone !== "good" ? tone : "busy"}" id="status"><i aria-hidden="true"></i><span>${word}<span class="more">${more}</span></span></span>
       <button type="button" class="quiet square" @click=${this._theme} aria-label=${isDark() ? "Use light colours" : "Use dark colours"}>
         ${isDark() ? icons.sun : icons.moon}</button>
     </header>`;
@@ -72,7 +72,7 @@ class App extends Part {
     const { session } = this;
     return html`<nav class="people card" aria-label="People">
       <button type="button" class="person" aria-current=${session.selected === "" ? "page" : nothing} @click=${() => session.select("")}>
-        <span class="face">${icons.plus}</span><span class="who">New connection</span></button>
+        <span class="face">${icons.plus}</span><span class="who"><span>New<span class="more"> connection</span></span></span></button>
       ${repeat(session.people.values(), (one) => one.peer, (one) => this._person(one))}
       ${session.people.size === 0 ? html`<p class="muted small hint">People you are connected to appear here.</p>` : nothing}
     </nav>`;

@@ -34,6 +34,8 @@ class ConversationPane extends Part {
       this._shown = conversation?.peer;
       const box = this.querySelector("textarea");
       if (box) box.value = this._drafts.get(this._shown) ?? "";
+      // What had the focus went away with the view before; writing is what comes next.
+      if (box && document.activeElement === document.body) box.focus({ preventScroll: true });
     }
   }
 
@@ -70,10 +72,11 @@ class ConversationPane extends Part {
     ${!conversation.open && session.dial?.peer === conversation.peer ? dialSteps(session, session.dial) : nothing}`;
   }
 
-  _teach({ path }) {
+  _teach({ path, limit }) {
+    const most = limit?.data ? Math.min(limit.data, FILE_LIMIT) : FILE_LIMIT;
     return html`<div class="teach">
       <p><strong>${path === "relayed" ? "You are connected through the relay." : "You are connected."}</strong></p>
-      <p class="muted">Write below, or drop a file of up to ${bytes(FILE_LIMIT)} anywhere here.<br>
+      <p class="muted">Write below, or drop a file of up to ${bytes(most)} anywhere here.<br>
         ${PATHS[path].long}</p></div>`;
   }
 

@@ -46,9 +46,9 @@ class Figures extends Part {
     return html`<section class="card charts">
       <h2>Live figures</h2>
       <h3>Round trip</h3>
-      <ds-chart .samples=${samples} .names=${["rtt"]} .words=${milliseconds} .label=${summary(samples, "rtt", "Round trip", milliseconds)}></ds-chart>
+      <ds-chart .samples=${samples} unit="1000" .names=${["rtt"]} .words=${milliseconds} .label=${summary(samples, "rtt", "Round trip", milliseconds)}></ds-chart>
       <h3>Throughput <span class="key up">sent</span> <span class="key down">received</span></h3>
-      <ds-chart .samples=${samples} .names=${["up", "down"]} .words=${rate}
+      <ds-chart .samples=${samples} unit="1024" .names=${["up", "down"]} .words=${rate}
         .label=${`${summary(samples, "up", "Sent", rate)} ${summary(samples, "down", "Received", rate)}`}></ds-chart>
       <details><summary>As a table</summary>
         <table><caption class="sr">The last ${TABLE_ROWS} seconds</caption>

@@ -9,7 +9,11 @@ const SPAN = 60;
 const COLOURS = { rtt: "--accent", up: "--accent", down: "--second" };
 
 export class LineChart extends LitElement {
-  static properties = { samples: { attribute: false }, names: { attribute: false }, words: { attribute: false }, label: {} };
+  static properties = {
+    samples: { attribute: false }, names: { attribute: false }, words: { attribute: false }, label: {},
+    /** What round numbers are multiples of: 1000 for times, 1024 for bytes. */
+    unit: { type: Number },
+  };
 
   createRenderRoot() {
     return this;
@@ -42,7 +46,7 @@ export class LineChart extends LitElement {
     const most = Math.max(1, ...this.names.flatMap((name) => shown.map((one) => one[name] ?? 0)));
     this._plot.batch(() => {
       this._plot.setScale("x", { min: now - SPAN, max: now });
-      this._plot.setScale("y", { min: 0, max: most * 1.15 });
+      this._plot.setScale("y", { min: 0, max: roundUp(most * 1.05, this.unit) });
     });
   }
 
@@ -70,11 +74,19 @@ export class LineChart extends LitElement {
     const axis = { stroke: text, font: "11px system-ui", grid: { stroke: line, width: 1 }, ticks: { show: false } };
     this._plot = new uPlot(
       {
-        width: this._box.clientWidth || 280, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [6, 4, 0, 0],
+        width: this._box.clientWidth || 280, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [8, 2, 0, 0],
         scales: { x: { time: true, auto: false }, y: { auto: false } },
         axes: [
-          { ...axis, size: 20, space: 70, grid: { show: false }, values: (plot, ticks) => ticks.map((at) => ago(at)) },
-          { ...axis, size: 58, space: 34, values: (plot, ticks) => ticks.map((value) => this.words(value)) },
+          {
+            ...axis, size: 20, grid: { show: false },
+            splits: (plot, index, from, to) => [from, (from + to) / 2, to],
+            values: () => ["", `${SPAN / 2} s ago`, ""],
+          },
+          {
+            ...axis, size: 62,
+            splits: (plot, index, from, to) => [0, to / 2, to],
+            values: (plot, ticks) => ticks.map((value) => this.words(value)),
+          },
         ],
         series: [{}, ...this.names.map((name) => ({ stroke: stroke[COLOURS[name]], width: 2, points: { show: false }, spanGaps: true }))],
       },
@@ -84,6 +96,10 @@ export class LineChart extends LitElement {
   }
 }
 
-function ago(at) {
-  return new Date(at * 1000).toLocaleTimeString([], { minute: "2-digit", second: "2-digit" });
+/** The next of 1, 2, 4, 6, 8, 10 … at the leading digit, counted in `unit`s of `unit`. */
+function roundUp(value, unit) {
+  const scale = unit ** Math.max(0, Math.floor(Math.log(value) / Math.log(unit)));
+  const digit = 10 ** Math.max(0, Math.floor(Math.log10(value / scale)));
+  const lead = value / scale / digit;
+  return [1, 2, 4, 6, 8, 10].find((step) => lead <= step) * digit * scale;
 }

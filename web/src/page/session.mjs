@@ -227,8 +227,9 @@ export class Session extends EventTarget {
     if (before !== "none") conversation.addNotice(path === "direct" ? "The link is direct now." : "The link goes through the relay now.");
     else conversation.addNotice(path === "direct" ? "Connected directly." : "Connected through the relay, end-to-end encrypted.", "good");
     this.announce(`Connected to ${conversation.peer.slice(-6)}, ${path}.`);
-    // Somebody came in while nothing else is on screen: show them, but leave the keyboard's focus where it is.
-    if (this.selected === "" && !this.dial) this.select(conversation.peer);
+    // Somebody came in: show them, unless the visitor is in the middle of something.
+    const writing = document.activeElement?.matches("input:not([readonly]), textarea");
+    if (this.selected === "" && !this.dial && !writing) this.select(conversation.peer);
   }
 
   _gone({ peer_id: peer, reason }) {
