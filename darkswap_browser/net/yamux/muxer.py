@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from darkswap_browser.errors import (
@@ -190,13 +190,21 @@ class YamuxConnection:
         error: Exception = ConnectionLost("connection", "aborted")
         try:
             async with self._group:
-                self._group.create_task(self._read(), name="yamux reader")
-                self._group.create_task(self._write(), name="yamux writer")
+                self._group.create_task(self._half(self._read()), name="yamux reader")
+                self._group.create_task(self._half(self._write()), name="yamux writer")
         except* DarkSwapError as group:
             error = group.exceptions[0]
         finally:
             self._finish_streams(error if isinstance(error, StreamClosed) else self._lost(error))
             await self._close_link(error)
+
+    async def _half(self, work: Coroutine[object, object, None]) -> None:
+        """One direction. Its failure is known to `close` before the group has wound up."""
+        try:
+            await work
+        except DarkSwapError as error:
+            self._finish_streams(error if isinstance(error, StreamClosed) else self._lost(error))
+            raise
 
     async def _read(self) -> None:
         machine = self._machine
@@ -250,7 +258,7 @@ class YamuxConnection:
         if event.code != NORMAL:
             raise ConnectionLost("connection", f"the peer ended it with code {event.code}")
         if self._close_task is None:
-            self._close_task = self._group.create_task(self._let_streams_finish(), name="yamux close")
+            self._close_task = self._group.create_task(self._half(self._let_streams_finish()), name="yamux close")
 
     async def _let_streams_finish(self) -> None:
         """After GoAway 0 the peer's last streams have a moment to end."""
