@@ -19,6 +19,8 @@ class Limits:
     """Proposals answered on one stream before it is reset: no honest peer has more ids for one thing."""
     upgrade_timeout: float = 10.0
     """Noise, muxer and all, in both directions. js allows an inbound upgrade the same."""
+    pending_upgrades: int = 1024
+    """Inbound links in their handshake; each costs a few KiB and at most `upgrade_timeout`."""
     dial_timeout: float = 15.0
     """One address, everything included."""
     dial_stagger: float = 0.25

@@ -80,14 +80,26 @@ class ReceiveBuffer:
                 await self._waiter
             finally:
                 self._waiter = None
-        data = self._chunks.popleft()
-        if len(data) > max_bytes:
-            self._chunks.appendleft(data[max_bytes:])
-            data = data[:max_bytes]
+        data = self._take(max_bytes)
         self._size -= len(data)
         if self._on_read is not None:
             self._on_read(len(data))
         return data
+
+    def _take(self, max_bytes: int) -> bytes:
+        """As many whole chunks as fit, so that small messages do not cost a call each; or a part of the first."""
+        chunks = self._chunks
+        data = chunks.popleft()
+        if len(data) > max_bytes:
+            chunks.appendleft(data[max_bytes:])
+            return data[:max_bytes]
+        if not chunks:
+            return data
+        taken, size = [data], len(data)
+        while chunks and size + len(chunks[0]) <= max_bytes:
+            taken.append(chunks.popleft())
+            size += len(taken[-1])
+        return b"".join(taken)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -172,7 +172,7 @@ class Swarm:
             return
         try:
             self.add_connection(connection)
-        except TooManyRequests:
+        except (TooManyRequests, ObjectFreed):
             return  # closed already; the peer learns by GoAway or the like
 
     async def _watch(self, held: Served) -> None:
@@ -211,7 +211,7 @@ class Swarm:
         usable = [each for each in wanted if each.peer_id() in (None, peer) and self._can_dial(each)]
         key = (peer, allow_limited)
         dial = self._dials.get(key)
-        if dial is None:
+        if dial is None or dial.is_over:
             if not usable:
                 raise NoAddress(str(peer))
             if len(self._dials) >= self.limits.pending_dials:

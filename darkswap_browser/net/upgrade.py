@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from darkswap_browser.errors import ConnectionLost, EndOfStream, TimedOut, Unsupported
+from darkswap_browser.errors import ConnectionLost, EndOfStream, TimedOut, TooManyRequests, Unsupported
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -24,6 +24,7 @@ class Upgrader:
         self.identity = identity
         self.limits = limits
         self.handshaker = noise.Handshaker(identity, crypto, entropy, limits)
+        self._pending_inbound = 0
 
     async def upgrade_outbound(
         self,
@@ -50,8 +51,18 @@ class Upgrader:
         transport: str,
         limit: CircuitLimit | None = None,
     ) -> Connection:
-        """We were dialled: Noise responder, even stream numbers; raises as `upgrade_outbound` does."""
-        return await self._upgrade(link, Direction.INBOUND, peer, address, transport, limit)
+        """We were dialled: Noise responder, even stream numbers.
+
+        Raises as `upgrade_outbound` does, and `TooManyRequests` when too many are at it already.
+        """
+        if self._pending_inbound >= self.limits.pending_upgrades:
+            link.reset()
+            raise TooManyRequests("connection upgrades", self.limits.pending_upgrades)
+        self._pending_inbound += 1
+        try:
+            return await self._upgrade(link, Direction.INBOUND, peer, address, transport, limit)
+        finally:
+            self._pending_inbound -= 1
 
     async def _upgrade(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from darkswap_browser.errors import (
@@ -73,8 +73,8 @@ class YamuxConnection:
         self._bytes_sent = 0
         self._bytes_received = 0
         self._end: Exception | None = None
-        self._close_task: asyncio.Task[None] | None = None
-        self._group = asyncio.TaskGroup()
+        self._stopped = False
+        self._farewell: asyncio.TimerHandle | None = None
         self._task = self._loop.create_task(self._run(), name="yamux")
 
     # --- Connection
@@ -97,7 +97,7 @@ class YamuxConnection:
 
     @property
     def close_reason(self) -> str:
-        return "" if self._end is None or isinstance(self._end, StreamClosed) else str(self._end)
+        return "" if self._end is None or isinstance(self._end, StreamClosed) else str(self._lost())
 
     def start(self, on_stream: StreamHandler) -> None:
         self._on_stream = on_stream
@@ -117,14 +117,24 @@ class YamuxConnection:
         return stream
 
     async def close(self) -> None:
+        """What was written is flushed first, for at most `close_timeout`: behind GoAway js hears no more."""
         if self._end is None:
-            self._finish_streams(StreamClosed())
-            self._close_task = self._group.create_task(self._say_goodbye(), name="yamux close")
+            self._finish(StreamClosed())
+            try:
+                async with asyncio.timeout(self._limits.close_timeout):
+                    await self._flush()
+                    self._machine.go_away(NORMAL)
+                    self._wake.set()
+                    await self._flush()
+            except TimeoutError:
+                self._link.reset()
+            finally:
+                self._task.cancel()
         await self.wait_closed()
 
     def abort(self) -> None:
-        if not self._task.done():
-            self._finish_streams(ConnectionLost("connection", "aborted"))
+        if not self._stopped:
+            self._finish(ConnectionLost("connection", "aborted"))
             self._link.reset()
             self._task.cancel()
 
@@ -187,24 +197,17 @@ class YamuxConnection:
     # --- the two directions
 
     async def _run(self) -> None:
-        error: Exception = ConnectionLost("connection", "aborted")
         try:
-            async with self._group:
-                self._group.create_task(self._half(self._read()), name="yamux reader")
-                self._group.create_task(self._half(self._write()), name="yamux writer")
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read(), name="yamux reader")
+                tasks.create_task(self._write(), name="yamux writer")
         except* DarkSwapError as group:
-            error = group.exceptions[0]
+            self._finish(group.exceptions[0])
         finally:
-            self._finish_streams(error if isinstance(error, StreamClosed) else self._lost(error))
-            await self._close_link(error)
-
-    async def _half(self, work: Coroutine[object, object, None]) -> None:
-        """One direction. Its failure is known to `close` before the group has wound up."""
-        try:
-            await work
-        except DarkSwapError as error:
-            self._finish_streams(error if isinstance(error, StreamClosed) else self._lost(error))
-            raise
+            self._finish(ConnectionLost("connection", "aborted"))
+            self._stopped = True
+            self._written.set()
+            await self._close_link()
 
     async def _read(self) -> None:
         machine = self._machine
@@ -255,72 +258,63 @@ class YamuxConnection:
             self._peer_leaves(event)
 
     def _peer_leaves(self, event: RemoteGoAway) -> None:
+        """After GoAway 0 the peer's last streams have a moment to end."""
         if event.code != NORMAL:
             raise ConnectionLost("connection", f"the peer ended it with code {event.code}")
-        if self._close_task is None:
-            self._close_task = self._group.create_task(self._half(self._let_streams_finish()), name="yamux close")
+        if self._farewell is None:
+            delay = self._limits.close_timeout if self._machine.streams else 0.0
+            self._farewell = self._loop.call_later(delay, self._leave)
 
-    async def _let_streams_finish(self) -> None:
-        """After GoAway 0 the peer's last streams have a moment to end."""
-        if self._machine.streams:
-            await asyncio.sleep(self._limits.close_timeout)
-        raise StreamClosed()
-
-    async def _say_goodbye(self) -> None:
-        """Flush what was written, then GoAway: behind it js hears no more."""
-        try:
-            async with asyncio.timeout(self._limits.close_timeout):
-                await self._flush()
-                self._machine.go_away(NORMAL)
-                self._wake.set()
-                await self._flush()
-        except TimeoutError:
-            self._link.reset()
-        raise StreamClosed()
+    def _leave(self) -> None:
+        self._finish(StreamClosed())
+        self._task.cancel()
 
     async def _flush(self) -> None:
-        while self._machine.queued or self._machine.wants_to_send or self._writing:
+        while not self._stopped and (self._machine.queued or self._machine.wants_to_send or self._writing):
             self._written.clear()
             await self._written.wait()
 
     # --- the end
 
-    async def _close_link(self, error: Exception) -> None:
-        try:
-            async with asyncio.timeout(self._limits.close_timeout):
-                if isinstance(error, RemoteError) and not self._writing:
-                    await self._link.write(pack(GO_AWAY, 0, 0, PROTOCOL_ERROR))
-                if not isinstance(error, ConnectionLost):
-                    await self._link.close()
-        except (DarkSwapError, TimeoutError):
-            pass  # The link is dropped either way.
-        finally:
-            self._link.reset()
-
-    def _finish_streams(self, reason: Exception) -> None:
-        """The first reason stays."""
+    def _finish(self, error: Exception) -> None:
+        """End every stream. The first error stays; after `StreamClosed` the end was orderly."""
         if self._end is not None:
             return
-        self._end = reason
+        self._end = error
+        if self._farewell is not None:
+            self._farewell.cancel()
         for timer in self._lingering.values():
             timer.cancel()
         self._lingering.clear()
         self._waiting.clear()
-        streams, self._streams = self._streams, {}
         self._early.clear()
+        reason = error if isinstance(error, StreamClosed) else self._lost()
+        streams, self._streams = self._streams, {}
         for stream in streams.values():
             stream.ended(reason, drop=False)
         for answered in self._pings.values():
             if not answered.done():
                 answered.set_exception(self._lost())
 
-    def _lost(self, error: Exception | None = None) -> ConnectionLost:
-        error = error or self._end
-        if isinstance(error, ConnectionLost):
-            return error
-        if isinstance(error, EndOfStream):
+    async def _close_link(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                if isinstance(self._end, RemoteError) and not self._writing:
+                    await self._link.write(pack(GO_AWAY, 0, 0, PROTOCOL_ERROR))
+                if not isinstance(self._end, ConnectionLost):
+                    await self._link.close()
+        except (DarkSwapError, TimeoutError):
+            pass  # The link is dropped either way.
+        finally:
+            self._link.reset()
+
+    def _lost(self) -> ConnectionLost:
+        """Why nothing can be done any more."""
+        if isinstance(self._end, ConnectionLost):
+            return self._end
+        if isinstance(self._end, EndOfStream):
             return ConnectionLost("connection", "the peer hung up")
-        return ConnectionLost("connection", str(error) if error else "")
+        return ConnectionLost("connection", str(self._end))
 
     def _forget_dropped(self) -> None:
         for number in self._machine.take_dropped():

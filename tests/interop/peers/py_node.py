@@ -12,6 +12,7 @@ from libp2p import new_host
 from libp2p.custom_types import TProtocol
 from libp2p.host.ping import ID as PING
 from libp2p.host.ping import handle_ping
+from libp2p.network.stream.exceptions import StreamEOF
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import info_from_p2p_addr
 
@@ -25,8 +26,11 @@ def say(value: object) -> None:
 
 
 async def answer_echo(stream) -> None:
-    while data := await stream.read(CHUNK):
-        await stream.write(data)
+    try:
+        while data := await stream.read(CHUNK):
+            await stream.write(data)
+    except StreamEOF:
+        pass
     await stream.close()
 
 
