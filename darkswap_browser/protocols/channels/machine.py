@@ -287,7 +287,7 @@ class Inbox:
 
     def _other(self, body: bytes, encoded: int, controls: list[Control]) -> None:
         kind = body[0] if body else -1
-        if kind == FIRST or kind == MORE:
+        if kind in (FIRST, MORE):
             self.received += encoded
             if not self._messages:
                 self._taken = self.received - encoded

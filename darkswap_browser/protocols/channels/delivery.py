@@ -1,0 +1,98 @@
+"""The receiving half of a channel: messages go to whoever waits for them, or to a sink as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from darkswap_browser.errors import DarkSwapError, StreamBusy
+from darkswap_browser.protocols.channels.machine import Inbox
+
+Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
+"""Takes messages as they come; when it returns an awaitable, the next ones wait for it."""
+
+Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
+
+
+class Delivery:
+    """`taken` is called after messages left `inbox`: the place to grant credit."""
+
+    def __init__(self, inbox: Inbox, spawn: Spawn, taken: Callable[[], None]) -> None:
+        self._inbox = inbox
+        self._spawn = spawn
+        self._taken = taken
+        self._early: deque[bytes] = deque()
+        self._receiver: asyncio.Future[None] | None = None
+        self._sink: Sink | None = None
+        self._sink_task: asyncio.Task[None] | None = None
+        self._error: DarkSwapError | None = None
+
+    def adopt(self, inbox: Inbox) -> None:
+        """Another session; what waits of the old one comes first."""
+        self._early.extend(self._inbox.take_all())
+        self._inbox = inbox
+
+    def inherit(self, before: Delivery) -> None:
+        """What waits in an earlier channel comes first."""
+        self._early.extend(before.take())
+
+    def end(self, error: DarkSwapError) -> None:
+        """Nothing more arrives: whoever waits then gets `error`."""
+        self._error = error
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
+
+    def take(self) -> list[bytes]:
+        """Every message that waits, without waiting."""
+        messages = self._inbox.take_all()
+        if self._early:
+            messages = [*self._early, *messages]
+            self._early.clear()
+        self._taken()
+        return messages
+
+    async def receive(self) -> bytes:
+        await self._wait()
+        if self._early:
+            return self._early.popleft()
+        message = self._inbox.take()
+        self._taken()
+        return message
+
+    async def receive_batch(self) -> list[bytes]:
+        await self._wait()
+        return self.take()
+
+    async def _wait(self) -> None:
+        while not self._early and not len(self._inbox):
+            if self._error is not None:
+                raise self._error
+            if self._receiver is not None or self._sink is not None:
+                raise StreamBusy()
+            self._receiver = asyncio.get_running_loop().create_future()
+            try:
+                await self._receiver
+            finally:
+                self._receiver = None
+
+    def deliver_to(self, sink: Sink | None) -> None:
+        self._sink = sink
+        self.arrived()
+
+    def arrived(self) -> None:
+        """Messages came."""
+        if self._sink is None:
+            if self._receiver is not None and not self._receiver.done() and (self._early or len(self._inbox)):
+                self._receiver.set_result(None)
+        elif self._sink_task is None and (messages := self.take()):
+            pending = self._sink(messages)
+            if pending is not None:
+                self._sink_task = self._spawn(self._after_sink(pending), "channel sink")
+
+    async def _after_sink(self, pending: Awaitable[None]) -> None:
+        try:
+            await pending
+        finally:
+            self._sink_task = None
+        self.arrived()

@@ -1,0 +1,294 @@
+"""One channel per peer: opened, accepted, moved to better paths and found again when a path dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+
+from darkswap_browser.errors import (
+    ConnectionLost,
+    DarkSwapError,
+    DialFailed,
+    LocalError,
+    ProtocolUnsupported,
+    ProtocolViolation,
+    TimedOut,
+    TooManyRequests,
+)
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.events import ConnectionOpened, Event
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.channels.channel import Channel, ChannelListener, ChannelState
+from darkswap_browser.protocols.channels.link import Link, is_direct
+from darkswap_browser.protocols.channels.machine import ChannelMachine, Verdict
+from darkswap_browser.protocols.channels.messages import (
+    PROTOCOL,
+    SESSION_BYTES,
+    Hello,
+    Restart,
+    decode_control,
+    encode_control,
+)
+
+Reach = Callable[[PeerId], Awaitable[Connection]]
+"""A connection to a peer that has none now. Raises `DarkSwapError`."""
+
+_STEP_BACK = 1.0
+"""Seconds by which the peer with the greater id lets the other one go first, so that they seldom do it both."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    task: asyncio.Task[None]
+    connection: Connection
+
+
+class Channels:
+    """`reach` is asked for a connection; `listener` is told of every change of every channel."""
+
+    def __init__(
+        self, swarm: Swarm, random: Callable[[int], bytes], limits: Limits, reach: Reach, listener: ChannelListener
+    ) -> None:
+        self._swarm = swarm
+        self._random = random
+        self._limits = limits
+        self._reach = reach
+        self._listener = listener
+        self._channels: dict[PeerId, Channel] = {}
+        self._attempts: dict[PeerId, _Attempt] = {}
+        self._searches: dict[PeerId, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        self._swarm.handle(PROTOCOL, self._accept, on_limited=True, max_inbound=4)
+        self._unsubscribe = self._swarm.subscribe(self._event)
+
+    def get(self, peer: PeerId) -> Channel | None:
+        """The channel with `peer`, a closed one too: messages may still wait in it."""
+        return self._channels.get(peer)
+
+    def all(self) -> tuple[Channel, ...]:
+        return tuple(self._channels.values())
+
+    async def open(self, peer: PeerId) -> Channel:
+        """The channel with `peer`, opened now if it was not. Raises why it cannot be."""
+        channel = self._channels.get(peer)
+        if channel is None or channel.state is ChannelState.CLOSED:
+            channel = self._create(peer)
+        if channel.link is None:
+            self._search(peer, channel)
+        await channel.wait_open()
+        return channel
+
+    async def close(self) -> None:
+        """Close every channel, politely."""
+        self._unsubscribe()
+        self._swarm.unhandle(PROTOCOL)
+        await asyncio.gather(*(channel.close("stopped") for channel in self._channels.values()))
+        for task in (tasks := list(self._tasks)):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _create(self, peer: PeerId) -> Channel:
+        before = self._channels.pop(peer, None)
+        if len(self._channels) >= self._limits.app_channels:
+            over = next((key for key, each in self._channels.items() if each.state is ChannelState.CLOSED), None)
+            if over is None:
+                raise TooManyRequests("channels", self._limits.app_channels)
+            del self._channels[over]
+        channel = Channel(str(peer), self._machine(), self._limits, _Watch(self, peer), self._spawn)
+        if before is not None:
+            channel.inherit(before)
+        self._channels[peer] = channel
+        return channel
+
+    def _machine(self) -> ChannelMachine:
+        return ChannelMachine(self._random(SESSION_BYTES), self._limits)
+
+    # --- finding a path
+
+    def changed(self, peer: PeerId, channel: Channel, reason: str) -> None:
+        self._listener.changed(channel, reason)
+        if channel.state is ChannelState.RESUMING and self._channels.get(peer) is channel:
+            self._search(peer, channel)
+
+    def progressed(self, channel: Channel, received: int, total: int) -> None:
+        self._listener.progressed(channel, received, total)
+
+    def _search(self, peer: PeerId, channel: Channel) -> None:
+        running = self._searches.get(peer)
+        if running is None or running.done():
+            self._searches[peer] = self._spawn(self._find_path(peer, channel), "channel path")
+
+    async def _find_path(self, peer: PeerId, channel: Channel) -> None:
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self._limits.app_resume_timeout
+        pause = self._limits.app_resume_first
+        if channel.state is ChannelState.RESUMING and peer < self._swarm.local_peer:
+            await asyncio.sleep(_STEP_BACK)
+        while channel.link is None and channel.state is not ChannelState.CLOSED:
+            error = await self._try_path(peer, channel)
+            if error is None or channel.link is not None:
+                continue
+            final = isinstance(error, (ProtocolUnsupported, LocalError, DialFailed))
+            if loop.time() >= give_up or (final and channel.state is ChannelState.CONNECTING):
+                channel.finish(error)
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self._limits.app_resume_max)
+
+    async def _try_path(self, peer: PeerId, channel: Channel) -> DarkSwapError | None:
+        try:
+            connection = self._swarm.best_connection(peer) or await self._reach(peer)
+        except DarkSwapError as error:
+            return error
+        if channel.link is not None:
+            return None
+        return await self._attach(peer, channel, connection)
+
+    async def _attach(self, peer: PeerId, channel: Channel, connection: Connection) -> DarkSwapError | None:
+        """Open a stream on `connection` for `channel`; None also when the peer's stream won meanwhile."""
+        if peer in self._attempts:
+            await asyncio.wait((self._attempts[peer].task,))
+            return None
+        task = self._spawn(self._greet(channel, connection), "channel greeting")
+        self._attempts[peer] = _Attempt(task, connection)
+        try:
+            await asyncio.wait((task,))
+        finally:
+            task.cancel()
+            del self._attempts[peer]
+        if task.cancelled():
+            return None
+        error = task.exception()
+        if error is None or isinstance(error, DarkSwapError):
+            return error
+        raise error
+
+    async def _greet(self, channel: Channel, connection: Connection) -> None:
+        opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True)
+        stream, machine = opened.stream, channel.machine
+        early = machine.may_send_early
+        channel.pause()
+        try:
+            greeting = encode_control(machine.hello())
+            if early:
+                greeting += machine.outbox.next_write()
+            await stream.write(greeting)
+            answer = await self._read_greeting(stream)
+            if isinstance(answer, Restart):
+                channel.begin_anew(self._machine())
+                raise ConnectionLost("channel", "the peer began anew")
+            if answer.peer_session != machine.session or machine.peer_session not in (b"", answer.session):
+                raise ProtocolViolation(PROTOCOL, "answers for another session")
+            machine.attach(answer, early=early)
+        except BaseException:
+            stream.reset()
+            channel.unpause()
+            raise
+        link = Link(stream, connection)
+        channel.use(link)
+        self._spawn(channel.read(link), "channel read")
+
+    async def _read_greeting(self, stream: BufferedStream) -> Hello | Restart:
+        try:
+            async with asyncio.timeout(self._limits.app_hello_timeout):
+                control = decode_control(await stream.read_message(self._limits.app_control))
+        except TimeoutError:
+            raise TimedOut("opening the channel", self._limits.app_hello_timeout) from None
+        if not isinstance(control, (Hello, Restart)):
+            raise ProtocolViolation(PROTOCOL, "does not begin with HELLO")
+        return control
+
+    # --- the peer's streams
+
+    async def _accept(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        hello = await self._read_greeting(stream)
+        if isinstance(hello, Restart):
+            raise ProtocolViolation(protocol, "begins with RESTART")
+        peer = connection.remote_peer
+        channel = self._channels.get(peer)
+        if channel is None or channel.state is ChannelState.CLOSED:
+            if hello.peer_session:
+                await self._refuse(stream)
+                return
+            channel = self._create(peer)
+        verdict = channel.machine.judge(hello)
+        if verdict is Verdict.UNKNOWN:
+            await self._refuse(stream)
+            return
+        attempt = self._attempts.get(peer)
+        if verdict is Verdict.RESTARTED:
+            channel.begin_anew(self._machine())
+        elif attempt is not None and not self._yields(attempt.connection, connection):
+            stream.reset()
+            return
+        if attempt is not None:
+            attempt.task.cancel()
+        link = Link(stream, connection)
+        channel.machine.attach(hello)
+        channel.use(link, encode_control(channel.machine.hello()))
+        await channel.read(link)
+
+    async def _refuse(self, stream: BufferedStream) -> None:
+        await stream.write(encode_control(Restart()))
+        await stream.close()
+
+    def _yields(self, ours: Connection, theirs: Connection) -> bool:
+        """Both opened a stream at once; both sides come to the same answer: a direct path, else the smaller id."""
+        if is_direct(ours) is not is_direct(theirs):
+            return is_direct(theirs)
+        return theirs.remote_peer < self._swarm.local_peer
+
+    # --- better paths
+
+    def _event(self, event: Event) -> None:
+        if isinstance(event, ConnectionOpened):
+            peer = event.connection.remote_peer
+            channel = self._channels.get(peer)
+            if channel is not None and self._is_better(event.connection, channel):
+                self._spawn(self._improve(peer, channel, event.connection), "channel upgrade")
+
+    def _is_better(self, connection: Connection, channel: Channel) -> bool:
+        link = channel.link
+        return link is not None and is_direct(connection) and not is_direct(link.connection)
+
+    async def _improve(self, peer: PeerId, channel: Channel, connection: Connection) -> None:
+        if peer < self._swarm.local_peer:
+            await asyncio.sleep(_STEP_BACK)
+        if self._is_better(connection, channel) and not connection.is_closed:
+            await self._attach(peer, channel, connection)
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.get_name() == "channel greeting":
+            return
+        if (error := task.exception()) is not None:
+            context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(context)
+
+
+class _Watch:
+    """Knows which peer a channel belongs to."""
+
+    def __init__(self, owner: Channels, peer: PeerId) -> None:
+        self._owner = owner
+        self._peer = peer
+
+    def changed(self, channel: Channel, reason: str) -> None:
+        self._owner.changed(self._peer, channel, reason)
+
+    def progressed(self, channel: Channel, received: int, total: int) -> None:
+        self._owner.progressed(channel, received, total)

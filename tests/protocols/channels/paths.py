@@ -1,0 +1,113 @@
+"""Two nodes and the paths between them: in-memory connections that a test opens and breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from darkswap_browser.errors import ConnectionLost, NoAddress
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.connection import CircuitLimit, Connection, Direction, StreamHandler
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.service import Channels
+from tests.support.native_identity import identity
+from tests.support.pipe import CountingEntropy, PipeEnd, pipe
+
+ADDRESS = Multiaddr.parse("/ip4/10.0.0.1/tcp/1")
+
+
+class PathEnd:
+    """A `Connection` whose streams are pipes; `silent` makes them swallow what is written, without a word."""
+
+    def __init__(self, remote: PeerId, direction: Direction, transport: str, limit: CircuitLimit | None) -> None:
+        self.remote_peer = remote
+        self.remote_addr = ADDRESS
+        self.direction = direction
+        self.opened_at = asyncio.get_running_loop().time()
+        self.transport = transport
+        self.limit = limit
+        self.other: PathEnd
+        self.ends: list[PipeEnd] = []
+        self.close_reason = ""
+        self._closed = asyncio.Event()
+        self._on_stream: StreamHandler | None = None
+
+    @property
+    def streams(self) -> int:
+        return len([end for end in self.ends if not end.closed])
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed.is_set()
+
+    def start(self, on_stream: StreamHandler) -> None:
+        self._on_stream = on_stream
+
+    async def open_stream(self) -> PipeEnd:
+        if self.is_closed or self.other._on_stream is None:
+            raise ConnectionLost()
+        here, there = pipe()
+        self.ends.append(here)
+        self.other.ends.append(there)
+        self.other._on_stream(there)
+        return here
+
+    async def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        for side in (self, self.other):
+            for end in side.ends:
+                end.reset()
+            side._closed.set()
+
+    async def wait_closed(self) -> None:
+        await self._closed.wait()
+
+    def stats(self) -> Mapping[str, Any]:
+        return {"bytes_sent": 0, "bytes_received": 0}
+
+
+class Node:
+    """A swarm with channels, and everything that its channels told."""
+
+    def __init__(self, swarm: Swarm, limits: Limits, reach: Node | None = None) -> None:
+        self.swarm = swarm
+        self.told: list[tuple[str, str, str]] = []
+        self.progress: list[tuple[int, int]] = []
+        self.channels = Channels(swarm, CountingEntropy(str(id(self))).bytes, limits, self._reach, self)
+        self.channels.start()
+        self.reachable: list[Connection] = []
+
+    @property
+    def peer(self) -> PeerId:
+        return self.swarm.local_peer
+
+    def changed(self, channel: Channel, reason: str) -> None:
+        self.told.append((channel.state, channel.path, reason))
+
+    def progressed(self, channel: Channel, received: int, total: int) -> None:
+        self.progress.append((received, total))
+
+    async def _reach(self, peer: PeerId) -> Connection:
+        raise NoAddress(str(peer))
+
+
+async def node(name: str, limits: Limits) -> Node:
+    return Node(Swarm(await identity(name), limits, AddressBook(limits)), limits)
+
+
+def connect(a: Node, b: Node, transport: str = "webrtc") -> PathEnd:
+    """A path from `a` to `b`; returns the end at `a`."""
+    limit = CircuitLimit(120, 1 << 17) if transport == "circuit" else None
+    here = PathEnd(b.peer, Direction.OUTBOUND, transport, limit)
+    there = PathEnd(a.peer, Direction.INBOUND, transport, limit)
+    here.other, there.other = there, here
+    b.swarm.add_connection(there)
+    a.swarm.add_connection(here)
+    return here
