@@ -102,6 +102,8 @@ class Limits:
     signaling_candidates: int = 64
     """Per attempt; more is flooding."""
     signaling_timeout: float = 15.0
+    signaling_linger: float = 5.0
+    """How long the answering side keeps the signaling stream open after it is connected, for the dialler to end it."""
 
     # --- WebRTC
     webrtc_message: int = 16 * KIB

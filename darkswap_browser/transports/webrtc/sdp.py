@@ -15,6 +15,9 @@ UFRAG_V1 = "libp2p+webrtc+v1/"
 UFRAG_V2 = "libp2p+webrtc+v2/"
 """webrtc-direct without munging: the server's ufrag = pwd is this prefix and the client's own ice-pwd."""
 
+TOOL = "darkswap"
+"""`a=tool:` of our descriptions (RFC 8866 §6.2), ignored by everyone else: two of ours settle a glare by it."""
+
 _ICE_CHARACTERS = re.compile(r"[A-Za-z0-9+/]+")
 _LINE_ENDS = re.compile(r"\r?\n")
 
@@ -55,6 +58,17 @@ def munge_credentials(offer: str, value: str) -> str:
     """The offer with ufrag and pwd both replaced by `value` (webrtc-direct v1)."""
     changed = re.sub(r"a=ice-ufrag:[^\r\n]*", f"a=ice-ufrag:{value}", offer)
     return re.sub(r"a=ice-pwd:[^\r\n]*", f"a=ice-pwd:{value}", changed)
+
+
+def mark_tool(sdp: str) -> str:
+    """The description with our name in its session part, which ends at the first m= line."""
+    session, media, rest = sdp.partition("m=")
+    return f"{session}a=tool:{TOOL}\r\n{media}{rest}"
+
+
+def has_tool(sdp: str) -> bool:
+    """Whether one of ours wrote it."""
+    return attribute(sdp, "tool") == TOOL
 
 
 def is_relay_candidate(candidate: str) -> bool:

@@ -1,0 +1,331 @@
+"""`/webrtc`: a direct connection between two peers that can only be reached through relays.
+
+    <relay>/p2p-circuit/webrtc/p2p/<peer>
+
+The relayed connection, authenticated by Noise, carries the descriptions and with them the fingerprints that
+authenticate the direct one, which therefore needs no handshake of its own. It stays open whatever comes of this.
+
+When two of ours dial each other at once, both negotiations go on and the one whose dialler has the lower peer id
+stays: its dialler holds back the other connection until it knows, the other dialler waits for it. js peers, which
+know no such rule, keep both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from darkswap_browser.errors import (
+    ConnectionLost,
+    DarkSwapError,
+    EndOfStream,
+    InvalidArgument,
+    MalformedMessage,
+    ProtocolUnsupported,
+    StreamError,
+    TimedOut,
+    TooManyRequests,
+    Unsupported,
+)
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.events import AddressesChanged, Event
+from darkswap_browser.net.negotiate import select_one
+from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.net.transport import ConnectionHandler, StepHandler
+from darkswap_browser.protocols.signaling.exchange import (
+    Libp2pSignaling,
+    ObservedSignaling,
+    Signaling,
+    SignalingObserver,
+)
+from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
+from darkswap_browser.runtime.base import RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.transports.webrtc.connection import DataChannelConnection
+from darkswap_browser.transports.webrtc.negotiation import Negotiator
+from darkswap_browser.transports.webrtc.sdp import has_tool
+
+_PROOF_PROTOCOL = "/ipfs/ping/1.0.0"
+_PROOF = b"darkswap: is the path both ways?"
+"""32 bytes, as a ping is."""
+_ANNOUNCE_KEY = "webrtc"
+
+
+@dataclass(slots=True)
+class _Answering:
+    """An inbound negotiation. `is_ours`: its offer came, from one of ours; `outcome` is None when it failed."""
+
+    outcome: asyncio.Future[Connection | None]
+    is_ours: bool = False
+
+
+@dataclass(slots=True)
+class _Dialling:
+    """An outbound negotiation; `outcome` tells whether it succeeded. Before it has `offered` it can still give way."""
+
+    outcome: asyncio.Future[bool]
+    offered: bool = False
+
+
+class WebRtcTransport:
+    """Answers to signaling from its first listening on."""
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        webrtc: WebRtc,
+        configuration: RtcConfiguration,
+        observer: SignalingObserver | None = None,
+    ) -> None:
+        self._swarm = swarm
+        self._limits = swarm.limits
+        self._observer = observer
+        self._negotiator = Negotiator(webrtc, configuration, swarm.limits, swarm.address_book.agent)
+        self._is_available = webrtc.available
+        self._handler: ConnectionHandler | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._dialling: dict[PeerId, _Dialling] = {}
+        self._answering: dict[PeerId, _Answering] = {}
+        self._negotiating = 0
+
+    @property
+    def name(self) -> str:
+        return "webrtc"
+
+    # --- dialling
+
+    def can_dial(self, address: Multiaddr) -> bool:
+        return self._is_available and address.is_webrtc
+
+    async def dial(self, address: Multiaddr, peer: PeerId | None, on_step: StepHandler) -> Connection:
+        target = peer or address.peer_id()
+        parts = address.split_circuit()
+        if target is None or parts is None:
+            raise InvalidArgument("address", f"{address} does not say whom to reach", "It must end in /p2p/<peer id>.")
+        inbound = await self._inbound(target)
+        if inbound is not None:
+            return inbound
+        self._check_budget()
+        dialling = self._dialling[target] = _Dialling(asyncio.get_running_loop().create_future())
+        self._negotiating += 1
+        circuit = parts[0].encapsulate("/p2p-circuit").with_peer(target)
+        try:
+            connection = await self._dial(circuit, target, dialling, on_step)
+            dialling.outcome.set_result(True)
+            return connection
+        except (ConnectionLost, StreamError) as error:
+            # The peer may have settled a glare in favour of its own dial while ours was nearly there.
+            other = self._direct(target)
+            if other is None:
+                raise ConnectionLost("WebRTC connection", str(error)) from error
+            return other
+        finally:
+            self._negotiating -= 1
+            if not dialling.outcome.done():
+                dialling.outcome.set_result(False)
+            if self._dialling.get(target) is dialling:
+                del self._dialling[target]
+
+    async def _inbound(self, peer: PeerId) -> Connection | None:
+        """What comes of the peer's own dial, when one is under way."""
+        answering = self._answering.get(peer)
+        return None if answering is None else await asyncio.shield(answering.outcome)
+
+    async def _dial(self, circuit: Multiaddr, peer: PeerId, dialling: _Dialling, on_step: StepHandler) -> Connection:
+        stream = await self._open_signaling(circuit, peer, on_step)
+        inbound = await self._inbound(peer)
+        if inbound is not None:
+            stream.reset()
+            return inbound
+        dialling.offered = True
+        signaling = self._observed(Libp2pSignaling(stream, self._limits), peer)
+        address = circuit.without_peer().encapsulate("/webrtc").with_peer(peer)
+        connection = await self._negotiator.offer(signaling, peer, address, on_step)
+        try:
+            on_step("webrtc:connection", str(peer))
+            winner = await self._yield_to_inbound(peer)
+            if winner is not None:
+                connection.abort()
+            else:
+                await self._prove(connection)
+        except BaseException:
+            signaling.reset()
+            connection.abort()
+            raise
+        on_step("webrtc:close-signaling-stream", "")
+        await signaling.close()
+        if winner is not None:
+            return winner
+        connection.close_init_channel()
+        return connection
+
+    async def _open_signaling(self, circuit: Multiaddr, peer: PeerId, on_step: StepHandler) -> BufferedStream:
+        """On an open connection if there is one; it may be dead without knowing, then through the relay anew."""
+        known = self._relayed(peer)
+        if known is not None:
+            on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
+            try:
+                return await self._signaling_stream(known, on_step)
+            except (ConnectionLost, StreamError, TimedOut):
+                if not self._swarm.connections(peer):
+                    on_step("webrtc:dial-relay", str(circuit))
+        else:
+            on_step("webrtc:dial-relay", str(circuit))
+        return await self._signaling_stream(await self._swarm.dial_address(circuit, on_step), on_step)
+
+    async def _signaling_stream(self, connection: Connection, on_step: StepHandler) -> BufferedStream:
+        on_step("webrtc:open-signaling-stream", "")
+        negotiated = await self._swarm.new_stream(connection, [SIGNALING_PROTOCOL], allow_limited=True)
+        return negotiated.stream
+
+    def _relayed(self, peer: PeerId) -> Connection | None:
+        open_ones = self._swarm.connections(peer)
+        relayed = [connection for connection in open_ones if connection.transport == "circuit"]
+        return next(reversed(relayed or open_ones), None)
+
+    def _direct(self, peer: PeerId) -> Connection | None:
+        direct = (each for each in self._swarm.connections(peer) if each.transport == self.name)
+        return next(direct, None)
+
+    async def _yield_to_inbound(self, peer: PeerId) -> Connection | None:
+        """The peer's own connection to us when both dialled at once and it has the lower id."""
+        answering = self._answering.get(peer)
+        if answering is None or not answering.is_ours or self._swarm.local_peer < peer:
+            return None
+        return await asyncio.shield(answering.outcome)
+
+    async def _prove(self, connection: DataChannelConnection) -> None:
+        """One round trip: a path that works in one direction, or a peer that is not there yet, is not connected.
+
+        Any answer to the proposal will do; a peer need not offer ping.
+        """
+        try:
+            async with asyncio.timeout(self._limits.signaling_timeout):
+                stream = BufferedStream(await connection.open_stream())
+                try:
+                    await select_one(stream, [_PROOF_PROTOCOL], self._limits)
+                    await stream.write(_PROOF)
+                    await stream.read_exactly(len(_PROOF))
+                except ProtocolUnsupported:
+                    pass
+                await close_quietly(stream)
+        except TimeoutError:
+            raise TimedOut("the first round trip over the direct connection", self._limits.signaling_timeout) from None
+
+    def _observed(self, signaling: Signaling, peer: PeerId) -> Signaling:
+        return signaling if self._observer is None else ObservedSignaling(signaling, str(peer), self._observer)
+
+    def _check_budget(self) -> None:
+        mine = sum(connection.transport == self.name for connection in self._swarm.connections())
+        if mine + self._negotiating >= self._limits.peer_connections:
+            raise TooManyRequests("direct connections", self._limits.peer_connections)
+
+    # --- by other signaling
+
+    async def offer_by(self, signaling: Signaling, peer: PeerId, on_step: StepHandler) -> Connection:
+        """Dial `peer` with descriptions that the caller carries, who answers for their way. Not yet in the swarm."""
+        self._check_budget()
+        observed = self._observed(signaling, peer)
+        return await self._negotiator.offer(observed, peer, _carried(peer), on_step)
+
+    async def answer_by(self, signaling: Signaling, peer: PeerId) -> Connection:
+        """The other half of `offer_by`."""
+        self._check_budget()
+        return await self._negotiator.answer(self._observed(signaling, peer), peer, _carried(peer))
+
+    # --- listening
+
+    def can_listen(self, address: Multiaddr) -> bool:
+        return self._is_available and [component.name for component in address.components] == ["webrtc"]
+
+    async def listen(self, address: Multiaddr, handler: ConnectionHandler) -> tuple[Multiaddr, ...]:
+        """`/webrtc`: each circuit address that we announce is announced as a direct one too."""
+        if self._handler is not None:
+            raise Unsupported("listening on /webrtc twice")
+        self._handler = handler
+        self._swarm.handle(SIGNALING_PROTOCOL, self._answer, on_limited=True, max_inbound=4)
+        self._unsubscribe = self._swarm.subscribe(self._on_event)
+        self._announce()
+        return ()
+
+    async def close(self) -> None:
+        self._unsubscribe()
+        if self._handler is not None:
+            self._handler = None
+            self._swarm.unhandle(SIGNALING_PROTOCOL)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, AddressesChanged) and self._handler is not None:
+            self._announce()
+
+    def _announce(self) -> None:
+        me = self._swarm.local_peer
+        circuits = [address for address in self._swarm.listen_addresses() if address.is_circuit]
+        self._swarm.set_announced(
+            _ANNOUNCE_KEY,
+            [circuit.without_peer().encapsulate("/webrtc").with_peer(me) for circuit in circuits],
+        )
+
+    # --- answering
+
+    async def _answer(self, relayed: Connection, stream: BufferedStream, protocol: str) -> None:
+        peer = relayed.remote_peer
+        handler = self._handler
+        try:
+            self._check_budget()
+        except TooManyRequests:
+            stream.reset()
+            return
+        signaling = self._observed(Libp2pSignaling(stream, self._limits), peer)
+        answering = self._answering[peer] = _Answering(asyncio.get_running_loop().create_future())
+
+        def on_offer(offer: SessionDescription) -> None:
+            answering.is_ours = has_tool(offer.sdp)
+
+        self._negotiating += 1
+        connection: DataChannelConnection | None = None
+        try:
+            address = relayed.remote_addr.without_peer().encapsulate("/webrtc").with_peer(peer)
+            connection = await self._negotiator.answer(signaling, peer, address, on_offer)
+            if handler is None or await self._own_dial_wins(peer, answering):
+                connection.abort()
+            else:
+                await handler(connection)
+                answering.outcome.set_result(connection)
+        finally:
+            self._negotiating -= 1
+            if not answering.outcome.done():
+                answering.outcome.set_result(None)
+                if connection is not None:
+                    connection.abort()
+            if self._answering.get(peer) is answering:
+                del self._answering[peer]
+        await self._let_dialler_finish(signaling)
+
+    async def _own_dial_wins(self, peer: PeerId, answering: _Answering) -> bool:
+        """Both dialled at once and ours has the lower id: hold the peer's connection back until ours is decided."""
+        dialling = self._dialling.get(peer)
+        if dialling is None or not dialling.offered or not answering.is_ours or peer < self._swarm.local_peer:
+            return False
+        return await asyncio.shield(dialling.outcome)
+
+    async def _let_dialler_finish(self, signaling: Signaling) -> None:
+        """The dialler ends the signaling once it is sure; ending it first would make older peers call it a failure."""
+        try:
+            async with asyncio.timeout(self._limits.signaling_linger):
+                while True:
+                    try:
+                        await signaling.receive_event()
+                    except MalformedMessage:
+                        continue
+        except (EndOfStream, TimeoutError):
+            await signaling.close()
+        except DarkSwapError:
+            signaling.reset()
+
+
+def _carried(peer: PeerId) -> Multiaddr:
+    return Multiaddr.parse("/webrtc").with_peer(peer)
