@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The one command: sets up what is missing, then serves, tests, shows, builds, checks, measures or fuzzes.
 
-Standard library only. All it asks of the machine is Python 3.11; everything else goes into `.venv/`, `web/node_modules/`
-and `.cache/`, by lock files, once. What cannot be done ends in one sentence that says what to do.
+Standard library only. All it asks of the machine is Python 3.11; everything else goes into `.venv/`,
+`web/node_modules/` and `.cache/`, by lock files, once. What cannot be done ends in one sentence that says what to do.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ CURES = (
         ),
         "the package registry cannot be reached: connect to the network (or set the proxy) and run this again",
     ),
-    (("No matching distribution found",), "this Python has no build of a locked package: run this with Python 3.11 to 3.13"),
+    (
+        ("No matching distribution found",),
+        "this Python has no build of a locked package: run this with Python 3.11 to 3.13",
+    ),
     (("Permission denied", "EACCES"), "a file here belongs to someone else: run this as the owner of the checkout"),
 )
 
@@ -178,7 +181,15 @@ def make_environment() -> None:
     if VENV.exists():
         shutil.rmtree(VENV)
     step(f"Making .venv with Python {version}", [sys.executable, "-m", "venv", VENV])
-    install = [PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--require-hashes"]
+    install: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--require-hashes",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "first.lock"
         first.write_text(locked(BUILDERS))
@@ -307,7 +318,9 @@ def check(rest: Sequence[str]) -> int:
         if run_module(module, arguments):
             failed.append(name)
     if failed:
-        raise Stop(f"These checks failed: {', '.join(failed)}; `{PYTHON.relative_to(ROOT)} -m ruff format .` mends format.")
+        raise Stop(
+            f"These checks failed: {', '.join(failed)}; `{PYTHON.relative_to(ROOT)} -m ruff format .` mends format."
+        )
     say("All checks passed.")
     return 0
 

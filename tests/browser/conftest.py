@@ -13,7 +13,7 @@ from web.build import dist
 from web.build.server import Answer, Site, WebServer
 
 BLANK = Answer(
-    b'<!doctype html><html lang="en"><head><title>test</title><link rel="icon" href="data:,"></head><body></body></html>',
+    b'<!doctype html><html lang="en"><head><title>test</title><link rel="icon" href="data:,"></head></html>',
     "text/html; charset=utf-8",
 )
 

@@ -17,7 +17,7 @@ def test_micropip_installs_the_wheel_by_its_address(page: Page, site: WebServer)
         """const { loadPyodide } = await import(new URL("/pyodide.mjs", location.href));
         const pyodide = await loadPyodide({ packages: ["micropip"] });
         const files = (await (await fetch("/manifest.json")).json()).files;
-        const wheel = Object.keys(files).find((name) => name.endsWith("-py3-none-any.whl") && name.startsWith("darkswap"));
+        const wheel = Object.keys(files).find((name) => /^darkswap_browser-.*-py3-none-any[.]whl$/.test(name));
         const micropip = pyodide.pyimport("micropip");
         await micropip.install(new URL("/" + wheel, location.href).href);
         return pyodide.pyimport("darkswap_browser").__name__;""",

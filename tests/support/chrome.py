@@ -38,7 +38,8 @@ pending[key] = (async (...args) => { %s
 })(...values).then(
   (value) => ({ value: value === undefined ? null : value }),
   (error) => ({ error: {
-    name: String(error?.name ?? typeof error), message: String(error?.message ?? error), stack: String(error?.stack ?? ""),
+    name: String(error?.name ?? typeof error), message: String(error?.message ?? error),
+    stack: String(error?.stack ?? ""),
     code: error?.code === undefined ? null : String(error.code),
     retryable: error?.retryable ?? null, hint: error?.hint ?? null } }),
 ).then((outcome) => JSON.stringify(outcome, (_, value) => {
@@ -58,7 +59,7 @@ Promise.race([globalThis.__jobs[key], late]).then((text) => {
 
 
 class JsError(Exception):
-    """A script in the page threw. Has the JavaScript error's `name`, `message`, `code`, `retryable`, `hint`, `stack`."""
+    """A script in the page threw; the fields are those of the JavaScript error."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         super().__init__(f"{fields['name']}: {fields['message']}\n{fields.get('stack', '')}")
@@ -164,7 +165,8 @@ class Page:
     def console(self) -> list[str]:
         """What was logged since the last call, by any page, each line with its level first."""
         self.focus()
-        return [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")]
+        lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [f"{line['level']} {line['message']}" for line in lines]
 
     def faults(self) -> list[str]:
         """The errors among `console()`: policy violations, failed requests, uncaught exceptions."""
@@ -232,4 +234,5 @@ class Chrome:
         self._link.send(json.dumps({"id": self._commands, "method": command, "params": parameters}))
         while (answer := json.loads(self._link.recv())).get("id") != self._commands:
             pass
-        return answer["result"]
+        result: dict[str, Any] = answer["result"]
+        return result

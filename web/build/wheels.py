@@ -94,7 +94,7 @@ def source_wheel() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.whl"):
         old.unlink()
-    return folder / buildapi.build_wheel(str(folder))
+    return folder / str(buildapi.build_wheel(str(folder)))
 
 
 def compiled(node: Path, wheels: Iterable[Path]) -> list[Path]:

@@ -1,0 +1,255 @@
+"""The house as a test: who may import whom, what is pure, how long a file may be. `design.md` §2 says why."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "darkswap_browser"
+
+# Folder → what its files may import from the package: folders, or single modules with a dot; every folder itself too.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "wire": {"errors"},
+    "runtime": {"errors", "wire"},
+    "identity": {"wire", "errors", "runtime.base"},
+    "bitcoin": {"wire", "errors", "runtime.base"},
+    "net": {"identity", "wire", "errors", "runtime.base"},
+    "market": {"bitcoin", "identity", "wire", "errors"},
+    "chain": {"bitcoin", "market", "errors", "runtime.base"},
+    "wallets": {"bitcoin", "market", "errors", "runtime.base", "chain"},
+    "storage": {"bitcoin", "market", "errors", "runtime.base"},
+    "protocols": {"net", "identity", "wire", "errors", "runtime.base"},
+    "transports": {"protocols", "net", "identity", "wire", "errors", "runtime.base"},
+    "engine": {
+        "market",
+        "protocols",
+        "net",
+        "identity",
+        "wire",
+        "errors",
+        "runtime.base",
+        "chain.base",
+        "wallets.base",
+        "storage",
+    },
+}
+# The hosts: none knows another; all stand on the files of `runtime/` itself, of which `select` alone sees them.
+RUNTIMES = {"simulated", "native", "browser"}
+# What pure files may not import: no time, no chance, no waiting, no host, no talking.
+IMPURE = {"asyncio", "time", "random", "os", "logging", "secrets", "socket", "threading", "js", "pyodide", "pyodide_js"}
+PURE_NAMES = {"machine.py", "messages.py"}
+PURE_FOLDERS = ("wire", "market", "bitcoin")
+FORBIDDEN_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "misc",
+    "manager",
+    "managers",
+    "handlers",
+    "types",
+    "core",
+}
+HOST_MODULES = {"js", "pyodide", "pyodide_js"}
+MAX_FILE = 400
+MAX_FUNCTION = 60
+MAX_BUILD = 400
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of the package, parsed once."""
+
+    path: Path
+    name: str
+    tree: ast.Module
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """`darkswap_browser.net.yamux.machine` → ("net", "yamux", "machine")."""
+        return tuple(self.name.split(".")[1:])
+
+    def imports(self) -> Iterator[str]:
+        """Dotted names of everything imported, whether as a module or a name in one."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.path}:{node.lineno}: imports are written in full, without dots"
+                base = node.module or ""
+                for alias in node.names:
+                    inner = f"{base}.{alias.name}"
+                    yield inner if inner in NAMES else base
+
+
+def _module_name(path: Path) -> str:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+_FILES = sorted(PACKAGE.rglob("*.py"))
+NAMES = {_module_name(path) for path in _FILES}
+MODULES = [Module(path, _module_name(path), ast.parse(path.read_text(), str(path))) for path in _FILES]
+
+
+def _ids(module: Module) -> str:
+    return module.name
+
+
+def _ours(module: Module) -> set[str]:
+    return {name for name in module.imports() if name.split(".")[0] == PACKAGE.name}
+
+
+def _allowed(module: Module, target: str) -> bool:
+    """Whether `module` may import the module `target` of the package."""
+    own, other = module.parts, tuple(target.split(".")[1:])
+    if not other or not own or own[0] == "app":
+        return True  # the faces: `app`, and the package's own __init__, see everything
+    if own[0] == "runtime":
+        if own[1:2] == ("select",):
+            return other[0] in {"runtime", "errors"}
+        if other[0] == "runtime" and other[1:2] and other[1] in {*RUNTIMES, "select"}:
+            return own[1:2] == other[1:2]
+        allowed = {"runtime", "errors", "wire"}
+    elif own[0] == other[0]:
+        return True
+    else:
+        allowed = MAY_IMPORT[own[0]]
+    return other[0] in allowed or ".".join(other[:2]) in allowed
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_imports_go_down_only(module: Module) -> None:
+    wrong = sorted(target for target in _ours(module) if not _allowed(module, target))
+    assert not wrong, f"{module.name} may not import {', '.join(wrong)}"
+
+
+def test_every_folder_has_its_floor() -> None:
+    folders = {module.parts[0] for module in MODULES if module.parts} - {"app", "__main__"}
+    assert folders <= set(MAY_IMPORT)
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph = {module.name: _ours(module) & NAMES - {module.name} for module in MODULES}
+    finished: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " → ".join((*trail[trail.index(name) :], name))
+        if name not in finished:
+            for target in graph[name]:
+                visit(target, (*trail, name))
+            finished.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_imports_stand_at_the_top(module: Module) -> None:
+    if module.parts == ("runtime", "select"):
+        return
+    top = {id(node) for node in module.tree.body}
+    late = [
+        node.lineno
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in top
+    ]
+    assert not late, f"{module.path}: imports below the top, at lines {late}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_the_browser_is_seen_from_its_runtime_only(module: Module) -> None:
+    if module.parts[:2] == ("runtime", "browser"):
+        return
+    seen = {name for name in module.imports() if name.split(".")[0] in HOST_MODULES}
+    assert not seen, f"{module.name} imports {', '.join(sorted(seen))}"
+
+
+def _pure(module: Module) -> bool:
+    return module.path.name in PURE_NAMES or module.parts[:1] in {(folder,) for folder in PURE_FOLDERS}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if _pure(module)], ids=_ids)
+def test_pure_files_neither_wait_nor_ask_the_host(module: Module) -> None:
+    impure = {name for name in module.imports() if name.split(".")[0] in IMPURE}
+    assert not impure, f"{module.name} imports {', '.join(sorted(impure))}"
+    waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    waits = [node.lineno for node in ast.walk(module.tree) if isinstance(node, waiting)]
+    assert not waits, f"{module.path}: waits at lines {waits}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_files_and_functions_stay_short(module: Module) -> None:
+    lines = len(module.path.read_text().splitlines())
+    assert lines <= MAX_FILE, f"{module.path} has {lines} lines"
+    long = [
+        f"{node.name} ({size} lines)"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (size := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION
+    ]
+    assert not long, f"{module.path}: {', '.join(long)}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_names_say_what_is_inside(module: Module) -> None:
+    assert not FORBIDDEN_NAMES & set(module.parts)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_files_that_hold_code_begin_with_what_they_are(module: Module) -> None:
+    if module.tree.body:
+        assert ast.get_docstring(module.tree), f"{module.path} has no docstring"
+
+
+def test_no_failure_is_swallowed_whole() -> None:
+    broad = [
+        f"{module.path}:{node.lineno}"
+        for module in MODULES
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node) and not _raises(node)
+    ]
+    assert not broad, f"handlers that catch everything and go on: {', '.join(broad)}"
+
+
+def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(
+        kind is None or (isinstance(kind, ast.Name) and kind.id in {"Exception", "BaseException"}) for kind in kinds
+    )
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(node, ast.Raise) for node in ast.walk(handler))
+
+
+def test_tests_neither_mock_nor_patch() -> None:
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(), str(path))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            if any(name.startswith("unittest.mock") for name in names):
+                wrong.append(str(path))
+            if isinstance(node, ast.arg) and node.arg in {"monkeypatch", "mocker"}:
+                wrong.append(str(path))
+    assert not wrong, f"these reach into what they test: {', '.join(wrong)}"
+
+
+def test_the_build_needs_the_standard_library_only() -> None:
+    source = (ROOT / "build.py").read_text()
+    assert len(source.splitlines()) <= MAX_BUILD
+    tree = ast.parse(source)
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)
