@@ -1,7 +1,7 @@
 """The border between Python and JavaScript: who owns a proxy, and how plain values cross.
 
-A Python function handed to JavaScript lives until its proxy is destroyed; `Handlers` destroys them together, and no
-other file calls `create_proxy`. Names of JavaScript values begin with `js_`.
+A Python function handed to JavaScript lives until its proxy is destroyed; `Handlers` and `Listeners` destroy theirs
+together, and no other file calls `create_proxy`. Names of JavaScript values begin with `js_`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,32 @@ class Handlers:
         for name, proxy in proxies.items():
             setattr(self._js_target, name, None)
             proxy.destroy()
+
+
+class Listeners:
+    """Python callbacks on objects that belong to the page too, such as `window`: its own `on…` properties stay."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Any, str, Any]] = []
+
+    def add(self, js_target: Any, event: str, callback: Callable[[Any], None]) -> None:
+        js_callback = create_proxy(callback)
+        js_target.addEventListener(event, js_callback)
+        self._kept.append((js_target, event, js_callback))
+
+    def destroy(self) -> None:
+        """Idempotent."""
+        kept, self._kept = self._kept, []
+        for js_target, event, js_callback in kept:
+            js_target.removeEventListener(event, js_callback)
+            js_callback.destroy()
+
+
+def js_bytes(data: bytes) -> Any:
+    """A Uint8Array of its own with a copy of `data`."""
+    js_array = js.Uint8Array.new(len(data))
+    js_array.assign(data)
+    return js_array
 
 
 def js_object(value: Mapping[str, Any]) -> Any:

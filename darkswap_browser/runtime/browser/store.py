@@ -1,0 +1,135 @@
+"""Durable records and keys in the page's IndexedDB.
+
+A private key is kept as the CryptoKey itself: the browser stores it without showing its bytes to anyone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.ffi import JsException
+
+from darkswap_browser.errors import InvalidArgument, Unsupported
+from darkswap_browser.runtime.base import SigningKey
+from darkswap_browser.runtime.browser.crypto import Primitives, SeedKey, WebCryptoKey
+from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
+
+DATABASE = "darkswap"
+VERSION = 1
+RECORDS = "records"
+KEYS = "keys"
+
+_HINT = "Allow this site to store data; some private windows forbid it."
+
+
+class IndexedDbStore:
+    """Opened at first use, and again after the browser closed it (memory pressure, site data cleared)."""
+
+    def __init__(self, primitives: Primitives, name: str = DATABASE) -> None:
+        self._primitives = primitives
+        self._name = name
+        self._js_database: Any = None
+        self._handlers: Handlers | None = None
+        self._opening = asyncio.Lock()
+
+    async def get(self, key: str) -> bytes | None:
+        js_value = await self._run(RECORDS, "readonly", lambda js_store: js_store.get(key))
+        return None if js_value is None else bytes(js_value.to_bytes())
+
+    async def put(self, key: str, value: bytes) -> None:
+        await self._run(RECORDS, "readwrite", lambda js_store: js_store.put(js_bytes(value), key))
+
+    async def delete(self, key: str) -> None:
+        await self._run(RECORDS, "readwrite", lambda js_store: js_store.delete(key))
+
+    async def load_signing_key(self, name: str) -> SigningKey | None:
+        js_record = await self._run(KEYS, "readonly", lambda js_store: js_store.get(name))
+        if js_record is None:
+            return None
+        js_seed = getattr(js_record, "seed", None)
+        if js_seed is not None:
+            return SeedKey(bytes(js_seed.to_bytes()), self._primitives)
+        return WebCryptoKey(js_record.privateKey, bytes(js_record.publicKey.to_bytes()))
+
+    async def save_signing_key(self, name: str, key: SigningKey) -> None:
+        js_record = js.Object.new()
+        if isinstance(key, WebCryptoKey):
+            js_record.privateKey = key.js_private
+            js_record.publicKey = js_bytes(key.public_bytes)
+        elif isinstance(key, SeedKey):
+            js_record.seed = js_bytes(key.seed)
+        else:
+            raise InvalidArgument("key", "was not made by this runtime")
+        await self._run(KEYS, "readwrite", lambda js_store: js_store.put(js_record, name))
+
+    def close(self) -> None:
+        js_database, self._js_database = self._js_database, None
+        if self._handlers is not None:
+            self._handlers.destroy()
+            self._handlers = None
+        if js_database is not None:
+            js_database.close()
+
+    async def _run(self, store: str, mode: str, operation: Callable[[Any], Any]) -> Any:
+        """One operation in one transaction; returns once it is durable."""
+        js_database = await self._open()
+        try:
+            try:
+                js_transaction = js_database.transaction(store, mode)
+            except JsException as error:
+                if error.name != "InvalidStateError":
+                    raise
+                # The browser closed the database behind our back.
+                self.close()
+                js_transaction = (await self._open()).transaction(store, mode)
+            js_request = operation(js_transaction.objectStore(store))
+            await _ended(js_transaction, "complete", ("abort", "error"))
+            return js_request.result
+        except JsException as error:
+            raise _storage_error(error) from error
+
+    async def _open(self) -> Any:
+        async with self._opening:
+            if self._js_database is None:
+                try:
+                    js_request = js.indexedDB.open(self._name, VERSION)
+                    await _ended(js_request, "success", ("error",), {"upgradeneeded": _create})
+                except (JsException, AttributeError) as error:
+                    # AttributeError: a host without IndexedDB at all.
+                    raise _storage_error(error) from error
+                self._js_database = js_request.result
+                # Another tab may want to delete or upgrade the database; it waits until everyone has let go.
+                self._handlers = Handlers(
+                    self._js_database, {"versionchange": lambda _: self.close(), "close": lambda _: self.close()}
+                )
+            return self._js_database
+
+
+def _create(js_event: Any) -> None:
+    for store in (RECORDS, KEYS):
+        js_event.target.result.createObjectStore(store)
+
+
+async def _ended(
+    js_target: Any, success: str, failures: tuple[str, ...], more: dict[str, Callable[[Any], None]] | None = None
+) -> None:
+    """Waits for one of the events of a request or a transaction. Raises the `JsException` it failed with."""
+    done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def end(js_event: Any) -> None:
+        if not done.done():
+            done.set_result(str(js_event.type))
+
+    handlers = Handlers(js_target, {**dict.fromkeys((success, *failures), end), **(more or {})})
+    try:
+        if await done != success:
+            raise Unsupported("storage", f"{_HINT} ({js_target.error})")
+    finally:
+        handlers.destroy()
+
+
+def _storage_error(error: Exception) -> Unsupported:
+    return Unsupported("storage", f"{_HINT} ({error})")
