@@ -1,0 +1,263 @@
+"""The page as visitors meet it: two tabs find each other, every state says what to do, keyboard and ears suffice."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from tests.interop.processes import our_relay
+from tests.support.chrome import Chrome
+from tests.support.visitor import Visitor
+from web.build.server import Answer, WebServer
+
+NOBODY = "12D3KooWHHzSeKaY8xuZVzkLbKFfvNgPPeKhFBGrMbNzbm5akpqu"
+DEAD_RELAY = f"/ip4/127.0.0.1/tcp/9/ws/p2p/{NOBODY}"
+WIDTHS = (1280, 360)
+THEMES = ("light", "dark")
+
+Seat = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="module")
+def relay(site: WebServer) -> Iterator[str]:
+    with our_relay() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def seat(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Seat]:
+    """Seats a visitor in front of a tab of their own, or of a profile shared with another's."""
+    taken: list[Visitor] = []
+
+    def sit(name: str, beside: Visitor | None = None) -> Visitor:
+        site.site.configure({"relays": [relay]})
+        visitor = Visitor(name, chrome.new_page(site.url, beside.page if beside else None))
+        taken.append(visitor)
+        return visitor
+
+    yield sit
+    for visitor in taken:
+        visitor.page.close()
+
+
+@pytest.fixture(scope="module")
+def pair(seat: Seat) -> tuple[Visitor, Visitor]:
+    """Two tabs of one profile; the second opened the first one's link."""
+    alice = seat("Alice").open().ready()
+    bob = seat("Bob", alice).open(alice.link())
+    bob.wait_for("#badge", "Direct", timeout=60)
+    alice.wait_for("#badge", "Direct")
+    return alice, bob
+
+
+def looks_right(visitor: Visitor) -> None:
+    """No fault that axe-core knows and no sideways scrolling, in both themes, wide and narrow."""
+    found = []
+    for width in WIDTHS:
+        visitor.window(width, 800)
+        for theme in THEMES:
+            visitor.theme(theme)
+            found += [f"{theme}, {width} px: {fault}" for fault in visitor.faults_of_accessibility()]
+        if visitor.too_wide() > 0:
+            found.append(f"{visitor.too_wide()} px wider than {width} px")
+    visitor.window(1280, 900)
+    visitor.theme("light")
+    assert found == []
+
+
+def test_tabs_of_one_profile_are_two_peers(pair: tuple[Visitor, Visitor]) -> None:
+    alice, bob = pair
+    assert alice.peer_id() != bob.peer_id()
+
+
+def test_a_message_is_delivered_and_answered(pair: tuple[Visitor, Visitor]) -> None:
+    alice, bob = pair
+    bob.say("Hello <b>Alice</b> 👋")
+    alice.hears("Hello <b>Alice</b> 👋")
+    bob.wait_for(".mine .state", "delivered")
+    alice.say("Hello Bob")
+    bob.hears("Hello Bob")
+
+
+def test_a_file_of_one_mebibyte_arrives_byte_for_byte(pair: tuple[Visitor, Visitor], tmp_path: Path) -> None:
+    alice, bob = pair
+    content = random.Random(7).randbytes(1024 * 1024)
+    file = tmp_path / "holiday picture.jpg"
+    file.write_bytes(content)
+    alice.send_file(file)
+    assert bob.receives_file(file.name) == content
+    alice.wait_for(".mine:has(.file) .state", "delivered")
+
+
+def test_a_file_over_the_limit_is_refused_in_words(pair: tuple[Visitor, Visitor], tmp_path: Path) -> None:
+    alice, _ = pair
+    file = tmp_path / "film.mkv"
+    with file.open("wb") as sparse:
+        sparse.truncate(16 * 1024 * 1024 + 1)
+    alice.send_file(file)
+    alice.hears("Files may have up to 16 MiB")
+
+
+def test_the_figures_of_the_link_are_told_in_words_and_in_a_table(pair: tuple[Visitor, Visitor]) -> None:
+    _, bob = pair
+    bob.wait_for("#rtt", "ms")
+    bob.wait_for(".facts", "webrtc")
+    assert "Round trip: now" in str(
+        bob.page.run_js('return document.querySelector(".chart").getAttribute("aria-label")')
+    )
+    bob.click(".charts summary")
+    bob.wait_for(".charts tbody", "ms")
+
+
+def test_the_way_to_the_peer_is_told_step_by_step(pair: tuple[Visitor, Visitor]) -> None:
+    _, bob = pair
+    bob.wait_for(".figures .steps", "webrtc:connection")
+    assert "Direct link to" in bob.text(".figures .dial")
+
+
+def test_a_conversation_looks_right(pair: tuple[Visitor, Visitor]) -> None:
+    looks_right(pair[1])
+
+
+def test_a_conversation_that_ended_says_so_and_is_taken_up_again(pair: tuple[Visitor, Visitor]) -> None:
+    alice, bob = pair
+    alice.click("#disconnect")
+    bob.wait_for("#reconnect")
+    bob.hears("The connection ended")
+    looks_right(bob)
+    bob.click("#reconnect")
+    bob.wait_for("#badge", "Direct", timeout=60)
+    bob.say("There you are again")
+    alice.hears("There you are again")
+
+
+def test_a_reloaded_tab_keeps_its_identity_and_a_duplicated_one_gets_its_own(seat: Seat) -> None:
+    tab = seat("Carol").open().ready()
+    known = tab.peer_id()
+    tab.page.driver.refresh()
+    tab.ready()
+    assert tab.peer_id() == known
+    twin = seat("Carol's twin", tab).open("/blank.html")
+    twin.page.run_js('sessionStorage.setItem("darkswap.slot", "1")')
+    twin.page.open("/")
+    twin.ready()
+    assert twin.peer_id() != known
+
+
+def test_the_keyboard_alone_connects_and_talks(seat: Seat) -> None:
+    alice = seat("Alice").open().ready()
+    bob = seat("Bob").open().ready()
+    bob.tab_to("#target")
+    bob.keys(alice.link(), Keys.ENTER)
+    bob.wait_for("#badge", "Direct", timeout=60)
+    bob.keys("Typed without a mouse", Keys.ENTER)
+    alice.hears("Typed without a mouse")
+    bob.keys("The focus has stayed", Keys.ENTER)
+    alice.hears("The focus has stayed")
+    bob.tab_to("#disconnect")
+    bob.keys(Keys.ENTER)
+    alice.wait_for("#reconnect")
+
+
+def test_without_direct_links_the_relay_carries_the_conversation(seat: Seat) -> None:
+    alice = seat("Alice").open("/?direct=off").ready()
+    bob = seat("Bob").open(alice.link())
+    bob.wait_for("#badge", "Relayed", timeout=60)
+    bob.say("Through the relay")
+    alice.hears("Through the relay")
+    looks_right(bob)
+
+
+def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(seat: Seat) -> None:
+    visitor = seat("Dora").open().ready()
+    looks_right(visitor)
+    visitor.connect(NOBODY)
+    visitor.wait_for(".dial[data-state=failed]", "What to do", timeout=60)
+    assert "NO_RESERVATION" in visitor.text(".dial")
+    assert visitor.sees("#retry")
+    looks_right(visitor)
+
+
+def test_what_is_typed_is_judged_at_once(seat: Seat, relay: str) -> None:
+    visitor = seat("Emil").open().ready()
+    visitor.type("#target", "not-a-peer-id")
+    visitor.wait_for("#target-problem", "Not a peer id")
+    visitor.type("#target", visitor.link())
+    visitor.wait_for("#target-problem", "this very tab")
+    visitor.click(".relays summary")
+    visitor.type("#relay", "/dns4/relay.example/tcp/443/wss")
+    visitor.wait_for("#relay-problem", "id is missing")
+    visitor.type("#relay", f"/dns4/relay.example/tcp/4001/p2p/{NOBODY}")
+    visitor.wait_for("#relay-problem", "/ws, /wss or /webrtc-direct")
+
+
+def test_a_relay_that_is_gone_is_tried_again_and_said_so(seat: Seat, site: WebServer) -> None:
+    visitor = seat("Fritz")
+    site.site.configure({"relays": [DEAD_RELAY]})
+    visitor.open().wait_for(".relay", "Retrying in", timeout=60)
+    assert "waiting for a relay" in visitor.text("#status")
+    looks_right(visitor)
+
+
+def test_before_any_script_the_page_says_what_it_is(seat: Seat, site: WebServer) -> None:
+    visitor = seat("Gerd")
+    site.site.answers["/page.mjs"] = Answer(status=404)
+    try:
+        visitor.open().wait_for("h1", "Talk to another browser, directly")
+        assert visitor.faults_of_accessibility() == []
+    finally:
+        del site.site.answers["/page.mjs"]
+
+
+def test_loading_shows_how_far_it_is(seat: Seat) -> None:
+    visitor = seat("Hanna")
+    visitor.network(bytes_per_second=400_000)
+    visitor.open().wait_for(".startup", "MiB of")
+    looks_right(visitor)
+    visitor.network()
+    visitor.ready()
+
+
+def test_a_file_that_is_missing_ends_in_reason_next_step_and_report(seat: Seat, site: WebServer) -> None:
+    visitor = seat("Ida")
+    site.site.answers["/pyodide.asm.wasm"] = Answer(status=404)
+    try:
+        visitor.open().wait_for(".startup.bad", "What to do")
+        looks_right(visitor)
+        report = json.loads(visitor.page.run_js('return await document.querySelector("ds-app").session.report()'))
+        assert report["failure"]["code"] == "LOAD_FAILED"
+        assert "127.0.0.1" not in json.dumps(report)
+    finally:
+        del site.site.answers["/pyodide.asm.wasm"]
+    visitor.click(".startup .primary")
+    visitor.ready()
+
+
+def test_offline_is_said_and_ends_by_itself(seat: Seat) -> None:
+    visitor = seat("Jan").open().ready()
+    visitor.network(online=False)
+    visitor.wait_for(".startup", "You are offline")
+    looks_right(visitor)
+    visitor.network()
+    visitor.ready()
+
+
+def test_the_chosen_theme_is_remembered(seat: Seat) -> None:
+    visitor = seat("Klara").open()
+    visitor.theme("light")
+    visitor.click(".top button")
+    assert visitor.page.run_js("return document.documentElement.dataset.theme") == "dark"
+    visitor.open().wait_for("h1")
+    assert visitor.page.run_js("return getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+def test_no_policy_is_violated_and_nothing_is_thrown(seat: Seat) -> None:
+    visitor = seat("Lena").open()
+    visitor.page.console()
+    visitor.ready()
+    assert visitor.page.faults() == []

@@ -1,0 +1,170 @@
+"""Two people meet: `build.py demo` plays the main job in headless Chromium, tells each step, and keeps pictures of it.
+
+Three times over: through our relay, through js-libp2p's, and with direct links switched off, so that the relay carries
+the ciphertext. Alice and Bob have a browser process and a profile each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from selenium.common.exceptions import WebDriverException
+
+from tests.interop.processes import NODE, ROOT, js_relay, our_relay
+from tests.support.chrome import Chrome
+from tests.support.visitor import Visitor
+from web.build import dist
+from web.build.server import Site, WebServer
+
+PICTURES = ROOT / "artifacts" / "demo"
+FILE_SIZE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    name: str
+    title: str
+    relay: AbstractContextManager[str]
+    path: str
+    badge: str
+
+
+@dataclass
+class Story:
+    """What is told on the terminal: one line a step, with the time it took."""
+
+    act: str = ""
+    step: str = "setting up"
+    pictures: int = 0
+
+    def begin(self, act: Act) -> None:
+        self.act = act.name
+        self.pictures = 0
+        print(f"\n{act.title}", flush=True)
+
+    @contextlib.contextmanager
+    def tell(self, step: str) -> Iterator[None]:
+        self.step = step
+        print(f"  … {step}", end="", flush=True)
+        started = time.perf_counter()
+        try:
+            yield
+        except BaseException:
+            print(f"\r  ✗ {step}", flush=True)
+            raise
+        print(f"\r  ✓ {step}  ({time.perf_counter() - started:.1f} s)", flush=True)
+
+    def picture(self, visitor: Visitor, what: str) -> None:
+        self.pictures += 1
+        visitor.picture(PICTURES / f"{self.act}-{self.pictures}-{visitor.name.lower()}-{what}.png")
+
+
+def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: Story, letter: Path) -> None:
+    story.begin(act)
+    with story.tell("Alice opens the page; it draws at once and starts Python"):
+        alice.open(act.path)
+        alice.wait_for("h1", "Talk to another browser")
+    story.picture(alice, "loading")
+    with story.tell("Python runs, and the relay holds a place for Alice"):
+        alice.ready()
+    story.picture(alice, "ready")
+    with story.tell("Bob opens Alice's link; his page connects by itself"):
+        bob.open(alice.link())
+        bob.wait_for("#badge", act.badge, timeout=90)
+    with story.tell(f"Both see a {act.badge.lower()} link"):
+        alice.wait_for("#badge", act.badge)
+    with story.tell("Bob says hello, and sees that it was delivered"):
+        bob.say("Hello Alice, it is Bob.")
+        alice.hears("Hello Alice, it is Bob.")
+        bob.wait_for(".mine .state", "delivered")
+    with story.tell("Alice answers"):
+        alice.say("Hello Bob! No server reads this.")
+        bob.hears("Hello Bob! No server reads this.")
+    with story.tell(f"Bob sends a file of {letter.stat().st_size // 1024} KiB; Alice receives it, byte for byte"):
+        bob.send_file(letter)
+        received = alice.receives_file(letter.name)
+        if hashlib.sha256(received).digest() != hashlib.sha256(letter.read_bytes()).digest():
+            raise AssertionError("the file that arrived is not the one that was sent")
+    with story.tell("Live figures appear beside the conversation"):
+        bob.wait_for("#rtt", "ms")
+    story.picture(alice, "talk")
+    story.picture(bob, "talk")
+    print(f"    Bob's steps: {steps(bob)}")
+    with story.tell("Alice disconnects; Bob's page says so"):
+        alice.click("#disconnect")
+        bob.wait_for("#reconnect")
+    story.picture(bob, "gone")
+
+
+def steps(visitor: Visitor) -> str:
+    """The dial as the page told it, on one line."""
+    words = visitor.page.run_js(
+        """return [...document.querySelectorAll(".figures .steps li")].map((one) => {
+            const step = one.querySelector(".what").cloneNode(true);
+            step.querySelector("code")?.remove();
+            const time = one.querySelector(".figure").textContent;
+            return `${step.textContent.trim().replace(/\\s+/g, " ")} ${time}`; });"""
+    )
+    return " → ".join(words)
+
+
+def acts() -> list[Act]:
+    return [
+        Act(
+            "our-relay",
+            "Through our own relay (python -m darkswap_browser.app.relay_server)",
+            our_relay(),
+            "/",
+            "Direct",
+        ),
+        Act("js-relay", "Through js-libp2p's relay", js_relay(), "/", "Direct"),
+        Act(
+            "relayed",
+            "Direct links switched off: our relay carries the ciphertext",
+            our_relay(),
+            "/?direct=off",
+            "Relayed",
+        ),
+    ]
+
+
+def main() -> int:
+    dist.build(NODE)
+    story = Story()
+    with contextlib.ExitStack() as stack:
+        server = WebServer(Site({"/": dist.DIST}))
+        stack.callback(server.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="darkswap-demo-")))
+        letter = folder / "picture.bin"
+        letter.write_bytes(random.Random(1).randbytes(FILE_SIZE))
+        visitors = []
+        for name in ("Alice", "Bob"):
+            chrome = Chrome()
+            stack.callback(chrome.quit)
+            visitors.append(Visitor(name, chrome.new_page(server.url)))
+        alice, bob = visitors
+        for act in acts():
+            try:
+                with act.relay as relay:
+                    server.site.configure({"relays": [relay]})
+                    play(act, server, alice, bob, story, letter)
+            except (WebDriverException, AssertionError, RuntimeError, TimeoutError) as error:
+                print(f"\nThe demo stopped at: {story.step}\n{error}", file=sys.stderr)
+                for visitor in visitors:
+                    story.picture(visitor, "failed")
+                return 1
+    print(f"\nDone. Pictures: {PICTURES.relative_to(ROOT)}/", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

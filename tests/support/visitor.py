@@ -1,0 +1,156 @@
+"""A visitor of the page: what a person sees there, types, clicks and hears, by selenium."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.support.chrome import Page
+
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+_AXE_RUN = """
+const done = arguments[0];
+axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+  done(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`)));
+"""
+
+
+class Visitor:
+    """Sits in front of one tab."""
+
+    def __init__(self, name: str, page: Page) -> None:
+        self.name = name
+        self.page = page
+        self.driver = page.driver
+
+    # --- seeing
+    def text(self, selector: str) -> str:
+        """The visible text of an element; empty when it is not there."""
+        return str(self._js("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
+
+    def sees(self, selector: str) -> bool:
+        return bool(self._js("return document.querySelector(arguments[0]) !== null", selector))
+
+    def wait_for(self, selector: str, words: str = "", timeout: float = 30.0) -> None:
+        """Until an element with that selector says `words`."""
+        self.wait_until(
+            lambda: self.sees(selector) and words in self.text(selector),
+            f"{self.name} to see {words or selector!r}",
+            timeout,
+        )
+
+    def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
+        self.page.focus()
+        waiting = WebDriverWait(self.driver, timeout, poll_frequency=0.05)
+        waiting.until(lambda _: condition(), f"waited {timeout:g} s for {what}; the page says:\n{self.text('body')}")
+
+    def faults_of_accessibility(self) -> list[str]:
+        """What axe-core finds wrong with the page as it is now."""
+        self.page.focus()
+        if not self._js("return Boolean(window.axe)"):
+            self.driver.execute_script(AXE.read_text("utf-8"))
+        return [str(one) for one in self.driver.execute_async_script(_AXE_RUN)]
+
+    def too_wide(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        return int(self._js("return document.documentElement.scrollWidth - innerWidth"))
+
+    def picture(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.page.focus()
+        file.write_bytes(base64.b64decode(self._cdp("Page.captureScreenshot", format="png")["data"]))
+
+    # --- doing
+    def open(self, path: str = "/") -> Visitor:
+        self.page.open("about:blank")
+        self.page.open(path)
+        return self
+
+    def ready(self, timeout: float = 60.0) -> Visitor:
+        """Until a relay holds a place for this tab, so that its link works."""
+        self.wait_for("#status", "Ready, reachable", timeout)
+        return self
+
+    def link(self) -> str:
+        return str(self._js("return document.querySelector('#own-link').value"))
+
+    def peer_id(self) -> str:
+        return self.text("#own-id")
+
+    def click(self, selector: str) -> None:
+        self.page.focus()
+        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+
+    def type(self, selector: str, text: str, *, enter: bool = False) -> None:
+        self.page.focus()
+        box = self.driver.find_element(By.CSS_SELECTOR, selector)
+        box.clear()
+        box.send_keys(text, Keys.ENTER) if enter else box.send_keys(text)
+
+    def keys(self, *keys: str) -> None:
+        """To whatever has the focus."""
+        self.page.focus()
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def tab_to(self, selector: str, most: int = 60) -> None:
+        """Moves the focus with the Tab key alone."""
+        for _ in range(most):
+            if self._js("return document.activeElement?.matches(arguments[0])", selector):
+                return
+            self.keys(Keys.TAB)
+        raise AssertionError(f"{selector} is not reached with the Tab key")
+
+    def connect(self, target: str) -> None:
+        self.type("#target", target, enter=True)
+
+    def say(self, text: str) -> None:
+        self.type("#message", text, enter=True)
+
+    def hears(self, text: str, timeout: float = 20.0) -> None:
+        self.wait_for(".log", text, timeout)
+
+    def send_file(self, file: Path) -> None:
+        self.page.focus()
+        self.driver.find_element(By.ID, "file").send_keys(str(file))
+
+    def receives_file(self, name: str, timeout: float = 60.0) -> bytes:
+        """The content of a file that has arrived whole."""
+        found = f'.theirs a[download="{name}"]'
+        self.wait_for(found, timeout=timeout)
+        content = self.page.run_js(
+            "return new Uint8Array(await (await fetch(document.querySelector(args[0]).href)).arrayBuffer())", found
+        )
+        return bytes(content)
+
+    def window(self, width: int, height: int) -> None:
+        self._cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def theme(self, scheme: str) -> None:
+        """What the visitor's system prefers: "light" or "dark"."""
+        self._cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def network(self, *, online: bool = True, bytes_per_second: int = -1) -> None:
+        """Cuts or slows the tab's requests; -1 is full speed."""
+        self._cdp("Network.enable")
+        self._cdp(
+            "Network.emulateNetworkConditions",
+            offline=not online,
+            latency=0,
+            downloadThroughput=bytes_per_second,
+            uploadThroughput=-1,
+        )
+
+    def _js(self, script: str, *arguments: object) -> Any:
+        self.page.focus()
+        return self.driver.execute_script(script, *arguments)
+
+    def _cdp(self, command: str, **parameters: object) -> dict[str, Any]:
+        self.page.focus()
+        return dict(self.driver.execute_cdp_cmd(command, parameters))
