@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from web.build import dist
+from web.build.dist import DIST
 from web.build.server import Site, WebServer
+from web.build.wheels import ROOT
 
-IDENTITY = dist.ROOT / ".cache" / "relay-identity"
-LOG = dist.ROOT / ".cache" / "relay.log"
+IDENTITY = ROOT / ".cache" / "relay-identity"
+LOG = ROOT / ".cache" / "relay.log"
 # What a relay gets to finish after it was told to end, before it is ended; seconds.
 PATIENCE = 5.0
 
@@ -44,7 +45,7 @@ class Relay:
         command += ["--listen", f"/ip4/127.0.0.1/tcp/{port}/ws", "--admin", "off", *arguments]
         LOG.parent.mkdir(exist_ok=True)
         with LOG.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=dist.ROOT, stdout=subprocess.PIPE, stderr=log)
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
 
     def addresses(self) -> list[str]:
         """Waits until it listens. Each address ends with the relay's peer id."""
@@ -53,7 +54,7 @@ class Relay:
             if line.startswith(b"{") and (said := json.loads(line)).get("event") == "ready":
                 return [str(address) for address in said["addresses"]]
         code = self._process.wait()
-        raise Refused(f"The relay did not start (exit code {code}): read why in {LOG.relative_to(dist.ROOT)}.")
+        raise Refused(f"The relay did not start (exit code {code}): read why in {LOG.relative_to(ROOT)}.")
 
     def wait(self) -> int:
         return self._process.wait()
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace, relay_arguments: Sequence[str]) -> int:
         print(f"Page   {server.url.replace('127.0.0.1', 'localhost')}/   (Ctrl-C ends both)", flush=True)
         try:
             code = relay.wait()
-            raise Refused(f"The relay ended (exit code {code}): read why in {LOG.relative_to(dist.ROOT)}.")
+            raise Refused(f"The relay ended (exit code {code}): read why in {LOG.relative_to(ROOT)}.")
         finally:
             server.close()
     finally:
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8000, help="of the page; 0 takes a free one (default 8000)")
     parser.add_argument("--relay-port", type=int, default=9095, help="of the relay; 0 takes a free one (default 9095)")
     parser.add_argument("--relay", action="append", default=[], metavar="MULTIADDR", help="one more relay for the page")
-    parser.add_argument("--folder", type=Path, default=dist.DIST, help="what is served (default dist/)")
+    parser.add_argument("--folder", type=Path, default=DIST, help="what is served (default dist/)")
     own = list(arguments)
     rest = own[own.index("--") + 1 :] if "--" in own else []
     options = parser.parse_args(own[: len(own) - len(rest) - ("--" in own)])
