@@ -80,6 +80,12 @@ class ReceiveBuffer:
                 await self._waiter
             finally:
                 self._waiter = None
+        return self.take(max_bytes)
+
+    def take(self, max_bytes: int) -> bytes:
+        """What waits, up to `max_bytes`, without waiting for more; nothing when nothing does."""
+        if not self._chunks:
+            return b""
         data = self._take(max_bytes)
         self._size -= len(data)
         if self._on_read is not None:

@@ -97,6 +97,7 @@ class DataChannelStream:
         self._decoder = FrameDecoder(limits.webrtc_receive_frame)
         self._aligned = True
         self._inbox = ReceiveBuffer()
+        self._sink: Callable[[bytes], None] | None = None
         self._write_error: DarkSwapError | None = None
         self._queued = 0
         self._room: asyncio.Future[None] | None = None
@@ -139,6 +140,15 @@ class DataChannelStream:
     def buffered(self) -> int:
         """Bytes received and not read yet."""
         return len(self._inbox)
+
+    def push_to(self, sink: Callable[[bytes], None] | None) -> None:
+        """Hand over data as it arrives, within the host's event, what waits already first; None: buffer it again.
+
+        `read` still tells the end, and nothing else meanwhile. A waking task costs a page more than a frame does.
+        """
+        self._sink = sink
+        while sink is not None and len(self._inbox):
+            sink(self._inbox.take(len(self._inbox)))
 
     def try_write(self, data: bytes) -> bool:
         """Send all of `data` now, or nothing: False when a writer would have to wait. Raises as `write` does.
@@ -241,6 +251,9 @@ class DataChannelStream:
         if self._machine.read is not Read.OPEN:
             return
         self.bytes_received += len(payload)
+        if self._sink is not None:
+            self._sink(payload)
+            return
         self._inbox.feed(payload)
         if len(self._inbox) > self._limits.webrtc_receive_buffer:
             self.reset()
