@@ -73,6 +73,7 @@ class YamuxConnection:
         self._bytes_sent = 0
         self._bytes_received = 0
         self._end: Exception | None = None
+        self._orderly = False
         self._stopped = False
         self._farewell: asyncio.TimerHandle | None = None
         self._task = self._loop.create_task(self._run(), name="yamux")
@@ -97,7 +98,7 @@ class YamuxConnection:
 
     @property
     def close_reason(self) -> str:
-        return "" if self._end is None or isinstance(self._end, StreamClosed) else str(self._lost())
+        return "" if self._end is None or self._orderly else str(self._lost())
 
     def start(self, on_stream: StreamHandler) -> None:
         self._on_stream = on_stream
@@ -119,6 +120,7 @@ class YamuxConnection:
     async def close(self) -> None:
         """What was written is flushed first, for at most `close_timeout`: behind GoAway js hears no more."""
         if self._end is None:
+            self._orderly = True
             self._finish(StreamClosed())
             try:
                 async with asyncio.timeout(self._limits.close_timeout):
@@ -261,12 +263,13 @@ class YamuxConnection:
         """After GoAway 0 the peer's last streams have a moment to end."""
         if event.code != NORMAL:
             raise ConnectionLost("connection", f"the peer ended it with code {event.code}")
+        self._orderly = True
         if self._farewell is None:
             delay = self._limits.close_timeout if self._machine.streams else 0.0
             self._farewell = self._loop.call_later(delay, self._leave)
 
     def _leave(self) -> None:
-        self._finish(StreamClosed())
+        self._finish(EndOfStream())
         self._task.cancel()
 
     async def _flush(self) -> None:
@@ -277,7 +280,7 @@ class YamuxConnection:
     # --- the end
 
     def _finish(self, error: Exception) -> None:
-        """End every stream. The first error stays; after `StreamClosed` the end was orderly."""
+        """End every stream. The first error stays: `StreamClosed` is our own end, `EndOfStream` the peer's."""
         if self._end is not None:
             return
         self._end = error
@@ -313,7 +316,7 @@ class YamuxConnection:
         if isinstance(self._end, ConnectionLost):
             return self._end
         if isinstance(self._end, EndOfStream):
-            return ConnectionLost("connection", "the peer hung up")
+            return ConnectionLost("connection", "closed by the peer" if self._orderly else "the peer hung up")
         return ConnectionLost("connection", str(self._end))
 
     def _forget_dropped(self) -> None:
