@@ -1,0 +1,397 @@
+"""Reservations that stay: renewal, relays that go and come back, relays that lie."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+
+import pytest
+
+from darkswap_browser.errors import (
+    DarkSwapError,
+    InvalidArgument,
+    MalformedMessage,
+    ProtocolViolation,
+    RelayRefused,
+    StreamError,
+    TimedOut,
+    UnknownRelay,
+    VoucherInvalid,
+)
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.protocols.relay.limits import RelayLimits
+from darkswap_browser.protocols.relay.messages import (
+    HOP_PROTOCOL,
+    MAX_MESSAGE,
+    STOP_PROTOCOL,
+    CircuitPeer,
+    HopMessage,
+    HopType,
+    ReservationInfo,
+    Status,
+    StopMessage,
+    StopType,
+    decode_stop,
+    encode_hop,
+    encode_stop,
+)
+from darkswap_browser.protocols.relay.server import NoObserver
+from darkswap_browser.protocols.relay.splice import CircuitEnd
+from darkswap_browser.protocols.relay.voucher import issue_voucher
+from tests.support.native_identity import identity
+from tests.support.relays import EPOCH, RELAY_LIMITS, Lan, Node, node, relay
+
+
+class Counting(NoObserver):
+    def __init__(self) -> None:
+        self.granted: list[tuple[float, bool]] = []
+        self.ends: list[CircuitEnd] = []
+
+    def reservation_granted(self, peer: PeerId, renewed: bool) -> None:
+        self.granted.append((asyncio.get_running_loop().time(), renewed))
+
+    def circuit_closed(self, origin: PeerId, target: PeerId, end: CircuitEnd, seconds: float, carried: int) -> None:
+        self.ends.append(end)
+
+
+async def pair(limits: RelayLimits = RELAY_LIMITS) -> tuple[Node, Node, Counting]:
+    lan, counting = Lan(), Counting()
+    middle, bob = await relay(lan, limits=limits, observer=counting), await node(lan, "bob", "10.0.0.3")
+    bob.client.add_relay(middle.full_address)
+    return middle, bob, counting
+
+
+def circuits(who: Node) -> list[Multiaddr]:
+    return [address for address in who.swarm.listen_addresses() if address.has("p2p-circuit")]
+
+
+async def test_a_reservation_is_renewed_in_place_between_half_and_three_quarters() -> None:
+    middle, bob, counting = await pair(dataclasses.replace(RELAY_LIMITS, reservation_ttl=1000.0))
+    first = await bob.client.reserve(middle.peer)
+    announced: list[int] = []
+    bob.swarm.subscribe(lambda event: announced.append(len(circuits(bob))))
+    await asyncio.sleep(3000)
+    times = [at for at, _ in counting.granted]
+    assert [renewed for _, renewed in counting.granted] == [False] + [True] * (len(times) - 1)
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert len(gaps) >= 3
+    assert all(500 <= gap <= 751 for gap in gaps), gaps
+    assert len(set(gaps)) > 1, "chance spreads them"
+    assert 0 not in announced, "never withdrawn meanwhile"
+    standing = bob.client.reservation(middle.peer)
+    assert standing is not None
+    assert standing.expires_at > first.expires_at
+    await bob.close()
+    await middle.close()
+
+
+async def test_reserving_twice_asks_once() -> None:
+    middle, bob, counting = await pair()
+    one, two = await asyncio.gather(bob.client.reserve(middle.peer), bob.client.reserve(middle.peer))
+    assert one == two == await bob.client.reserve(middle.peer)
+    assert len(counting.granted) == 1
+    await bob.close()
+    await middle.close()
+
+
+async def test_a_lost_relay_is_withdrawn_at_once_and_reserved_again_when_it_returns() -> None:
+    middle, bob, _ = await pair()
+    await bob.client.reserve(middle.peer)
+    assert circuits(bob)
+    lan = middle.lan
+    await middle.close()
+    await asyncio.sleep(1)
+    assert bob.client.reservation(middle.peer) is None
+    assert not circuits(bob)
+    before = lan.dials
+    await asyncio.sleep(600)
+    assert 15 <= lan.dials - before <= 60, "tried again every half minute or so, for ever"
+    assert bob.client.failure(middle.peer) is not None
+    middle = await relay(lan)
+    await asyncio.sleep(31)
+    assert bob.client.reservation(middle.peer) is not None
+    assert len(circuits(bob)) == 2
+    assert bob.client.failure(middle.peer) is None
+    await bob.close()
+    await middle.close()
+
+
+@pytest.mark.parametrize("event", ["online", "visible", "resumed"])
+async def test_a_host_that_wakes_up_tries_at_once(event: str) -> None:
+    middle, bob, _ = await pair()
+    await bob.client.reserve(middle.peer)
+    lan = middle.lan
+    await middle.close()
+    await asyncio.sleep(300)
+    middle = await relay(lan)
+    bob.lifecycle.tell(event)
+    await asyncio.sleep(0.5)
+    assert bob.client.reservation(middle.peer) is not None
+    await bob.close()
+    await middle.close()
+
+
+async def test_waking_up_with_a_sound_reservation_asks_at_most_once_a_minute() -> None:
+    middle, bob, counting = await pair()
+    await bob.client.reserve(middle.peer)
+    for _ in range(300):
+        bob.lifecycle.tell("visible")
+        await asyncio.sleep(1)
+    assert 2 <= len(counting.granted) <= 6
+    await bob.close()
+    await middle.close()
+
+
+async def test_a_connection_cut_for_a_moment_costs_a_second() -> None:
+    middle, bob, counting = await pair()
+    await bob.client.reserve(middle.peer)
+    bob.lan.cut(middle.address)
+    await asyncio.sleep(1)
+    assert bob.client.reservation(middle.peer) is not None
+    assert len(counting.granted) == 2
+    await bob.close()
+    await middle.close()
+
+
+async def test_a_relay_that_is_down_at_the_start_is_kept_and_reserved_later() -> None:
+    lan = Lan()
+    who = await identity("relay")
+    bob = await node(lan, "bob", "10.0.0.3")
+    bob.client.keep(bob.client.add_relay(Multiaddr.parse("/ip4/10.0.0.1/tcp/4001").with_peer(who.peer_id)))
+    await asyncio.sleep(100)
+    middle = await relay(lan)
+    await asyncio.sleep(31)
+    assert bob.client.reservation(middle.peer) is not None
+    await bob.close()
+    await middle.close()
+
+
+async def test_a_first_request_that_fails_is_raised_and_not_kept() -> None:
+    lan = Lan()
+    bob = await node(lan, "bob", "10.0.0.3")
+    relay_id = bob.client.add_relay(
+        Multiaddr.parse("/ip4/10.0.0.1/tcp/4001").with_peer((await identity("relay")).peer_id)
+    )
+    with pytest.raises(DarkSwapError):
+        await bob.client.reserve(relay_id)
+    dials = lan.dials
+    await asyncio.sleep(100)
+    assert lan.dials == dials
+    await bob.close()
+
+
+async def test_a_relay_never_named_is_unknown() -> None:
+    bob = await node(Lan(), "bob", "10.0.0.3")
+    with pytest.raises(UnknownRelay):
+        await bob.client.reserve((await identity("relay")).peer_id)
+    with pytest.raises(InvalidArgument):
+        bob.client.add_relay(Multiaddr.parse("/ip4/10.0.0.1/tcp/4001"))
+    await bob.close()
+
+
+async def test_released_means_withdrawn_and_not_renewed() -> None:
+    middle, bob, counting = await pair(dataclasses.replace(RELAY_LIMITS, reservation_ttl=100.0))
+    await bob.client.reserve(middle.peer)
+    await bob.client.release(middle.peer)
+    assert not circuits(bob)
+    assert bob.client.reservations() == ()
+    await asyncio.sleep(1000)
+    assert len(counting.granted) == 1
+    await bob.close()
+    await middle.close()
+
+
+async def test_a_wrong_clock_does_not_shorten_the_reservation_below_half_a_minute() -> None:
+    middle, bob, counting = await pair(dataclasses.replace(RELAY_LIMITS, reservation_ttl=3600.0))
+    bob.runtime.clock.skew = 7200.0  # type: ignore[attr-defined]
+    got = await bob.client.reserve(middle.peer)
+    assert got.lasts == 30.0
+    await asyncio.sleep(60)
+    assert 3 <= len(counting.granted) <= 6
+    assert circuits(bob)
+    await bob.close()
+    await middle.close()
+
+
+# --- relays that do not behave
+
+
+
+async def against(reply: bytes | None, *, then_reset: bool = False) -> tuple[Node, Node]:
+    """Bob, and somebody who answers every hop request with `reply` (None: with silence)."""
+    lan = Lan()
+    liar, bob = await node(lan, "relay", "10.0.0.1"), await node(lan, "bob", "10.0.0.3")
+    await liar.swarm.listen(liar.address)
+
+    async def answer(connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        await stream.read_message(MAX_MESSAGE)
+        if then_reset:
+            stream.reset()
+        elif reply is None:
+            await asyncio.sleep(1000)
+        else:
+            await stream.write_message(reply)
+            await asyncio.sleep(1000)
+
+    liar.swarm.handle(HOP_PROTOCOL, answer)
+    bob.client.add_relay(liar.full_address)
+    return liar, bob
+
+
+REFUSALS = [status for status in Status if status != Status.OK]
+
+
+@pytest.mark.parametrize("status", [*REFUSALS, 999])
+async def test_each_refusal_has_its_name(status: int) -> None:
+    liar, bob = await against(encode_hop(HopMessage(HopType.STATUS, status=status)))
+    for attempt in (bob.client.reserve(liar.peer), bob.client.connect(liar.peer, (await identity("carol")).peer_id)):
+        with pytest.raises(RelayRefused) as caught:
+            await attempt
+        assert caught.value.status == status
+        assert caught.value.name == (Status(status).name if status != 999 else "STATUS_999")
+    await bob.close()
+    await liar.swarm.close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (b"\xff\xff", MalformedMessage),
+        (encode_hop(HopMessage(HopType.RESERVE)), ProtocolViolation),
+        (encode_hop(HopMessage(HopType.STATUS)), RelayRefused),
+        (encode_hop(HopMessage(HopType.STATUS, status=Status.OK)), ProtocolViolation),
+        (None, TimedOut),
+    ],
+    ids=["garbage", "not a status", "no status", "no reservation", "silence"],
+)
+async def test_an_answer_that_makes_no_sense_is_a_typed_error(reply: bytes | None, error: type[DarkSwapError]) -> None:
+    liar, bob = await against(reply)
+    with pytest.raises(error):
+        await bob.client.reserve(liar.peer)
+    await bob.close()
+    await liar.swarm.close()
+
+
+async def test_a_stream_reset_by_the_relay_is_a_stream_error() -> None:
+    liar, bob = await against(None, then_reset=True)
+    with pytest.raises(StreamError):
+        await bob.client.reserve(liar.peer)
+    await bob.close()
+    await liar.swarm.close()
+
+
+@pytest.mark.parametrize("honest", [True, False])
+async def test_a_voucher_is_verified_when_there_is_one(honest: bool) -> None:
+    bob_id = (await identity("bob")).peer_id
+    voucher = await issue_voucher(await identity("relay" if honest else "mallory"), bob_id, int(EPOCH) + 3600)
+    info = ReservationInfo(int(EPOCH) + 3600, (), voucher)
+    liar, bob = await against(encode_hop(HopMessage(HopType.STATUS, reservation=info, status=Status.OK)))
+    if honest:
+        assert (await bob.client.reserve(liar.peer)).voucher == voucher
+    else:
+        with pytest.raises(VoucherInvalid):
+            await bob.client.reserve(liar.peer)
+        assert not circuits(bob)
+    await bob.close()
+    await liar.swarm.close()
+
+
+async def test_a_reservation_without_voucher_or_addresses_is_good() -> None:
+    info = ReservationInfo(int(EPOCH) + 3600)
+    liar, bob = await against(encode_hop(HopMessage(HopType.STATUS, reservation=info, status=Status.OK)))
+    got = await bob.client.reserve(liar.peer)
+    assert got.addresses[0] == liar.full_address.encapsulate(f"/p2p-circuit/webrtc/p2p/{bob.peer}")
+    await bob.close()
+    await liar.swarm.close()
+
+
+async def test_addresses_of_others_and_circuits_are_not_announced() -> None:
+    mallory = (await identity("mallory")).peer_id
+    listed = tuple(
+        Multiaddr.parse(text)
+        for text in (
+            "/ip4/10.9.9.9/tcp/1",
+            f"/ip4/10.9.9.8/tcp/1/p2p/{mallory}",
+            f"/ip4/10.9.9.7/tcp/1/p2p/{mallory}/p2p-circuit",
+        )
+    )
+    info = ReservationInfo(int(EPOCH) + 3600, listed)
+    liar, bob = await against(encode_hop(HopMessage(HopType.STATUS, reservation=info, status=Status.OK)))
+    got = await bob.client.reserve(liar.peer)
+    hosts = {address.host() for address in got.addresses}
+    assert hosts == {"10.0.0.1", "10.9.9.9"}
+    assert not any(str(address).count(str(liar.peer)) > 1 for address in got.addresses)
+    await bob.close()
+    await liar.swarm.close()
+
+
+# --- circuits from a relay
+
+
+async def stop(middle: Node, bob: Node, message: StopMessage | bytes) -> int | None:
+    stream = (await middle.swarm.new_stream(bob.peer, [STOP_PROTOCOL])).stream
+    await stream.write_message(message if isinstance(message, bytes) else encode_stop(message))
+    answer = decode_stop(await stream.read_message(MAX_MESSAGE))
+    stream.reset()
+    return answer.status
+
+
+async def test_circuits_come_only_from_relays_that_hold_a_reservation() -> None:
+    middle, bob, _ = await pair()
+    request = StopMessage(StopType.CONNECT, CircuitPeer((await identity("alice")).peer_id))
+    await bob.swarm.dial_address(middle.full_address)
+    await asyncio.sleep(1)
+    assert await stop(middle, bob, request) == Status.PERMISSION_DENIED
+    await bob.client.reserve(middle.peer)
+    assert await stop(middle, bob, request) == Status.OK
+    assert await stop(middle, bob, StopMessage(StopType.STATUS)) == Status.UNEXPECTED_MESSAGE
+    assert await stop(middle, bob, StopMessage(StopType.CONNECT)) == Status.MALFORMED_MESSAGE
+    assert await stop(middle, bob, StopMessage(StopType.CONNECT, CircuitPeer(bob.peer))) == Status.MALFORMED_MESSAGE
+    assert await stop(middle, bob, b"\xff") == Status.MALFORMED_MESSAGE
+    await bob.close()
+    await middle.close()
+
+
+async def test_a_peer_other_than_the_relay_said_is_not_let_in() -> None:
+    """The relay names carol and splices alice."""
+    middle, bob, _ = await pair()
+    await bob.client.reserve(middle.peer)
+    alice = await node(bob.lan, "alice", "10.0.0.2")
+    carol = (await identity("carol")).peer_id
+    stream = (await middle.swarm.new_stream(bob.peer, [STOP_PROTOCOL])).stream
+    await stream.write_message(encode_stop(StopMessage(StopType.CONNECT, CircuitPeer(carol))))
+    assert decode_stop(await stream.read_message(MAX_MESSAGE)).status == Status.OK
+    with pytest.raises(DarkSwapError):
+        connection = await alice.upgrader.upgrade_outbound(
+            stream, peer=bob.peer, address=middle.full_address, transport="circuit"
+        )
+        connection.start(lambda stream: None)
+        await connection.wait_closed()
+        await connection.open_stream()
+    assert not bob.swarm.connections(alice.peer)
+    assert not bob.swarm.connections(carol)
+    for each in (alice, bob, middle):
+        await each.close()
+
+
+async def test_the_new_connection_of_a_reloaded_page_takes_over() -> None:
+    middle, bob, _ = await pair()
+    await bob.client.reserve(middle.peer)
+    again = await node(bob.lan, "bob", "10.0.0.3")
+    again.client.add_relay(middle.full_address)
+    await again.client.reserve(middle.peer)
+    alice = await node(bob.lan, "alice", "10.0.0.2")
+    await alice.swarm.dial(bob.peer, circuits(again))
+    await asyncio.sleep(1)
+    assert again.swarm.connections(alice.peer)
+    assert not bob.swarm.connections(alice.peer)
+    await bob.close()
+    await asyncio.sleep(1)
+    assert middle.server is not None
+    assert middle.server.reservations == 1, "the old connection's end took nothing away"
+    for each in (alice, again, middle):
+        await each.close()
