@@ -56,7 +56,7 @@ def our_relay(*arguments: str) -> Iterator[str]:
     """Our relay on a free port; its WebSocket address."""
     with tempfile.TemporaryDirectory(prefix="darkswap-relay-") as folder:
         command = [sys.executable, "-m", "darkswap_browser.app.relay_server", "--identity", f"{folder}/identity"]
-        command += ["--listen", "/ip4/127.0.0.1/tcp/0/ws", "--admin-port", "0", *arguments]
+        command += ["--listen", "/ip4/127.0.0.1/tcp/0/ws", "--admin", "off", *arguments]
         with running(command) as addresses:
             yield _websocket(addresses)
 
