@@ -1,0 +1,334 @@
+"""The browser as a host, in a real one: the suites every host passes, and what only a browser does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import check_crypto
+from tests.support.chrome import Chrome, Page
+from tests.support.websocket_server import WebSocketServer
+from web.build.server import WebServer
+
+VECTORS = Path(__file__).parent.parent / "vectors/signatures.json"
+REGISTER = 'pyodide.registerJsModule("darkswap_crypto", await import(new URL("/darkswap-crypto.mjs", location.href)));'
+WRITE = "pyodide.FS.writeFile(args[0], args[1]);"
+
+
+def prepared(page: Page, *, noble: bool) -> Page:
+    page.load_python()
+    if noble:
+        page.run_js(REGISTER)
+    page.run_js(WRITE, "/home/pyodide/check_crypto.py", Path(check_crypto.__file__).read_text())
+    page.run_js(WRITE, "/home/pyodide/signatures.json", VECTORS.read_text())
+    page.run_python("from darkswap_browser.runtime.select import load; runtime = load()")
+    return page
+
+
+@pytest.fixture(scope="module", params=["noble", "python"])
+def crypto_page(request: pytest.FixtureRequest, chrome: Chrome, site: WebServer) -> Iterator[Page]:
+    page = prepared(chrome.new_page(site.url).open("/blank.html"), noble=request.param == "noble")
+    assert page.run_python("runtime.crypto.primitives.name") == request.param
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def host(chrome: Chrome, site: WebServer) -> Iterator[Page]:
+    page = prepared(chrome.new_page(site.url).open("/blank.html"), noble=True)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[WebSocketServer]:
+    server = WebSocketServer()
+    yield server
+    server.close()
+
+
+def test_the_page_is_a_host_with_webrtc_and_without_listening(host: Page) -> None:
+    assert host.run_python("runtime.name, dict(runtime.features), runtime.webrtc.available") == [
+        "browser",
+        {"tcp": False, "listen": False, "webrtc": True, "noble": True},
+        True,
+    ]
+
+
+@pytest.mark.parametrize("check", [check.__name__ for check in check_crypto.CHECKS])
+def test_crypto(crypto_page: Page, check: str) -> None:
+    crypto_page.run_python(f"import check_crypto; await check_crypto.{check}(runtime.crypto)")
+
+
+def test_signatures_of_every_key_type(crypto_page: Page) -> None:
+    crypto_page.run_python(
+        """import json, check_crypto
+signed = check_crypto.read_signed(json.load(open("signatures.json")))
+await check_crypto.signed_by_others(runtime.crypto, signed)"""
+    )
+
+
+def test_a_page_without_webcryptos_ed25519_signs_all_the_same(new_page: Callable[[], Page]) -> None:
+    page = new_page()
+    page.run_js(
+        """for (const name of ["generateKey", "importKey"]) {
+            const real = SubtleCrypto.prototype[name];
+            SubtleCrypto.prototype[name] = function (...args) {
+                return args.includes("Ed25519")
+                    ? Promise.reject(new DOMException("no such algorithm", "NotSupportedError"))
+                    : real.apply(this, args);
+            };
+        }"""
+    )
+    prepared(page, noble=True)
+    page.run_python(
+        """import check_crypto
+for check in (check_crypto.ed25519_as_rfc_8032_says, check_crypto.generated_keys_sign_and_differ):
+    await check(runtime.crypto)
+key = await runtime.crypto.generate_signing_key()
+await runtime.store.save_signing_key("seed", key)
+again = await runtime.store.load_signing_key("seed")
+assert again.public_bytes == key.public_bytes and await again.sign(b"x") == await key.sign(b"x")"""
+    )
+
+
+def test_a_private_key_cannot_be_read_and_survives_a_reload(new_page: Callable[[], Page]) -> None:
+    page = prepared(new_page(), noble=True)
+    public = page.run_python(
+        """key = await runtime.crypto.generate_signing_key()
+assert key.js_private.extractable is False
+await runtime.store.save_signing_key("identity", key)
+key.public_bytes"""
+    )
+    prepared(page.open("/blank.html"), noble=True)
+    again = page.run_python(
+        """key = await runtime.store.load_signing_key("identity")
+from darkswap_browser.runtime.base import KeyAlgorithm
+assert await runtime.crypto.verify(KeyAlgorithm.ED25519, key.public_bytes, b"text", await key.sign(b"text"))
+key.public_bytes"""
+    )
+    assert again == public
+    assert page.run_python("await runtime.store.load_signing_key('another') is None")
+
+
+def test_records_are_kept_replaced_and_deleted(host: Page) -> None:
+    host.run_python(
+        """store = runtime.store
+assert await store.get("a") is None
+await store.put("a", b"one"); await store.put("a", bytes(range(256)) * 1000); await store.put("b", b"")
+assert await store.get("a") == bytes(range(256)) * 1000 and await store.get("b") == b""
+await store.delete("a"); await store.delete("never")
+assert await store.get("a") is None"""
+    )
+
+
+def test_another_tab_may_delete_the_data_and_the_store_opens_again(host: Page) -> None:
+    host.run_python("await runtime.store.put('a', b'one')")
+    host.run_js(
+        """await new Promise((resolve, reject) => {
+            const request = indexedDB.deleteDatabase("darkswap");
+            request.onsuccess = resolve; request.onerror = request.onblocked = () => reject(new Error("blocked"));
+        });"""
+    )
+    assert host.run_python("await runtime.store.get('a') is None")
+
+
+def test_blocked_storage_is_unsupported_and_says_what_to_do(new_page: Callable[[], Page]) -> None:
+    page = new_page()
+    page.run_js(
+        """Object.defineProperty(globalThis, "indexedDB", { value: { open() {
+            throw new DOMException("access denied", "SecurityError"); } } });"""
+    )
+    prepared(page, noble=True)
+    hint = page.run_python(
+        """from darkswap_browser.errors import Unsupported
+try:
+    await runtime.store.get("a")
+except Unsupported as error:
+    hint = error.hint
+hint"""
+    )
+    assert hint.startswith("Allow this site to store data")
+
+
+def connect(url: str) -> str:
+    return f"link = await runtime.sockets.connect_websocket({url!r})\n"
+
+
+def test_a_websocket_carries_bytes_both_ways(host: Page, server: WebSocketServer) -> None:
+    host.run_python(
+        connect(f"{server.url}/echo")
+        + """async def read(count):
+    data = b""
+    while len(data) < count:
+        data += await link.read()
+    return data
+await link.write(b"hello"); await link.write(b" world"); await link.write(b"")
+assert await link.read(4) == b"hell" and await read(7) == b"o world"
+big = bytes(range(256)) * 4096
+import asyncio
+writing = asyncio.ensure_future(link.write(big))
+assert await read(len(big)) == big
+await writing
+await link.close(); await link.close(); link.reset()"""
+    )
+
+
+def test_writes_of_one_turn_leave_as_one_message(host: Page, server: WebSocketServer) -> None:
+    server.messages.clear()
+    total = host.run_python(
+        connect(f"{server.url}/count")
+        + """for _ in range(100):
+    await link.write(b"x" * 100)
+import asyncio; await asyncio.sleep(0.01)
+await link.write(b"end")
+answer = int(await link.read())
+await link.close()
+answer"""
+    )
+    assert total == 10_000
+    assert server.messages == [10_000]
+
+
+def test_a_writer_waits_for_a_slow_reader(host: Page, server: WebSocketServer) -> None:
+    seen = host.run_python(
+        connect(f"{server.url}/slow")
+        + """import time, asyncio
+began, most = time.perf_counter(), 0
+for _ in range(48):
+    await link.write(bytes(1024 * 1024))
+    most = max(most, link._js_socket.bufferedAmount)
+took = time.perf_counter() - began
+await asyncio.sleep(0.05)
+await link.write(b"end")
+answer = int(await link.read())
+await link.close()
+answer, most, took""",
+        timeout=60,
+    )
+    total, most, took = seen
+    assert total == 48 * 1024 * 1024
+    assert most <= 3 * 1024 * 1024
+    assert took > 0.2
+
+
+def test_a_text_message_is_its_utf8(host: Page, server: WebSocketServer) -> None:
+    assert host.run_python(connect(f"{server.url}/text") + "data = await link.read(); link.reset(); data") == (
+        "héllo".encode()
+    )
+
+
+def ends(host: Page, url: str) -> object:
+    return host.run_python(
+        connect(url)
+        + """out = []
+for _ in range(3):
+    try:
+        out.append((await link.read()).decode())
+    except Exception as error:
+        out.append(f"{type(error).__name__} {error}")
+try:
+    await link.write(b"late")
+except Exception as error:
+    out.append(type(error).__name__)
+out"""
+    )
+
+
+def test_a_normal_close_is_an_end_and_any_other_a_loss(host: Page, server: WebSocketServer) -> None:
+    end = "EndOfStream the peer finished writing"
+    assert ends(host, f"{server.url}/bye") == ["last words", end, end, "ConnectionLost"]
+    lost = "ConnectionLost websocket lost: close code 1011 broken"
+    assert ends(host, f"{server.url}/fault") == [lost, lost, lost, "ConnectionLost"]
+
+
+def test_our_close_is_normal_and_our_reset_is_not(host: Page, server: WebSocketServer) -> None:
+    server.closed.clear()
+    host.run_python(
+        connect(f"{server.url}/echo")
+        + "await link.write(b'x'); await link.close()\n"
+        + connect(f"{server.url}/echo")
+        + """link.reset()
+from darkswap_browser.errors import ConnectionLost
+try:
+    await link.read()
+except ConnectionLost as error:
+    assert error.reason == "closed on this side"
+import asyncio; await asyncio.sleep(0.2)"""
+    )
+    assert sorted(code or 0 for code in server.closed) == [1000, 4000]
+
+
+def test_a_server_that_sends_without_end_is_cut_off(host: Page, server: WebSocketServer) -> None:
+    reason = host.run_python(
+        connect(f"{server.url}/flood")
+        + """import asyncio
+while link._end is None:
+    await asyncio.sleep(0.05)
+link._end.reason""",
+        timeout=60,
+    )
+    assert reason == f"more than {32 * 1024 * 1024} bytes unread"
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [("ws://127.0.0.1:1/", "ConnectionLost"), ("nonsense", "ConnectionLost"), ("ftp://a/", "InvalidArgument")],
+)
+def test_what_cannot_be_opened_is_an_error_at_once(host: Page, url: str, error: str) -> None:
+    name = host.run_python(
+        f"""try:
+    await runtime.sockets.connect_websocket({url!r})
+except Exception as error:
+    name = type(error).__name__
+name"""
+    )
+    assert name == error
+
+
+def test_connections_leave_no_proxy_behind(host: Page, server: WebSocketServer) -> None:
+    code = f"""for _ in range(20):
+    link = await runtime.sockets.connect_websocket({server.url + "/echo"!r})
+    await link.write(b"x"); await link.read(); await link.close()
+    await runtime.store.put("a", b"b")
+    stop = runtime.lifecycle.subscribe(print); stop()
+"""
+    count = "return pyodide._module.num_keys?.() ?? pyodide._api.get_num_proxies?.() ?? null"
+    host.run_python(code)
+    before = host.run_js(count)
+    host.run_python(code)
+    assert host.run_js(count) == before
+
+
+def test_lifecycle_speaks_our_words(new_page: Callable[[], Page]) -> None:
+    page = prepared(new_page(), noble=True)
+    page.run_python("words = []; stop = runtime.lifecycle.subscribe(words.append)")
+    page.run_js(
+        """for (const name of ["online", "offline", "pagehide"]) dispatchEvent(new Event(name));
+        dispatchEvent(new PageTransitionEvent("pageshow", { persisted: false }));
+        dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+        document.dispatchEvent(new Event("visibilitychange"));
+        document.dispatchEvent(new Event("resume"));"""
+    )
+    assert page.run_python("words") == ["online", "offline", "leaving", "resumed", "visible", "resumed"]
+    page.run_python("stop(); stop()")
+    page.run_js('dispatchEvent(new Event("online"))')
+    assert len(page.run_python("words")) == 6
+
+
+def test_a_worker_loads_the_host_without_webrtc(new_page: Callable[[], Page], site: WebServer) -> None:
+    page = new_page()
+    answer = page.run_js(
+        """const trusted = trustedTypes.createPolicy("worker", { createScriptURL: (url) => url });
+        const worker = new Worker(trusted.createScriptURL(args[0]), { type: "module" });
+        return await new Promise((resolve, reject) => {
+            worker.onmessage = (event) => resolve(event.data);
+            worker.onerror = (event) => reject(new Error(event.message));
+        });""",
+        "/tests/host_worker.mjs",
+        timeout=60,
+    )
+    assert json.loads(answer) == {"webrtc": False, "noble": False, "record": "kept"}
