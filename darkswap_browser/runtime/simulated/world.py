@@ -1,0 +1,134 @@
+"""A whole world to run peers in: hosts by name, one virtual network, one seed. `World` is the way in."""
+
+from __future__ import annotations
+
+import random
+
+from darkswap_browser.runtime.base import Crypto, Runtime
+from darkswap_browser.runtime.simulated.host import (
+    MemoryStore,
+    SeededCrypto,
+    SeededEntropy,
+    SimulatedClock,
+    SimulatedLifecycle,
+    SimulatedSockets,
+)
+from darkswap_browser.runtime.simulated.network import Network
+from darkswap_browser.runtime.simulated.rtc import RtcWorld, SimulatedWebRtc
+
+EPOCH = 1_700_000_000.0
+"""Wall-clock time at loop time 0, in unix seconds."""
+
+
+class World:
+    """`crypto`: real primitives to use (they need no randomness of their own here). `latency`: one way, in seconds."""
+
+    def __init__(
+        self, seed: int = 0, *, crypto: Crypto, latency: float = 0.01, epoch: float = EPOCH, split: bool = True
+    ) -> None:
+        self._seed = seed
+        self._crypto = crypto
+        self._epoch = epoch
+        chance = random.Random(f"{seed}/network")
+        self.network = Network(chance, latency, split=split)
+        self.rtc = RtcWorld(self.network, random.Random(f"{seed}/rtc"))
+        self._runtimes: dict[str, Runtime] = {}
+        self._stores: dict[str, MemoryStore] = {}
+        self._lifecycles: dict[str, SimulatedLifecycle] = {}
+        self._loads: dict[str, int] = {}
+
+    def runtime(self, name: str) -> Runtime:
+        """The host of that name, made at first call."""
+        if name not in self._runtimes:
+            self._runtimes[name] = self._load(name)
+        return self._runtimes[name]
+
+    def reload(self, name: str) -> Runtime:
+        """As a page reload: everything of the host ends, its store stays."""
+        self.kill(name)
+        self._runtimes[name] = self._load(name)
+        return self._runtimes[name]
+
+    def ip(self, name: str) -> str:
+        self.runtime(name)
+        return self.network.hosts[name].ip
+
+    def store(self, name: str) -> MemoryStore:
+        return self._stores.setdefault(name, MemoryStore())
+
+    def cut(self, a: str, b: str) -> None:
+        """Nothing passes between the two, and nobody is told."""
+        self._set_path(a, b, up=False)
+
+    def heal(self, a: str, b: str) -> None:
+        self._set_path(a, b, up=True)
+
+    def isolate(self, name: str) -> None:
+        """Cut off from everybody, silently."""
+        self.network.hosts[name].alive = False
+        self.network.changed()
+
+    def rejoin(self, name: str) -> None:
+        self.network.hosts[name].alive = True
+        self.network.changed()
+
+    def sever(self, a: str, b: str | None = None) -> None:
+        """Break sockets of `a` (to `b`, or all) at once; WebRTC is not touched."""
+        self.network.sever(a, b)
+
+    def shape(self, a: str, b: str, *, latency: float | None = None, bandwidth: float | None = None) -> None:
+        """One-way delay in seconds (None: as it was), bytes per second in each direction (None: unlimited)."""
+        path = self.network.path(a, b)
+        path.latency = path.latency if latency is None else latency
+        path.bandwidth = bandwidth
+
+    def block_udp(self, a: str, b: str, blocked: bool = True) -> None:
+        """Let no direct WebRTC through between two hosts; TURN and sockets still work."""
+        self.network.path(a, b).udp = not blocked
+        self.network.changed()
+
+    def refuse(self, name: str, refusing: bool = True) -> None:
+        """Let the host refuse new socket connections."""
+        self.network.hosts[name].refusing = refusing
+
+    def kill(self, name: str, *, silent: bool = False) -> None:
+        """End the host's process: others see resets, or, when `silent` (power lost), nothing at all."""
+        self.network.kill(name, silent=silent)
+        self.rtc.kill(name)
+        if silent:
+            self.isolate(name)
+        self._runtimes.pop(name, None)
+
+    def tell(self, name: str, event: str) -> None:
+        """A life event as in `runtime.base.Lifecycle`."""
+        self._lifecycles[name].tell(event)
+
+    def go_offline(self, name: str) -> None:
+        self.isolate(name)
+        self.tell(name, "offline")
+
+    def go_online(self, name: str) -> None:
+        self.rejoin(name)
+        self.tell(name, "online")
+
+    def _set_path(self, a: str, b: str, *, up: bool) -> None:
+        self.network.path(a, b).up = up
+        self.network.changed()
+
+    def _load(self, name: str) -> Runtime:
+        host = self.network.add_host(name)
+        host.alive = True
+        load = self._loads[name] = self._loads.get(name, 0) + 1
+        entropy = SeededEntropy(random.Random(f"{self._seed}/{name}/{load}"))
+        self._lifecycles[name] = lifecycle = SimulatedLifecycle()
+        return Runtime(
+            name=f"simulated {name}",
+            clock=SimulatedClock(self._epoch),
+            entropy=entropy,
+            crypto=SeededCrypto(self._crypto, entropy),
+            sockets=SimulatedSockets(self.network, name),
+            webrtc=SimulatedWebRtc(self.rtc, name),
+            store=self.store(name),
+            lifecycle=lifecycle,
+            features={"tcp": True, "listen": True, "webrtc": True},
+        )
