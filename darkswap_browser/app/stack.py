@@ -1,0 +1,117 @@
+"""One node's parts, put together: identity, swarm, transports, protocols. The only place that knows them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkswap_browser.app.circuits import WebRtcCircuitRelay
+from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.app.signals import PageSignals, Received
+from darkswap_browser.app.version import AGENT
+from darkswap_browser.errors import Unsupported
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.net.upgrade import Upgrader
+from darkswap_browser.protocols.channels.channel import ChannelListener
+from darkswap_browser.protocols.channels.service import Channels
+from darkswap_browser.protocols.identify.identify import Identify
+from darkswap_browser.protocols.ping import Ping
+from darkswap_browser.protocols.relay.client import RelayClient
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.transports.circuit import CircuitTransport
+from darkswap_browser.transports.tcp import TcpTransport
+from darkswap_browser.transports.webrtc.private import WebRtcTransport
+from darkswap_browser.transports.websocket import WebSocketTransport
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    swarm: Swarm
+    client: RelayClient
+    circuits: WebRtcCircuitRelay
+    channels: Channels
+    identify: Identify
+    ping: Ping
+    webrtc: WebRtcTransport
+    signals: PageSignals
+
+    async def close(self) -> None:
+        """Say goodbye from the top down."""
+        await self.channels.close()
+        await self.signals.close()
+        await self.client.close()
+        self.ping.stop()
+        await self.identify.close()
+        await self.swarm.close()
+
+
+async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
+    """The key kept under the configured name, made at first use. Where storage is blocked, one for this run only."""
+    if not config.persist:
+        return await Identity.generate(runtime.crypto)
+    name = f"identity/{config.identity_name}"
+    try:
+        key = await runtime.store.load_signing_key(name)
+        if key is None:
+            key = await runtime.crypto.generate_signing_key()
+            await runtime.store.save_signing_key(name, key)
+    except Unsupported:
+        return await Identity.generate(runtime.crypto)
+    return Identity(key)
+
+
+async def build(
+    config: NetworkConfig, runtime: Runtime, limits: Limits, listener: ChannelListener, received: Received
+) -> Stack:
+    identity = await load_identity(config, runtime)
+    swarm = Swarm(identity, limits, AddressBook(limits))
+    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits)
+    automatic = config.signaling == "automatic"
+    client = RelayClient(swarm, runtime)
+    can_be_direct = config.direct and automatic and runtime.webrtc.available
+    circuits = WebRtcCircuitRelay(swarm, client, config, can_be_direct=can_be_direct)
+    signals = PageSignals(swarm, circuits.reach, received)
+    webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
+    swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
+    if runtime.features.get("tcp"):
+        swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
+    swarm.add_transport(CircuitTransport(client, upgrader))
+    swarm.add_transport(webrtc)
+    channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
+    stack = Stack(
+        swarm,
+        client,
+        circuits,
+        channels,
+        Identify(swarm, AGENT, runtime),
+        Ping(swarm, runtime.entropy),
+        webrtc,
+        signals,
+    )
+    try:
+        await _start(stack, config, can_be_direct=can_be_direct, by_hand=not automatic)
+    except BaseException:
+        await stack.close()
+        raise
+    return stack
+
+
+async def _start(stack: Stack, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:
+    stack.ping.start()
+    stack.identify.start()
+    stack.client.start()
+    stack.channels.start()
+    await stack.swarm.listen(Multiaddr.parse("/p2p-circuit"))
+    if can_be_direct:
+        await stack.swarm.listen(Multiaddr.parse("/webrtc"))
+    if by_hand:
+        stack.signals.answer_by_hand()
+    for address in config.listen:
+        await stack.swarm.listen(address)
+    for address in config.relays:
+        relay = stack.client.add_relay(address)
+        if config.reserve:
+            stack.client.keep(relay)
