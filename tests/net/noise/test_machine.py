@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from darkswap_browser.errors import HandshakeFailed, ProtocolViolation
 from darkswap_browser.net.noise.machine import CipherState, HandshakeMachine, KeyPair
 from darkswap_browser.runtime.native.crypto import NativeCrypto
-from tests.support.hostile import damaged
+from tests.support import hostile
 
 CRYPTO = NativeCrypto()
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "noise_xx.json").read_text())["vectors"]
@@ -38,6 +38,12 @@ def pair_of(vector: dict[str, str]) -> tuple[HandshakeMachine, HandshakeMachine]
         )
 
     return machine(True, "init_static", "gen_init_ephemeral"), machine(False, "resp_static", "gen_resp_ephemeral")
+
+
+def damaged(message: bytes) -> list[bytes]:
+    """A part of all damage, the end and both edges of the fields included: a handshake each is dear."""
+    every = list(hostile.damaged(message))
+    return every[::7] + every[-4:]
 
 
 def pair() -> tuple[HandshakeMachine, HandshakeMachine]:
