@@ -89,8 +89,9 @@ def test_a_file_of_one_mebibyte_arrives_byte_for_byte(pair: tuple[Visitor, Visit
     content = random.Random(7).randbytes(1024 * 1024)
     file = tmp_path / "holiday picture.jpg"
     file.write_bytes(content)
+    (tmp_path / "saved").mkdir()
     alice.send_file(file)
-    assert bob.receives_file(file.name) == content
+    assert bob.saves_file(file.name, tmp_path / "saved") == content
     alice.wait_for(".mine:has(.file) .state", "delivered")
 
 

@@ -69,7 +69,9 @@ class Visitor:
 
     # --- doing
     def open(self, path: str = "/") -> Visitor:
-        self.page.open("about:blank")
+        self.page.focus()
+        # A link that differs from the page's address by its fragment alone would not load it anew.
+        self.driver.get("about:blank")
         self.page.open(path)
         return self
 
@@ -120,14 +122,15 @@ class Visitor:
         self.page.focus()
         self.driver.find_element(By.ID, "file").send_keys(str(file))
 
-    def receives_file(self, name: str, timeout: float = 60.0) -> bytes:
-        """The content of a file that has arrived whole."""
-        found = f'.theirs a[download="{name}"]'
-        self.wait_for(found, timeout=timeout)
-        content = self.page.run_js(
-            "return new Uint8Array(await (await fetch(document.querySelector(args[0]).href)).arrayBuffer())", found
-        )
-        return bytes(content)
+    def saves_file(self, name: str, folder: Path, timeout: float = 60.0) -> bytes:
+        """Waits for a file from the peer, saves it into `folder` as a person would, and returns what was saved."""
+        link = f'.theirs a[download="{name}"]'
+        self.wait_for(link, timeout=timeout)
+        self._cdp("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.click(link)
+        # Chromium writes under another name until the file is whole.
+        self.wait_until((folder / name).is_file, f"{self.name} to save {name}", timeout)
+        return (folder / name).read_bytes()
 
     def window(self, width: int, height: int) -> None:
         self._cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

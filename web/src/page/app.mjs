@@ -56,7 +56,7 @@ class App extends Part {
     const [tone, word] = session.online ? STATUS[session.phase] : ["bad", "Offline"];
     const more = session.online && session.phase === "ready" ? (relays ? ", reachable" : ", waiting for a relay") : "";
     return html`<header class="top">
-      <span class="brand">${mark}<span class="name">DarkSwap Browser</span></span>
+      <span class="brand">${mark}<span class="name">DarkSwap<span class="more"> Browser</span></span></span>
       <span class="status ${relays || tone !== "good" ? tone : "busy"}" id="status"><i aria-hidden="true"></i><span>${word}<span class="more">${more}</span></span></span>
       <button type="button" class="quiet square" @click=${this._theme} aria-label=${isDark() ? "Use light colours" : "Use dark colours"}>
         ${isDark() ? icons.sun : icons.moon}</button>
