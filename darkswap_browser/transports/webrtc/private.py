@@ -13,7 +13,6 @@ know no such rule, keep both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.errors import (
@@ -31,7 +30,6 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
-from darkswap_browser.net.events import AddressesChanged, Event
 from darkswap_browser.net.negotiate import select_one
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
@@ -51,15 +49,14 @@ from darkswap_browser.transports.webrtc.sdp import has_tool
 _PROOF_PROTOCOL = "/ipfs/ping/1.0.0"
 _PROOF = b"darkswap: is the path both ways?"
 """32 bytes, as a ping is."""
-_ANNOUNCE_KEY = "webrtc"
 
 
 @dataclass(slots=True)
 class _Answering:
-    """An inbound negotiation. `is_ours`: its offer came, from one of ours; `outcome` is None when it failed."""
+    """An inbound negotiation, from its offer on. `outcome` is None when it failed."""
 
     outcome: asyncio.Future[Connection | None]
-    is_ours: bool = False
+    is_ours: bool
 
 
 @dataclass(slots=True)
@@ -86,7 +83,6 @@ class WebRtcTransport:
         self._negotiator = Negotiator(webrtc, configuration, swarm.limits, swarm.address_book.agent)
         self._is_available = webrtc.available
         self._handler: ConnectionHandler | None = None
-        self._unsubscribe: Callable[[], None] = lambda: None
         self._dialling: dict[PeerId, _Dialling] = {}
         self._answering: dict[PeerId, _Answering] = {}
         self._negotiating = 0
@@ -242,32 +238,17 @@ class WebRtcTransport:
         return self._is_available and [component.name for component in address.components] == ["webrtc"]
 
     async def listen(self, address: Multiaddr, handler: ConnectionHandler) -> tuple[Multiaddr, ...]:
-        """`/webrtc`: each circuit address that we announce is announced as a direct one too."""
+        """`/webrtc`: answer to signaling. The relay client announces where, so this returns no address."""
         if self._handler is not None:
             raise Unsupported("listening on /webrtc twice")
         self._handler = handler
         self._swarm.handle(SIGNALING_PROTOCOL, self._answer, on_limited=True, max_inbound=4)
-        self._unsubscribe = self._swarm.subscribe(self._on_event)
-        self._announce()
         return ()
 
     async def close(self) -> None:
-        self._unsubscribe()
         if self._handler is not None:
             self._handler = None
             self._swarm.unhandle(SIGNALING_PROTOCOL)
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, AddressesChanged) and self._handler is not None:
-            self._announce()
-
-    def _announce(self) -> None:
-        me = self._swarm.local_peer
-        circuits = [address for address in self._swarm.listen_addresses() if address.is_circuit]
-        self._swarm.set_announced(
-            _ANNOUNCE_KEY,
-            [circuit.without_peer().encapsulate("/webrtc").with_peer(me) for circuit in circuits],
-        )
 
     # --- answering
 
@@ -280,10 +261,13 @@ class WebRtcTransport:
             stream.reset()
             return
         signaling = self._observed(Libp2pSignaling(stream, self._limits), peer)
-        answering = self._answering[peer] = _Answering(asyncio.get_running_loop().create_future())
+        outcome: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        answering = _Answering(outcome, is_ours=False)
 
         def on_offer(offer: SessionDescription) -> None:
+            # A stream without an offer holds up nobody: two peers may each have opened one and wait for the other.
             answering.is_ours = has_tool(offer.sdp)
+            self._answering[peer] = answering
 
         self._negotiating += 1
         connection: DataChannelConnection | None = None
