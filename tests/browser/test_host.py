@@ -296,11 +296,13 @@ def test_connections_leave_no_proxy_behind(host: Page, server: WebSocketServer) 
     await runtime.store.put("a", b"b")
     stop = runtime.lifecycle.subscribe(print); stop()
 """
-    count = "return pyodide._module.num_keys?.() ?? pyodide._api.get_num_proxies?.() ?? null"
+    host.run_js("pyodide._module.enable_pyproxy_allocation_tracing()")
+    count = "return pyodide._module.pyproxy_alloc_map.size"
     host.run_python(code)
     before = host.run_js(count)
     host.run_python(code)
     assert host.run_js(count) == before
+    host.run_js("pyodide._module.disable_pyproxy_allocation_tracing()")
 
 
 def test_lifecycle_speaks_our_words(new_page: Callable[[], Page]) -> None:
