@@ -23,6 +23,7 @@ from darkswap_browser.app.stack import Stack
 from darkswap_browser.errors import NotConnected
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
+from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState, Progress
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime import select
@@ -103,6 +104,10 @@ class Network:
     async def get_multiaddrs(self) -> tuple[str, ...]:
         """Where others reach us; empty until we listen or a relay granted a reservation."""
         return tuple(str(address) for address in (await self._up()).swarm.listen_addresses())
+
+    async def swarm(self) -> Swarm:
+        """The libp2p node itself: `handle` a protocol of your own, `new_stream` to a peer that speaks it."""
+        return (await self._up()).swarm
 
     async def relay(self) -> WebRtcCircuitRelay:
         """The part that meets peers at relays."""
