@@ -1,4 +1,4 @@
-"""The relay's front door: how many sockets may be open, counted before anything is read from them."""
+"""The relay's front door: how many sockets may be open, and how the handshakes on them go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import asyncio
 import resource
 from collections.abc import Callable
 
-from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener, Sockets
+from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import CircuitLimit, Connection
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.upgrade import Upgrader
+from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener, Runtime, Sockets
 
 MOST_SOCKETS = 4096
 SHARE_OF_DESCRIPTORS = 0.8
@@ -70,37 +77,48 @@ class GatedSockets:
                 self._refused()
                 link.reset()
                 return
-            counted = _CountedLink(link, self._ended)
             self.open += 1
-            await handler(counted, ip)
+            try:
+                # The transport's handler lives as long as the link.
+                await handler(link, ip)
+            finally:
+                self.open -= 1
 
         return accepted
 
-    def _ended(self) -> None:
-        self.open -= 1
 
+class MeasuredUpgrader(Upgrader):
+    """Tells how long handshakes of inbound links took, and by which error code they failed."""
 
-class _CountedLink:
-    """A link that says once when it is over. Whoever owns a link closes or resets it at its end."""
+    def __init__(
+        self,
+        identity: Identity,
+        runtime: Runtime,
+        limits: Limits,
+        took: Callable[[float], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        super().__init__(identity, runtime.crypto, runtime.entropy, limits)
+        self._took = took
+        self._failed = failed
 
-    def __init__(self, link: ByteLink, ended: Callable[[], None]) -> None:
-        self._link = link
-        self._ended = ended
-        self._over = False
-        self.read = link.read
-        self.write = link.write
-
-    async def close(self) -> None:
+    async def upgrade_inbound(
+        self,
+        link: ByteLink,
+        *,
+        peer: PeerId | None,
+        address: Multiaddr,
+        transport: str,
+        limit: CircuitLimit | None = None,
+    ) -> Connection:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            await self._link.close()
-        finally:
-            self._finish()
-
-    def reset(self) -> None:
-        self._link.reset()
-        self._finish()
-
-    def _finish(self) -> None:
-        if not self._over:
-            self._over = True
-            self._ended()
+            connection = await super().upgrade_inbound(
+                link, peer=peer, address=address, transport=transport, limit=limit
+            )
+        except DarkSwapError as error:
+            self._failed(error.code)
+            raise
+        self._took(loop.time() - started)
+        return connection

@@ -66,7 +66,9 @@ class RelayMetrics:
         self._limited = Counter(ours + "rate_limited", "By token bucket", ["kind", "scope"], registry=registry)
         self._ends = Counter(ours + "circuit_ends", "How circuits ended", ["reason"], registry=registry)
         self.handshakes = Histogram(ours + "handshake_seconds", "Socket to authenticated peer", registry=registry)
-        self.handshake_failures = Counter(ours + "handshake_failures", "Sockets without a peer", registry=registry)
+        self.handshake_failures = Counter(
+            ours + "handshake_failures", "Sockets without a peer", ["reason"], registry=registry
+        )
         self.refused_sockets = Counter(ours + "refused_sockets", "Above the socket limit", registry=registry)
         memory = Gauge(ours + "memory_rss_bytes", "Resident memory", registry=registry)
         memory.set_function(resident_bytes)

@@ -9,17 +9,17 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from darkswap_browser.app.relay.admin import Admin, LoopLag, greet
-from darkswap_browser.app.relay.gate import GatedSockets, raise_descriptor_limit, socket_limit
+from darkswap_browser.app.relay.gate import GatedSockets, MeasuredUpgrader, raise_descriptor_limit, socket_limit
 from darkswap_browser.app.relay.log import JsonLog
 from darkswap_browser.app.relay.metrics import RelayMetrics
 from darkswap_browser.app.relay.options import RelayOptions
 from darkswap_browser.app.version import AGENT
+from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.limits import DEFAULT_LIMITS, KIB, Limits
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.server import UNSPECIFIED, RelayServer
@@ -62,7 +62,14 @@ class RelayNode:
         self._sockets = sockets = GatedSockets(runtime.sockets, most, self._metrics.refused_sockets.inc)
         limits = _limits(most)
         self._swarm = swarm = Swarm(identity, limits, AddressBook(limits))
-        upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits)
+        metrics = self._metrics
+        upgrader = MeasuredUpgrader(
+            identity,
+            runtime,
+            limits,
+            metrics.handshakes.observe,
+            lambda reason: metrics.handshake_failures.labels(reason).inc(),
+        )
         swarm.add_transport(TcpTransport(sockets, upgrader))
         swarm.add_transport(WebSocketTransport(sockets, upgrader, tls=options.tls))
         self._identify = Identify(swarm, AGENT, runtime)
@@ -121,7 +128,10 @@ class RelayNode:
 def _host(options: RelayOptions) -> Runtime:
     if options.identity is None:
         return native_runtime(plain_http=greet)
-    options.identity.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        options.identity.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidArgument("--identity", f"{options.identity}: {error}") from error
     return native_runtime(str(options.identity), plain_http=greet)
 
 
