@@ -80,7 +80,11 @@ class WebRtcCircuitRelay:
         self.successful += 1
         return connection
 
-    async def reach(self, peer: PeerId) -> Connection:
+    async def meet(self, peer: PeerId) -> Connection:
+        """As `reach`, and the relayed connection will do."""
+        return await self.reach(peer, direct=False)
+
+    async def reach(self, peer: PeerId, *, direct: bool = True) -> Connection:
         """Any way to `peer`: the relay where we met it, addresses it told, then every other relay we know.
 
         Raises `NoAddress`, or `DialFailed` with what each way said.
@@ -93,7 +97,7 @@ class WebRtcCircuitRelay:
         for relay in relays:
             if relay != peer:
                 try:
-                    return await self._meet(relay, peer)
+                    return await self._meet(relay, peer, direct=direct)
                 except DarkSwapError as error:
                     attempts.append((f"relay {relay}", error))
         try:
@@ -105,18 +109,18 @@ class WebRtcCircuitRelay:
             attempts += error.attempts
         raise DialFailed(str(peer), tuple(attempts))
 
-    async def _meet(self, relay: PeerId, peer: PeerId) -> Connection:
+    async def _meet(self, relay: PeerId, peer: PeerId, *, direct: bool = True) -> Connection:
         seconds = self._config.connect_timeout
         try:
             async with asyncio.timeout(seconds):
-                connection = await self._direct_or_relayed(relay, peer)
+                connection = await self._direct_or_relayed(relay, peer, direct=direct)
         except TimeoutError:
             raise TimedOut(f"reaching {peer}", seconds) from None
         self._met[peer] = relay
         return connection
 
-    async def _direct_or_relayed(self, relay: PeerId, peer: PeerId) -> Connection:
-        if self._can_be_direct:
+    async def _direct_or_relayed(self, relay: PeerId, peer: PeerId, *, direct: bool) -> Connection:
+        if direct and self._can_be_direct:
             try:
                 return await self._dial_direct(relay, peer)
             except DarkSwapError:

@@ -60,7 +60,7 @@ class NetworkConfig:
             except ValueError as error:
                 raise InvalidArgument("config", f"is not JSON: {error}") from None
         values: dict[str, object] = {}
-        for section, fields in _mapping("config", given or {}).items():
+        for section, fields in _mapping("config", {} if given is None else given).items():
             known = _FIELDS.get(section)
             if known is None:
                 raise InvalidArgument(section, "is not a part of the configuration", _known(_FIELDS))

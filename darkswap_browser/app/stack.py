@@ -73,7 +73,7 @@ async def build(
     client = RelayClient(swarm, runtime)
     can_be_direct = config.direct and automatic and runtime.webrtc.available
     circuits = WebRtcCircuitRelay(swarm, client, config, can_be_direct=can_be_direct)
-    signals = PageSignals(swarm, circuits.reach, received)
+    signals = PageSignals(swarm, circuits.meet, received)
     webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
     if runtime.features.get("tcp"):

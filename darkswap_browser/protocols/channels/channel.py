@@ -98,6 +98,10 @@ class Channel:
     def receive_queue(self) -> int:
         return self.machine.inbox.waiting
 
+    @property
+    def was_open(self) -> bool:
+        return self._opened.done() and self._opened.exception() is None
+
     def inherit(self, before: Channel) -> None:
         """What still waits in an earlier channel with the same peer comes first."""
         self.delivery.inherit(before.delivery)

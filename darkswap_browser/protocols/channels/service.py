@@ -115,8 +115,12 @@ class Channels:
 
     def changed(self, peer: PeerId, channel: Channel, reason: str) -> None:
         self._listener.changed(channel, reason)
-        if channel.state is ChannelState.RESUMING and self._channels.get(peer) is channel:
+        if self._channels.get(peer) is not channel:
+            return
+        if channel.state is ChannelState.RESUMING:
             self._search(peer, channel)
+        elif channel.state is ChannelState.CLOSED and not channel.was_open:
+            del self._channels[peer]
 
     def progressed(self, channel: Channel, received: int, total: int) -> None:
         self._listener.progressed(channel, received, total)
