@@ -134,7 +134,8 @@ class Pair(RuleBasedStateMachine):
                 self.arrive(who, 1.0)
                 self.take_all(who)
                 self.acknowledge(who)
-        for side in self.sides:
+        for who, side in enumerate(self.sides):
+            self.take_all(who)
             assert side.taken == self.other(side).accepted
             assert side.machine.outbox.waiting == 0
 
