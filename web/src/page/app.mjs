@@ -34,6 +34,11 @@ class App extends Part {
     if (changes.has("session") && this.session) this.session.addEventListener("change", this._redraw);
   }
 
+  updated() {
+    const unread = [...(this.session?.people.values() ?? [])].reduce((sum, one) => sum + one.unread, 0);
+    document.title = unread ? `(${unread}) DarkSwap Browser` : "DarkSwap Browser";
+  }
+
   render() {
     const { session } = this;
     if (!session) return nothing;

@@ -22,6 +22,9 @@ export class Conversation {
     this.state = "connecting";
     this.limit = null;
     this.dial = null;
+    this.leaving = false;
+    /** Ends a link that was made by hand; null where the node looks after it. */
+    this.hangUp = null;
     this.stats = null;
     this.samples = [];
     this.openedAt = 0;
@@ -33,8 +36,9 @@ export class Conversation {
     this._sendingFile = Promise.resolve();
   }
 
+  /** Messages are taken: also while the channel looks for another way, since none is lost then. */
   get open() {
-    return this.state === "open";
+    return this.state === "open" || this.state === "resuming";
   }
 
   addNotice(text, tone = "plain") {
@@ -187,6 +191,7 @@ export class Conversation {
   closed() {
     this.state = "closed";
     this.path = "none";
+    this.openedAt = 0;
     for (const { item } of this._incoming.values()) {
       item.state = "failed";
       item.error = { message: "The connection ended before the file was complete." };

@@ -1,6 +1,7 @@
 /** The middle of the page while nobody is selected: start-up, the invitation, and the way to somebody else. */
 
 import { html, nothing } from "lit";
+import "./by_hand_form.mjs";
 import { qrCode } from "./copying.mjs";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
@@ -119,6 +120,7 @@ class Home extends Part {
         </p>
       </form>
       ${session.dial ? dialSteps(session, session.dial) : this._explain()}
+      <ds-by-hand .session=${session}></ds-by-hand>
     </section>`;
   }
 

@@ -3,11 +3,12 @@
  * protocol lives here, only the order of calls and the memory of what they told.
  */
 
+import { ByHand } from "./by_hand.mjs";
 import { Conversation } from "./conversation.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
 import { Relays } from "./relays.mjs";
 import { claimIdentityName } from "./slot.mjs";
-import { explain } from "./words.mjs";
+import { endWords, explain } from "./words.mjs";
 
 /** Events kept for the report. */
 const LOG_KEPT = 200;
@@ -33,6 +34,9 @@ export class Session extends EventTarget {
     this.log = [];
     this.options = new URLSearchParams(location.search);
     this.relays = new Relays(this);
+    this.byHand = new ByHand(this);
+    this.library = null;
+    this.iceServers = [];
     this._node = null;
     this.wanted = readFragment(location.hash);
   }
@@ -56,8 +60,10 @@ export class Session extends EventTarget {
     this.changed();
     try {
       const [config, identity] = await Promise.all([readConfig(), claimIdentityName()]);
-      const library = await import(new URL("darkswap.mjs", import.meta.url).href);
+      const library = await loadLibrary();
       const loaded = await library.default({ onProgress: (progress) => this._progressed(progress) });
+      this.library = library;
+      this.iceServers = config.network.ice_servers ?? [];
       this.version = loaded?.version ?? library.version;
       this.identityName = identity ?? "";
       this._node = new library.DarkSwapWasm(nodeConfig(config, identity, this.options));
@@ -111,6 +117,7 @@ export class Session extends EventTarget {
     this.announce("Connecting…");
     try {
       await this._meet(dial);
+      this._step(dial, "page:channel", "");
       const channel = await this._node.create_webrtc_data_channel(peer, { signal: dial.controller.signal, timeout_ms: DIAL_TIMEOUT });
       this._finish(dial, "done");
       dial.path = channel.path;
@@ -167,15 +174,15 @@ export class Session extends EventTarget {
 
   async disconnect(peer) {
     const conversation = this.people.get(peer);
+    if (conversation) conversation.leaving = true;
+    if (conversation?.hangUp) return conversation.hangUp();
     try {
       await this._node.disconnect_from_webrtc_relay(peer);
     } catch (error) {
       this._noted("disconnect", error);
     }
-    if (conversation && conversation.state !== "closed") {
-      conversation.closed();
-      conversation.addNotice("You disconnected.");
-    }
+    // The node tells of an open channel that it closes; of one that was not open there is nothing to tell.
+    this._gone({ peer_id: peer });
   }
 
   announce(text) {
@@ -219,10 +226,14 @@ export class Session extends EventTarget {
 
   _channel(conversation, { state, path, limit }) {
     const before = conversation.open ? conversation.path : "none";
+    if (state === "resuming" && conversation.state === "open") conversation.addNotice("The line broke. Taking it up again…", "bad");
+    if (state === "open" && conversation.state === "resuming" && before === path) conversation.addNotice("Connected again; nothing was lost.", "good");
     conversation.state = state;
-    conversation.path = path;
     conversation.limit = limit ?? null;
-    if (!conversation.open || before === path) return;
+    // While it looks for another way, what was known of the last one stays on screen.
+    if (state !== "open") return;
+    conversation.path = path;
+    if (before === path) return;
     conversation.openedAt ||= Date.now();
     if (before !== "none") conversation.addNotice(path === "direct" ? "The link is direct now." : "The link goes through the relay now.");
     else conversation.addNotice(path === "direct" ? "Connected directly." : "Connected through the relay, end-to-end encrypted.", "good");
@@ -236,14 +247,22 @@ export class Session extends EventTarget {
     const conversation = this.people.get(peer);
     if (!conversation || conversation.state === "closed") return;
     conversation.closed();
-    conversation.addNotice(reason ? `The connection ended: ${reason}` : "The connection ended.", "bad");
+    conversation.addNotice(conversation.leaving ? "You disconnected." : endWords(reason), conversation.leaving ? "plain" : "bad");
+    conversation.leaving = false;
     this.announce(`Disconnected from ${peer.slice(-6)}.`);
   }
 
-  _conversation(peer) {
+  /** A conversation over a link that the page made itself. Returns what to tell it. */
+  adopt(name, send, hangUp) {
+    const conversation = this._conversation(name, send);
+    conversation.hangUp = hangUp;
+    this._channel(conversation, { state: "open", path: "direct" });
+    return { receive: (data) => conversation.receive(data), closed: () => this._gone({ peer_id: name }) };
+  }
+
+  _conversation(peer, send = (to, data, options) => this._node.send_webrtc_message(to, data, options)) {
     let conversation = this.people.get(peer);
     if (!conversation) {
-      const send = (to, data, options) => this._node.send_webrtc_message(to, data, options);
       conversation = new Conversation(peer, send, (item) => this._itemCame(conversation, item));
       this.people.set(peer, conversation);
     }
@@ -272,7 +291,7 @@ export class Session extends EventTarget {
 
   async _figures() {
     const conversation = this.conversation;
-    if (document.visibilityState !== "visible" || !conversation?.open) return;
+    if (document.visibilityState !== "visible" || !conversation?.open || conversation.hangUp) return;
     try {
       const [rtt, stats] = await Promise.all([
         this._node.ping(conversation.peer, { timeout_ms: 5000 }).catch(() => null),
@@ -289,6 +308,14 @@ export class Session extends EventTarget {
     const failure = explain(error);
     this.log.push({ at: Date.now() / 1000, type: `page:${where}`, ...failure });
     return failure;
+  }
+}
+
+async function loadLibrary() {
+  try {
+    return await import(new URL("darkswap.mjs", import.meta.url).href);
+  } catch (error) {
+    throw { code: "LOAD_FAILED", message: `darkswap.mjs could not be loaded. ${error.message}`, hint: "Check your connection, then reload the page." };
   }
 }
 

@@ -12,9 +12,12 @@ const STEPS = {
   "webrtc:end-of-ice-candidates": "All ways exchanged",
   "webrtc:close-signaling-stream": "Hang up the introduction",
   "webrtc:connection": "Direct link established",
-  "relay:connect": "Ask the relay for the peer",
-  "circuit:connect": "Ask the relay for the peer",
-  "channel:open": "Open the message channel",
+  "circuit-relay:open-connection": "Ask the relay for the peer",
+  "circuit-relay:upgrade": "Prove who we are, encrypt end to end",
+  "websocket:connect": "Call the relay",
+  "websocket:upgrade": "Prove who we are to the relay, and it to us",
+  dial: "Look for a way",
+  "page:channel": "Open the message channel",
 };
 
 export function stepWords(step, detail) {
@@ -106,6 +109,14 @@ export const PATHS = {
   relayed: { badge: "Relayed", long: "End-to-end encrypted through the relay, which sees only ciphertext." },
   none: { badge: "Not connected", long: "There is no connection at the moment." },
 };
+
+/** Why a channel ended, as the library tells it. */
+export function endWords(reason) {
+  if (!reason) return "The connection ended.";
+  if (reason.includes("leaving")) return "The other side closed its page.";
+  if (reason.includes("disconnected")) return "The other side disconnected.";
+  return `The connection ended: ${shorten(reason)}`;
+}
 
 const CANDIDATES = {
   host: "same network",
