@@ -1,0 +1,175 @@
+"""The swarm keeps connections, tells what happens, and ends without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from darkswap_browser.errors import (
+    Aborted,
+    NotConnected,
+    ObjectFreed,
+    TooManyRequests,
+    Unsupported,
+)
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.connection import CircuitLimit, Connection
+from darkswap_browser.net.events import (
+    AddressesChanged,
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+)
+from darkswap_browser.net.limits import DEFAULT_LIMITS
+from darkswap_browser.net.stream import BufferedStream
+from tests.support.nodes import ECHO, A, B, C, Place, Places, echo, end, node, two
+
+
+async def test_direct_before_relayed_unlimited_before_limited_then_the_newest():
+    limit = CircuitLimit(120, 1000)
+    kinds = [Place(kind="circuit", limit=limit), Place(kind="circuit"), Place(kind="webrtc"), Place(kind="webrtc")]
+    places: Places = {f"/memory/{index}": place for index, place in enumerate(kinds)}
+    alice, bob = await node("alice", places), await node("bob", places, *places)
+    for index in range(4):
+        connection = await alice.swarm.dial_address(Multiaddr.parse(f"/memory/{index}"))
+        assert alice.swarm.best_connection(bob.peer) is connection
+    first = await alice.swarm.dial_address(Multiaddr.parse("/memory/0"))
+    assert alice.swarm.best_connection(bob.peer) is not first
+    await end(alice, bob)
+
+
+async def test_after_a_reload_with_the_same_identity_the_new_connection_is_best():
+    alice, bob, places = await two()
+    await alice.swarm.dial(bob.peer, [A])
+    reloaded = await node("alice", places)
+    await reloaded.swarm.dial(bob.peer, [A])
+    await asyncio.sleep(0.1)
+    old, new = bob.swarm.connections(alice.peer)
+    assert bob.swarm.best_connection(alice.peer) is new
+    assert old is not new
+    await end(alice, reloaded, bob)
+
+
+async def test_a_peer_with_too_many_connections_loses_an_idle_one():
+    limits = dataclasses.replace(DEFAULT_LIMITS, connections_per_peer=2)
+    places: Places = {}
+    alice, bob = await node("alice", places), await node("bob", places, "/memory/1", limits=limits)
+    bob.swarm.handle(ECHO, echo)
+    first = await alice.swarm.dial_address(A)
+    busy = await alice.swarm.new_stream(first, [ECHO])
+    second = await alice.swarm.dial_address(A)
+    third = await alice.swarm.dial_address(A)
+    await asyncio.sleep(3)
+    assert (first.is_closed, second.is_closed, third.is_closed) == (False, True, False)
+    assert len(bob.swarm.connections()) == 2
+    busy.stream.reset()
+    await end(alice, bob)
+
+
+async def test_a_full_node_refuses_and_says_so():
+    limits = dataclasses.replace(DEFAULT_LIMITS, connections=1)
+    places: Places = {}
+    alice, carol = await node("alice", places), await node("carol", places)
+    bob = await node("bob", places, "/memory/1", limits=limits)
+    await alice.swarm.dial(bob.peer, [A])
+    refused = await carol.swarm.dial(bob.peer, [A])
+    await refused.wait_closed()
+    assert len(bob.swarm.connections()) == 1
+    with pytest.raises(TooManyRequests):
+        await bob.swarm.dial_address(A)
+    await asyncio.sleep(3)
+    await end(alice, bob, carol)
+
+
+async def test_opening_and_closing_are_told_to_both():
+    alice, bob, _ = await two()
+    connection = await alice.swarm.dial(bob.peer, [A])
+    await connection.close()
+    await asyncio.sleep(1)
+    assert alice.seen(ConnectionOpened) == [ConnectionOpened(connection)]
+    assert alice.seen(ConnectionClosed) == [ConnectionClosed(connection, "")]
+    assert len(bob.seen(ConnectionClosed)) == 1
+    assert alice.swarm.connections() == bob.swarm.connections() == ()
+    with pytest.raises(NotConnected):
+        await alice.swarm.new_stream(bob.peer, [ECHO])
+    await end(alice, bob)
+
+
+async def test_a_lost_connection_is_told_with_its_reason():
+    alice, bob, _ = await two()
+    await alice.swarm.dial(bob.peer, [A])
+    await asyncio.sleep(0)
+    bob.swarm.connections()[0].abort()
+    await asyncio.sleep(0.1)
+    (closed,) = alice.seen(ConnectionClosed)
+    assert isinstance(closed, ConnectionClosed)
+    assert "lost" in closed.reason
+    await end(alice, bob)
+
+
+async def test_announced_addresses_join_the_bound_ones():
+    alice, bob, _ = await two()
+    bob.swarm.set_announced("relay", [B, C])
+    bob.swarm.set_announced("relay", [B, C])
+    assert bob.swarm.listen_addresses() == (A, B, C)
+    bob.swarm.set_announced("relay", [])
+    assert bob.swarm.listen_addresses() == (A,)
+    await asyncio.sleep(0)
+    assert [event.addresses for event in bob.seen(AddressesChanged)] == [(A,), (A, B, C), (A,)]
+    with pytest.raises(Unsupported):
+        await bob.swarm.listen(Multiaddr.parse("/dns4/example.org/tcp/1"))
+    await end(alice, bob)
+
+
+async def test_a_subscriber_that_fails_disturbs_nobody():
+    alice, bob, _ = await two()
+
+    def failing(event: Event) -> None:
+        raise ZeroDivisionError
+
+    reported: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    unsubscribe = alice.swarm.subscribe(failing)
+    late: list[Event] = []
+    alice.swarm.subscribe(late.append)
+    await alice.swarm.dial(bob.peer, [A])
+    await asyncio.sleep(0)
+    assert len(reported) == len(late) == 3
+    unsubscribe()
+    unsubscribe()
+    await end(alice, bob)
+    assert len(reported) == 3
+
+
+async def test_close_ends_dials_handlers_and_connections():
+    alice, bob, places = await two({"/memory/3": Place(delay=10)})
+    carol = await node("carol", places)
+    await alice.swarm.dial(bob.peer, [A])
+    opened = await alice.swarm.new_stream(bob.peer, [ECHO])
+    reading = asyncio.create_task(opened.stream.read())
+    dialling = asyncio.create_task(alice.swarm.dial(carol.peer, [C]))
+    await asyncio.sleep(1)
+    await alice.swarm.close()
+    for waiting, error in ((dialling, Aborted), (reading, Exception)):
+        with pytest.raises(error):
+            await waiting
+    with pytest.raises(ObjectFreed):
+        await alice.swarm.dial(bob.peer, [A])
+    assert alice.transport.closed
+    await alice.swarm.close()
+    await end(bob, carol)
+
+
+async def test_a_handler_may_close_the_node():
+    alice, bob, _ = await two()
+
+    async def shut(connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        await bob.swarm.close()
+
+    bob.swarm.handle("/shut", shut)
+    connection = await alice.swarm.dial(bob.peer, [A])
+    await alice.swarm.new_stream(bob.peer, ["/shut"])
+    await connection.wait_closed()
+    await end(alice)
