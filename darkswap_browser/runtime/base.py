@@ -229,7 +229,11 @@ class PeerConnectionListener(Protocol):
         ...
 
     def state_changed(self, state: str) -> None:
-        """connectionState: new, connecting, connected, disconnected, failed, closed."""
+        """connectionState: new, connecting, connected, disconnected, failed.
+
+        "closed": the peer closed the connection. A host tells it as soon as DTLS does, long before the state changes;
+        our own `close` is not told.
+        """
         ...
 
 

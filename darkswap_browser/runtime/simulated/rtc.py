@@ -281,6 +281,14 @@ class SimulatedPeerConnection:
             self._stop_fail_timer()
         self._listener.state_changed(state)
 
+    def peer_closed(self) -> None:
+        """DTLS says so; the connection's own state notices only that nothing comes any more."""
+        if self._closed:
+            return
+        if self.association is not None:
+            self.association.peer_gone()
+        self._listener.state_changed("closed")
+
     def incoming(self, channel: SimulatedDataChannel) -> None:
         if not self._closed:
             self._listener.data_channel(channel)

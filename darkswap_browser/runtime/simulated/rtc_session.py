@@ -59,6 +59,8 @@ class Side(Protocol):
 
     def enter(self, state: str) -> None: ...
 
+    def peer_closed(self) -> None: ...
+
     def incoming(self, channel: SimulatedDataChannel) -> None: ...
 
     def open_waiting(self) -> None: ...
@@ -129,12 +131,12 @@ class Session:
             self._lose()
 
     def closed_by(self, side: Side) -> None:
-        """One connection was closed: the other's channels close at once, its state follows much later."""
+        """One connection was closed: the other hears of it at once, its own state follows much later."""
         if side.association is not None:
             side.association.shut_down()
         other = self.other(side)
         if self.is_secured and self._reachable() and other.association is not None:
-            self._loop.call_later(self.delay(), other.association.peer_gone)
+            self._loop.call_later(self.delay(), other.peer_closed)
         self.hops = ()
         self._stop_losing()
         if self.is_secured and not other.is_gone:

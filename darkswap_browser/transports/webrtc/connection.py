@@ -78,6 +78,7 @@ class DataChannelConnection:
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._close_reason = ""
+        self._is_closing = False
         self._grace: asyncio.TimerHandle | None = None
         self._init: DataChannel | None = None
         self.peer_connection: PeerConnection = webrtc.create_peer_connection(configuration, self)
@@ -125,10 +126,17 @@ class DataChannelConnection:
         return stream
 
     async def close(self) -> None:
-        if self.is_closed:
+        if self.is_closed or self._is_closing:
             return
+        self._is_closing = True
         for stream in list(self._streams):
             await stream.close()
+        flushing = [asyncio.ensure_future(stream.wait_flushed()) for stream in self._streams]
+        # The host drops what is not yet acknowledged.
+        if flushing and self.peer_connection.connection_state == "connected":
+            await asyncio.wait(flushing, timeout=self._limits.close_timeout)
+        for waiting in flushing:
+            waiting.cancel()
         self._end("")
 
     def abort(self) -> None:
@@ -198,13 +206,13 @@ class DataChannelConnection:
         elif state == "failed":
             self._end("no path between the peers")
         elif state == "closed":
-            self._end("closed by the host")
+            self._end("closed by the peer")
 
     # --- streams
 
     def _check_open(self) -> None:
-        if self.is_closed:
-            raise ConnectionLost("WebRTC connection", self._close_reason)
+        if self.is_closed or self._is_closing:
+            raise ConnectionLost("WebRTC connection", self._close_reason or "closed")
         if len(self._streams) >= self._limits.webrtc_channels:
             raise TooManyRequests("data channels", self._limits.webrtc_channels)
 

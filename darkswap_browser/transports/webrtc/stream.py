@@ -103,7 +103,8 @@ class DataChannelStream:
         self._room: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._before_open: list[bytes] | None = []
-        self._open = self._loop.create_future()
+        self._open: asyncio.Future[None] = self._loop.create_future()
+        self._flushed: asyncio.Future[None] = self._loop.create_future()
         self._is_gone = False
         budget.join(self)
         channel.listen(self, limits.channel_low_water)
@@ -130,6 +131,10 @@ class DataChannelStream:
             raise TimedOut("opening a data channel", self._limits.channel_open_timeout) from None
         if self._is_gone:
             raise ConnectionLost("data channel", "closed before it opened")
+
+    async def wait_flushed(self) -> None:
+        """Until the peer has acknowledged our FIN, or will not any more."""
+        await asyncio.shield(self._flushed)
 
     # --- Stream
 
@@ -340,7 +345,13 @@ class DataChannelStream:
                 self.wake()
             elif action is Action.CLOSE_CHANNEL:
                 self._close_when_sent(self._loop.time() + LINGER)
+        if self._machine.write in (Write.CLOSED, Write.RESET):
+            self._set_flushed()
         self._set_timer()
+
+    def _set_flushed(self) -> None:
+        if not self._flushed.done():
+            self._flushed.set_result(None)
 
     def _send_flag(self, frame: bytes) -> None:
         if not self._is_gone and self._channel.ready_state in ("open", "connecting"):
@@ -378,6 +389,7 @@ class DataChannelStream:
             self._timer = None
         if not self._open.done():
             self._open.set_result(None)
+        self._set_flushed()
         self.wake()
         self._budget.wake()
         self._on_over(self)
