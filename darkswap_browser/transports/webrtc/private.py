@@ -101,9 +101,9 @@ class WebRtcTransport:
         parts = address.split_circuit()
         if target is None or parts is None:
             raise InvalidArgument("address", f"{address} does not say whom to reach", "It must end in /p2p/<peer id>.")
-        inbound = await self._inbound(target)
-        if inbound is not None:
-            return inbound
+        known = await self._inbound(target) or self._fresh(target)
+        if known is not None:
+            return known
         self._check_budget()
         dialling = self._dialling[target] = _Dialling(asyncio.get_running_loop().create_future())
         self._negotiating += 1
@@ -165,11 +165,10 @@ class WebRtcTransport:
             on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
             try:
                 return await self._signaling_stream(known, on_step)
-            except (ConnectionLost, StreamError, TimedOut):
-                if not self._swarm.connections(peer):
-                    on_step("webrtc:dial-relay", str(circuit))
-        else:
-            on_step("webrtc:dial-relay", str(circuit))
+            except (ConnectionLost, StreamError, TimedOut) as error:
+                if isinstance(error, StreamError) and not known.is_closed:
+                    raise
+        on_step("webrtc:dial-relay", str(circuit))
         return await self._signaling_stream(await self._swarm.dial_address(circuit, on_step), on_step)
 
     async def _signaling_stream(self, connection: Connection, on_step: StepHandler) -> BufferedStream:
@@ -183,8 +182,17 @@ class WebRtcTransport:
         return next(reversed(relayed or open_ones), None)
 
     def _direct(self, peer: PeerId) -> Connection | None:
-        direct = (each for each in self._swarm.connections(peer) if each.transport == self.name)
-        return next(direct, None)
+        """The newest one."""
+        direct = [each for each in self._swarm.connections(peer) if each.transport == self.name]
+        return direct[-1] if direct else None
+
+    def _fresh(self, peer: PeerId) -> Connection | None:
+        """A direct connection so young that the peer must have dialled while we were about to."""
+        direct = self._direct(peer)
+        if direct is None:
+            return None
+        age = asyncio.get_running_loop().time() - direct.opened_at
+        return direct if age < self._limits.signaling_linger else None
 
     async def _yield_to_inbound(self, peer: PeerId) -> Connection | None:
         """The peer's own connection to us when both dialled at once and it has the lower id."""
