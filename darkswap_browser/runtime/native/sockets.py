@@ -189,7 +189,11 @@ class NativeSockets:
 
     async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener:
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await handler(TcpLink(reader, writer), _ip(writer.get_extra_info("peername")))
+            link, ip = TcpLink(reader, writer), _ip(writer.get_extra_info("peername"))
+            if ip:
+                await handler(link, ip)
+            else:
+                link.reset()
 
         with _socket_errors(f"listening on {host} port {port}"):
             server = await asyncio.start_server(accepted, host, port, limit=RECEIVE_BUFFER)
@@ -203,7 +207,9 @@ class NativeSockets:
         self, host: str, port: int, handler: LinkHandler, tls: tuple[str, str] | None = None
     ) -> LinkListener:
         async def accepted(socket: ServerConnection) -> None:
-            await handler(WebSocketLink(socket), _ip(socket.remote_address))
+            if not (ip := _ip(socket.remote_address)):
+                return
+            await handler(WebSocketLink(socket), ip)
             # The library closes a connection whose handler returns; ours lives as long as its link.
             await socket.wait_closed()
 
