@@ -165,6 +165,28 @@ def test_the_keyboard_alone_connects_and_talks(seat: Seat) -> None:
     alice.wait_for("#reconnect")
 
 
+def test_two_pages_meet_by_hand_without_any_relay(seat: Seat, site: WebServer) -> None:
+    alice = seat("Alice")
+    bob = seat("Bob")
+    site.site.configure({"relays": []})
+    for visitor in (alice, bob):
+        visitor.open().wait_for(".startup", "Now a relay is needed", timeout=60)
+        visitor.click(".by-hand summary")
+    alice.click("#hand-invite")
+    alice.wait_for("#hand-out")
+    looks_right(alice)
+    bob.paste("#hand-in", alice.value("#hand-out"))
+    bob.wait_for("#hand-out")
+    alice.paste("#hand-in", bob.value("#hand-out"))
+    for visitor in (alice, bob):
+        visitor.wait_for("#badge", "Direct")
+    alice.say("No relay knew of this")
+    bob.hears("No relay knew of this")
+    alice.wait_for(".mine .state", "delivered")
+    alice.click("#disconnect")
+    bob.hears("The connection ended")
+
+
 def test_without_direct_links_the_relay_carries_the_conversation(seat: Seat) -> None:
     alice = seat("Alice").open("/?direct=off").ready()
     bob = seat("Bob").open(alice.link())

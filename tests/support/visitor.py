@@ -80,8 +80,11 @@ class Visitor:
         self.wait_for("#status", "Ready, reachable", timeout)
         return self
 
+    def value(self, selector: str) -> str:
+        return str(self._js("return document.querySelector(arguments[0]).value", selector))
+
     def link(self) -> str:
-        return str(self._js("return document.querySelector('#own-link').value"))
+        return self.value("#own-link")
 
     def peer_id(self) -> str:
         return self.text("#own-id")
@@ -95,6 +98,15 @@ class Visitor:
         box = self.driver.find_element(By.CSS_SELECTOR, selector)
         box.clear()
         box.send_keys(text, Keys.ENTER) if enter else box.send_keys(text)
+
+    def paste(self, selector: str, text: str) -> None:
+        """All at once, as from the clipboard."""
+        self._js(
+            "const [box, text] = [document.querySelector(arguments[0]), arguments[1]];"
+            "box.value = text; box.dispatchEvent(new InputEvent('input', { bubbles: true }));",
+            selector,
+            text,
+        )
 
     def keys(self, *keys: str) -> None:
         """To whatever has the focus."""

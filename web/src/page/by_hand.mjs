@@ -87,6 +87,7 @@ export class ByHand {
       this._heard = performance.now();
     });
     connection.on_data_channel_open(() => {
+      if (talk) return;
       this._count += 1;
       const send = (to, data) => connection.send_message(data);
       talk = session.adopt(`By hand ${this._count}`, send, () => connection.close());
@@ -137,8 +138,9 @@ async function unpack(text) {
 async function limited(stream) {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
+  const reader = stream.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    text += decoder.decode(part.value, { stream: true });
     if (text.length > 8 * TEXT_LIMIT) throw new RangeError("too long");
   }
   return text;

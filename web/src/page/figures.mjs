@@ -19,9 +19,9 @@ class Figures extends Part {
       <section class="card">
         <h2>Connection</h2>
         <p class="path ${path}">${icons[path]}<span><strong>${PATHS[path].badge}.</strong> ${PATHS[path].long}</span></p>
-        ${this._details(conversation)}
+        ${conversation.hangUp ? html`<p class="muted small">Made by hand: no relay took part, and nothing is measured.</p>` : this._details(conversation)}
       </section>
-      ${this._charts(conversation)}
+      ${conversation.hangUp ? nothing : this._charts(conversation)}
       ${conversation.dial ? html`<section class="card"><h2>How you got here</h2>${dialSteps(this.session, conversation.dial)}</section>` : nothing}
     </aside>`;
   }

@@ -8,7 +8,7 @@ import { Conversation } from "./conversation.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
 import { Relays } from "./relays.mjs";
 import { claimIdentityName } from "./slot.mjs";
-import { endWords, explain } from "./words.mjs";
+import { endWords, explain, shortId } from "./words.mjs";
 
 /** Events kept for the report. */
 const LOG_KEPT = 200;
@@ -237,7 +237,7 @@ export class Session extends EventTarget {
     conversation.openedAt ||= Date.now();
     if (before !== "none") conversation.addNotice(path === "direct" ? "The link is direct now." : "The link goes through the relay now.");
     else conversation.addNotice(path === "direct" ? "Connected directly." : "Connected through the relay, end-to-end encrypted.", "good");
-    this.announce(`Connected to ${conversation.peer.slice(-6)}, ${path}.`);
+    this.announce(`Connected to ${shortId(conversation.peer)}, ${path}.`);
     // Somebody came in: show them, unless the visitor is in the middle of something.
     const writing = document.activeElement?.matches("input:not([readonly]), textarea");
     if (this.selected === "" && !this.dial && !writing) this.select(conversation.peer);
@@ -249,7 +249,7 @@ export class Session extends EventTarget {
     conversation.closed();
     conversation.addNotice(conversation.leaving ? "You disconnected." : endWords(reason), conversation.leaving ? "plain" : "bad");
     conversation.leaving = false;
-    this.announce(`Disconnected from ${peer.slice(-6)}.`);
+    this.announce(`Disconnected from ${shortId(peer)}.`);
   }
 
   /** A conversation over a link that the page made itself. Returns what to tell it. */
