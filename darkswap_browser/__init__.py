@@ -1,0 +1,35 @@
+"""libp2p in pure Python that runs in the page: two peers meet at any relay and talk over a direct WebRTC channel.
+
+    network = Network(NetworkConfig.preset("regtest"))
+    await network.connect_through_relay(relay, peer)
+    await network.send_webrtc_message(peer, b"hello")
+
+Names are loaded at first use: importing the package touches no browser object and costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_HOMES = {
+    "DarkSwapError": "errors",
+    "IceCandidate": "runtime.base",
+    "Libp2pSignaling": "protocols.signaling.exchange",
+    "Network": "app.network",
+    "NetworkConfig": "app.config",
+    "RelayMetrics": "app.records",
+    "RelayReservation": "app.records",
+    "SessionDescription": "runtime.base",
+    "Signaling": "protocols.signaling.exchange",
+    "SignalingEvent": "protocols.signaling.messages",
+    "VERSION": "app.version",
+    "WebRtcCircuitRelay": "app.circuits",
+    "WebRtcDataChannel": "app.network",
+}
+__all__ = list(_HOMES)  # noqa: PLE0605  # the table is the list
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -25,9 +25,13 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState, Progress
+from darkswap_browser.protocols.channels.link import is_direct
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base import IceCandidate, Runtime, SessionDescription
+
+WebRtcDataChannel = Channel
+"""What `open_channel` returns: `send`, `receive`, `state`, `path`, and a bounded queue each way."""
 
 MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 """(peer, messages): takes what comes; when it returns an awaitable, that peer's next messages wait for it."""
@@ -50,6 +54,7 @@ class Network:
         self._inspection: Inspection | None = None
         self._starting: asyncio.Task[None] | None = None
         self._sink: MessageSink | None = None
+        self._end_life: Callable[[], None] = lambda: None
 
     # --- life
 
@@ -67,6 +72,7 @@ class Network:
         self._inspection = Inspection(built, self._facts)
         self._stack = built
         self._facts.watch(built)
+        self._end_life = self.runtime.lifecycle.subscribe(self._life)
 
     def _started(self, task: asyncio.Task[None]) -> None:
         self._starting = None
@@ -79,8 +85,13 @@ class Network:
             await asyncio.wait((self._starting,))
         built, self._stack = self._stack, None
         if built is not None:
+            self._end_life()
             await built.close()
             self._facts.unwatch(built)
+
+    def _life(self, word: str) -> None:
+        if word == "leaving":
+            self.farewell()
 
     async def _up(self) -> Stack:
         if self._stack is None:
@@ -136,7 +147,8 @@ class Network:
     async def connect(self, peer: str) -> ConnectionInfo:
         """Reach a peer through whatever relay or address is known."""
         built, target = await self._up(), PeerId.parse(peer)
-        connection = built.swarm.best_connection(target) or await built.circuits.reach(target)
+        known = built.swarm.best_connection(target)
+        connection = known if known is not None and is_direct(known) else await built.circuits.reach(target)
         return ConnectionInfo.of(connection)
 
     async def disconnect(self, peer: str) -> None:
@@ -180,6 +192,13 @@ class Network:
         if channel is None:
             raise NotConnected(peer)
         return await channel.receive()
+
+    async def receive_webrtc_messages(self, peer: str) -> list[bytes]:
+        """At least one message of `peer`, and all that wait."""
+        channel = (await self._up()).channels.get(PeerId.parse(peer))
+        if channel is None:
+            raise NotConnected(peer)
+        return await channel.receive_batch()
 
     async def close_webrtc_data_channel(self, peer: str) -> None:
         """Deliver what was accepted, then close."""

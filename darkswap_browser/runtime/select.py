@@ -6,6 +6,7 @@ Late, because each host's files import what the other does not have (`js` here, 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from darkswap_browser.runtime.base import Runtime
 
@@ -19,3 +20,12 @@ def load(store_path: str | None = None) -> Runtime:
     from darkswap_browser.runtime.native.host import native_runtime
 
     return native_runtime(store_path)
+
+
+def bytes_to_js() -> Callable[[bytes], object]:
+    """How bytes are given to JavaScript: a copy in a Uint8Array. Without JavaScript they stay what they are."""
+    if sys.platform == "emscripten":
+        from darkswap_browser.runtime.browser.ffi import js_bytes
+
+        return js_bytes
+    return bytes

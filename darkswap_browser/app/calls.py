@@ -1,0 +1,134 @@
+"""Calls from JavaScript: begun at once, answered later by their number. Only text, numbers and bytes cross.
+
+A Python coroutine returned to JavaScript would be a proxy to look after; a number is not. Records cross as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Protocol
+
+from darkswap_browser.app.records import plain
+from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument
+
+Method = Callable[..., Awaitable[object]]
+ToJs = Callable[[bytes], object]
+"""Makes a Uint8Array with a copy of the bytes."""
+
+
+class JsBytes(Protocol):
+    """A Uint8Array, seen from Python."""
+
+    def to_bytes(self) -> bytes: ...
+
+
+class Hooks(Protocol):
+    """What the JavaScript side gives us to call."""
+
+    def reply(self, call: int, ok: bool, text: str) -> None:
+        """The end of a call: the JSON of its result, or of its error."""
+        ...
+
+    def reply_bytes(self, call: int, data: object, count: int) -> None:
+        """The end of a call whose result is `count` messages (see `pack`)."""
+        ...
+
+    def event(self, text: str) -> None: ...
+
+
+def error_shape(error: Exception) -> Mapping[str, object]:
+    """What a DarkSwapError of JavaScript is made of."""
+    if not isinstance(error, DarkSwapError):
+        return {"code": "INTERNAL", "message": f"{type(error).__name__}: {error}", "retryable": False, "hint": ""}
+    details: dict[str, object] = {
+        key: value for key, value in vars(error).items() if isinstance(value, (str, int, float, bool)) and key != "hint"
+    }
+    shape: dict[str, object] = {
+        "code": error.code,
+        "message": str(error),
+        "retryable": error.retryable,
+        "hint": error.hint,
+        "details": details,
+    }
+    below = error.attempts[-1][1] if isinstance(error, DialFailed) and error.attempts else error.__cause__
+    if isinstance(below, Exception):
+        shape["cause"] = error_shape(below)
+    if isinstance(error, DialFailed):
+        details["attempts"] = [{"address": address, "error": str(reason)} for address, reason in error.attempts]
+    return shape
+
+
+def pack(messages: list[bytes]) -> bytes:
+    """One message as it is; several behind their lengths, 32 bits each in little-endian order."""
+    if len(messages) == 1:
+        return messages[0]
+    lengths = b"".join([len(message).to_bytes(4, "little") for message in messages])
+    return b"".join([lengths, *messages])
+
+
+def unpack(data: bytes, count: int) -> list[bytes]:
+    """The other way round, from our own JavaScript."""
+    if count == 1:
+        return [data]
+    messages, at = [], 4 * count
+    for size in memoryview(data)[:at].cast("I"):
+        messages.append(data[at : at + size])
+        at += size
+    return messages
+
+
+class Calls:
+    """The methods of one object that JavaScript may call, by name."""
+
+    def __init__(self, methods: Mapping[str, Method], hooks: Hooks, to_js: ToJs) -> None:
+        self._methods = methods
+        self._reply = hooks.reply
+        self._reply_bytes = hooks.reply_bytes
+        self._to_js = to_js
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    def begin(self, call: int, name: str, arguments: str) -> None:
+        """`arguments`: JSON of a list."""
+        method = self._methods[name]
+        try:
+            work = method(*json.loads(arguments))
+        except TypeError as error:
+            self.fail(call, InvalidArgument(name, str(error)))
+            return
+        self.spawn(call, self._run(call, work))
+
+    def spawn(self, call: int, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"call {call}")
+        self._running[call] = task
+        task.add_done_callback(lambda _: self._running.pop(call, None))
+
+    def cancel(self, call: int) -> None:
+        """The caller no longer waits; nothing is replied."""
+        task = self._running.pop(call, None)
+        if task is not None:
+            task.cancel()
+
+    def cancel_all(self) -> None:
+        for task in list(self._running.values()):
+            task.cancel()
+
+    async def _run(self, call: int, work: Awaitable[object]) -> None:
+        try:
+            result = await work
+            self._reply(call, True, json.dumps(plain(result)))
+        except DarkSwapError as error:
+            self.fail(call, error)
+        except Exception as error:
+            self.fail(call, error)
+            raise
+
+    def fail(self, call: int, error: Exception) -> None:
+        self._reply(call, False, json.dumps(error_shape(error)))
+
+    def done(self, call: int) -> None:
+        self._reply(call, True, "null")
+
+    def give(self, call: int, messages: list[bytes]) -> None:
+        self._reply_bytes(call, self._to_js(pack(messages)), len(messages))
