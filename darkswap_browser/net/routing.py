@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from darkswap_browser.errors import DarkSwapError, InvalidArgument
+from darkswap_browser.errors import DarkSwapError, EndOfStream, InvalidArgument
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import answer
-from darkswap_browser.net.stream import BufferedStream, Stream
+from darkswap_browser.net.stream import BufferedStream, Stream, close_quietly
 
 ProtocolHandler = Callable[[Connection, BufferedStream, str], Awaitable[None]]
 """(connection, stream, protocol): runs in a task of its own and owns the stream, its closing included."""
@@ -71,6 +71,9 @@ class Routes:
             finally:
                 served.negotiating -= 1
             await self._run(served, stream, protocol)
+        except EndOfStream:
+            # The peer finished and the handler had nothing left to say: a reset could overtake what it wrote.
+            await close_quietly(stream)
         except (DarkSwapError, TimeoutError):
             stream.reset()
         except BaseException:

@@ -116,7 +116,8 @@ class Swarm:
         """Answer to `protocol`. `on_limited`: also on connections that a relay limits; others are reset there.
 
         `max_inbound` counts running handlers per connection; streams beyond it are reset. A handler that fails
-        resets its stream; `DarkSwapError` ends only that, anything else is also reported to the event loop.
+        resets its stream (`EndOfStream` closes it); `DarkSwapError` ends only that, anything else is also reported
+        to the event loop.
         """
         self._routes.add(protocol, handler, on_limited=on_limited, max_inbound=max_inbound)
         self.emit(ProtocolsChanged())

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from darkswap_browser.errors import (
+    EndOfStream,
     InvalidArgument,
     ProtocolUnsupported,
     StreamReset,
@@ -128,4 +129,22 @@ async def test_handlers_come_and_go():
     assert bob.swarm.protocols == ()
     await asyncio.sleep(0)
     assert bob.seen(ProtocolsChanged) == [ProtocolsChanged()] * 2
+    await end(alice, bob)
+
+
+async def test_a_handler_that_reads_to_the_end_closes_its_stream():
+    alice, bob, _ = await two()
+
+    async def endless(connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        while True:
+            await stream.write(await stream.read())
+
+    bob.swarm.handle("/endless", endless)
+    await alice.swarm.dial(bob.peer, [A])
+    opened = await alice.swarm.new_stream(bob.peer, ["/endless"])
+    await opened.stream.write(b"last words")
+    await opened.stream.close_write()
+    assert await opened.stream.read_exactly(10) == b"last words"
+    with pytest.raises(EndOfStream):
+        await opened.stream.read()
     await end(alice, bob)
