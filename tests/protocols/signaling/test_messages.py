@@ -89,7 +89,7 @@ def test_candidates_keep_the_names_of_the_browser() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_hostile_bytes_raise_nothing_but_malformed_message(data: bytes) -> None:
     for message in (data, b"\x08\x02\x12" + bytes([min(len(data), 127)]) + data[:127]):
         with contextlib.suppress(MalformedMessage):

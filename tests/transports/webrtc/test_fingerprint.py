@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.errors import MalformedMessage
@@ -21,6 +21,7 @@ def test_a_certhash_both_ways() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32))
+@settings(max_examples=50, deadline=None)
 def test_sdp_text_both_ways_in_either_case(digest: bytes) -> None:
     fingerprint = Fingerprint(digest)
     assert str(fingerprint).startswith("sha-256 ")

@@ -128,7 +128,7 @@ def test_unknown_flags_mean_nothing() -> None:
 @given(
     st.lists(st.sampled_from(["fin", "abandon", "reset", "closed", "tick", 0, 1, 2, 3, 4]), max_size=12), st.booleans()
 )
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_no_order_of_events_breaks_the_rules(events: list[str | int], prompt_ack: bool) -> None:
     stream = machine(prompt_ack=prompt_ack)
     said: list[Action] = []

@@ -80,7 +80,7 @@ def test_long_data_is_cut_into_full_frames(size: int) -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=6), st.data())
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_frames_survive_any_cutting_into_messages(payloads: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(data_frame(payload) for payload in payloads) + FLAG_FRAMES[Flag.FIN]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
@@ -93,7 +93,7 @@ def test_frames_survive_any_cutting_into_messages(payloads: list[bytes], data: s
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_hostile_bytes_raise_nothing_but_malformed_message(data: bytes) -> None:
     for body in (data, data_frame(data or b"x")[:-1] + data):
         try:
@@ -108,7 +108,7 @@ def test_hostile_bytes_raise_nothing_but_malformed_message(data: bytes) -> None:
     st.integers(0, 5),
     st.integers(0, 255),
 )
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_the_fast_path_never_disagrees_with_the_decoder(data: bytes, position: int, value: int) -> None:
     for message in (data, data[:position] + bytes((value,)) + data[position + 1 :]):
         payload = sole_payload(message)
