@@ -16,7 +16,7 @@ from libp2p.host.ping import ID as PING
 from libp2p.host.ping import handle_ping
 from libp2p.relay.circuit_v2.protocol import CircuitV2Protocol
 from libp2p.relay.circuit_v2.resources import RelayLimits
-from libp2p.tools.async_service import background_trio_service
+from libp2p.tools.anyio_service import background_trio_service
 
 DAY = 86400
 GIB = 1 << 30
