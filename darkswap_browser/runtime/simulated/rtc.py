@@ -179,7 +179,7 @@ class SimulatedPeerConnection:
     async def create_answer(self) -> SessionDescription:
         self._judge_open()
         if self._signaling != "have-remote-offer" or self._remote is None:
-            raise MalformedMessage("SDP", "an answer needs an offer first")
+            raise ConnectionLost("creating an answer", "InvalidStateError: there is no offer")
         # New credentials in the offer are an ICE restart: the answer has new ones too.
         kept = self._current if self.negotiated and self.negotiated[1] == self._remote.credentials else None
         return SessionDescription("answer", self._write("answer", kept or random_credentials(self._world.chance)))
@@ -188,7 +188,7 @@ class SimulatedPeerConnection:
         self._judge_open()
         wanted = {"offer": ("stable", "have-local-offer"), "answer": ("have-remote-offer",)}.get(description.type, ())
         if self._signaling not in wanted:
-            raise MalformedMessage("SDP", f"a local {description.type} does not fit in state {self._signaling}")
+            raise ConnectionLost("local SDP", f"InvalidStateError: {description.type} in state {self._signaling}")
         parsed = read_sdp(description.sdp)
         self._descriptions["local"] = description.type
         self._signaling = "stable" if description.type == "answer" else "have-local-offer"
@@ -203,7 +203,7 @@ class SimulatedPeerConnection:
         if description.type not in ("offer", "answer"):
             raise MalformedMessage("SDP", f"has the type {description.type!r}")
         if description.type == "answer" and self._signaling != "have-local-offer":
-            raise MalformedMessage("SDP", f"a remote answer does not fit in state {self._signaling}")
+            raise ConnectionLost("remote SDP", f"InvalidStateError: answer in state {self._signaling}")
         parsed = read_sdp(description.sdp)
         if description.type == "offer":
             self._offered = None  # an own offer not yet answered is rolled back, as browsers do
@@ -221,11 +221,9 @@ class SimulatedPeerConnection:
     async def add_ice_candidate(self, candidate: IceCandidate) -> None:
         self._judge_open()
         if self._remote is None:
-            raise MalformedMessage("ICE candidate", "came before the remote description")
+            raise ConnectionLost("ICE candidate", "InvalidStateError: there is no remote description")
         if not candidate.candidate:
             return
-        if candidate.sdp_mid is None and candidate.sdp_m_line_index is None:
-            raise MalformedMessage("ICE candidate", "has neither sdpMid nor sdpMLineIndex")
         parsed = read_candidate(candidate.candidate.removeprefix("a="))
         credentials = self._remote.credentials
         ufrag = candidate.username_fragment or parsed.ufrag
