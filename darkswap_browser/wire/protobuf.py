@@ -56,28 +56,29 @@ def decode(cls: type[M], data: bytes, what: str, max_size: int) -> M:
 
 def _scan(data: bytes, at: int, end: int, cls: type[Message], what: str) -> None:
     """Tags, lengths and varints of `data[at:end]` hold, in embedded messages too. Depth is that of the declaration."""
-    embedded = _embedded(cls)
+    shape = _shape(cls)
     seen = 0
     while at < end:
         tag, at = _varint(data, at, end, what)
         number, wire_type = tag >> 3, tag & 7
         if number == 0:
             raise MalformedMessage(what, "field number 0")
+        declared = shape.get(number)
+        if declared is not None and wire_type != declared.wire_type:
+            raise MalformedMessage(what, f"field {number} has wire type {wire_type}")
         if wire_type == _VARINT:
             _, at = _varint(data, at, end, what)
         elif wire_type == _LEN:
             size, at = _varint(data, at, end, what)
             if size > end - at:
                 raise MalformedMessage(what, f"field {number} announces {size} bytes and {end - at} are left")
-            inner = embedded.get(number)
-            if inner is not None:
-                kind, repeated = inner
-                if not repeated and seen >> number & 1:
+            if declared is not None and declared.message is not None:
+                if not declared.repeated and seen >> number & 1:
                     raise MalformedMessage(what, f"field {number} occurs twice")
                 seen |= 1 << number
-                _scan(data, at, at + size, kind, what)
+                _scan(data, at, at + size, declared.message, what)
             at += size
-        elif wire_type == _I64 or wire_type == _I32:
+        elif wire_type in (_I64, _I32):
             at += 8 if wire_type == _I64 else 4
             if at > end:
                 raise MalformedMessage(what, f"field {number} ends too early")
@@ -98,24 +99,43 @@ def _varint(data: bytes, at: int, end: int, what: str) -> tuple[int, int]:
     raise MalformedMessage(what, "varint beyond 64 bits" if end - at >= MAX_PROTOBUF_VARINT else "ends too early")
 
 
-@lru_cache(maxsize=256)
-def _embedded(cls: type[Message]) -> dict[int, tuple[type[Message], bool]]:
-    """Field number → (message class, is repeated), of the fields that hold messages.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Declared:
+    """One field: how its values travel, and the message class if they are messages.
 
-    A mistaken declaration is a `TypeError`.
+    Numbers travel as varints alone; none of libp2p's messages packs several into one field.
     """
+
+    wire_type: int
+    repeated: bool
+    message: type[Message] | None = None
+
+
+@lru_cache(maxsize=256)
+def _shape(cls: type[Message]) -> dict[int, _Declared]:
+    """The fields by number. A mistaken declaration is a `TypeError`."""
     if not dataclasses.is_dataclass(cls):
         raise TypeError(f"{cls.__name__} is not a dataclass")
     for declared in dataclasses.fields(cls):
         if declared.default is dataclasses.MISSING and declared.default_factory is dataclasses.MISSING:
             raise TypeError(f"{cls.__name__}.{declared.name} has no default")
-    found: dict[int, tuple[type[Message], bool]] = {}
-    for hint in get_type_hints(cls, include_extras=True).values():
-        if get_origin(hint) is not Annotated:
-            continue
-        inner, *marks = get_args(hint)
-        number = next((mark.number for mark in marks if isinstance(mark, Field)), None)
-        for kind in (inner, *get_args(inner)):
-            if number is not None and isinstance(kind, type) and issubclass(kind, Message):
-                found[number] = (kind, get_origin(inner) is list)
+    found: dict[int, _Declared] = {}
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        for mark in marks:
+            if isinstance(mark, Field):
+                found[mark.number] = _declared(f"{cls.__name__}.{name}", get_args(hint)[0])
     return found
+
+
+def _declared(name: str, hint: object) -> _Declared:
+    """`hint`: a type, `type | None` or `list[type]`."""
+    repeated = get_origin(hint) is list
+    kind = next((part for part in get_args(hint) if part is not type(None)), hint)
+    if kind in (bytes, str):
+        return _Declared(_LEN, repeated)
+    if kind in (uint, int, bool):
+        return _Declared(_VARINT, repeated)
+    if isinstance(kind, type) and issubclass(kind, Message):
+        return _Declared(_LEN, repeated, kind)
+    raise TypeError(f"{name} is declared as {kind!r}; use bytes, str, uint, int, bool or a Message")

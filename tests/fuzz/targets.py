@@ -32,6 +32,7 @@ from darkswap_browser.protocols.relay.messages import (
 )
 from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.protocols.signaling.messages import candidate_from_json, decode_event, encode_event
+from darkswap_browser.runtime.base import SessionDescription
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.runtime.simulated import loop
 from darkswap_browser.transports.webrtc import sdp
@@ -204,7 +205,7 @@ TEXT_ADDRESSES = tuple(text.encode() for text in ADDRESSES)
 HOP = (bytes.fromhex("0800"), bytes.fromhex("08022864"), b"\x08\x01\x12\x28\x0a\x26" + PEER.to_bytes(),
        bytes.fromhex("0802") + b"\x1a\x14\x08\x80\xa0\xb0\xc0\x06\x12\x0b" + BINARY_ADDRESSES[0] + b"\0"
        + bytes.fromhex("220608901c10808008") + bytes.fromhex("2864"))  # fmt: skip
-OFFER = encode_event(sdp.SessionDescription("offer", SDP))
+OFFER = encode_event(SessionDescription("offer", SDP))
 CANDIDATE = b'{"candidate":"candidate:1 1 udp 1 192.0.2.1 5 typ host","sdpMid":"0","sdpMLineIndex":0}'
 IDENTIFY = (
     b"\x0a\x24" + KEY + b"\x12\x0a" + BINARY_ADDRESSES[0] + b"\x1a\x05/id/1\x1a\x03/pi\x22\x02\x04\x01"

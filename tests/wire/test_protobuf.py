@@ -81,6 +81,8 @@ HOSTILE = {
     "embedded varint cut off": "12021080",
     "text that is not UTF-8": "12030a01ff",
     "single message twice": "1200 1200",
+    "packed number": "0a00",
+    "packed numbers": "0a020102",
     "wrong wire type for a varint": "0d00000000",
     "wrong wire type for bytes": "1801",
 }
@@ -110,6 +112,15 @@ def test_a_declaration_without_default_is_a_mistake_of_ours() -> None:
         kind: Annotated[uint, Field(1)]
 
     with pytest.raises(TypeError, match="kind has no default"):
+        decode(Mistaken, b"", "mistaken", 10)
+
+
+def test_a_declaration_of_another_type_is_a_mistake_of_ours() -> None:
+    @dataclass(frozen=True)
+    class Mistaken(Message):
+        kind: Annotated[float, Field(1)] = 0.0
+
+    with pytest.raises(TypeError, match=r"Mistaken\.kind is declared as"):
         decode(Mistaken, b"", "mistaken", 10)
 
 
