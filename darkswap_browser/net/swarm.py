@@ -63,6 +63,7 @@ class Swarm:
         self._routes = Routes(limits)
         self._subscribers: list[Subscriber] = []
         self._held: dict[PeerId, list[Served]] = {}
+        self._count = 0
         self._dials: dict[tuple[PeerId, bool], Dial] = {}
         self._bound: tuple[Multiaddr, ...] = ()
         self._announced: dict[str, tuple[Multiaddr, ...]] = {}
@@ -151,12 +152,13 @@ class Swarm:
         if self._closed:
             connection.abort()
             raise ObjectFreed("swarm")
-        if len(self.connections()) >= self.limits.connections:
+        if self._count >= self.limits.connections:
             self._spawn(connection.close(), "refuse connection")
             raise TooManyRequests("connections", self.limits.connections)
         self._make_room(connection.remote_peer)
         held = Served(connection)
         self._held.setdefault(connection.remote_peer, []).append(held)
+        self._count += 1
         self.emit(ConnectionOpened(connection))
         connection.start(lambda stream: self._stream_opened(held, stream))
         self._spawn(self._watch(held), "watch connection")
@@ -183,6 +185,7 @@ class Swarm:
         finally:
             mine = self._held.get(connection.remote_peer, [])
             mine.remove(held)
+            self._count -= 1
             if not mine:
                 self._held.pop(connection.remote_peer, None)
             self.emit(ConnectionClosed(connection, connection.close_reason))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darkswap_browser.errors import (
     ConnectionLost,
@@ -15,6 +17,7 @@ from darkswap_browser.errors import (
     MalformedMessage,
     PeerIdMismatch,
     ProtocolViolation,
+    RemoteError,
 )
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
@@ -24,6 +27,7 @@ from darkswap_browser.net.noise.payload import HandshakePayload, encode_payload,
 from darkswap_browser.net.noise.secure_stream import Handshaker, Secured
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.runtime.native.crypto import NativeCrypto
+from darkswap_browser.runtime.simulated import loop
 from tests.support.pipe import CountingEntropy, PipeEnd, identity, pipe
 
 CRYPTO = NativeCrypto()
@@ -325,3 +329,35 @@ async def test_the_identity_signs_once_for_many_handshakes():
             handshaker(await identity("bob"), label).respond(BufferedStream(right)),
         )
     assert key.signed == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=120), st.integers(0, 3))
+def test_random_bytes_in_place_of_frames_end_the_channel(data: bytes, valid_before: int):
+    async def attempt() -> int:
+        dialer, listener, left, _ = await shake(await identity("alice"), await identity("bob"))
+        for _ in range(valid_before):
+            await dialer.stream.write(b"x")
+        await left.write(data)
+        await left.close()
+        received = 0
+        while True:
+            try:
+                received += len(await listener.stream.read())
+            except (ProtocolViolation, ConnectionLost, EndOfStream):
+                return received
+
+    assert loop.run(attempt()) <= valid_before
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.binary(max_size=300))
+def test_random_bytes_in_place_of_a_handshake_are_a_remote_error(data: bytes):
+    async def attempt() -> None:
+        left, right = pipe()
+        await right.write(data)
+        await right.close()
+        await handshaker(await identity("alice")).respond(BufferedStream(left))
+
+    with pytest.raises((RemoteError, ConnectionLost)):
+        loop.run(attempt())
