@@ -246,6 +246,24 @@ def test_loading_shows_how_far_it_is(seat: Seat) -> None:
     visitor.ready()
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_jumps_from_first_paint_until_ready(seat: Seat, width: int) -> None:
+    visitor = seat("Moritz")
+    visitor.window(width, 800)
+    visitor.open().ready()
+    # Web Vitals calls a shift of up to 0.1 good.
+    shift, moved = visitor.page.run_js(
+        """const entries = await new Promise((resolve) => {
+             const seen = new PerformanceObserver((list) => resolve(list.getEntries()));
+             seen.observe({ type: "layout-shift", buffered: true });
+             setTimeout(resolve, 500, []);
+           });
+           const moved = entries.flatMap((one) => one.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? ""));
+           return [entries.reduce((sum, one) => sum + one.value, 0), moved];"""
+    )
+    assert shift < 0.05, moved
+
+
 def test_a_file_that_is_missing_ends_in_reason_next_step_and_report(seat: Seat, site: WebServer) -> None:
     visitor = seat("Ida")
     site.site.answers["/pyodide.asm.wasm"] = Answer(status=404)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -49,7 +50,10 @@ class Visitor:
     def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
         self.page.focus()
         waiting = WebDriverWait(self.driver, timeout, poll_frequency=0.05)
-        waiting.until(lambda _: condition(), f"waited {timeout:g} s for {what}; the page says:\n{self.text('body')}")
+        try:
+            waiting.until(lambda _: condition())
+        except TimeoutException:
+            raise TimeoutException(f"waited {timeout:g} s for {what}; the page says:\n{self.text('body')}") from None
 
     def faults_of_accessibility(self) -> list[str]:
         """What axe-core finds wrong with the page as it is now."""
@@ -77,7 +81,7 @@ class Visitor:
 
     def ready(self, timeout: float = 60.0) -> Visitor:
         """Until a relay holds a place for this tab, so that its link works."""
-        self.wait_for("#status", "Ready, reachable", timeout)
+        self.wait_until(lambda: self.sees("#open-tab"), f"{self.name} to have a link", timeout)
         return self
 
     def value(self, selector: str) -> str:
