@@ -26,7 +26,7 @@ _HOMES = {
     "WebRtcCircuitRelay": "app.circuits",
     "WebRtcDataChannel": "app.network",
 }
-__all__ = list(_HOMES)  # noqa: PLE0605  # the table is the list
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

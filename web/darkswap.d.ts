@@ -25,6 +25,8 @@ export interface InitOptions {
   lockFileURL?: string | URL;
   /** A Pyodide that the page has already loaded; nothing but the package is loaded then. */
   pyodide?: object;
+  /** Merged deeply under the configuration of every `DarkSwapWasm`: the relays of this site, for example. */
+  defaults?: DarkSwapConfig;
   /** Called with each step of loading. */
   onProgress?: (progress: InitProgress) => void;
   /** Gives up waiting. */
