@@ -99,11 +99,12 @@ class MemoryTransport:
     async def dial(self, address: Multiaddr, peer: PeerId | None, on_step: StepHandler) -> Connection:
         number = _number(address)
         target = self._hub.listening.get(number)
-        if target is None:
+        handler = None if target is None else target._handlers.get(number)
+        if target is None or handler is None:
             raise ConnectionLost(f"/memory/{number}", "nobody listens there")
         on_step("memory:upgrade", str(address))
         ours, theirs = memory_pair()
-        target._spawn(target._accept(theirs, number))
+        target._spawn(target._accept(theirs, number, handler))
         return await self._upgrader.upgrade_outbound(
             ours, peer=address.peer_id() or peer, address=address, transport=self.name
         )
@@ -122,17 +123,13 @@ class MemoryTransport:
             del self._hub.listening[number]
         self._handlers.clear()
 
-    async def _accept(self, link: MemoryLink, number: int) -> None:
+    async def _accept(self, link: MemoryLink, number: int, handler: ConnectionHandler) -> None:
         address = Multiaddr.parse(f"/memory/{number}")
         try:
             connection = await self._upgrader.upgrade_inbound(link, peer=None, address=address, transport=self.name)
         except DarkSwapError:
             return  # the upgrader has reset the link: the dialler is told by that
-        handler = self._handlers.get(number)
-        if handler is None:
-            connection.abort()
-        else:
-            await handler(connection)
+        await handler(connection)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -23,11 +23,13 @@ class Node:
     transport: Transport
     listen_at: Multiaddr
     accepted: list[Connection] = field(default_factory=list)
+    first: asyncio.Event = field(default_factory=asyncio.Event)
     steps: list[str] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def accept(self, connection: Connection) -> None:
         self.accepted.append(connection)
+        self.first.set()
         connection.start(lambda stream: self.tasks.append(asyncio.ensure_future(_echo(stream))))
         await connection.wait_closed()
 
@@ -77,8 +79,7 @@ async def both_sides_know_each_other(nodes: Nodes) -> None:
         assert one.transport.can_dial(address)
         assert one.transport.can_dial(address.with_peer(two.peer))
         connection = await one.dial(address, two.peer)
-        while not two.accepted:
-            await asyncio.sleep(0.001)
+        await two.first.wait()
         other = two.accepted[0]
         assert connection.remote_peer == two.peer
         assert other.remote_peer == one.peer
