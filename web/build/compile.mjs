@@ -3,8 +3,12 @@
 import { loadPyodide } from "pyodide";
 
 const [tools, source, target] = process.argv.slice(2);
-// 1980-01-01, the oldest date a zip can hold: dates in the archives and in the bytecode are then always the same.
-const pyodide = await loadPyodide({ env: { SOURCE_DATE_EPOCH: "315532800", HOME: "/tmp" } });
+const pyodide = await loadPyodide({
+  // Neither docstrings nor assertions, lines but no columns: a quarter less to download, and tracebacks stay readable.
+  args: ["-OO"],
+  // 1980-01-01, the oldest date a zip can hold: dates in the archives and in the bytecode are then always the same.
+  env: { SOURCE_DATE_EPOCH: "315532800", PYTHONNODEBUGRANGES: "1", HOME: "/tmp" },
+});
 for (const [place, root] of Object.entries({ "/tools": tools, "/source": source, "/target": target })) {
   pyodide.FS.mkdir(place);
   pyodide.FS.mount(pyodide.FS.filesystems.NODEFS, { root }, place);

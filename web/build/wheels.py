@@ -29,6 +29,15 @@ MODULES = ROOT / "web" / "node_modules"
 EPOCH = "315532800"
 # What the page imports at every start is compiled; the others are loaded rarely, or are machine code already.
 COMPILED = ("darkswap_browser", "pure_protobuf", "typing_extensions")
+# What only a CPython host or a test can use: in the wheel, but not in the one that a page downloads.
+HOST_ONLY = (
+    "darkswap_browser/app/relay/",
+    "darkswap_browser/app/relay_server.py",
+    "darkswap_browser/protocols/relay/server.py",
+    "darkswap_browser/protocols/relay/splice.py",
+    "darkswap_browser/runtime/native/",
+    "darkswap_browser/runtime/simulated/",
+)
 TARGET_ENVIRONMENT = {
     "python_version": "3.14",
     "python_full_version": "3.14.2",
@@ -97,6 +106,20 @@ def source_wheel() -> Path:
     return folder / str(buildapi.build_wheel(str(folder)))
 
 
+def for_page(wheel: Path) -> Path:
+    """The same wheel without what is `HOST_ONLY`."""
+    target = CACHE / "page" / wheel.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as result:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename.endswith(".dist-info/RECORD"):
+                data = b"".join(line for line in data.splitlines(True) if not line.decode().startswith(HOST_ONLY))
+            if not entry.filename.startswith(HOST_ONLY):
+                result.writestr(entry, data)
+    return target
+
+
 def compiled(node: Path, wheels: Iterable[Path]) -> list[Path]:
     """The same wheels with bytecode in place of sources, made by Pyodide itself; unchanged ones are not made again."""
     fetch(BUILD / "compiler.lock", CACHE / "compiler")
@@ -161,6 +184,6 @@ def lock_text(wheels: Iterable[Path]) -> str:
 def page_wheels(node: Path, source: Path) -> list[Path]:
     """Every wheel the page may load, compiled where that pays."""
     fetched = fetch(BUILD / "browser.lock", CACHE / "browser")
-    to_compile = [wheel for wheel in [source, *fetched] if wheel.name.split("-")[0] in COMPILED]
+    to_compile = [wheel for wheel in [for_page(source), *fetched] if wheel.name.split("-")[0] in COMPILED]
     rest = [wheel for wheel in fetched if wheel not in to_compile]
     return compiled(node, to_compile) + rest
