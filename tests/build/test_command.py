@@ -1,0 +1,74 @@
+"""`build.py` itself: what it says when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import build
+
+ROOT = Path(build.__file__).parent
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "build.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+
+
+def test_help_names_every_command() -> None:
+    answer = _run("--help")
+    assert answer.returncode == 0
+    for name in ("serve", "test", "demo", "build", "check", "bench", "fuzz"):
+        assert f"\n  {name} " in answer.stdout
+
+
+def test_an_unknown_command_is_refused() -> None:
+    answer = _run("bulid")
+    assert answer.returncode == 2
+    assert "invalid choice" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("OSError: [Errno 28] No space left on device", "free 2 GB"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "delete .cache/"),
+        ("[Errno -3] Temporary failure in name resolution", "connect to the network"),
+        ("npm error code ENOTFOUND", "connect to the network"),
+        ("ERROR: No matching distribution found for grpcio", "Python 3.11 to 3.13"),
+    ],
+)
+def test_known_failures_say_what_to_do(output: str, words: str) -> None:
+    assert words in str(build.cure(output))
+
+
+def test_an_unknown_failure_has_no_invented_cure() -> None:
+    assert build.cure("Segmentation fault") is None
+
+
+def test_a_failing_step_shows_its_output_and_ends_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(build.Stop, match=r"^Trying failed: the disk is full: [^\n]+\.$"):
+        build.step("Trying", [sys.executable, "-c", "print('No space left on device'); raise SystemExit(3)"])
+    assert "No space left on device" in capsys.readouterr().out
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "web.build.serve", "--port", str(port), "--relay-port", "0"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (answer.returncode, answer.stderr) == (1, f"Port {port} is taken: choose another with --port PORT.\n")
+
+
+def test_entries_of_the_lock_are_taken_whole() -> None:
+    text = build.locked(["pip"])
+    assert text.startswith("pip==")
+    assert text.count("==") == 1
+    assert "--hash=sha256:" in text

@@ -1,0 +1,119 @@
+"""What `dist/` is made of: the same bytes each time, every hash right, nothing of the host in what a page downloads."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import csv
+import hashlib
+import json
+import zipfile
+from email.parser import BytesParser
+from pathlib import Path
+
+import pytest
+
+from web.build import dist, wheels
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Path:
+    with dist.alone():
+        return wheels.source_wheel()
+
+
+def _lock() -> dict[str, dict[str, object]]:
+    packages: dict[str, dict[str, object]] = json.loads((dist.DIST / "pyodide-lock.json").read_text())["packages"]
+    return packages
+
+
+def test_the_wheel_is_the_same_bytes_each_time(wheel: Path) -> None:
+    first = wheel.read_bytes()
+    with dist.alone():
+        assert wheels.source_wheel().read_bytes() == first
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (info,) = {name.split("/")[0] for name in names if ".dist-info/" in name}
+        metadata = BytesParser().parsebytes(archive.read(f"{info}/METADATA"))
+        tags = BytesParser().parsebytes(archive.read(f"{info}/WHEEL"))
+        scripts = archive.read(f"{info}/entry_points.txt").decode()
+    assert (metadata["Name"], metadata["Requires-Python"]) == ("darkswap_browser", ">=3.11")
+    assert metadata["License-Expression"] == "MIT"
+    assert tags["Root-Is-Purelib"] == "true"
+    assert "darkswap-relay=darkswap_browser.app.relay_server:main" in scripts.replace(" ", "")
+    assert "darkswap_browser/py.typed" in names
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_every_line_of_record_is_right(wheel: Path) -> None:
+    page = wheels.for_page(wheel)
+    for path in (wheel, page):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            record = next(name for name in names if name.endswith(".dist-info/RECORD"))
+            rows = list(csv.reader(archive.read(record).decode().splitlines()))
+            assert sorted(row[0] for row in rows) == sorted(names)
+            for name, digest, size in rows:
+                if name != record:
+                    data = archive.read(name)
+                    text = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+                    assert (digest, size) == (f"sha256={text}", str(len(data))), name
+
+
+def test_what_a_page_downloads_never_imports_what_was_left_out(wheel: Path) -> None:
+    gone = tuple(name.rstrip("/").removesuffix(".py").replace("/", ".") for name in wheels.HOST_ONLY)
+    with zipfile.ZipFile(wheels.for_page(wheel)) as archive:
+        for name in archive.namelist():
+            if not name.endswith(".py"):
+                continue
+            assert not name.startswith(wheels.HOST_ONLY)
+            tree = ast.parse(archive.read(name))
+            for node in tree.body:
+                if isinstance(node, ast.ImportFrom):
+                    targets = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+                    wrong = [
+                        one for one in targets if one in gone or one.startswith(tuple(f"{part}." for part in gone))
+                    ]
+                    assert not wrong, f"{name} imports {wrong[0]}"
+
+
+def test_the_lock_names_every_file_by_its_hash(built: Path) -> None:
+    lock = _lock()
+    assert {"darkswap-browser", "msgpack", "pure-protobuf", "micropip", "packaging"} <= set(lock)
+    for name, entry in lock.items():
+        data = (built / str(entry["file_name"])).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"], name
+        assert set(entry["depends"]) <= set(lock), name  # type: ignore[call-overload]
+        assert entry["imports"], name
+
+
+def test_the_lock_is_for_the_interpreter_beside_it(built: Path) -> None:
+    core = json.loads((dist.MODULES / "pyodide" / "pyodide-lock.json").read_text())
+    assert json.loads((built / "pyodide-lock.json").read_text())["info"] == core["info"]
+
+
+def test_the_manifest_names_every_file_by_its_hash(built: Path) -> None:
+    files = json.loads((built / "manifest.json").read_text())["files"]
+    assert set(files) == {path.name for path in built.iterdir()} - {"manifest.json"}
+    for name, entry in files.items():
+        data = (built / name).read_bytes()
+        digest = "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode()
+        assert (entry["size"], entry["integrity"]) == (len(data), digest), name
+
+
+def test_building_again_changes_nothing(node: Path, built: Path) -> None:
+    assert dist.build(node) == 0
+
+
+def test_lock_files_hold_hashes_and_no_addresses() -> None:
+    locks = [dist.ROOT / "requirements.lock", *wheels.BUILD.glob("*.lock")]
+    for lock in locks:
+        text = lock.read_text()
+        assert "://" not in text
+        entries = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
+        assert all("==" in line and line.endswith("\\") for line in entries), lock
+    modules = (dist.WEB / "package-lock.json").read_text()
+    assert '"resolved"' not in modules
