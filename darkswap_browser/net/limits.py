@@ -51,6 +51,8 @@ class Limits:
     """Control frames waiting for the link (ping answers, credit, RST). Honest peers leave a few dozen."""
     yamux_stream_queue: int = 256 * KIB
     """Bytes one stream may have queued before its writer waits: a whole initial window."""
+    yamux_unread: int = 16 * MIB
+    """Received on one connection and not read by the application, over all its streams. Beyond it streams are reset."""
     yamux_linger: float = 30.0
     """After both our directions are closed the peer has as long to finish its own; then RST."""
     yamux_send_buffer: int = 1 * MIB

@@ -126,6 +126,11 @@ class BufferedStream:
             return data
         return await self.raw.read(max_bytes)
 
+    @property
+    def ahead(self) -> int:
+        """Bytes taken from the raw stream and not read yet."""
+        return len(self._ahead)
+
     async def read_exactly(self, count: int) -> bytes:
         """`count` bytes. Raises `EndOfStream` when the stream ends at a boundary, `MalformedMessage` within."""
         while len(self._ahead) < count:

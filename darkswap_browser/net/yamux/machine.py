@@ -7,10 +7,18 @@ stream in turn. A violation by the peer raises `ProtocolViolation`; the driver t
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from darkswap_browser.errors import ProtocolViolation, StreamClosed, StreamReset, TooManyRequests
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.yamux.events import (
+    DataReceived,
+    Event,
+    PingAnswered,
+    RemoteFinished,
+    RemoteGoAway,
+    StreamBroken,
+    StreamOpened,
+)
 from darkswap_browser.net.yamux.frames import (
     ACK,
     DATA,
@@ -29,44 +37,6 @@ from darkswap_browser.net.yamux.frames import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StreamOpened:
-    stream: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataReceived:
-    """A part of a Data body, never empty. Bodies are passed on as they come."""
-
-    stream: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFinished:
-    stream: int
-
-
-@dataclass(frozen=True, slots=True)
-class StreamBroken:
-    """The peer reset the stream."""
-
-    stream: int
-
-
-@dataclass(frozen=True, slots=True)
-class PingAnswered:
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteGoAway:
-    code: int
-
-
-Event = StreamOpened | DataReceived | RemoteFinished | StreamBroken | PingAnswered | RemoteGoAway
-
-
 class _Stream:
     __slots__ = (
         "acknowledged",
@@ -80,6 +50,7 @@ class _Stream:
         "remote_finished",
         "scheduled",
         "send_window",
+        "unread",
     )
 
     def __init__(self) -> None:
@@ -90,6 +61,8 @@ class _Stream:
         """What it may send when all is read."""
         self.consumed = 0
         """Read by the application and not credited yet."""
+        self.unread = 0
+        """Received and not read by the application."""
         self.queue: deque[bytes | memoryview] = deque()
         self.queued = 0
         self.scheduled = False
@@ -110,6 +83,7 @@ class YamuxMachine:
         self._inbound = 0
         self._unacknowledged = 0
         self._extra_window = 0
+        self._unread = 0
         self._control: list[bytes] = []
         self._ready: deque[int] = deque()
         self._header = b""
@@ -189,7 +163,11 @@ class YamuxMachine:
         and rust's frame limit allow.
         """
         state = self._streams.get(stream)
-        if state is None or state.remote_finished:
+        if state is None:
+            return False
+        state.unread -= count
+        self._unread -= count
+        if state.remote_finished:
             return False
         state.consumed += count
         if state.consumed * 2 < state.capacity:
@@ -278,8 +256,7 @@ class YamuxMachine:
                 state = self._streams.get(self._body_stream)
                 # Bodies of unknown, finished and broken streams are skipped as they pass.
                 if state is not None and not state.remote_finished:
-                    chunk = data if size == end else data[at : at + size]
-                    events.append(DataReceived(self._body_stream, chunk))
+                    self._body(state, data if size == end else data[at : at + size], events)
                 at += size
                 self._body_left -= size
                 if not self._body_left and self._body_flags:
@@ -319,6 +296,17 @@ class YamuxMachine:
             self._body_left, self._body_stream, self._body_flags = length, stream, flags & (FIN | RST)
         else:
             self._closing_flags(stream, flags, events)
+
+    def _body(self, state: _Stream, chunk: bytes, events: list[Event]) -> None:
+        stream = self._body_stream
+        state.unread += len(chunk)
+        self._unread += len(chunk)
+        if self._unread > self._limits.yamux_unread:
+            # Every window may be honest and the sum still too much: who sends on pays with the stream.
+            self.reset(stream)
+            events.append(StreamBroken(stream))
+        else:
+            events.append(DataReceived(stream, chunk))
 
     def _window_update(self, stream: int, flags: int, delta: int, events: list[Event]) -> None:
         self._opening_flags(stream, flags, events)
@@ -382,6 +370,7 @@ class YamuxMachine:
         state = self._streams.pop(stream)
         self._dropped.append(stream)
         self.queued -= state.queued
+        self._unread -= state.unread
         self._extra_window -= state.capacity - INITIAL_WINDOW
         if stream & 1 != self._parity:
             self._inbound -= 1

@@ -19,8 +19,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import Stream
-from darkswap_browser.net.yamux.frames import GO_AWAY, NORMAL, PROTOCOL_ERROR, pack
-from darkswap_browser.net.yamux.machine import (
+from darkswap_browser.net.yamux.events import (
     DataReceived,
     Event,
     PingAnswered,
@@ -28,8 +27,9 @@ from darkswap_browser.net.yamux.machine import (
     RemoteGoAway,
     StreamBroken,
     StreamOpened,
-    YamuxMachine,
 )
+from darkswap_browser.net.yamux.frames import GO_AWAY, NORMAL, PROTOCOL_ERROR, pack
+from darkswap_browser.net.yamux.machine import YamuxMachine
 from darkswap_browser.net.yamux.stream import YamuxStream
 
 PROTOCOL = "/yamux/1.0.0"
@@ -184,8 +184,9 @@ class YamuxConnection:
         self._wake.set()
 
     def reset(self, number: int) -> None:
+        # Of this stream only: events of others that were dropped may still be on their way to them.
         self._machine.reset(number)
-        self._forget_dropped()
+        self._forget(number)
         self._wake.set()
 
     def consumed(self, number: int, count: int) -> None:
@@ -321,9 +322,13 @@ class YamuxConnection:
 
     def _forget_dropped(self) -> None:
         for number in self._machine.take_dropped():
-            self._streams.pop(number, None)
-            if (timer := self._lingering.pop(number, None)) is not None:
-                timer.cancel()
+            self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        self._streams.pop(number, None)
+        self._waiting.pop(number, None)
+        if (timer := self._lingering.pop(number, None)) is not None:
+            timer.cancel()
 
     def _wake_writers(self) -> None:
         for number in [number for number in self._waiting if self.has_room(number)]:

@@ -8,6 +8,14 @@ import pytest
 
 from darkswap_browser.errors import ProtocolViolation, StreamClosed, StreamReset, TooManyRequests
 from darkswap_browser.net.limits import DEFAULT_LIMITS
+from darkswap_browser.net.yamux.events import (
+    DataReceived,
+    PingAnswered,
+    RemoteFinished,
+    RemoteGoAway,
+    StreamBroken,
+    StreamOpened,
+)
 from darkswap_browser.net.yamux.frames import (
     ACK,
     DATA,
@@ -21,15 +29,7 @@ from darkswap_browser.net.yamux.frames import (
     WINDOW_UPDATE,
     pack,
 )
-from darkswap_browser.net.yamux.machine import (
-    DataReceived,
-    PingAnswered,
-    RemoteFinished,
-    RemoteGoAway,
-    StreamBroken,
-    StreamOpened,
-    YamuxMachine,
-)
+from darkswap_browser.net.yamux.machine import YamuxMachine
 
 PLENTY = 1 << 30
 OPENED_2 = pack(WINDOW_UPDATE, SYN, 2, 0)
@@ -208,6 +208,15 @@ def test_another_version_or_type_is_a_violation():
         machine().receive(bytes.fromhex("010000000000000100000000"))
     with pytest.raises(ProtocolViolation, match="type"):
         machine().receive(bytes.fromhex("000400000000000100000000"))
+
+
+def test_what_nobody_reads_is_capped_over_all_streams():
+    side = machine(yamux_unread=10)
+    side.receive(OPENED_2 + pack(WINDOW_UPDATE, SYN, 4, 0) + pack(DATA, 0, 2, 8) + bytes(8))
+    assert side.receive(pack(DATA, 0, 4, 3) + b"abc") == [StreamBroken(4)]
+    assert sent(side)[-1] == (WINDOW_UPDATE, RST, 4, 0)
+    side.consumed(2, 8)
+    assert side.receive(pack(DATA, 0, 2, 10) + bytes(10)) == [DataReceived(2, bytes(10))]
 
 
 # --- pings and goodbye

@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 
 from darkswap_browser.errors import RemoteError, StreamClosed, StreamReset
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
+from darkswap_browser.net.yamux.events import (
+    DataReceived,
+    RemoteFinished,
+)
 from darkswap_browser.net.yamux.frames import (
     DATA,
     GO_AWAY,
@@ -16,11 +20,7 @@ from darkswap_browser.net.yamux.frames import (
     WINDOW_UPDATE,
     pack,
 )
-from darkswap_browser.net.yamux.machine import (
-    DataReceived,
-    RemoteFinished,
-    YamuxMachine,
-)
+from darkswap_browser.net.yamux.machine import YamuxMachine
 
 PLENTY = 1 << 30
 

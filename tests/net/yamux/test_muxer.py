@@ -388,3 +388,27 @@ async def test_a_connection_may_be_dropped_before_it_ever_ran():
     (await connection(left, Direction.OUTBOUND)).abort()
     left, _ = pipe()
     await (await connection(left, Direction.OUTBOUND)).close()
+
+
+async def test_a_stream_refused_on_arrival_does_not_disturb_others_that_end_in_the_same_read():
+    peer, ours = pipe()
+    side = await connection(ours, Direction.INBOUND)
+    side.start(lambda stream: stream.reset())
+    stream = await side.open_stream()
+    await stream.write(b"question")
+    await stream.close_write()
+    await settle()
+    await peer.write(pack(WINDOW_UPDATE, SYN, 1, 0) + pack(DATA, 0, 2, 6) + b"answer" + pack(WINDOW_UPDATE, FIN, 2, 0))
+    assert await read_all(stream) == b"answer"
+    side.abort()
+
+
+async def test_streams_opened_and_reset_in_one_read_leave_nothing_behind():
+    peer, side, streams = await lone()
+    await peer.write(b"".join(pack(WINDOW_UPDATE, SYN, n, 0) + pack(WINDOW_UPDATE, RST, n, 0) for n in range(1, 99, 2)))
+    await settle()
+    assert side.streams == 0
+    for stream in streams:
+        with pytest.raises(StreamReset):
+            await stream.read()
+    side.abort()
