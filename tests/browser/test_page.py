@@ -223,7 +223,7 @@ def test_a_relay_that_is_gone_is_tried_again_and_said_so(seat: Seat, site: WebSe
     visitor = seat("Fritz")
     site.site.configure({"relays": [DEAD_RELAY]})
     visitor.open().wait_for(".relay", "Retrying in", timeout=60)
-    assert "waiting for a relay" in visitor.text("#status")
+    assert "Looking for a relay" in visitor.text("#status")
     looks_right(visitor)
 
 

@@ -14,7 +14,8 @@ import { PATHS, shortId } from "./words.mjs";
 
 const STATUS = {
   loading: ["busy", "Starting"],
-  ready: ["good", "Ready"],
+  ready: ["good", "Reachable"],
+  searching: ["busy", "Looking for a relay"],
   failed: ["bad", "Not running"],
 };
 
@@ -57,12 +58,11 @@ class App extends Part {
 
   _top() {
     const { session } = this;
-    const relays = session.relays.reserved().length;
-    const [tone, word] = session.online ? STATUS[session.phase] : ["bad", "Offline"];
-    const more = session.online && session.phase === "ready" ? (relays ? ", reachable" : ", waiting for a relay") : "";
+    const searching = session.phase === "ready" && session.relays.reserved().length === 0;
+    const [tone, word] = session.online ? STATUS[searching ? "searching" : session.phase] : ["bad", "Offline"];
     return html`<header class="top">
       <span class="brand">${mark}<span class="name">DarkSwap<span class="more"> Browser</span></span></span>
-      <span class="status ${relays || tone !== "good" ? tone : "busy"}" id="status"><i aria-hidden="true"></i><span>${word}<span class="more">${more}</span></span></span>
+      <span class="status ${tone}" id="status"><i aria-hidden="true"></i><span>${word}</span></span>
       <button type="button" class="quiet square" @click=${this._theme} aria-label=${isDark() ? "Use light colours" : "Use dark colours"}>
         ${isDark() ? icons.sun : icons.moon}</button>
     </header>`;

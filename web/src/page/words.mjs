@@ -59,9 +59,14 @@ export function explain(error) {
   return {
     code,
     title: TITLES[code] ?? "Something went wrong",
-    reason: shorten(error?.message || String(error)),
+    reason: sentence(shorten(error?.message || String(error))),
     next: error?.hint || NEXT[code] || "Try again. If it stays so, copy the report and tell us.",
   };
+}
+
+/** The library's sentences begin small, since others go before them. */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Long ids of a sentence, cut to their ends. */
