@@ -24,8 +24,9 @@ from darkswap_browser.errors import NotConnected
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.protocols.channels.channel import Channel, ChannelState, Progress
+from darkswap_browser.protocols.channels.channel import Channel, ChannelState
 from darkswap_browser.protocols.channels.link import is_direct
+from darkswap_browser.protocols.channels.progress import Progress
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base import IceCandidate, Runtime, SessionDescription

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -26,9 +26,7 @@ from darkswap_browser.protocols.channels.delivery import Delivery, Sink, Spawn
 from darkswap_browser.protocols.channels.link import Link, is_direct
 from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control
-
-Progress = Callable[[int, int], None]
-"""(bytes the peer has taken, size of the message)."""
+from darkswap_browser.protocols.channels.progress import Incoming, Outgoing, Progress
 
 
 class ChannelState(StrEnum):
@@ -70,12 +68,12 @@ class Channel:
         self._reading: asyncio.Event = asyncio.Event()
         self._reading.set()
         self._paused = False
-        self._watches: list[tuple[int, int, Progress]] = []
+        self._outgoing = Outgoing()
         self._ack_timer: asyncio.TimerHandle | None = None
         self._error: DarkSwapError | None = None
         self._close_reason: str | None = None
         self._gathering = False
-        self._told_progress = 0
+        self._incoming = Incoming(4 * limits.app_chunk)
 
     # --- what it is
 
@@ -131,7 +129,7 @@ class Channel:
         if not self.try_send(message):
             await self._wait_for_room(message)
         if on_progress is not None:
-            self._watches.append((self.machine.outbox.accepted, len(message), on_progress))
+            self._outgoing.watch(self.machine.outbox.accepted, len(message), on_progress)
 
     async def send_batch(self, messages: Sequence[bytes]) -> None:
         for message in messages:
@@ -235,7 +233,7 @@ class Channel:
     def pause(self) -> None:
         """Read no further: a HELLO with our position is on its way."""
         self._paused = True
-        self._reading.clear()
+        self._stop_reading()
 
     def unpause(self) -> None:
         self._paused = False
@@ -243,9 +241,14 @@ class Channel:
 
     def _reading_changed(self) -> None:
         if self._paused or self.machine.inbox.is_full:
-            self._reading.clear()
+            self._stop_reading()
         else:
             self._reading.set()
+
+    def _stop_reading(self) -> None:
+        self._reading.clear()
+        if self.link is not None:
+            self.link.push_to(None)
 
     def use(self, link: Link, greeting: bytes = b"") -> None:
         """`link` carries the channel from now on; its HELLOs were exchanged, or `greeting` is the answer."""
@@ -271,17 +274,31 @@ class Channel:
                     await self._reading.wait()
                 if self.link is not link:
                     return
-                inbox = self.machine.inbox
-                controls = inbox.receive(data)
-                # A CLOSE comes after every message, so messages are delivered first.
-                if len(inbox):
-                    self.delivery.arrived()
-                elif inbox.progress is not None:
-                    self._consumed()
-                    self._tell_progress(*inbox.progress)
-                for control in controls:
-                    self._control(link, control)
-                self._reading_changed()
+                self._take(link, data)
+                if self.link is link and self._reading.is_set():
+                    # What comes next needs no task, until reading is stopped; then it comes here again.
+                    link.push_to(lambda data: self._take(link, data))
+        except (StreamError, ConnectionLost):
+            self.lose(link)
+
+    def _take(self, link: Link, data: bytes) -> None:
+        """Bytes of the stream, in order."""
+        if self.link is not link:
+            return
+        try:
+            inbox = self.machine.inbox
+            controls = inbox.receive(data)
+            # A CLOSE comes after every message, so messages are delivered first.
+            if len(inbox):
+                self.delivery.arrived()
+            elif inbox.progress is not None:
+                self._consumed()
+                received, total = inbox.progress
+                if self._incoming.is_due(received):
+                    self._listener.progressed(self, received, total)
+            for control in controls:
+                self._control(link, control)
+            self._reading_changed()
         except (StreamError, ConnectionLost):
             self.lose(link)
         except RemoteError as error:
@@ -289,30 +306,16 @@ class Channel:
             if self.link is link:
                 self.finish(error)
 
-    def _tell_progress(self, received: int, total: int) -> None:
-        if received < self._told_progress or received - self._told_progress >= 4 * self._limits.app_chunk:
-            self._told_progress = received
-            self._listener.progressed(self, received, total)
-
     def _control(self, link: Link, control: Control) -> None:
         match control:
             case Ack(consumed):
                 self.machine.outbox.acknowledge(consumed)
-                if self._watches:
-                    self._report(consumed)
+                self._outgoing.report(consumed)
                 self._pump()
             case Close(reason):
                 self._closed_by_peer(link, reason)
             case _:
                 raise ConnectionLost("channel", "an opening message in the middle of the stream")
-
-    def _report(self, consumed: int) -> None:
-        waiting = []
-        for end, size, on_progress in self._watches:
-            on_progress(max(0, min(size, size - (end - consumed))), size)
-            if end > consumed:
-                waiting.append((end, size, on_progress))
-        self._watches = waiting
 
     def lose(self, link: Link) -> None:
         """The stream broke; `Channels` looks for another path."""
@@ -328,7 +331,7 @@ class Channel:
         """The peer lost the session (a page reload). What it sent before still waits; what it had not got is gone."""
         self.delivery.adopt(machine.inbox)
         self.machine = machine
-        self._watches.clear()
+        self._outgoing.clear()
         link, self.link = self.link, None
         if link is not None:
             link.stream.reset()

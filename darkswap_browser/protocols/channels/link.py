@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from darkswap_browser.net.connection import Connection
@@ -17,6 +18,18 @@ class PromptStream(Protocol):
         ...
 
 
+@runtime_checkable
+class PushStream(Protocol):
+    """A stream that can hand over data from within the host's own event, which saves waking a task for it."""
+
+    def push_to(self, sink: Callable[[bytes], None] | None) -> None:
+        """Everything from now on, what waits already first; None: keep it for `read` again.
+
+        `read` tells the end all the same.
+        """
+        ...
+
+
 def is_direct(connection: Connection) -> bool:
     return connection.transport != "circuit"
 
@@ -28,6 +41,12 @@ class Link:
         self.stream = stream
         self.connection = connection
         self.prompt = stream.raw if isinstance(stream.raw, PromptStream) else None
+        self._push = stream.raw if isinstance(stream.raw, PushStream) else None
         self.control: list[bytes] = []
         self.is_writing = False
         self.said_close = False
+
+    def push_to(self, sink: Callable[[bytes], None] | None) -> None:
+        """Data goes to `sink` at once, where the stream can do that and nothing read ahead is left."""
+        if self._push is not None and (sink is None or not self.stream.ahead):
+            self._push.push_to(sink)

@@ -152,8 +152,8 @@ class DataChannelStream:
         `read` still tells the end, and nothing else meanwhile. A waking task costs a page more than a frame does.
         """
         self._sink = sink
-        while sink is not None and len(self._inbox):
-            sink(self._inbox.take(len(self._inbox)))
+        while sink is not None and self._sink is sink and len(self._inbox):
+            sink(self._inbox.take(65536))
 
     def try_write(self, data: bytes) -> bool:
         """Send all of `data` now, or nothing: False when a writer would have to wait. Raises as `write` does.
