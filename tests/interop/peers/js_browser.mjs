@@ -81,6 +81,13 @@ window.jsPeer = {
     await serve()
     return node.peerId.toString()
   },
+  peerId: () => node.peerId.toString(),
+  /** Resolves when no connection to `peer` is left. */
+  async gone (peer) {
+    while (node.getConnections().some((connection) => connection.remotePeer.toString() === peer)) {
+      await new Promise((resolve) => node.addEventListener('connection:close', resolve, { once: true }))
+    }
+  },
   addresses: () => node.getMultiaddrs().map(String),
   /** Resolves with the `/webrtc` addresses once the reservation is there. */
   async webrtcAddresses () {

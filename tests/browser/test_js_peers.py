@@ -1,0 +1,170 @@
+"""A js-libp2p node in one page and ours, Python in another: neither can tell the other from one of its own kind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.browser.conftest import BLANK
+from tests.interop.processes import js_relay, our_relay, peers_bundle, py_relay
+from tests.support.chrome import Chrome, JsError, Page
+from web.build.server import Site, WebServer
+
+RELAYS: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
+    "our relay": our_relay,
+    "js-libp2p's relay": js_relay,
+    "py-libp2p's relay": py_relay,
+}
+
+# Echo as js-libp2p's side of the test speaks it; everything else is the package's own.
+_START = """
+from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.app.network import Network
+from darkswap_browser.errors import EndOfStream
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+
+ECHO = "/echo/1.0.0"
+RELAY = "%s"
+network = Network(NetworkConfig.from_mapping({"network": {"relays": [RELAY]}, "identity": {"persist": False}}))
+relay_id = RELAY.rsplit("/", 1)[1]
+
+
+async def answer_echo(connection, stream, protocol):
+    try:
+        while True:
+            await stream.write(await stream.read())
+    except EndOfStream:
+        await stream.close()
+
+
+async def echo(peer, size):
+    swarm = await network.swarm()
+    opened = await swarm.new_stream(PeerId.parse(peer), [ECHO])
+    sent = bytes(index * 31 & 255 for index in range(size))
+    await opened.stream.write(sent)
+    back = await opened.stream.read_exactly(size)
+    await opened.stream.close()
+    return back == sent
+
+
+swarm = await network.swarm()
+swarm.handle(ECHO, answer_echo)
+await network.make_relay_reservation(relay_id)
+await network.local_peer_id()
+"""
+
+_GONE = """
+import asyncio
+async with asyncio.timeout(9):
+    for connection in swarm.connections(PeerId.parse('%s')):
+        await connection.wait_closed()
+len(swarm.connections(PeerId.parse('%s')))
+"""
+
+
+@pytest.fixture(scope="module")
+def site(built: object) -> Iterator[WebServer]:
+    server = WebServer(Site({"/": built, "/peers/": peers_bundle()}, {"/blank.html": BLANK}))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module", params=RELAYS)
+def relay(request: pytest.FixtureRequest) -> Iterator[str]:
+    with RELAYS[request.param]() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def js(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
+    page = chrome.new_page(site.url).open("/blank.html")
+    page.run_js("await import('/peers/js_browser.mjs'); return jsPeer.start(args[0])", relay)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def ours(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
+    page = chrome.new_page(site.url).open("/blank.html").load_python()
+    page.run_python(_START % relay)
+    yield page
+    page.close()
+
+
+@pytest.fixture(autouse=True)
+def apart(ours: Page, js: Page, relay: str) -> Iterator[None]:
+    """Each test begins with two peers that know the relay and not each other."""
+    yield
+    js.run_js("return jsPeer.hangUp(args[0])", _webrtc_address(relay, _our_id(ours)))
+    ours.run_python(_gone(js), timeout=15)
+
+
+def _webrtc_address(relay: str, peer: str) -> str:
+    return f"{relay}/p2p-circuit/webrtc/p2p/{peer}"
+
+
+def _gone(js: Page) -> str:
+    return _GONE.replace("%s", js.run_js("return jsPeer.peerId()"))
+
+
+def _our_id(page: Page) -> str:
+    return str(page.run_python("await network.local_peer_id()"))
+
+
+def test_we_dial_a_js_browser_peer_over_webrtc(ours: Page, js: Page, relay: str) -> None:
+    address = js.run_js("return (await jsPeer.webrtcAddresses())[0]")
+    peer = address.rsplit("/", 1)[1]
+    found = ours.run_python(f"info = await network.connect_through_relay(relay_id, '{peer}'); info.transport")
+    assert found == "webrtc"
+    assert ours.run_python(f"await echo('{peer}', 100_000)")
+    assert ours.run_python(f"await network.ping('{peer}')") < 2000
+    assert js.run_js("return jsPeer.echo(args[0], 100000)", _webrtc_address(relay, _our_id(ours)))
+
+
+def test_a_js_browser_peer_dials_us_over_webrtc(ours: Page, js: Page, relay: str) -> None:
+    address = _webrtc_address(relay, _our_id(ours))
+    dialled = js.run_js("return jsPeer.dial(args[0])", address)
+    assert "/webrtc/" in dialled["remote"]
+    assert js.run_js("return jsPeer.echo(args[0], 100000)", address)
+    assert js.run_js("return jsPeer.ping(args[0])", address) < 2000
+    theirs = js.run_js("return jsPeer.peerId()")
+    assert ours.run_python(f"await echo('{theirs}', 100_000)")
+    known = {agent["peer"]: agent for agent in js.run_js("return jsPeer.agents()")}
+    assert "darkswap-browser" in known[_our_id(ours)]["agent"]
+
+
+def test_we_see_at_once_that_js_hung_up(ours: Page, js: Page, relay: str) -> None:
+    address = _webrtc_address(relay, _our_id(ours))
+    js.run_js("return jsPeer.dial(args[0])", address)
+    js.run_js("return jsPeer.hangUp(args[0])", address)
+    assert ours.run_python(_gone(js), timeout=10) == 0
+
+
+@pytest.mark.parametrize("relay", ["our relay"], indirect=True)
+def test_js_sees_that_we_hung_up(ours: Page, js: Page, relay: str) -> None:
+    js.run_js("return jsPeer.dial(args[0])", _webrtc_address(relay, _our_id(ours)))
+    ours.run_python(f"await network.disconnect('{js.run_js('return jsPeer.peerId()')}')")
+    # RTCPeerConnection.close() tells nobody: a js-libp2p node without open streams, like one dialled by its own
+    # kind, learns of it when ICE consent runs out, after about 15 s.
+    js.run_js("return jsPeer.gone(args[0])", _our_id(ours), timeout=30)
+
+
+def test_a_dial_to_someone_who_is_not_there_says_so(ours: Page, js: Page, relay: str) -> None:
+    stranger = "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq"
+    with pytest.raises(JsError, match="NO_RESERVATION"):
+        ours.run_python(f"await network.connect_through_relay(relay_id, '{stranger}')", timeout=40)
+
+
+@pytest.mark.parametrize("relay", ["our relay"], indirect=True)
+def test_the_connection_outlives_six_rounds_of_js_monitoring(ours: Page, js: Page, relay: str) -> None:
+    # js-libp2p pings each connection every 10 s and aborts those that do not answer, so only time can tell.
+    address = _webrtc_address(relay, _our_id(ours))
+    js.run_js("return jsPeer.dial(args[0])", address)
+    js.run_js("await new Promise((resolve) => setTimeout(resolve, 61000))", timeout=70)
+    connections = js.run_js("return jsPeer.connections()")
+    alive = [one for one in connections if one["peer"] == _our_id(ours) and "/webrtc/" in one["address"]]
+    assert [one["status"] for one in alive] == ["open"]
+    assert js.run_js("return jsPeer.echo(args[0], 5000)", address)
