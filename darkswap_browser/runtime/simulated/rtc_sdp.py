@@ -67,8 +67,8 @@ def write_sdp(
 
 def read_sdp(text: str) -> ParsedSdp:
     """Raises `MalformedMessage` for what a browser refuses."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    if lines[0] != "v=0" or not any(line.startswith("o=") for line in lines):
+    lines = [*text.replace("\r\n", "\n").split("\n"), "", ""]
+    if lines[0] != "v=0" or not re.fullmatch(r"o=\S+ \d+ \d+ IN IP[46] \S+", lines[1]) or lines[2][:2] != "s=":
         raise MalformedMessage("SDP", "does not begin as a session description")
     if any(line and line[1:2] != "=" for line in lines):
         raise MalformedMessage("SDP", "holds a line that is not type=value")
