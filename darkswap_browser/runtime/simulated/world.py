@@ -93,10 +93,10 @@ class World:
 
     def kill(self, name: str, *, silent: bool = False) -> None:
         """End the host's process: others see resets, or, when `silent` (power lost), nothing at all."""
+        if silent:
+            self.isolate(name)  # first: what its connections say as they end must not get out
         self.network.kill(name, silent=silent)
         self.rtc.kill(name)
-        if silent:
-            self.isolate(name)
         self._runtimes.pop(name, None)
 
     def tell(self, name: str, event: str) -> None:
