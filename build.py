@@ -290,7 +290,7 @@ def test(rest: Sequence[str]) -> int:
 
 def demo(rest: Sequence[str]) -> int:
     set_up(browser=True)
-    return run_module("tests.demo", rest)
+    return run_module("tests.demo.demo", rest)
 
 
 def build(rest: Sequence[str]) -> int:

@@ -7,10 +7,15 @@ import inspect
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from darkswap_browser.runtime.simulated import loop
 
 NATIVE_DEADLINE = 60.0
+
+# A busy machine is no fault of an example: how long one takes is not judged.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 async def _within(seconds: float, main: Any) -> None:
