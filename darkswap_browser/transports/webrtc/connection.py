@@ -161,7 +161,9 @@ class DataChannelConnection:
 
     async def wait_connected(self) -> None:
         """Until connectionState is "connected". Raises `ConnectionLost`; `disconnected` is only a pause."""
-        await asyncio.shield(self._connected)
+        # Not `shield`: it reports an error that comes after its caller has gone.
+        await asyncio.wait((self._connected,))
+        self._connected.result()
 
     def create_init_channel(self) -> None:
         """Describe a data transport in the next offer; `close_init_channel` ends it once connected."""
