@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -190,8 +191,9 @@ async def relay(
     *,
     observer: RelayObserver | None = None,
     announce: Sequence[Multiaddr] = (),
+    connections: int = DEFAULT_LIMITS.connections,
 ) -> Node:
-    made = await node(lan, name, ip)
+    made = await node(lan, name, ip, dataclasses.replace(DEFAULT_LIMITS, connections=connections))
     await made.swarm.listen(made.address)
     made.server = RelayServer(made.swarm, limits, made.runtime.clock, observer=observer, announce=announce)
     made.server.start()

@@ -40,6 +40,8 @@ from darkswap_browser.protocols.relay.voucher import issue_voucher
 from darkswap_browser.runtime.base import Clock
 
 SWEEP_INTERVAL = 60.0
+CROWDED = 0.8
+"""Share of the connections allowed beyond which idle ones are closed, so that new peers find room."""
 ANNOUNCED_ADDRESSES = 16
 """In one reservation: they have to fit 4,096 bytes together with the voucher."""
 UNSPECIFIED = frozenset(("0.0.0.0", "::"))
@@ -175,6 +177,22 @@ class RelayServer:
             await asyncio.sleep(SWEEP_INTERVAL)
             if ended := self._table.sweep(_now()):
                 self._observer.reservations_ended(ended)
+            await asyncio.gather(*(connection.close() for connection in self._surplus()))
+
+    def _surplus(self) -> list[Connection]:
+        """Connections to let go, the oldest first: when room gets scarce, those that nobody is served on."""
+        connections = self._swarm.connections()
+        count = len(connections) - int(self._swarm.limits.connections * CROWDED)
+        if count <= 0:
+            return []
+        before = _now() - SWEEP_INTERVAL
+        idle = [each for each in connections if each.opened_at < before and not self._serves(each)]
+        return sorted(idle, key=lambda each: each.opened_at)[:count]
+
+    def _serves(self, connection: Connection) -> bool:
+        """Whether a reservation or a circuit rests on it."""
+        bound = self._table.connection_of(connection.remote_peer, _now())
+        return bound is connection or connection in self._in_circuits
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, ConnectionClosed):

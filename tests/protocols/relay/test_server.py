@@ -279,3 +279,20 @@ async def test_draining_ends_after_its_time_even_when_circuits_do_not() -> None:
     await it.alice.swarm.dial(it.bob.peer, it.bob.swarm.listen_addresses())
     assert not await it.middle.server.drain(30)
     await it.end()
+
+
+async def test_when_room_gets_scarce_idle_connections_go_and_those_in_use_stay() -> None:
+    lan = Lan()
+    middle = await relay(lan, connections=10)
+    bob = await node(lan, "bob", "10.0.0.3")
+    bob.client.add_relay(middle.full_address)
+    await bob.client.reserve(middle.peer)
+    idle = [await node(lan, f"idle{n}", "10.0.0.4") for n in range(9)]
+    held = [await each.swarm.dial_address(middle.full_address) for each in idle]
+    await asyncio.sleep(50)
+    assert not any(connection.is_closed for connection in held)
+    await asyncio.sleep(80)
+    assert [connection.is_closed for connection in held] == [True, True] + [False] * 7
+    assert bob.client.reservation(middle.peer) is not None
+    for each in (*idle, bob, middle):
+        await each.close()
