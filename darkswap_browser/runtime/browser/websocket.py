@@ -7,6 +7,7 @@ stops a server that sends too fast, so the first is watched by a timer and the s
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
 import js
@@ -45,7 +46,7 @@ class BrowserWebSocket:
     def __init__(self, js_socket: Any) -> None:
         self._js_socket = js_socket
         self._loop = asyncio.get_running_loop()
-        self._received: list[bytes] = []
+        self._received: deque[bytes] = deque()
         self._unread = 0
         self._end: ConnectionLost | EndOfStream | None = None
         self._closed = False
@@ -93,7 +94,7 @@ class BrowserWebSocket:
             self._received[0] = data[max_bytes:]
             data = data[:max_bytes]
         else:
-            del self._received[0]
+            self._received.popleft()
         self._unread -= len(data)
         return data
 
