@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from darkswap_browser.errors import EndOfStream, StreamBusy, StreamClosed, StreamReset
@@ -45,16 +46,31 @@ class YamuxStream:
         self._end: Exception | None = None
         self._write_closed = False
         self._discarding = False
+        self._sink: Callable[[bytes], None] | None = None
         self._room: asyncio.Future[None] | None = None
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         return await self._buffer.read(max_bytes)
 
+    def push_to(self, sink: Callable[[bytes], None] | None) -> None:
+        """Hand over data as it arrives, what waits already first; None: buffer it for `read` again.
+
+        `read` still tells the end, and nothing else meanwhile. What is handed over counts as read.
+        """
+        self._sink = sink
+        while sink is not None and len(self._buffer):
+            sink(self._buffer.take(len(self._buffer)))
+
+    def try_write(self, data: bytes) -> bool:
+        """Queue all of `data`, or nothing: False when a writer would have to wait. Raises as `write` does."""
+        self._check_writable()
+        if self._room is not None or not self._session.has_room(self._number):
+            return False
+        self._session.queue(self._number, data)
+        return True
+
     async def write(self, data: bytes) -> None:
-        if self._end is not None:
-            raise self._end
-        if self._write_closed:
-            raise StreamClosed()
+        self._check_writable()
         if self._room is not None:
             raise StreamBusy()
         self._session.queue(self._number, data)
@@ -67,6 +83,12 @@ class YamuxStream:
                 self._room = None
             if self._end is not None:
                 raise self._end
+
+    def _check_writable(self) -> None:
+        if self._end is not None:
+            raise self._end
+        if self._write_closed:
+            raise StreamClosed()
 
     async def close_write(self) -> None:
         if not self._write_closed:
@@ -94,6 +116,9 @@ class YamuxStream:
 
     def received(self, data: bytes) -> None:
         if self._discarding:
+            self._credit(len(data))
+        elif self._sink is not None:
+            self._sink(data)
             self._credit(len(data))
         else:
             self._buffer.feed(data)
