@@ -20,6 +20,7 @@ from darkswap_browser.app.relay.options import parse_options
 from darkswap_browser.app.version import VERSION
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.connection import CircuitLimit
+from tests.support.certificate import self_signed
 from tests.support.native_nodes import NativeNode, native_node
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +113,7 @@ async def test_peers_meet_through_it_over_ws_and_tcp_and_the_figures_tell() -> N
             assert await it.figure("darkswap_relay_circuits_running") == 1
             assert await it.figure("libp2p_relaysvc_data_transferred_bytes_total") > 600_000
             assert await it.figure('libp2p_relaysvc_reservations_total{type="opened"}') == 1
+            assert await it.figure('darkswap_relay_bytes_total{direction="received"}') > 600_000
             assert await it.figure("darkswap_relay_open_sockets") == 2
             assert await it.figure("darkswap_relay_handshake_seconds_count") == 2
         log = await it.end()
@@ -130,6 +132,17 @@ async def test_health_readiness_and_a_browser_on_the_relay_port() -> None:
         address = it.address("ws")
         status, text = await asyncio.to_thread(_get, f"http://127.0.0.1:{address.port()}/")
         assert (status, "relay" in text) == (200, True)
+
+
+@pytest.mark.native
+async def test_wss_with_its_own_certificate(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    tls = ("--tls-cert", certificate.chain, "--tls-key", certificate.key)
+    listen = ("--listen", "/dns4/localhost/tcp/0/wss")
+    async with relay("--no-identity-file", *listen, *tls) as it, native_node(trusted=certificate.chain) as bob:
+        address = it.address("wss")
+        await bob.client.reserve(bob.client.add_relay(address))
+        assert any(each.has("wss") for each in bob.swarm.listen_addresses())
 
 
 @pytest.mark.native

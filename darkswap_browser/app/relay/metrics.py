@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from darkswap_browser.app.relay.log import JsonLog
 from darkswap_browser.app.version import VERSION
 from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.events import ConnectionClosed, Event
+from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.messages import Status
 from darkswap_browser.protocols.relay.reservations import Reason, Refusal
 from darkswap_browser.protocols.relay.splice import CircuitEnd
@@ -130,6 +135,34 @@ class RelayMetrics:
     def _count_rate(self, kind: str, refusal: Refusal) -> None:
         if (scope := RATES.get(refusal.reason)) is not None:
             self._limited.labels(kind, scope).inc()
+
+
+class StreamBytes(Collector):
+    """Payload of all streams of all connections, counted where it is counted already, when it is asked for."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+        self._ended = [0, 0]
+        swarm.subscribe(self._on_event)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        sums = list(self._ended)
+        for connection in self._swarm.connections():
+            _add(sums, connection)
+        family = CounterMetricFamily("darkswap_relay_bytes", "Payload of streams", labels=["direction"])
+        for direction, total in zip(("received", "sent"), sums, strict=True):
+            family.add_metric([direction], total)
+        yield family
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, ConnectionClosed):
+            _add(self._ended, event.connection)
+
+
+def _add(sums: list[int], connection: Connection) -> None:
+    stats = connection.stats()
+    sums[0] += stats["bytes_received"]
+    sums[1] += stats["bytes_sent"]
 
 
 def resident_bytes() -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from darkswap_browser.app.relay.admin import Admin, LoopLag, greet
 from darkswap_browser.app.relay.gate import GatedSockets, MeasuredUpgrader, raise_descriptor_limit, socket_limit
 from darkswap_browser.app.relay.log import JsonLog
-from darkswap_browser.app.relay.metrics import RelayMetrics
+from darkswap_browser.app.relay.metrics import RelayMetrics, StreamBytes
 from darkswap_browser.app.relay.options import RelayOptions
 from darkswap_browser.app.version import AGENT
 from darkswap_browser.errors import InvalidArgument
@@ -105,6 +105,7 @@ class RelayNode:
 
     def _watch(self, server: RelayServer, swarm: Swarm, sockets: GatedSockets) -> None:
         metrics = self._metrics
+        metrics.registry.register(StreamBytes(swarm))
         metrics.gauge("open_sockets", "Sockets that peers hold", lambda: sockets.open)
         metrics.gauge("connections", "Authenticated connections", lambda: len(swarm.connections()))
         metrics.gauge("reservations_held", "Reservations in force", lambda: server.reservations)

@@ -94,6 +94,8 @@ class Holding:
                 continue
             self.error = None
             self._backoff.reset()
+            # Whatever woke us during the request has what it wanted.
+            self._wake.clear()
             self._ends_at = _now() + reservation.lasts
             self._stand(reservation)
             self._settle(reservation)

@@ -44,6 +44,7 @@ from darkswap_browser.protocols.relay.splice import CircuitEnd
 from darkswap_browser.protocols.relay.voucher import issue_voucher
 from tests.support.native_identity import identity
 from tests.support.relays import EPOCH, RELAY_LIMITS, Lan, Node, node, relay
+from tests.support.world import SimWorld
 
 
 class Counting(NoObserver):
@@ -96,6 +97,21 @@ async def test_reserving_twice_asks_once() -> None:
     assert len(counting.granted) == 1
     await bob.close()
     await middle.close()
+
+
+async def test_asking_while_a_request_is_under_way_adds_none() -> None:
+    it = SimWorld(latency=0.1)
+    relaying, bob = await it.relay(), await it.peer("bob")
+    counting = Counting()
+    assert relaying.server is not None
+    relaying.server._observer = counting
+    first = asyncio.create_task(bob.client.reserve(bob.client.add_relay(relaying.address)))
+    await asyncio.sleep(0.5)
+    second = await bob.client.reserve(relaying.id)
+    assert await first == second
+    await asyncio.sleep(10)
+    assert len(counting.granted) == 1
+    await it.close()
 
 
 async def test_a_lost_relay_is_withdrawn_at_once_and_reserved_again_when_it_returns() -> None:
@@ -218,7 +234,6 @@ async def test_a_wrong_clock_does_not_shorten_the_reservation_below_half_a_minut
 
 
 # --- relays that do not behave
-
 
 
 async def against(reply: bytes | None, *, then_reset: bool = False) -> tuple[Node, Node]:
