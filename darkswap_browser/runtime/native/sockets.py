@@ -76,6 +76,10 @@ class TcpLink:
         self._closed = False
         writer.transport.set_write_buffer_limits(high=SEND_BUFFER)
 
+    def option(self, level: int, name: int) -> int:
+        """A socket option. (asyncio itself sets TCP_NODELAY: a muxer's small frames must not wait for an ACK.)"""
+        return int(self._writer.get_extra_info("socket").getsockopt(level, name))
+
     async def read(self, max_bytes: int = 65536) -> bytes:
         with _socket_errors("tcp"):
             data = await self._reader.read(max_bytes)
