@@ -17,7 +17,7 @@ from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.limits import RelayLimits
-from darkswap_browser.protocols.relay.server import RelayServer
+from darkswap_browser.protocols.relay.server import RelayObserver, RelayServer
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.runtime.simulated.world import World
 from darkswap_browser.transports.circuit import CircuitTransport
@@ -86,9 +86,15 @@ class SimWorld:
         """`listen`: "tcp", "ws", "wss"; on ports 4001, 4002 … of the host's own IP."""
         return await self._make(name, self.world.runtime(name), listen)
 
-    async def relay(self, name: str = "relay", *listen: str, limits: RelayLimits = RELAY_LIMITS) -> SimPeer:
+    async def relay(
+        self,
+        name: str = "relay",
+        *listen: str,
+        limits: RelayLimits = RELAY_LIMITS,
+        observer: RelayObserver | None = None,
+    ) -> SimPeer:
         made = await self.peer(name, *(listen or ("ws",)))
-        made.server = RelayServer(made.swarm, limits, made.runtime.clock)
+        made.server = RelayServer(made.swarm, limits, made.runtime.clock, observer=observer)
         made.server.start()
         return made
 

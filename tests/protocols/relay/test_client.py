@@ -100,11 +100,8 @@ async def test_reserving_twice_asks_once() -> None:
 
 
 async def test_asking_while_a_request_is_under_way_adds_none() -> None:
-    it = SimWorld(latency=0.1)
-    relaying, bob = await it.relay(), await it.peer("bob")
-    counting = Counting()
-    assert relaying.server is not None
-    relaying.server._observer = counting
+    it, counting = SimWorld(latency=0.1), Counting()
+    relaying, bob = await it.relay(observer=counting), await it.peer("bob")
     first = asyncio.create_task(bob.client.reserve(bob.client.add_relay(relaying.address)))
     await asyncio.sleep(0.5)
     second = await bob.client.reserve(relaying.id)
