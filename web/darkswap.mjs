@@ -338,7 +338,7 @@ class Bridge {
     this.#what = what;
     const all = {
       reply: (call, ok, text) => this.#reply(call, ok, text),
-      reply_bytes: (call, data, count) => this.#settle(call, true, count === 1 ? [data] : slice(data, count)),
+      reply_bytes: (call, data, count) => this.settle(call, true, count === 1 ? [data] : slice(data, count)),
       event: () => {},
       ...hooks,
     };
@@ -388,7 +388,7 @@ class Bridge {
       try {
         start(number);
       } catch (error) {
-        this.#settle(number, false, error);
+        this.settle(number, false, error);
       }
     });
   }
@@ -398,6 +398,10 @@ class Bridge {
     const number = this.#next++;
     this.#pending.set(number, { onProgress: undefined, end: null, ...entry });
     return number;
+  }
+
+  isPending(number) {
+    return this.#pending.has(number);
   }
 
   forget(number) {
@@ -410,7 +414,7 @@ class Bridge {
 
   #limit(what, number, entry, signal, timeout_ms) {
     const give_up = (error) => {
-      this.#settle(number, false, error);
+      this.settle(number, false, error);
       if (!this.#isFreed) this.now("cancel", number);
     };
     const onAbort = () => give_up(aborted(what, signal.reason));
@@ -424,10 +428,10 @@ class Bridge {
 
   #reply(number, ok, text) {
     const value = JSON.parse(text);
-    this.#settle(number, ok, ok ? value ?? undefined : fromShape(value));
+    this.settle(number, ok, ok ? value ?? undefined : fromShape(value));
   }
 
-  #settle(number, ok, value) {
+  settle(number, ok, value) {
     const entry = this.#pending.get(number);
     if (!entry) return;
     this.#pending.delete(number);
@@ -448,7 +452,7 @@ class Bridge {
       }
       this.#isFreed = true;
       for (const other of [...this.#pending.keys()]) {
-        if (other !== number) this.#settle(other, false, freed(this.#what));
+        if (other !== number) this.settle(other, false, freed(this.#what));
       }
     });
     return over.then(() => {
@@ -622,6 +626,58 @@ class Outgoing {
   }
 }
 
+/** Messages of one peer for those who ask: pulled in batches, given out one by one in the order of asking. */
+class Incoming {
+  #bridge;
+  #peer;
+  #messages = [];
+  #asking = [];
+  #isPulling = false;
+
+  constructor(bridge, peer) {
+    this.#bridge = bridge;
+    this.#peer = peer;
+  }
+
+  /** `number`: a pending call that wants the next message. */
+  ask(number) {
+    this.#asking.push(number);
+    this.#give();
+  }
+
+  /** What was pulled and nobody asked for. */
+  take() {
+    return this.#messages.splice(0);
+  }
+
+  #give() {
+    this.#asking = this.#asking.filter((number) => this.#bridge.isPending(number));
+    while (this.#messages.length > 0 && this.#asking.length > 0) {
+      this.#bridge.settle(this.#asking.shift(), true, this.#messages.shift());
+    }
+    if (this.#asking.length > 0 && !this.#isPulling) this.#pull();
+  }
+
+  #pull() {
+    const resolve = (messages) => {
+      this.#isPulling = false;
+      this.#messages = this.#messages.length > 0 ? this.#messages.concat(messages) : messages;
+      this.#give();
+    };
+    const reject = (error) => {
+      this.#isPulling = false;
+      for (const number of this.#asking.splice(0)) this.#bridge.settle(number, false, error);
+    };
+    this.#isPulling = true;
+    const number = this.#bridge.expect({ resolve, reject });
+    try {
+      this.#bridge.now("pull", number, this.#peer);
+    } catch (error) {
+      this.#bridge.settle(number, false, error);
+    }
+  }
+}
+
 function packed(unit, count) {
   if (count === 1) return unit.data.subarray(0, unit.used);
   const whole = new Uint8Array(4 * count + unit.used);
@@ -664,8 +720,7 @@ const forgotten = new FinalizationRegistry((what) => {
 export class DarkSwapWasm {
   #bridge;
   #outgoing = new Map();
-  #inbox = new Map();
-  #pulls = new Map();
+  #incoming = new Map();
   #messages;
   #events;
   #signals;
@@ -712,7 +767,6 @@ export class DarkSwapWasm {
 
   #end() {
     forgotten.unregister(this.#bridge);
-    this.#inbox.clear();
     return this.#bridge.free((python, number) => python.free(number));
   }
 
@@ -784,41 +838,23 @@ export class DarkSwapWasm {
     });
   }
 
-  async receive_webrtc_message(peer, options) {
-    text("peer", peer);
-    // Calls of one peer follow each other, so that each gets the next message.
-    const before = this.#pulls.get(peer);
-    const mine = this.#receive(peer, options, before);
-    const tail = mine.then(() => {}, () => {});
-    this.#pulls.set(peer, tail);
-    try {
-      return await mine;
-    } finally {
-      if (this.#pulls.get(peer) === tail) this.#pulls.delete(peer);
-    }
-  }
-
-  async #receive(peer, options, before) {
-    if (before) await before;
-    const waiting = this.#inbox.get(peer);
-    if (waiting) {
-      const message = waiting.pop();
-      if (waiting.length === 0) this.#inbox.delete(peer);
-      return message;
-    }
-    const pull = (number) => this.#bridge.now("pull", number, peer);
-    const messages = await this.#bridge.begin("receive_webrtc_message", options, pull);
-    // Kept in reverse, so that the next one is popped.
-    if (messages.length > 1) this.#inbox.set(peer, messages.slice(1).reverse());
-    return messages[0];
+  receive_webrtc_message(peer, options) {
+    return this.#bridge.begin("receive_webrtc_message", options, (number) => {
+      text("peer", peer);
+      let incoming = this.#incoming.get(peer);
+      if (!incoming) {
+        incoming = new Incoming(this.#bridge, peer);
+        this.#incoming.set(peer, incoming);
+      }
+      incoming.ask(number);
+    });
   }
 
   on_webrtc_message(callback) {
     this.#bridge.check();
     const end = this.#messages.add(callback);
-    for (const [peer, messages] of this.#inbox) {
-      this.#inbox.delete(peer);
-      for (const message of messages.reverse()) this.#messages.call(peer, message);
+    for (const [peer, incoming] of this.#incoming) {
+      for (const message of incoming.take()) this.#messages.call(peer, message);
     }
     return end;
   }

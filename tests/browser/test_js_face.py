@@ -1,0 +1,305 @@
+"""The JavaScript face in real pages: what darkswap.d.ts promises, held by the running object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.face import OpenPage, Relay
+from tests.interop.processes import our_relay
+from tests.support.chrome import JsError, Page
+from web.build.server import WebServer
+
+TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[Relay]:
+    with our_relay() as address:
+        yield Relay(address)
+
+
+@pytest.fixture
+def face(new_page: Callable[[], Page]) -> OpenPage:
+    """A page with darkswap.mjs loaded, as `globalThis.lib`."""
+    return OpenPage(new_page).loaded()
+
+
+@pytest.fixture
+def two_faces(new_page: Callable[[], Page], relay: Relay) -> tuple[OpenPage, OpenPage]:
+    """Two pages whose node `globalThis.node` holds a reservation; `id` is its peer id."""
+    pages = OpenPage(new_page), OpenPage(new_page)
+    for page in pages:
+        page.loaded(network={"relays": [relay.address]}).node(relay)
+    return pages
+
+
+def test_the_snippet_runs_word_for_word(two_faces: tuple[OpenPage, OpenPage], relay: Relay) -> None:
+    here, there = two_faces
+    here.run(
+        f"""node.free();
+        const {{ DarkSwapWasm }} = lib;
+        const said = [];
+        const console = {{ log: (line) => said.push(line) }};
+        const darkswap = new DarkSwapWasm.new_with_defaults("regtest");
+        const reservation = await darkswap.make_webrtc_relay_reservation("{relay.peer_id}");
+        await darkswap.connect_through_webrtc_relay("{relay.peer_id}", "{there.peer_id}");
+        const metrics = await darkswap.get_webrtc_relay_metrics();
+        console.log(`Active connections: ${{metrics.active_connections}}`);
+        if (said[0] !== "Active connections: 1") throw new Error(said[0]);
+        if (reservation.relay_peer_id !== "{relay.peer_id}") throw new Error(JSON.stringify(reservation));
+        if (!(reservation.expires_at > Date.now() / 1000)) throw new Error("expired");
+        darkswap.free();""",
+        timeout=60,
+    )
+    assert here.page.faults() == []
+
+
+def test_two_pages_talk_directly(two_faces: tuple[OpenPage, OpenPage], relay: Relay) -> None:
+    here, there = two_faces
+    there.run(
+        """globalThis.got = [];
+        node.on_webrtc_message((peer, data) => got.push([peer, data.length, data[0] ?? -1]));""",
+    )
+    path = here.run(
+        f"""const connection = await node.connect_through_webrtc_relay("{relay.peer_id}", "{there.peer_id}");
+        const peer = "{there.peer_id}";
+        const channel = await node.create_webrtc_data_channel(peer);
+        if (channel.state !== "open") throw new Error(JSON.stringify(channel));
+        await node.send_webrtc_message(peer, new Uint8Array(0));
+        const many = [];
+        for (let index = 0; index < 2000; index += 1) many.push(node.send_webrtc_message(peer, new Uint8Array([index])));
+        await Promise.all(many);
+        const seen = [];
+        const big = new Uint8Array(16 * 1024 * 1024).fill(7);
+        await node.send_webrtc_message(peer, big, {{ on_progress: (sent, total) => seen.push(sent / total) }});
+        const answer = await node.receive_webrtc_message(peer, {{ timeout_ms: 20000 }});
+        if (new TextDecoder().decode(answer) !== "got it") throw new Error("wrong answer");
+        if (seen.at(-1) !== 1) throw new Error("progress " + seen.at(-1));
+        return connection.path;""",
+        during=lambda: there.run(
+            f"""while (got.length < 2002) await new Promise((resolve) => setTimeout(resolve, 20));
+            await node.send_webrtc_message("{here.peer_id}", new TextEncoder().encode("got it"));""",
+            timeout=60,
+        ),
+        timeout=60,
+    )
+    assert path == "direct"
+    assert there.run("return got.map((each) => each[2]).slice(1, 2001)") == [index % 256 for index in range(2000)]
+    assert there.run("return got.at(-1)") == [here.peer_id, 16 * 1024 * 1024, 7]
+    stats = here.run(f'return await node.get_connection_stats("{there.peer_id}")')
+    assert (stats["path"], stats["channel"], stats["messages_sent"]) == ("direct", "open", 2002)
+    assert stats["local_candidate_type"]
+    assert here.run(f'return await node.ping("{there.peer_id}")') > 0
+    assert [each["peer_id"] for each in here.run("return (await node.get_peers()).filter((p) => !p.relay)")] == [
+        there.peer_id
+    ]
+    assert here.page.faults() == []
+
+
+def test_two_connections_in_one_page_need_no_network(face: OpenPage) -> None:
+    got = face.run(
+        """const { WebRtcConnection } = lib;
+        const a = new WebRtcConnection(), b = new WebRtcConnection();
+        a.on_ice_candidate((candidate) => b.add_ice_candidate(candidate));
+        b.on_ice_candidate((candidate) => a.add_ice_candidate(candidate));
+        await a.create_data_channel("chat");
+        const open = Promise.all([a, b].map((each) => new Promise((resolve) => each.on_data_channel_open(resolve))));
+        const offer = await a.create_offer();
+        await b.set_remote_description(offer);
+        await a.set_remote_description(await b.create_answer());
+        const labels = await open;
+        const message = new Promise((resolve) => b.on_data_channel_message(resolve));
+        await a.send_message(new Uint8Array([1, 2, 3]));
+        const data = await message;
+        const closed = new Promise((resolve) => b.on_data_channel_close(resolve));
+        await a.close_data_channel();
+        await closed;
+        await a.close();
+        a.free(); b.free(); b.free();
+        let code = "";
+        try { await a.create_offer(); } catch (error) { code = error.code; }
+        return [labels, Array.from(data), code, data instanceof Uint8Array];""",
+    )
+    assert got == [["chat", "chat"], [1, 2, 3], "FREED", True]
+
+
+def test_the_declared_members_are_those_of_the_running_classes(face: OpenPage) -> None:
+    declared = TYPES.read_text()
+    for name in ("DarkSwapWasm", "WebRtcConnection", "DarkSwapError"):
+        body = re.search(rf"export class {name}[^{{]*\{{(.*?)^\}}", declared, re.S | re.M)
+        assert body
+        methods = set(re.findall(r"^  (?:static )?(\w+)(?:\(|: \{)", body.group(1), re.M)) - {"constructor"}
+        running = face.run(
+            """const own = (object) => Object.getOwnPropertyNames(object);
+            return [own(lib[args[0]].prototype), own(lib[args[0]])];""",
+            name,
+        )
+        present = set(running[0]) - {"constructor"} | (set(running[1]) - {"length", "name", "prototype"})
+        assert methods == present, name
+    exported = set(re.findall(r"^export (?:const|class|function) (\w+)", declared, re.M)) | {"default"}
+    assert set(face.run("return Object.keys(lib)")) == exported
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "says"),
+    [
+        ('new lib.DarkSwapWasm({ network: { relays: ["nonsense"] } })', "INVALID_ARGUMENT", "network.relays[0]"),
+        ('lib.DarkSwapWasm.new_with_defaults("dogecoin")', "INVALID_ARGUMENT", "bitcoin.network"),
+        ('new lib.DarkSwapWasm("{")', "INVALID_ARGUMENT", "JSON"),
+        ('fresh.add_relay("/ip4/1.2.3.4/tcp/5/ws")', "INVALID_ARGUMENT", "relay"),
+        ('fresh.make_webrtc_relay_reservation("12D3KooWnonsense")', "INVALID_ARGUMENT", "peer"),
+        (f'fresh.make_webrtc_relay_reservation("{"12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm"}")', "UNKNOWN_RELAY", "12D3"),
+        ("fresh.make_webrtc_relay_reservation(7)", "INVALID_ARGUMENT", "relay"),
+        ('fresh.send_webrtc_message("x", "text")', "INVALID_ARGUMENT", "data"),
+        ('fresh.send_webrtc_message("x", new Uint8Array(16 * 1024 * 1024 + 1))', "MESSAGE_TOO_LARGE", "16777217"),
+        ('fresh.send_webrtc_message("x", new Uint8Array(1))', "INVALID_ARGUMENT", "peer"),
+        ("fresh.on_event(7)", "INVALID_ARGUMENT", "callback"),
+        ("fresh.start({ timeout_ms: -1 })", "INVALID_ARGUMENT", "timeout_ms"),
+        ("fresh.start({ signal: AbortSignal.abort() })", "ABORTED", "start"),
+        ("(fresh.free(), fresh.start())", "FREED", "DarkSwapWasm"),
+        ("(fresh.free(), fresh.version())", "FREED", "DarkSwapWasm"),
+    ],
+)
+def test_a_bad_call_says_what_is_wrong(face: OpenPage, call: str, code: str, says: str) -> None:
+    error = face.run(
+        f"""const fresh = new lib.DarkSwapWasm({{ identity: {{ persist: false }} }});
+        try {{ await {call}; return null; }} catch (error) {{
+          return [error instanceof lib.DarkSwapError, error.code, error.message, error.hint];
+        }} finally {{ fresh.free(); }}""",
+    )
+    assert error is not None
+    assert error[:2] == [True, code]
+    assert says in error[2]
+    assert error[3]
+    assert "Traceback" not in error[2]
+
+
+def test_nothing_waits_longer_than_it_was_told(two_faces: tuple[OpenPage, OpenPage], relay: Relay) -> None:
+    here, there = two_faces
+    got = here.run(
+        f"""const peer = "{there.peer_id}";
+        await node.connect_through_webrtc_relay("{relay.peer_id}", peer);
+        await node.create_webrtc_data_channel(peer);
+        const codes = [];
+        const note = (error) => codes.push(error.code);
+        const control = new AbortController();
+        const patient = node.receive_webrtc_message(peer);
+        const first = node.receive_webrtc_message(peer, {{ timeout_ms: 50 }}).catch(note);
+        const second = node.receive_webrtc_message(peer, {{ signal: control.signal }}).catch(note);
+        await first;
+        control.abort();
+        await second;
+        await globalThis.answerMe;
+        return [codes, new TextDecoder().decode(await patient)];""",
+        during=lambda: there.run(
+            f"""await new Promise((resolve) => setTimeout(resolve, 300));
+            await node.send_webrtc_message("{here.peer_id}", new TextEncoder().encode("for the patient"));""",
+        ),
+    )
+    assert got == [["TIMEOUT", "ABORTED"], "for the patient"]
+
+
+def test_ten_thousand_calls_leave_nothing_behind(face: OpenPage) -> None:
+    before, after, tasks = face.run(
+        """const module = pyodide._module;
+        module.enable_pyproxy_allocation_tracing();
+        const node = new lib.DarkSwapWasm({ identity: { persist: false } });
+        await node.start();
+        const count = () => [...module.pyproxy_alloc_map.keys()].length;
+        const tasks = () => pyodide.runPython("import asyncio; len(asyncio.all_tasks())");
+        const before = count(), tasksBefore = tasks();
+        for (let index = 0; index < 10000; index += 50) {
+          await Promise.all(Array.from({ length: 50 }, () => node.local_peer_id()));
+        }
+        const after = count(), tasksAfter = tasks();
+        node.free();
+        return [before, after, tasksAfter - tasksBefore];""",
+        timeout=120,
+    )
+    assert after <= before
+    assert tasks <= 0
+
+
+def test_a_page_without_the_policy_for_wasm_hears_so_at_once(site: WebServer, new_page: Callable[[], Page]) -> None:
+    page = new_page()
+    page.driver.execute_cdp_cmd("Page.enable", {})
+    with pytest.raises(JsError) as error:
+        page.run_js(
+            """const real = WebAssembly.Module;
+            WebAssembly.Module = function () { throw new WebAssembly.CompileError("blocked by policy"); };
+            try { return await (await import("/darkswap.mjs")).default(); } finally { WebAssembly.Module = real; }""",
+            timeout=5,
+        )
+    assert (error.value.code, error.value.name) == ("WASM_BLOCKED", "DarkSwapError")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ('if (url.endsWith("pyodide-lock.json")) return new Response("", { status: 404 });', "LOAD_FAILED"),
+        ('if (url.endsWith("pyodide.asm.wasm") && options?.method === "HEAD") return new Response("", { status: 404 });', "LOAD_FAILED"),
+        (
+            'if (url.endsWith("pyodide-lock.json")) { const lock = await (await real(url)).json();'
+            ' delete lock.packages["darkswap-browser"]; return Response.json(lock); }',
+            "PACKAGE_MISSING",
+        ),
+    ],
+)
+def test_a_broken_site_is_told_within_seconds(new_page: Callable[[], Page], change: str, code: str) -> None:
+    page = new_page()
+    with pytest.raises(JsError) as error:
+        page.run_js(
+            f"""const real = globalThis.fetch;
+            globalThis.fetch = async (input, options) => {{
+              const url = String(input?.url ?? input);
+              {change}
+              return real(input, options);
+            }};
+            await (await import("/darkswap.mjs")).default();""",
+            timeout=10,
+        )
+    assert error.value.code == code
+    assert error.value.hint
+
+
+def test_init_tells_its_progress_and_happens_once(new_page: Callable[[], Page]) -> None:
+    seen = OpenPage(new_page).page.run_js(
+        """const { default: init } = await import("/darkswap.mjs");
+        const steps = [];
+        const first = init({ onProgress: (progress) => steps.push(progress) });
+        if (init() !== first) throw new Error("two loads");
+        const { version, pyodide } = await first;
+        return [version, typeof pyodide.runPython, steps.map((step) => step.stage), steps.map((step) => step.fraction)];""",
+        timeout=60,
+    )
+    version, kind, stages, fractions = seen
+    assert (version, kind) == ("0.1.0", "function")
+    assert (stages[0], stages[-1], fractions[-1]) == ("check", "ready", 1)
+    assert fractions == sorted(fractions)
+
+
+def test_init_can_be_given_up(new_page: Callable[[], Page]) -> None:
+    codes = OpenPage(new_page).page.run_js(
+        """const { default: init } = await import("/darkswap.mjs");
+        const code = (error) => error.code;
+        const first = await init({ signal: AbortSignal.abort() }).catch(code);
+        return [first, await init({ timeout_ms: 1 }).catch(code)];""",
+    )
+    assert codes == ["ABORTED", "TIMEOUT"]
+
+
+def test_a_pyodide_of_the_page_is_used(new_page: Callable[[], Page]) -> None:
+    page = OpenPage(new_page).page
+    assert page.run_js(
+        """const { loadPyodide } = await import("/pyodide.mjs");
+        const pyodide = await loadPyodide();
+        const lib = await import("/darkswap.mjs");
+        const loaded = await lib.default({ pyodide });
+        const node = lib.DarkSwapWasm.new_with_defaults("regtest");
+        return loaded.pyodide === pyodide && (await node.local_peer_id()).startsWith("12D3KooW");""",
+        timeout=60,
+    )
