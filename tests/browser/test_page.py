@@ -129,7 +129,7 @@ def test_a_conversation_that_ended_says_so_and_is_taken_up_again(pair: tuple[Vis
     alice, bob = pair
     alice.click("#disconnect")
     bob.wait_for("#reconnect")
-    bob.hears("The connection ended")
+    bob.hears("The other side disconnected")
     looks_right(bob)
     bob.click("#reconnect")
     bob.wait_for("#badge", "Direct", timeout=60)

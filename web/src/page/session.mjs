@@ -17,6 +17,9 @@ const FIGURES_EVERY = 1000;
 /** Longest dial before it is given up, milliseconds. */
 const DIAL_TIMEOUT = 45_000;
 
+/** Milliseconds within which a step told twice is one. */
+const SAME_STEP = 50;
+
 export class Session extends EventTarget {
   constructor() {
     super();
@@ -278,8 +281,9 @@ export class Session extends EventTarget {
   _step(dial, step, detail) {
     const at = performance.now() - dial.startedAt;
     const last = dial.steps.at(-1);
-    if (last?.step === step && last.detail === detail) last.times += 1;
-    else if (last?.step === step) Object.assign(last, { detail, times: last.times + 1 });
+    // A dial within a dial tells each step for both, and that it begins at all.
+    if (step === "dial" || (last?.step === step && last.detail === detail && at - last.at < SAME_STEP)) return;
+    if (last?.step === step) Object.assign(last, { detail, times: last.times + 1 });
     else dial.steps.push({ step, detail, at, times: 1 });
     this.changed();
   }

@@ -16,7 +16,6 @@ const STEPS = {
   "circuit-relay:upgrade": "Prove who we are, encrypt end to end",
   "websocket:connect": "Call the relay",
   "websocket:upgrade": "Prove who we are to the relay, and it to us",
-  dial: "Look for a way",
   "page:channel": "Open the message channel",
 };
 
