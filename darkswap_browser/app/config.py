@@ -57,7 +57,7 @@ class NetworkConfig:
         if isinstance(given, str):
             try:
                 given = json.loads(given)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InvalidArgument("config", f"is not JSON: {error}") from None
         values: dict[str, object] = {}
         for section, fields in _mapping("config", {} if given is None else given).items():

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from darkswap_browser.errors import DarkSwapError, EndOfStream, InvalidArgument, MalformedMessage, RemoteError
+from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.errors import (
+    ConnectionLost,
+    DarkSwapError,
+    EndOfStream,
+    InvalidArgument,
+    MalformedMessage,
+    RemoteError,
+)
 from darkswap_browser.identity.envelope import open_envelope
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId, PublicKey
 from darkswap_browser.identity.peer_record import PeerRecord, open_peer_record
 from darkswap_browser.net import negotiate
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
-from darkswap_browser.net.noise.machine import HandshakeMachine, KeyPair
+from darkswap_browser.net.noise.machine import CipherState, HandshakeMachine, KeyPair
 from darkswap_browser.net.noise.payload import decode_payload, encode_payload
+from darkswap_browser.net.noise.secure_stream import SecureStream
 from darkswap_browser.net.stream import BufferedStream, ReceiveBuffer
 from darkswap_browser.net.yamux.machine import YamuxMachine
 from darkswap_browser.protocols.channels.machine import Inbox
@@ -185,6 +195,20 @@ def negotiation(data: bytes) -> None:
     loop.run(both())
 
 
+def frames(data: bytes) -> None:
+    """Behind a handshake: frames that nobody sealed, and one that somebody did."""
+
+    async def read() -> None:
+        sealed = CipherState(CRYPTO, b"k" * 32).encrypt(b"text")
+        stream = Replay(len(sealed).to_bytes(2, "big") + sealed + data)
+        secure = SecureStream(BufferedStream(stream), CipherState(CRYPTO, bytes(32)), CipherState(CRYPTO, b"k" * 32))
+        assert await secure.read() == b"text"
+        with suppress(EndOfStream, ConnectionLost):
+            await secure.read()
+
+    loop.run(read())
+
+
 def inbox(data: bytes) -> None:
     box = Inbox(LIMITS)
     box.begin_stream()
@@ -212,6 +236,10 @@ IDENTIFY = (
     b"\x2a\x0dipfs/1.0.0abc\x32\x04test"
 )
 
+CONFIG = json.dumps(
+    {"network": {"relays": [f"/ip4/1.2.3.4/tcp/1/ws/p2p/{PEER}"], "ice_servers": [{"urls": ["stun:a"]}]}}
+).encode()
+
 TARGETS: dict[str, Target] = {
     "varint": Target(varint, (b"\x00", b"\xac\x02", b"\xff" * 8 + b"\x7f")),
     "framing": Target(framing, (b"\x03abc\x00\x01x", b"\x40" + bytes(64))),
@@ -234,6 +262,7 @@ TARGETS: dict[str, Target] = {
         (b"\x0a\x24" + KEY + b"\x12\x40" + bytes(64) + b"\x22\x0e\x12\x0c/yamux/1.0.0",),
     ),
     "noise": Target(noise, (CRYPTO.x25519_public(b"\x09" * 32) + bytes(64),), RemoteError),
+    "noise_frames": Target(frames, (b"\x00\x14" + bytes(20), b"\x00\x10" + bytes(16)), RemoteError),
     "yamux": Target(
         yamux,
         (
@@ -261,6 +290,7 @@ TARGETS: dict[str, Target] = {
     ),
     "ice_candidate": Target(as_text(candidate_from_json), (CANDIDATE, b"null", b'""')),
     "identify": Target(same_again(lambda data: decode_identify(data, 8192, 64, 256), encode_identify), (IDENTIFY,)),
+    "config": Target(as_text(NetworkConfig.from_mapping), (CONFIG, b"{}", b"[" * 2000), InvalidArgument),
     "channel_control": Target(
         decode_control,
         (
