@@ -33,26 +33,28 @@ async def _serve(options: RelayOptions) -> int:
     sys.stdout.write(json.dumps(announcement) + "\n")
     sys.stdout.flush()
     log.info("started", peer=ready.peer_id[-8:], reservations=options.limits.reservations)
-    name = await _asked_to_stop()
-    log.info("draining", reason=name)
+    signals = _signals()
+    log.info("draining", reason=await signals.get())
     started = time.monotonic()
-    finished = await node.stop()
-    log.info("stopped", reason="drained" if finished else "timeout", dur_ms=round((time.monotonic() - started) * 1000))
+    stopping, again = asyncio.create_task(node.stop()), asyncio.create_task(signals.get())
+    await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    if stopping.done():
+        reason = "drained" if stopping.result() else "timeout"
+    else:
+        stopping.cancel()
+        reason = "interrupted"
+    log.info("stopped", reason=reason, dur_ms=round((time.monotonic() - started) * 1000))
     return 0
 
 
-async def _asked_to_stop() -> str:
-    """The name of the signal."""
+def _signals() -> asyncio.Queue[str]:
+    """Names of the signals that ask us to end; the second one will not wait for circuits."""
     loop = asyncio.get_running_loop()
-    asked: asyncio.Future[str] = loop.create_future()
-
-    def ask(name: str) -> None:
-        if not asked.done():
-            asked.set_result(name)
-
+    asked: asyncio.Queue[str] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask, number.name)
-    return await asked
+        loop.add_signal_handler(number, asked.put_nowait, number.name)
+    return asked
 
 
 def _to_stderr(line: str) -> None:

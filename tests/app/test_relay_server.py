@@ -177,6 +177,20 @@ async def test_sigterm_waits_for_a_circuit_and_not_longer_than_it_is_told() -> N
 
 
 @pytest.mark.native
+async def test_a_second_signal_does_not_wait() -> None:
+    async with relay("--no-identity-file") as it, native_node() as alice, native_node() as bob:
+        await bob.client.reserve(bob.client.add_relay(it.address("ws")))
+        await alice.swarm.dial(bob.peer, bob.swarm.listen_addresses())
+        it.process.send_signal(signal.SIGTERM)
+        assert it.process.stderr is not None
+        while b"draining" not in await it.process.stderr.readline():
+            pass
+        log = await it.end()
+        assert [line["reason"] for line in log if line["event"] == "stopped"] == ["interrupted"]
+        assert it.process.returncode == 0
+
+
+@pytest.mark.native
 async def test_a_client_gets_its_reservation_back_after_the_relay_restarted(tmp_path: Path) -> None:
     file = str(tmp_path / "identity.db")
     async with native_node() as bob:

@@ -37,7 +37,7 @@ Pages served over https can only use wss addresses (localhost excepted). Behind 
 peers come from 127.0.0.1, which is why loopback is not counted by --reservations-per-ip.
 The first line on standard output is JSON: {"event": "ready", "peer_id": …, "addresses": […], "admin": …}.
 Logs go to standard error, one JSON object a line, without IP addresses.
-SIGTERM or Ctrl-C drains: no new reservations, up to 30 s for running circuits.
+SIGTERM or Ctrl-C drains: no new reservations, up to 30 s for running circuits; a second one ends at once.
 """
 
 
