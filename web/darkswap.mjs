@@ -328,6 +328,8 @@ class Bridge {
   #python;
   #next = 1;
   #pending = new Map();
+  /** Progress goes on after a message was accepted, until the peer has it all. */
+  #watches = new Map();
   #isFreed = false;
 
   /** `make`: name of the maker in `api`; `hooks`: what Python calls besides the replies. */
@@ -382,8 +384,9 @@ class Bridge {
       const { signal, timeout_ms } = checkOptions(options);
       if (signal?.aborted) throw aborted(what, signal.reason);
       const number = this.#next++;
-      const entry = { resolve, reject, onProgress, end: null };
+      const entry = { resolve, reject, end: null };
       this.#pending.set(number, entry);
+      if (onProgress) this.#watches.set(number, onProgress);
       if (signal || timeout_ms !== undefined) this.#limit(what, number, entry, signal, timeout_ms);
       try {
         start(number);
@@ -396,7 +399,7 @@ class Bridge {
   /** A number whose reply goes to `entry` = {resolve, reject}. */
   expect(entry) {
     const number = this.#next++;
-    this.#pending.set(number, { onProgress: undefined, end: null, ...entry });
+    this.#pending.set(number, { end: null, ...entry });
     return number;
   }
 
@@ -409,7 +412,13 @@ class Bridge {
   }
 
   progress(number, done, total) {
-    this.#pending.get(number)?.onProgress?.(done, total);
+    const watch = this.#watches.get(number);
+    if (done >= total) this.#watches.delete(number);
+    try {
+      watch?.(done, total);
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   #limit(what, number, entry, signal, timeout_ms) {
@@ -435,6 +444,7 @@ class Bridge {
     const entry = this.#pending.get(number);
     if (!entry) return;
     this.#pending.delete(number);
+    if (!ok) this.#watches.delete(number);
     entry.end?.();
     (ok ? entry.resolve : entry.reject)(value);
   }
@@ -451,6 +461,7 @@ class Bridge {
         resolve();
       }
       this.#isFreed = true;
+      this.#watches.clear();
       for (const other of [...this.#pending.keys()]) {
         if (other !== number) this.settle(other, false, freed(this.#what));
       }
@@ -826,7 +837,8 @@ export class DarkSwapWasm {
       }
       if (options?.on_progress || options?.signal || options?.timeout_ms !== undefined) {
         const watched = (number) => this.#bridge.now("send_watched", number, peer, data);
-        this.#bridge.begin("send_webrtc_message", options, watched, options.on_progress).then(resolve, reject);
+        const progress = options.on_progress && callable(options.on_progress);
+        this.#bridge.begin("send_webrtc_message", options, watched, progress).then(resolve, reject);
         return;
       }
       let outgoing = this.#outgoing.get(peer);

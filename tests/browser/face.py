@@ -26,8 +26,8 @@ class Relay:
 class OpenPage:
     """A page of the test site, used through the JavaScript face."""
 
-    def __init__(self, make: Callable[[], Page]) -> None:
-        self.page = make()
+    def __init__(self, page: Page) -> None:
+        self.page = page
         self.peer_id = ""
 
     def loaded(self, **defaults: object) -> OpenPage:
