@@ -85,6 +85,8 @@ class Limits:
     identify_timeout: float = 5.0
     ping_timeout: float = 10.0
     ping_interval: float = 15.0
+    probe_timeout: float = 5.0
+    """A connection with a newer one beside it, or one from before we slept, has this long to answer."""
     ping_streams: int = 2
     """Inbound ping streams at once, as the specification allows."""
 
@@ -129,6 +131,8 @@ class Limits:
     """From createDataChannel to its `open`."""
     drain_poll: float = 0.25
     """A waiting writer looks at bufferedAmount this often: `bufferedamountlow` gets lost now and then."""
+    direct_attempt: float = 5.0
+    """For webrtc-direct to connect in one version; a server of the other one answers nothing at all."""
     fin_ack_timeout: float = 5.0
     """How long a closing stream waits for FIN_ACK."""
     disconnected_grace: float = 10.0

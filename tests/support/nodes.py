@@ -17,7 +17,7 @@ from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.runtime.native.crypto import NativeCrypto
-from tests.support.pipe import CountingEntropy, identity, pipe
+from tests.support.pipe import CountingEntropy, PipeEnd, identity, pipe
 
 
 @dataclass
@@ -31,6 +31,8 @@ class Place:
     limit: CircuitLimit | None = None
     dialled: list[float] = field(default_factory=list)
     """Loop times at which someone began to dial it."""
+    links: list[PipeEnd] = field(default_factory=list)
+    """The dialler's end of every link made."""
 
 
 Places = dict[str, Place]
@@ -63,12 +65,13 @@ class PipeTransport:
         if place.transport is None:
             raise ConnectionLost("link", "nobody listens")
         ours, theirs = pipe()
+        place.links.append(ours)
         place.transport.accept(theirs, place)
         return await self._upgrader.upgrade_outbound(
             ours, peer=peer, address=address, transport=place.kind, limit=place.limit
         )
 
-    def accept(self, link, place: Place) -> None:
+    def accept(self, link: PipeEnd, place: Place) -> None:
         async def upgrade() -> None:
             try:
                 connection = await self._upgrader.upgrade_inbound(

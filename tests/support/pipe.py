@@ -23,6 +23,7 @@ class PipeEnd:
         """What was written here, when `record` is set."""
         self.record = False
         self.closed = False
+        self._is_cut = False
         self._room = asyncio.Event()
         self._room.set()
 
@@ -38,22 +39,29 @@ class PipeEnd:
             raise ConnectionLost("pipe")
         if self.record:
             self.writes.append(data)
+        if self._is_cut:
+            return
         self.other.inbox.feed(data)
         if len(self.other.inbox) > HIGH_WATER:
             self._room.clear()
         await self._room.wait()
 
+    def cut(self) -> None:
+        """What is written from now on never arrives, nor does the end."""
+        self._is_cut = True
+
     async def close(self) -> None:
         if not self.closed:
             self.closed = True
-            self.other.inbox.end(EndOfStream())
+            if not self._is_cut:
+                self.other.inbox.end(EndOfStream())
             self.inbox.end(ConnectionLost("pipe"))
 
     async def close_write(self) -> None:
         self.other.inbox.end(EndOfStream())
 
     def reset(self) -> None:
-        for end in (self, self.other):
+        for end in (self,) if self._is_cut else (self, self.other):
             end.closed = True
             end.inbox.end(ConnectionLost("pipe", "reset"))
             end._room.set()
