@@ -93,6 +93,8 @@ class Network:
     def _life(self, word: str) -> None:
         if word == "leaving":
             self.farewell()
+        elif word in ("online", "resumed") and self._stack is not None:
+            self._stack.liveness.check_now()
 
     async def _up(self) -> Stack:
         if self._stack is None:

@@ -18,6 +18,7 @@ from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
 from darkswap_browser.protocols.identify.identify import Identify
+from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.runtime.base import Runtime
@@ -35,6 +36,7 @@ class Stack:
     channels: Channels
     identify: Identify
     ping: Ping
+    liveness: Liveness
     webrtc: WebRtcTransport
     signals: PageSignals
 
@@ -43,6 +45,7 @@ class Stack:
         await self.channels.close()
         await self.signals.close()
         await self.client.close()
+        await self.liveness.close()
         self.ping.stop()
         await self.identify.close()
         await self.swarm.close()
@@ -80,6 +83,7 @@ async def build(
         swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
     swarm.add_transport(CircuitTransport(client, upgrader))
     swarm.add_transport(webrtc)
+    ping = Ping(swarm, runtime.entropy)
     channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
     stack = Stack(
         swarm,
@@ -87,7 +91,8 @@ async def build(
         circuits,
         channels,
         Identify(swarm, AGENT, runtime),
-        Ping(swarm, runtime.entropy),
+        ping,
+        Liveness(swarm, ping),
         webrtc,
         signals,
     )
@@ -101,6 +106,7 @@ async def build(
 
 async def _start(stack: Stack, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:
     stack.ping.start()
+    stack.liveness.start()
     stack.identify.start()
     stack.client.start()
     stack.channels.start()
