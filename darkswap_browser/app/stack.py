@@ -24,6 +24,7 @@ from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.transports.circuit import CircuitTransport
 from darkswap_browser.transports.tcp import TcpTransport
+from darkswap_browser.transports.webrtc.direct import WebRtcDirectTransport
 from darkswap_browser.transports.webrtc.private import WebRtcTransport
 from darkswap_browser.transports.websocket import WebSocketTransport
 
@@ -83,6 +84,8 @@ async def build(
         swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
     swarm.add_transport(CircuitTransport(client, upgrader))
     swarm.add_transport(webrtc)
+    agent_of = swarm.address_book.agent
+    swarm.add_transport(WebRtcDirectTransport(runtime.webrtc, upgrader.handshaker, runtime.entropy, limits, agent_of))
     ping = Ping(swarm, runtime.entropy)
     channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
     stack = Stack(

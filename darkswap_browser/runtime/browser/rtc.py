@@ -157,9 +157,10 @@ class BrowserPeerConnection:
         js_description = self._js_connection.localDescription
         return None if js_description is jsnull else _description(js_description)
 
-    def create_data_channel(self, label: str) -> BrowserDataChannel:
+    def create_data_channel(self, label: str, *, negotiated_id: int | None = None) -> BrowserDataChannel:
+        options = {} if negotiated_id is None else {"negotiated": True, "id": negotiated_id}
         with _errors("creating a data channel"):
-            return self._adopt(self._js_connection.createDataChannel(label))
+            return self._adopt(self._js_connection.createDataChannel(label, js_object(options)))
 
     async def create_offer(self, *, ice_restart: bool = False) -> SessionDescription:
         with _errors("creating an offer"):

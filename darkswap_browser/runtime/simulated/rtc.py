@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from darkswap_browser.errors import ConnectionLost, MalformedMessage, TooManyRequests
+from darkswap_browser.errors import ConnectionLost, MalformedMessage, TooManyRequests, Unsupported
 from darkswap_browser.runtime.base import (
     DataChannel,
     IceCandidate,
@@ -155,8 +155,10 @@ class SimulatedPeerConnection:
             return None
         return SessionDescription(kind, self._write(kind, credentials, tuple(self._candidates)))
 
-    def create_data_channel(self, label: str) -> DataChannel:
+    def create_data_channel(self, label: str, *, negotiated_id: int | None = None) -> DataChannel:
         self._judge_open()
+        if negotiated_id is not None:
+            raise Unsupported("a negotiated data channel")
         self._waiting = [channel for channel in self._waiting if channel.ready_state == "connecting"]
         if len(self._waiting) + (len(self.association) if self.association else 0) >= MAX_CHANNELS:
             raise TooManyRequests("data channels", MAX_CHANNELS)
