@@ -208,7 +208,7 @@ def test_ten_thousand_calls_leave_nothing_behind(face: OpenPage) -> None:
     before, after, tasks = face.run(
         """const module = pyodide._module;
         module.enable_pyproxy_allocation_tracing();
-        const node = new lib.DarkSwapWasm({ identity: { persist: false } });
+        const node = new lib.DarkSwapWasm({ identity: { persist: false }, network: { relays: [] } });
         await node.start();
         const count = () => [...module.pyproxy_alloc_map.keys()].length;
         const tasks = () => pyodide.runPython("import asyncio; len(asyncio.all_tasks())");
