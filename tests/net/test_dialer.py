@@ -206,3 +206,13 @@ async def test_a_limited_connection_does_not_answer_a_dial_for_an_unlimited_one(
     assert alice.swarm.best_connection(bob.peer) is not None
     assert alice.swarm.best_connection(bob.peer, allow_limited=False) is None
     await end(alice, bob)
+
+
+async def test_of_two_addresses_that_connect_together_one_connection_stays():
+    alice, bob, places = await two({"/memory/2": Place(delay=DEFAULT_LIMITS.dial_stagger)})
+    places["/memory/2"].transport = bob.transport
+    connection = await alice.swarm.dial(bob.peer, [B, A])
+    await asyncio.sleep(5)
+    assert alice.swarm.connections() == (connection,)
+    assert len(bob.swarm.connections()) == 1
+    await end(alice, bob)

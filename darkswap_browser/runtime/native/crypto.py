@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
@@ -70,12 +71,12 @@ class NativeCrypto:
         return True
 
     def x25519_public(self, private: bytes) -> bytes:
-        return x25519.X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+        return _x25519_key(private).public_key().public_bytes_raw()
 
     def x25519(self, private: bytes, public: bytes) -> bytes:
         try:
             peer = x25519.X25519PublicKey.from_public_bytes(public)
-            return x25519.X25519PrivateKey.from_private_bytes(private).exchange(peer)
+            return _x25519_key(private).exchange(peer)
         except ValueError:
             # OpenSSL reports a low-order point as an error where RFC 7748 computes zero.
             if len(private) == 32 and len(public) == 32:
@@ -84,6 +85,12 @@ class NativeCrypto:
 
     def chacha20poly1305(self, key: bytes) -> Aead:
         return NativeAead(key)
+
+
+@lru_cache(maxsize=64)
+def _x25519_key(private: bytes) -> x25519.X25519PrivateKey:
+    """OpenSSL derives the public key on loading, as dear as an exchange, and a handshake uses each key up to thrice."""
+    return x25519.X25519PrivateKey.from_private_bytes(private)
 
 
 def _verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> None:
