@@ -27,12 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _serve(options: RelayOptions) -> int:
     log = JsonLog(_to_stderr, time.time, verbose=options.verbose)
-    node = RelayNode(options, log)
-    ready = await node.start()
-    announcement = {"event": "ready", "peer_id": ready.peer_id, "addresses": ready.addresses, "admin": ready.admin}
-    sys.stdout.write(json.dumps(announcement) + "\n")
+    node = await RelayNode.open(options, log)
+    await node.start()
+    ready = {"event": "ready", "peer_id": node.peer_id, "addresses": node.addresses, "admin": node.admin}
+    sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
-    log.info("started", peer=ready.peer_id[-8:], reservations=options.limits.reservations)
+    log.info("started", peer=node.peer_id[-8:], reservations=options.limits.reservations)
     signals = _signals()
     log.info("draining", reason=await signals.get())
     started = time.monotonic()

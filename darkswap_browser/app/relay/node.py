@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import socket
-from collections.abc import Coroutine
-from dataclasses import dataclass
 
 from darkswap_browser.app.relay.admin import Admin, LoopLag, greet
 from darkswap_browser.app.relay.gate import GatedSockets, MeasuredUpgrader, raise_descriptor_limit, socket_limit
@@ -21,6 +19,7 @@ from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.limits import DEFAULT_LIMITS, KIB, Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.identify.identify import Identify
+from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.server import UNSPECIFIED, RelayServer
 from darkswap_browser.runtime.base import LinkListener, Runtime
@@ -31,38 +30,17 @@ from darkswap_browser.transports.websocket import WebSocketTransport
 KEY_NAME = "relay"
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What the relay says of itself once it listens. `admin` is a URL."""
-
-    peer_id: str
-    addresses: tuple[str, ...]
-    admin: str | None
-
-
 class RelayNode:
-    def __init__(self, options: RelayOptions, log: JsonLog) -> None:
-        self._options = options
-        self._log = log
-        self._metrics = RelayMetrics(log)
-        self._lag = LoopLag(self._metrics.loop_lag.observe)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._admin: LinkListener | None = None
-        self._sockets: GatedSockets | None = None
-        self._swarm: Swarm | None = None
-        self._identify: Identify | None = None
-        self._server: RelayServer | None = None
+    """A relay made ready by `open`, listening after `start`, gone after `stop`."""
 
-    async def start(self) -> Ready:
-        """Raises `ConnectionLost` (a port is taken), `InvalidArgument` (TLS files) and `Unsupported` (key file)."""
-        options = self._options
-        runtime = _host(options)
-        identity = await _identity(runtime)
+    def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: JsonLog) -> None:
+        self._options = options
+        self._metrics = metrics = RelayMetrics(log)
+        self._lag = LoopLag(metrics.loop_lag.observe)
         most = options.connections or socket_limit(raise_descriptor_limit())
-        self._sockets = sockets = GatedSockets(runtime.sockets, most, self._metrics.refused_sockets.inc)
         limits = _limits(most)
+        self._sockets = sockets = GatedSockets(runtime.sockets, most, metrics.refused_sockets.inc)
         self._swarm = swarm = Swarm(identity, limits, AddressBook(limits))
-        metrics = self._metrics
         upgrader = MeasuredUpgrader(
             identity,
             runtime,
@@ -73,57 +51,73 @@ class RelayNode:
         swarm.add_transport(TcpTransport(sockets, upgrader))
         swarm.add_transport(WebSocketTransport(sockets, upgrader, tls=options.tls))
         self._identify = Identify(swarm, AGENT, runtime)
-        self._identify.start()
-        Ping(swarm, runtime.entropy).start()
-        for address in options.listen:
-            bound = await swarm.listen(address)
-            swarm.set_announced(f"interfaces of {address}", _reachable(bound))
-        self._server = server = RelayServer(
-            swarm, options.limits, runtime.clock, announce=options.announce, observer=self._metrics
-        )
-        server.start()
-        self._watch(server, swarm, sockets)
-        admin = await self._open_admin(server, sockets)
+        self._ping = Ping(swarm, runtime.entropy)
+        # A reservation must not rest on a connection whose other end is gone.
+        self._liveness = Liveness(swarm, self._ping)
+        self._server = RelayServer(swarm, options.limits, runtime.clock, announce=options.announce, observer=metrics)
+        self._measuring: asyncio.Task[None] | None = None
+        self._admin: LinkListener | None = None
+        self._add_figures()
+
+    @classmethod
+    async def open(cls, options: RelayOptions, log: JsonLog) -> RelayNode:
+        """Raises `InvalidArgument` or `Unsupported` when the identity file cannot be used."""
+        runtime = _host(options)
+        return cls(options, runtime, await _identity(runtime), log)
+
+    @property
+    def peer_id(self) -> str:
+        return str(self._swarm.local_peer)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(map(str, self._server.addresses()))
+
+    @property
+    def admin(self) -> str | None:
+        """URL of the admin port; None when there is none."""
+        if self._admin is None:
+            return None
+        host = self._admin.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._admin.port}"
+
+    async def start(self) -> None:
+        """Raises `ConnectionLost` (a port is taken), `InvalidArgument` (TLS files), `Unsupported` (an address)."""
+        for part in (self._identify, self._ping, self._liveness, self._server):
+            part.start()
+        for address in self._options.listen:
+            bound = await self._swarm.listen(address)
+            self._swarm.set_announced(f"interfaces of {address}", _reachable(bound))
+        self._measuring = asyncio.create_task(self._lag.measure(), name="loop lag")
+        if self._options.admin is not None:
+            admin = Admin(
+                self._metrics, self._lag, lambda: self._sockets.is_listening, lambda: not self._server.draining
+            )
+            self._admin = await admin.listen(*self._options.admin)
         self._metrics.status.set(1)
-        return Ready(str(identity.peer_id), tuple(map(str, server.addresses())), admin)
 
     async def stop(self) -> bool:
         """Drain, then close. True when every circuit ended by itself."""
-        assert self._server is not None and self._swarm is not None
-        assert self._sockets is not None and self._identify is not None
         self._metrics.status.set(0)
         await self._sockets.stop_listening()
         finished = await self._server.drain(self._options.drain_seconds)
         await self._server.close()
         await self._identify.close()
+        await self._liveness.close()
         await self._swarm.close()
         if self._admin is not None:
             await self._admin.close()
-        for task in self._tasks:
-            task.cancel()
+        if self._measuring is not None:
+            self._measuring.cancel()
         return finished
 
-    def _watch(self, server: RelayServer, swarm: Swarm, sockets: GatedSockets) -> None:
-        metrics = self._metrics
+    def _add_figures(self) -> None:
+        metrics, swarm, server = self._metrics, self._swarm, self._server
         metrics.registry.register(StreamBytes(swarm))
-        metrics.gauge("open_sockets", "Sockets that peers hold", lambda: sockets.open)
+        metrics.gauge("open_sockets", "Sockets that peers hold", lambda: self._sockets.open)
         metrics.gauge("connections", "Authenticated connections", lambda: len(swarm.connections()))
         metrics.gauge("reservations_held", "Reservations in force", lambda: server.reservations)
         metrics.gauge("circuits_running", "Circuits at this moment", lambda: server.circuits)
-        self._spawn(self._lag.measure())
-
-    async def _open_admin(self, server: RelayServer, sockets: GatedSockets) -> str | None:
-        if self._options.admin is None:
-            return None
-        host, port = self._options.admin
-        admin = Admin(self._metrics, self._lag, lambda: sockets.is_listening, lambda: not server.draining)
-        self._admin = await admin.listen(host, port)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._admin.port}"
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _host(options: RelayOptions) -> Runtime:
