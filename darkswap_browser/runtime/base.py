@@ -200,7 +200,7 @@ class DataChannel(Protocol):
 
     @property
     def ready_state(self) -> str:
-        """"connecting", "open", "closing" or "closed"."""
+        """ "connecting", "open", "closing" or "closed"."""
         ...
 
     @property

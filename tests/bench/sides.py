@@ -103,7 +103,9 @@ class JsSide:
         return _timed_flood(self.sender, self.receiver, send, wait, total, [self.address, size, total])
 
     def round_trips(self, rounds: int) -> list[float]:
-        return sorted(self.sender.run_js("return jsPeer.roundTrips(args[0], args[1])", self.address, rounds, timeout=120))
+        return sorted(
+            self.sender.run_js("return jsPeer.roundTrips(args[0], args[1])", self.address, rounds, timeout=120)
+        )
 
 
 _OURS_START = """

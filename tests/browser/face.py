@@ -44,9 +44,7 @@ class OpenPage:
         )
         return self
 
-    def run(
-        self, script: str, *args: object, during: Callable[[], object] | None = None, timeout: float = 30.0
-    ) -> Any:
+    def run(self, script: str, *args: object, during: Callable[[], object] | None = None, timeout: float = 30.0) -> Any:
         """Runs a script; `during` does something else while it runs."""
         job = self.page.start(script, *args)
         if during is not None:

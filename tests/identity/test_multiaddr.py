@@ -75,8 +75,24 @@ def test_other_text_is_an_invalid_argument(text: str) -> None:
     assert len(str(caught.value)) < 2000
 
 
-@pytest.mark.parametrize("data", ["", "04010203", "84007f000001", "3600", "3602612f", "3601ff", "ff7f", "0601",
-                                  "a5030000", "d2030212", "36ffffffffffffffff7f", "dd03" * 33, "9003022f2f"])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "04010203",
+        "84007f000001",
+        "3600",
+        "3602612f",
+        "3601ff",
+        "ff7f",
+        "0601",
+        "a5030000",
+        "d2030212",
+        "36ffffffffffffffff7f",
+        "dd03" * 33,
+        "9003022f2f",
+    ],
+)
 def test_broken_or_unknown_bytes_are_malformed(data: str) -> None:
     with pytest.raises(MalformedMessage):
         Multiaddr.from_bytes(bytes.fromhex(data))

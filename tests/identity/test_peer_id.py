@@ -47,8 +47,21 @@ def test_ids_sort_and_hash_by_their_bytes() -> None:
     assert len({one, PeerId(b"\x00\x01a")}) == 1
 
 
-NOT_IDS = ["", "1", "Qm", "12D3KooW", ED25519[:-1], ED25519 + "1", ED25519.replace("W", "0"), "hello", "z" + ED25519,
-           "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi", "1" * 60, "1" * 5000, "Qm\U0001f600"]  # fmt: skip
+NOT_IDS = [
+    "",
+    "1",
+    "Qm",
+    "12D3KooW",
+    ED25519[:-1],
+    ED25519 + "1",
+    ED25519.replace("W", "0"),
+    "hello",
+    "z" + ED25519,
+    "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi",
+    "1" * 60,
+    "1" * 5000,
+    "Qm\U0001f600",
+]
 
 
 @pytest.mark.parametrize("text", NOT_IDS, ids=lambda text: text[:20])

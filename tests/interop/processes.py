@@ -1,4 +1,4 @@
-"""Other people's nodes, and our own relay, as processes beside the test; each says in a line of JSON when it is ready."""
+"""Other people's nodes and our own relay as processes beside the test; each says in a line of JSON that it is ready."""
 
 from __future__ import annotations
 
