@@ -102,6 +102,44 @@ async def closing_lets_all_arrive_and_then_ends(pair: Pair) -> None:
         await closing
 
 
+async def last_words_arrive_although_their_speaker_did_not_listen(pair: Pair) -> None:
+    """What the closing side never read must not turn its end into a break. Small enough for every host's buffers."""
+    async with pair() as (one, two):
+        await two.write(PATTERN[:200_000])
+        await asyncio.sleep(0.05)
+        await one.write(b"last words")
+        closing = asyncio.ensure_future(one.close())
+        assert await read_exactly(two, 10) == b"last words"
+        assert await outcome(two.read()) is EndOfStream
+        await two.close()
+        await closing
+
+
+async def closing_both_ends_under_pressure_takes_no_time(pair: Pair) -> None:
+    """Both have written until they wait; whoever closes throws away what the other still says."""
+    async with pair() as (one, two):
+        writing = [asyncio.ensure_future(_write_on(link)) for link in (one, two)]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(4):
+            await asyncio.gather(one.close(), two.close())
+            assert set(await asyncio.gather(*map(outcome, writing))) == {ConnectionLost}
+
+
+async def closing_after_the_other_has_closed_takes_no_time(pair: Pair) -> None:
+    async with pair() as (one, two):
+        await two.write(b"never read")
+        closing = asyncio.ensure_future(two.close())
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(2):
+            await one.close()
+            await closing
+
+
+async def _write_on(link: ByteLink) -> None:
+    while True:
+        await link.write(PATTERN)
+
+
 async def what_was_closed_here_is_lost_here(pair: Pair) -> None:
     async with pair() as (one, two):
         closing = asyncio.ensure_future(one.close())
@@ -153,6 +191,9 @@ CHECKS: tuple[Callable[[Pair], Awaitable[None]], ...] = (
     a_mebibyte_in_one_write_arrives_whole,
     a_writer_waits_for_a_reader_that_does_not_read,
     closing_lets_all_arrive_and_then_ends,
+    last_words_arrive_although_their_speaker_did_not_listen,
+    closing_both_ends_under_pressure_takes_no_time,
+    closing_after_the_other_has_closed_takes_no_time,
     what_was_closed_here_is_lost_here,
     a_reset_breaks_the_other_end,
     a_reader_that_waits_is_told_of_our_own_end,

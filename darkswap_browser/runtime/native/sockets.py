@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidURI
 from websockets.http11 import Request, Response
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
@@ -69,11 +69,22 @@ def _socket_errors(what: str) -> Iterator[None]:
         raise ConnectionLost(what, str(error) or type(error).__name__) from error
 
 
+class _Ending(asyncio.Protocol):
+    """Takes over a socket that we close: throws away what comes, until the peer has closed as well."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+
+
 class TcpLink:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._closed = False
+        self._ending: _Ending | None = None
         writer.transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def option(self, level: int, name: int) -> int:
@@ -97,16 +108,31 @@ class TcpLink:
             await self._writer.drain()
 
     async def close(self) -> None:
+        """Goes on taking what the peer still sends until it closes too: a socket that is closed over unread bytes
+        answers with a reset, which destroys our own last bytes on their way."""
         if not self._closed:
             self._closed = True
-            self._writer.close()
+            self._finish()
+        if self._ending is None:
+            return
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._writer.wait_closed()
+                await self._ending.lost.wait()
         except TimeoutError:
             self._writer.transport.abort()
-        except OSError:
-            pass  # broken before it was closed: as good as closed
+
+    def _finish(self) -> None:
+        transport = self._writer.transport
+        if transport.is_closing() or not isinstance(transport, asyncio.Transport):
+            return
+        before, self._ending = transport.get_protocol(), _Ending()
+        transport.set_protocol(self._ending)
+        # Whoever still reads or writes here is told now, not when the peer has closed.
+        before.connection_lost(ConnectionResetError("closed on this side"))
+        # Armed anew: reading may have been paused, and an end that the peer made before is told to `_Ending` again.
+        transport.pause_reading()
+        transport.resume_reading()
+        transport.write_eof()
 
     def reset(self) -> None:
         self._closed = True
@@ -140,10 +166,21 @@ class WebSocketLink:
             await self._socket.send(data)
 
     async def close(self) -> None:
+        """Goes on taking what the peer still sends: its close frame stands behind all that."""
         self._closed = True
         self._rest = b""
-        with suppress(OSError):
-            await self._socket.close()
+        discarding = asyncio.ensure_future(self._discard())
+        try:
+            with suppress(OSError):
+                await self._socket.close()
+        finally:
+            discarding.cancel()
+
+    async def _discard(self) -> None:
+        # Where a reader waits already, nothing is queued.
+        with suppress(ConnectionClosed, ConcurrencyError):
+            while True:
+                await self._socket.recv(decode=False)
 
     def reset(self) -> None:
         self._closed = True
