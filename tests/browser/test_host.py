@@ -73,11 +73,11 @@ await check_crypto.signed_by_others(runtime.crypto, signed)"""
     )
 
 
-def test_a_page_without_webcryptos_ed25519_signs_all_the_same(new_page: Callable[[], Page]) -> None:
-    page = new_page()
-    page.run_js(
-        """for (const name of ["generateKey", "importKey"]) {
-            const real = SubtleCrypto.prototype[name];
+def test_a_browser_without_webcryptos_ed25519_signs_all_the_same(host: Page) -> None:
+    host.run_js(
+        """globalThis.realCrypto = {};
+        for (const name of ["generateKey", "importKey"]) {
+            const real = realCrypto[name] = SubtleCrypto.prototype[name];
             SubtleCrypto.prototype[name] = function (...args) {
                 return args.includes("Ed25519")
                     ? Promise.reject(new DOMException("no such algorithm", "NotSupportedError"))
@@ -85,16 +85,18 @@ def test_a_page_without_webcryptos_ed25519_signs_all_the_same(new_page: Callable
             };
         }"""
     )
-    prepared(page, noble=True)
-    page.run_python(
+    host.run_python(
         """import check_crypto
+from darkswap_browser.runtime.browser.crypto import BrowserCrypto
+crypto = BrowserCrypto()
 for check in (check_crypto.ed25519_as_rfc_8032_says, check_crypto.generated_keys_sign_and_differ):
-    await check(runtime.crypto)
-key = await runtime.crypto.generate_signing_key()
+    await check(crypto)
+key = await crypto.generate_signing_key()
 await runtime.store.save_signing_key("seed", key)
 again = await runtime.store.load_signing_key("seed")
 assert again.public_bytes == key.public_bytes and await again.sign(b"x") == await key.sign(b"x")"""
     )
+    host.run_js("Object.assign(SubtleCrypto.prototype, realCrypto)")
 
 
 def test_a_private_key_cannot_be_read_and_survives_a_reload(new_page: Callable[[], Page]) -> None:
@@ -138,22 +140,23 @@ def test_another_tab_may_delete_the_data_and_the_store_opens_again(host: Page) -
     assert host.run_python("await runtime.store.get('a') is None")
 
 
-def test_blocked_storage_is_unsupported_and_says_what_to_do(new_page: Callable[[], Page]) -> None:
-    page = new_page()
-    page.run_js(
-        """Object.defineProperty(globalThis, "indexedDB", { value: { open() {
+def test_blocked_storage_is_unsupported_and_says_what_to_do(host: Page) -> None:
+    host.run_js(
+        """Object.defineProperty(globalThis, "indexedDB", { configurable: true, value: { open() {
             throw new DOMException("access denied", "SecurityError"); } } });"""
     )
-    prepared(page, noble=True)
-    hint = page.run_python(
+    hint = host.run_python(
         """from darkswap_browser.errors import Unsupported
+from darkswap_browser.runtime.browser.store import IndexedDbStore
 try:
-    await runtime.store.get("a")
+    await IndexedDbStore(runtime.crypto.primitives, "blocked").get("a")
 except Unsupported as error:
     hint = error.hint
 hint"""
     )
+    host.run_js("delete globalThis.indexedDB")
     assert hint.startswith("Allow this site to store data")
+    assert host.run_python("await runtime.store.get('never') is None")
 
 
 def connect(url: str) -> str:
@@ -330,20 +333,41 @@ def test_connections_leave_no_proxy_behind(host: Page, server: WebSocketServer) 
     host.run_js("pyodide._module.disable_pyproxy_allocation_tracing()")
 
 
-def test_lifecycle_speaks_our_words(new_page: Callable[[], Page]) -> None:
-    page = prepared(new_page(), noble=True)
-    page.run_python("words = []; stop = runtime.lifecycle.subscribe(words.append)")
-    page.run_js(
+def test_lifecycle_speaks_our_words(host: Page) -> None:
+    host.run_python("words = []; stop = runtime.lifecycle.subscribe(words.append)")
+    host.run_js(
         """for (const name of ["online", "offline", "pagehide"]) dispatchEvent(new Event(name));
         dispatchEvent(new PageTransitionEvent("pageshow", { persisted: false }));
         dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
         document.dispatchEvent(new Event("visibilitychange"));
         document.dispatchEvent(new Event("resume"));"""
     )
-    assert page.run_python("words") == ["online", "offline", "leaving", "resumed", "visible", "resumed"]
-    page.run_python("stop(); stop()")
-    page.run_js('dispatchEvent(new Event("online"))')
-    assert len(page.run_python("words")) == 6
+    assert host.run_python("words") == ["online", "offline", "leaving", "resumed", "visible", "resumed"]
+    host.run_python("stop(); stop()")
+    host.run_js('dispatchEvent(new Event("online"))')
+    assert len(host.run_python("words")) == 6
+
+
+def test_a_jump_of_the_wall_clock_means_that_the_machine_slept(host: Page) -> None:
+    host.run_python(
+        """import asyncio
+from darkswap_browser.runtime.browser.lifecycle import BrowserLifecycle
+words = []
+stop = BrowserLifecycle(tick=0.02).subscribe(words.append)
+await asyncio.sleep(0.1)
+assert words == []"""
+    )
+    host.run_js("globalThis.realNow = Date.now; Date.now = () => realNow() + 100_000;")
+    assert host.run_python("await asyncio.sleep(0.1); stop(); words") == ["resumed"]
+    host.run_js("Date.now = realNow")
+
+
+def test_chance_comes_in_any_amount_and_never_twice(host: Page) -> None:
+    host.run_python(
+        """big = runtime.entropy.bytes(200_000)
+assert len(big) == 200_000 and len(set(big[at:at + 16] for at in range(0, 200_000, 16))) == 12_500
+assert abs(runtime.clock.now() - runtime.clock.now_ns() / 1e9) < 1"""
+    )
 
 
 def test_a_worker_loads_the_host_without_webrtc(new_page: Callable[[], Page], site: WebServer) -> None:

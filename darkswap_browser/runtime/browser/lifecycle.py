@@ -19,7 +19,8 @@ SLEPT_SECONDS = 90.0
 class BrowserLifecycle:
     """Listens while anyone is subscribed. A worker has no document: then "online", "offline" and "resumed" remain."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick: float = TICK_SECONDS) -> None:
+        self._tick_seconds = tick
         self._callbacks: dict[int, Callable[[str], None]] = {}
         self._next = 0
         self._listeners = Listeners()
@@ -50,7 +51,7 @@ class BrowserLifecycle:
             self._listeners.add(js_document, "visibilitychange", self._on_visibility)
             self._listeners.add(js_document, "resume", self._teller("resumed"))
         self._wall = time.time()
-        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._tick_seconds, self._tick)
 
     def _stop(self) -> None:
         self._listeners.destroy()
@@ -73,7 +74,7 @@ class BrowserLifecycle:
         wall = time.time()
         slept = wall - self._wall > SLEPT_SECONDS
         self._wall = wall
-        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._tick_seconds, self._tick)
         if slept:
             self._tell("resumed")
 
