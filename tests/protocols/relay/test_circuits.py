@@ -7,6 +7,21 @@ import asyncio
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.relay.limits import RelayLimits
+from darkswap_browser.protocols.relay.messages import (
+    HOP_PROTOCOL,
+    MAX_MESSAGE,
+    STOP_PROTOCOL,
+    CircuitPeer,
+    HopMessage,
+    HopType,
+    Status,
+    StopMessage,
+    StopType,
+    decode_hop,
+    encode_hop,
+    encode_stop,
+)
+from darkswap_browser.wire.framing import frame
 from tests.support.relays import Lan, Node, node, relay
 
 ECHO = "/test/echo/1.0.0"
@@ -106,3 +121,42 @@ async def test_two_circuits_at_once_do_not_mix() -> None:
     assert one == b"alice" * 10_000
     assert two == b"carol" * 10_000
     await end(middle, alice, bob, carol)
+
+
+async def test_bytes_sent_right_behind_the_request_reach_the_target() -> None:
+    """go pipelines: it does not wait for the relay's answer."""
+    middle, alice, bob = await meet()
+    got = asyncio.get_running_loop().create_future()
+    bob.swarm.unhandle(STOP_PROTOCOL)
+
+    async def take(connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        await stream.read_message(MAX_MESSAGE)
+        answer = frame(encode_stop(StopMessage(StopType.STATUS, status=Status.OK)))
+        await stream.write(answer + b"and at once")
+        got.set_result(await stream.read_exactly(8))
+
+    bob.swarm.handle(STOP_PROTOCOL, take)
+    to_relay = await alice.swarm.dial_address(middle.full_address)
+    stream = (await alice.swarm.new_stream(to_relay, [HOP_PROTOCOL])).stream
+    await stream.write(frame(encode_hop(HopMessage(HopType.CONNECT, CircuitPeer(bob.peer)))) + b"too soon")
+    assert decode_hop(await stream.read_message(MAX_MESSAGE)).status == Status.OK
+    assert await stream.read_exactly(11) == b"and at once"
+    assert await got == b"too soon"
+    await end(middle, alice, bob)
+
+
+async def test_bytes_behind_the_status_belong_to_the_circuit() -> None:
+    middle, alice, bob = await meet()
+    bob.swarm.unhandle(STOP_PROTOCOL)
+
+    async def talk_first(connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        await stream.read_message(MAX_MESSAGE)
+        await stream.write(frame(encode_stop(StopMessage(StopType.STATUS, status=Status.OK))) + b"hello")
+        await asyncio.sleep(10)
+
+    bob.swarm.handle(STOP_PROTOCOL, talk_first)
+    alice.client.add_relay(middle.full_address)
+    circuit = await alice.client.connect(middle.peer, bob.peer)
+    assert await circuit.stream.read_exactly(5) == b"hello"
+    circuit.stream.reset()
+    await end(middle, alice, bob)
