@@ -18,11 +18,13 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
-from darkswap_browser.net.negotiate import answer, encode_line, select_one
-from darkswap_browser.net.noise.secure_stream import Handshaker
+from darkswap_browser.net.negotiate import HEADER, answer, decode_line, encode_line, select_one
+from darkswap_browser.net.noise.machine import HandshakeMachine, KeyPair
+from darkswap_browser.net.noise.payload import HandshakePayload, encode_payload, signed_text
+from darkswap_browser.net.noise.secure_stream import Handshaker, SecureStream
 from darkswap_browser.net.stream import BufferedStream, Stream
 from darkswap_browser.net.upgrade import Upgrader
-from darkswap_browser.net.yamux.frames import PING, SYN, pack
+from darkswap_browser.net.yamux.frames import ACK, PING, SYN, pack
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from tests.support.pipe import CountingEntropy, PipeEnd, identity, pipe
 
@@ -180,3 +182,28 @@ async def test_handshakes_at_once_are_capped():
     assert second.closed
     with pytest.raises(TimedOut):
         await waiting
+
+
+async def test_a_lazy_dialer_that_never_waits_for_an_answer_it_can_foresee():
+    """rust's V1Lazy: proposal and Noise's first message in one flight, the third with the muxer's first frame."""
+    ours, peer = pipe()
+    upgrading = asyncio.create_task(inbound(ours))
+    crypto, who = NativeCrypto(), await identity("rust")
+    static, ephemeral = KeyPair.of(crypto, b"\x11" * 32), KeyPair.of(crypto, b"\x22" * 32)
+    machine = HandshakeMachine(crypto, initiator=True, static=static, ephemeral=ephemeral)
+    first = machine.write()
+    await peer.write(encode_line(HEADER) + encode_line("/noise") + len(first).to_bytes(2, "big") + first)
+    answers = BufferedStream(peer)
+    assert decode_line(await answers.read_message(100)) == HEADER
+    assert decode_line(await answers.read_message(100)) == "/noise"
+    machine.read(await answers.read_exactly(int.from_bytes(await answers.read_exactly(2), "big")))
+    signature = await who.sign(signed_text(static.public))
+    third = machine.write(encode_payload(HandshakePayload(who.public_key.to_protobuf(), signature)))
+    sending, receiving = machine.split()
+    early = sending.encrypt(encode_line(HEADER) + encode_line(YAMUX) + pack(PING, SYN, 0, 5))
+    await peer.write(b"".join(len(part).to_bytes(2, "big") + part for part in (third, early)))
+    stream = BufferedStream(SecureStream(answers, sending, receiving))
+    assert decode_line(await stream.read_message(100)) == HEADER
+    assert decode_line(await stream.read_message(100)) == YAMUX
+    assert await stream.read_exactly(12) == pack(PING, ACK, 0, 5)
+    (await upgrading).abort()
