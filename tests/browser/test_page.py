@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -29,9 +30,9 @@ def relay(site: WebServer) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def seat(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Seat]:
-    """Seats a visitor in front of a tab of their own, or of a profile shared with another's."""
+@contextlib.contextmanager
+def seats(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Seat]:
+    """Seats visitors in front of tabs, each of their own or of a profile shared with another's."""
     taken: list[Visitor] = []
 
     def sit(name: str, beside: Visitor | None = None) -> Visitor:
@@ -40,19 +41,37 @@ def seat(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Seat]:
         taken.append(visitor)
         return visitor
 
-    yield sit
-    for visitor in taken:
-        visitor.page.close()
+    try:
+        yield sit
+    finally:
+        for visitor in taken:
+            visitor.page.close()
+
+
+@pytest.fixture
+def seat(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Seat]:
+    with seats(chrome, site, relay) as sit:
+        yield sit
 
 
 @pytest.fixture(scope="module")
-def pair(seat: Seat) -> tuple[Visitor, Visitor]:
+def pair(chrome: Chrome, site: WebServer, relay: str) -> Iterator[tuple[Visitor, Visitor]]:
     """Two tabs of one profile; the second opened the first one's link."""
-    alice = seat("Alice").open().ready()
-    bob = seat("Bob", alice).open(alice.link())
-    bob.wait_for("#badge", "Direct", timeout=60)
-    alice.wait_for("#badge", "Direct")
-    return alice, bob
+    with seats(chrome, site, relay) as sit:
+        alice = sit("Alice").open().ready()
+        bob = sit("Bob", alice).open(alice.link())
+        bob.wait_for("#badge", "Direct", timeout=60)
+        alice.wait_for("#badge", "Direct")
+        yield alice, bob
+
+
+@pytest.fixture(scope="module")
+def alone(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Visitor]:
+    """A tab that is ready and talks to nobody."""
+    with seats(chrome, site, relay) as sit:
+        visitor = sit("Dora")
+        visitor.page.console()
+        yield visitor.open().ready()
 
 
 def looks_right(visitor: Visitor) -> None:
@@ -196,9 +215,16 @@ def test_without_direct_links_the_relay_carries_the_conversation(seat: Seat) -> 
     looks_right(bob)
 
 
-def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(seat: Seat) -> None:
-    visitor = seat("Dora").open().ready()
-    looks_right(visitor)
+def test_no_policy_is_violated_and_nothing_is_thrown(alone: Visitor) -> None:
+    assert alone.page.faults() == []
+
+
+def test_a_tab_that_waits_for_somebody_looks_right(alone: Visitor) -> None:
+    looks_right(alone)
+
+
+def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(alone: Visitor) -> None:
+    visitor = alone
     visitor.connect(NOBODY)
     visitor.wait_for(".dial[data-state=failed]", "What to do", timeout=60)
     assert "NO_RESERVATION" in visitor.text(".dial")
@@ -206,8 +232,8 @@ def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(seat: Seat) ->
     looks_right(visitor)
 
 
-def test_what_is_typed_is_judged_at_once(seat: Seat, relay: str) -> None:
-    visitor = seat("Emil").open().ready()
+def test_what_is_typed_is_judged_at_once(alone: Visitor) -> None:
+    visitor = alone
     visitor.type("#target", "not-a-peer-id")
     visitor.wait_for("#target-problem", "Not a peer id")
     visitor.type("#target", visitor.link())
@@ -279,8 +305,8 @@ def test_a_file_that_is_missing_ends_in_reason_next_step_and_report(seat: Seat, 
     visitor.ready()
 
 
-def test_offline_is_said_and_ends_by_itself(seat: Seat) -> None:
-    visitor = seat("Jan").open().ready()
+def test_offline_is_said_and_ends_by_itself(alone: Visitor) -> None:
+    visitor = alone
     visitor.network(online=False)
     visitor.wait_for(".startup", "You are offline")
     looks_right(visitor)
@@ -295,10 +321,3 @@ def test_the_chosen_theme_is_remembered(seat: Seat) -> None:
     assert visitor.page.run_js("return document.documentElement.dataset.theme") == "dark"
     visitor.open().wait_for("h1")
     assert visitor.page.run_js("return getComputedStyle(document.documentElement).colorScheme") == "dark"
-
-
-def test_no_policy_is_violated_and_nothing_is_thrown(seat: Seat) -> None:
-    visitor = seat("Lena").open()
-    visitor.page.console()
-    visitor.ready()
-    assert visitor.page.faults() == []

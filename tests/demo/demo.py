@@ -54,14 +54,15 @@ class Story:
     @contextlib.contextmanager
     def tell(self, step: str) -> Iterator[None]:
         self.step = step
-        print(f"  … {step}", end="", flush=True)
+        # A terminal sees what is being waited for; a log gets one line a step.
+        print(f"  … {step}\r" if sys.stdout.isatty() else "", end="", flush=True)
         started = time.perf_counter()
         try:
             yield
         except BaseException:
-            print(f"\r  ✗ {step}", flush=True)
+            print(f"  ✗ {step}", flush=True)
             raise
-        print(f"\r  ✓ {step}  ({time.perf_counter() - started:.1f} s)", flush=True)
+        print(f"  ✓ {step}  ({time.perf_counter() - started:.1f} s)", flush=True)
 
     def picture(self, visitor: Visitor, what: str) -> None:
         self.pictures += 1

@@ -65,7 +65,7 @@ export function explain(error) {
 
 /** The library's sentences begin small, since others go before them. */
 function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+[ :,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 /** Long ids of a sentence, cut to their ends. */
