@@ -23,11 +23,15 @@ from websockets.http11 import Request, Response
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
 from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener
 
-WEBSOCKET_MESSAGE = 4 * 1024 * 1024
-"""Largest message accepted, in bytes: js may flush its whole 4 MiB send budget as one."""
+WEBSOCKET_MESSAGE = 2 * 1024 * 1024
+"""Largest message accepted, in bytes. js flushes what it has queued as one message, which can pass 256 KiB."""
 
-WEBSOCKET_QUEUE = 8
-"""Messages received and not read before the socket is no longer read."""
+WEBSOCKET_SENT = 256 * 1024
+"""Largest message sent; longer writes become several."""
+
+WEBSOCKET_QUEUE = 4
+"""Messages received and not read before the socket is no longer read: with their size, what a stranger may make us
+hold."""
 
 PING_SECONDS = 27.0
 """Proxies drop a WebSocket that was silent for 60 s; browsers answer pings and cannot send them."""
@@ -163,7 +167,8 @@ class WebSocketLink:
         if self._closed:
             raise ConnectionLost("websocket", "closed on this side")
         with _socket_errors("websocket"):
-            await self._socket.send(data)
+            for start in range(0, len(data), WEBSOCKET_SENT):
+                await self._socket.send(data[start : start + WEBSOCKET_SENT])
 
     async def close(self) -> None:
         """Goes on taking what the peer still sends: its close frame stands behind all that."""
