@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.errors import (
+    ConnectionLost,
     InvalidArgument,
     NoAddress,
     NotConnected,
@@ -275,12 +276,21 @@ class Swarm:
     ) -> NegotiatedStream:
         """Open a stream on the best connection (or the one given) for the first of `protocols` the peer speaks.
 
+        A best connection that turns out dead (a page was reloaded) is followed by the next best.
         Raises `NotConnected`, `Unsupported` (only a limited connection and not `allow_limited`),
         `ProtocolUnsupported`, `TimedOut`, `ConnectionLost`, `TooManyRequests`.
         """
         connection = self._choose(target, allow_limited)
-        raw = await connection.open_stream()
-        stream = BufferedStream(raw)
+        try:
+            return await self._negotiated(connection, protocols)
+        except ConnectionLost:
+            others = self.connections(target) if isinstance(target, PeerId) else ()
+            if not connection.is_closed or not others:
+                raise
+        return await self.new_stream(target, protocols, allow_limited=allow_limited)
+
+    async def _negotiated(self, connection: Connection, protocols: Sequence[str]) -> NegotiatedStream:
+        stream = BufferedStream(await connection.open_stream())
         try:
             async with asyncio.timeout(self.limits.negotiate_timeout):
                 protocol = await select_one(stream, protocols, self.limits)

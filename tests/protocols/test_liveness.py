@@ -8,7 +8,7 @@ from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
-from tests.support.nodes import A, Node, Places, end, node, two
+from tests.support.nodes import ECHO, A, Node, Places, echo, end, node, two
 from tests.support.pipe import CountingEntropy
 
 
@@ -57,6 +57,26 @@ async def test_after_a_reload_the_connection_left_behind_is_dropped_and_the_new_
     await asyncio.sleep(DEFAULT_LIMITS.probe_timeout + 1)
     assert len(bob.swarm.connections(alice.peer)) == 1
     assert not new.is_closed
+    await liveness.close()
+    await end(alice, reloaded, bob)
+
+
+async def test_a_stream_asked_for_on_a_dead_connection_opens_on_the_living_one() -> None:
+    alice, bob, places = await two()
+    liveness = watched(bob)
+    places["/memory/1"].kind = "webrtc"
+    cut(places, await alice.swarm.dial(bob.peer, [A]))
+    places["/memory/1"].kind = "circuit"
+    reloaded = await node("alice", places)
+    reloaded.swarm.handle(ECHO, echo)
+    await reloaded.swarm.dial(bob.peer, [A])
+    await asyncio.sleep(0.1)
+    dead = bob.swarm.best_connection(alice.peer)
+    assert dead is not None
+    assert dead.transport == "webrtc"
+    opened = await bob.swarm.new_stream(alice.peer, [ECHO])
+    assert opened.connection.transport == "circuit"
+    assert dead.is_closed
     await liveness.close()
     await end(alice, reloaded, bob)
 
