@@ -123,6 +123,19 @@ def test_a_file_over_the_limit_is_refused_in_words(pair: tuple[Visitor, Visitor]
     alice.hears("Files may have up to 16 MiB")
 
 
+def test_a_file_is_cancelled_on_its_way(pair: tuple[Visitor, Visitor], tmp_path: Path) -> None:
+    alice, bob = pair
+    file = tmp_path / "long film.mkv"
+    with file.open("wb") as sparse:
+        sparse.truncate(16 * 1024 * 1024)
+    alice.send_file(file)
+    cancel = '[aria-label="Cancel long film.mkv"]'
+    bob.wait_for(cancel)
+    bob.click(cancel)
+    alice.wait_for(".mine:last-of-type .filefacts", "cancelled")
+    bob.wait_for(".theirs:last-of-type .filefacts", "cancelled")
+
+
 def test_the_figures_of_the_link_are_told_in_words_and_in_a_table(pair: tuple[Visitor, Visitor]) -> None:
     _, bob = pair
     bob.wait_for("#rtt", "ms")

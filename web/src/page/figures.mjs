@@ -26,13 +26,14 @@ class Figures extends Part {
     </aside>`;
   }
 
-  _details({ stats, openedAt, limit, samples }) {
+  _details({ stats, openedAt, limit, samples, path }) {
     const rtt = samples.at(-1)?.rtt;
     const rows = [
       ["Round trip", rtt ? milliseconds(rtt) : "–"],
       ["Transport", stats?.transport ?? "–"],
-      ["Your end", candidateWords(stats?.local_candidate_type)],
-      ["Their end", candidateWords(stats?.remote_candidate_type)],
+      ...(limit || path === "relayed" ? [] : [
+        ["Your end", candidateWords(stats?.local_candidate_type)], ["Their end", candidateWords(stats?.remote_candidate_type)],
+      ]),
       ["Sent", stats ? `${bytes(stats.bytes_sent)} · ${stats.messages_sent} messages` : "–"],
       ["Received", stats ? `${bytes(stats.bytes_received)} · ${stats.messages_received} messages` : "–"],
       ["Connected", openedAt ? `since ${clock(openedAt)}` : "–"],

@@ -56,7 +56,9 @@ class Home extends Part {
     if (reserved.length) {
       return html`<section class="card startup good"><h2>You can be reached</h2>
         <p>The whole peer runs in this tab. ${reserved.length === 1 ? "One relay holds a place" : `${reserved.length} relays hold places`} for you, to introduce whoever has your link.</p>
-        <p class="muted">The relay sees only ciphertext, and nothing at all once the link is direct.</p></section>`;
+        <p class="muted">${session.options.get("direct") === "off"
+          ? "Direct links are switched off in this tab: the relay will carry the ciphertext."
+          : "The relay sees only ciphertext, and nothing at all once the link is direct."}</p></section>`;
     }
     if (session.relays.list.length === 0) {
       return html`<section class="card startup"><h2>Python runs. Now a relay is needed</h2>

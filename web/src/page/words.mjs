@@ -52,12 +52,20 @@ const TITLES = {
   HANDSHAKE_FAILED: "The other side could not prove who it is",
 };
 
+/** What a relay's refusal means, by the name of its status. */
+const REFUSALS = {
+  NO_RESERVATION: "That peer is not at this relay now",
+  CONNECTION_FAILED: "The relay could not reach that peer",
+  RESOURCE_LIMIT_EXCEEDED: "The relay is full",
+  RESERVATION_REFUSED: "The relay takes no more guests from you",
+};
+
 /** `{title, reason, next, code}` of any failure. */
 export function explain(error) {
   const code = error?.code ?? error?.name ?? "ERROR";
   return {
     code,
-    title: TITLES[code] ?? "Something went wrong",
+    title: REFUSALS[error?.details?.name] ?? TITLES[code] ?? "Something went wrong",
     reason: sentence(shorten(error?.message || String(error))),
     next: error?.hint || NEXT[code] || "Try again. If it stays so, copy the report and tell us.",
   };
