@@ -120,8 +120,8 @@ class Limits:
     """Channels kept before the muxer is attached. js keeps as many."""
     channel_high_water: int = 1 * MIB
     """bufferedAmount at which writers wait …"""
-    channel_low_water: int = 256 * KIB
-    """… until it falls to this."""
+    channel_low_water: int = 512 * KIB
+    """… until it falls to this: enough to keep the link busy while a page wakes the writer."""
     connection_high_water: int = 8 * MIB
     """Sum over the channels of one connection: Chrome kills a channel above 16 MiB."""
     webrtc_receive_buffer: int = 8 * MIB

@@ -16,6 +16,8 @@ from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix,
 MAX_PAYLOAD = 16368
 """Bytes of data in one frame of ours: what every implementation accepts (py's limit is the smallest)."""
 
+_MAX_EMPTY = 64
+"""Frames without data or flag in a row: legal, said by nobody, and a byte each that costs us a thousand times more."""
 _FLAG_TAG = 0x08
 _DATA_TAG = 0x12
 _WIRE_VARINT, _WIRE_FIXED64, _WIRE_BYTES, _WIRE_FIXED32 = 0, 1, 2, 5
@@ -39,6 +41,9 @@ class Frame:
 
     flag: int | None = None
     data: bytes = b""
+
+
+_NOTHING = Frame()
 
 
 def _data_header(size: int) -> bytes:
@@ -111,6 +116,7 @@ class FrameDecoder:
     def __init__(self, max_frame: int) -> None:
         self._buffer = bytearray()
         self._max_frame = max_frame
+        self._empty = 0
 
     @property
     def is_empty(self) -> bool:
@@ -132,7 +138,11 @@ class FrameDecoder:
             if len(self._buffer) < start + size:
                 break
             position = start + size
-            frames.append(decode_body(bytes(self._buffer[start:position])))
+            frame = decode_body(bytes(self._buffer[start:position]))
+            self._empty = self._empty + 1 if frame == _NOTHING else 0
+            if self._empty > _MAX_EMPTY:
+                raise MalformedMessage("WebRTC frame", "nothing but empty frames")
+            frames.append(frame)
         del self._buffer[:position]
         return frames
 

@@ -134,3 +134,9 @@ def test_a_large_frame_of_a_generous_peer_is_accepted_in_pieces() -> None:
 def test_bodies_that_are_no_message_are_refused(body: str) -> None:
     with pytest.raises(MalformedMessage):
         decode_body(bytes.fromhex(body))
+
+
+def test_a_flood_of_empty_frames_is_refused_and_a_few_are_not() -> None:
+    assert len(FrameDecoder(MAX_FRAME).feed(bytes(64))) == 64
+    with pytest.raises(MalformedMessage):
+        FrameDecoder(MAX_FRAME).feed(bytes(16384))
