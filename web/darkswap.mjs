@@ -99,10 +99,10 @@ async function loadAll(options) {
   try {
     // The crypto module comes beside this file, the rest from `indexURL`.
     const crypto = import(new URL("darkswap-crypto.mjs", HERE).href).catch(() => null);
-    const pyodide = options.pyodide ?? (await boot(base, lockURL, progress));
-    if (options.pyodide) await addTo(pyodide, lock, lockURL, wanted);
-    progress.step("packages", 0.9, "Loading packages");
-    await checkPackages(pyodide, lock, lockURL, wanted);
+    const start = options.pyodide ? addTo(options.pyodide, lock, lockURL, wanted) : boot(base, lockURL, progress);
+    const pyodide = await Promise.race([start, checkFiles(lockURL, wanted)]);
+    progress.step("packages", 0.9, "Checking packages");
+    checkPackages(pyodide, wanted);
     const noble = await crypto;
     if (noble) pyodide.registerJsModule("darkswap_crypto", noble);
     progress.step("import", 0.94, "Starting DarkSwap");
@@ -232,34 +232,44 @@ async function addTo(pyodide, lock, lockURL, wanted) {
     });
   }
   const have = new Set(Object.keys(pyodide.loadedPackages).map(normal));
-  const missing = wanted.filter((entry) => !have.has(normal(entry.name)));
-  const urls = missing.map((entry) => new URL(entry.file_name, lockURL).href);
+  const lacking = wanted.filter((entry) => !have.has(normal(entry.name)));
+  const urls = lacking.map((entry) => new URL(entry.file_name, lockURL).href);
   if (urls.length > 0) await pyodide.loadPackage(urls, { messageCallback() {}, errorCallback() {}, checkIntegrity: false });
+  return pyodide;
 }
 
-/** `loadPackage` resolves whatever happens; this finds out what did. */
-async function checkPackages(pyodide, lock, lockURL, wanted) {
-  const have = new Set(Object.keys(pyodide.loadedPackages).map(normal));
-  for (const entry of wanted) {
-    if (have.has(normal(entry.name))) continue;
-    const url = new URL(entry.file_name, lockURL);
-    let answer;
-    try {
-      answer = await fetch(url);
-    } catch (cause) {
-      throw loadFailed(url, "no answer", cause);
-    }
-    if (!answer.ok) throw loadFailed(url, `status ${answer.status}`);
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await answer.arrayBuffer()));
-    const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (hex !== entry.sha256) {
-      throw new DarkSwapError("INTEGRITY", `${entry.file_name} is not the file that the lock names`, {
-        hint: "The file was changed on its way, or comes from another build; serve all files of one build together.",
-        details: { url: url.href, expected: entry.sha256, actual: hex },
-      });
-    }
-    throw missing(entry.name);
+/** `loadPackage` resolves whatever happens, so the files are asked for beforehand; Pyodide then finds them in the
+ * browser's cache. Never resolves: it only ever has bad news. */
+async function checkFiles(lockURL, wanted) {
+  await Promise.all(wanted.map((entry) => checkFile(new URL(entry.file_name, lockURL), entry)));
+  return new Promise(() => {});
+}
+
+async function checkFile(url, entry) {
+  const digest = Uint8Array.from(entry.sha256.match(/../g), (pair) => parseInt(pair, 16));
+  const integrity = `sha256-${btoa(String.fromCharCode(...digest))}`;
+  try {
+    const answer = await fetch(url, { integrity });
+    if (answer.ok) return;
+  } catch {
+    // A wrong hash looks like no network at all; asking again without it tells them apart.
   }
+  let answer;
+  try {
+    answer = await fetch(url);
+  } catch (cause) {
+    throw loadFailed(url, "no answer", cause);
+  }
+  if (!answer.ok) throw loadFailed(url, `status ${answer.status}`);
+  throw new DarkSwapError("INTEGRITY", `${entry.file_name} is not the file that the lock names`, {
+    hint: "The file was changed on its way, or comes from another build; serve all files of one build together.",
+    details: { url: url.href, expected: entry.sha256 },
+  });
+}
+
+function checkPackages(pyodide, wanted) {
+  const have = new Set(Object.keys(pyodide.loadedPackages).map(normal));
+  for (const { name } of wanted) if (!have.has(normal(name))) throw missing(name);
 }
 
 const missing = (name, cause) =>
