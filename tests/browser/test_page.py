@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -236,6 +237,15 @@ def test_a_tab_that_waits_for_somebody_looks_right(alone: Visitor) -> None:
     looks_right(alone)
 
 
+def test_the_browser_is_checked_on_request(alone: Visitor) -> None:
+    alone.click("#run-checks")
+    alone.wait_until(
+        lambda: bool(alone.page.run_js('return !document.querySelector("#run-checks").disabled')), "the checks to end"
+    )
+    assert alone.page.run_js('return document.querySelectorAll(".checks li.bad").length') == 0
+    looks_right(alone)
+
+
 def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(alone: Visitor) -> None:
     visitor = alone
     visitor.connect(NOBODY)
@@ -264,6 +274,11 @@ def test_a_relay_that_is_gone_is_tried_again_and_said_so(seat: Seat, site: WebSe
     visitor.open().wait_for(".relay", "Retrying in", timeout=60)
     assert "Looking for a relay" in visitor.text("#status")
     looks_right(visitor)
+
+
+def test_before_python_the_page_costs_no_more_than_sixty_kilobytes(built: Path) -> None:
+    names = ("style.css", "page.mjs")
+    assert sum(len(gzip.compress((built / name).read_bytes())) for name in names) <= 60_000
 
 
 def test_before_any_script_the_page_says_what_it_is(seat: Seat, site: WebServer) -> None:

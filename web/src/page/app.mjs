@@ -2,6 +2,7 @@
 
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import "./checks_card.mjs";
 import "./conversation_pane.mjs";
 import "./copying.mjs";
 import "./figures.mjs";
@@ -105,6 +106,7 @@ class App extends Part {
           : "Each tab is a peer of its own. Its key stays in this browser."}</p>
       </div>
       <ds-relays .session=${session}></ds-relays>
+      <ds-checks .session=${session}></ds-checks>
     </section>`;
   }
 }

@@ -39,6 +39,7 @@ export class Session extends EventTarget {
     this.relays = new Relays(this);
     this.byHand = new ByHand(this);
     this.library = null;
+    this.checks = [];
     this.iceServers = [];
     this._node = null;
     this.wanted = readFragment(location.hash);
@@ -205,7 +206,7 @@ export class Session extends EventTarget {
         },
         progress: this.progress, failure: this.failure, dial: this.dial && { ...this.dial, controller: undefined },
         relays: this.relays.list.map(({ state, error }) => ({ state, error: error && explain(error) })),
-        stats, events: this.log,
+        checks: this.checks, stats, events: this.log,
       },
       (key, value) => (typeof value === "string" ? withoutAddresses(value) : typeof value === "bigint" ? String(value) : value),
       1,
