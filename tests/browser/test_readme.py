@@ -32,9 +32,9 @@ def relay() -> Iterator[str]:
 def test_the_javascript_of_the_readme_carries_a_message(two_pages: tuple[Page, Page], relay: str) -> None:
     alice, bob = two_pages
     code = re.sub(r"^import .*$", "", blocks("javascript")[0], flags=re.MULTILINE)
-    listening, _, talking = code.partition("\nawait darkswap.connect_through")
+    listening, _, _ = code.partition("\nawait darkswap.connect_through")
     bob_id = bob.run_js(_PAGE % listening, relay, "", timeout=60)
-    alice_id = alice.run_js(_PAGE % (listening + "\nawait darkswap.connect_through" + talking), relay, bob_id, timeout=60)
+    alice_id = alice.run_js(_PAGE % code, relay, bob_id, timeout=60)
     waiting = "while (!lines.some((line) => line === args[0])) await new Promise((go) => { globalThis.told = go; });"
     bob.run_js(waiting, f"{alice_id} hello")
     assert bob.faults() == []
