@@ -83,6 +83,9 @@ class Limits:
     """Addresses kept of one peer's identify or record."""
     identify_protocols: int = 256
     identify_timeout: float = 5.0
+    identify_delay: float = 0.3
+    """Before we ask on a connection that was made for something at once: both sides' questions, signed records
+    included, cost two pages 40 ms each that a dial is waiting for."""
     ping_timeout: float = 10.0
     ping_interval: float = 15.0
     probe_timeout: float = 5.0
@@ -137,6 +140,8 @@ class Limits:
     """How long a closing stream waits for FIN_ACK."""
     disconnected_grace: float = 10.0
     """`disconnected` heals by itself when a path comes back within seconds."""
+    restart_patience: float = 3.0
+    """For a stream on the relayed connection when the direct path is gone; then that is taken for dead too."""
     peer_connections: int = 64
     """Chrome ends at about 500 RTCPeerConnections per page, closed ones included until collected."""
 

@@ -35,6 +35,8 @@ PUSH_STREAMS = 32
 """Pushes at once. js uses the same number."""
 ADDRESS_BYTES = 1400
 """Of own addresses in one message. They stand in it twice, once in the record, and all must fit 4 KiB."""
+PURPOSEFUL = ("circuit", "webrtc")
+"""Transports whose connections somebody waits for: for signaling, or for a channel."""
 SEQUENCE_KEY = "identify/record-sequence"
 
 
@@ -62,7 +64,7 @@ class Identify:
         self._swarm.handle(PUSH_PROTOCOL, self._receive_push, on_limited=True, max_inbound=2)
         self._unsubscribe = self._swarm.subscribe(self._on_event)
         for connection in self._swarm.connections():
-            self._spawn(self._ask(connection), "identify")
+            self._spawn(self._ask(connection, 0.0), "identify")
 
     async def close(self) -> None:
         if self._unsubscribe is None:
@@ -91,11 +93,15 @@ class Identify:
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, ConnectionOpened):
-            self._spawn(self._ask(event.connection), "identify")
+            hurry = event.connection.transport not in PURPOSEFUL
+            self._spawn(self._ask(event.connection, 0.0 if hurry else self._limits.identify_delay), "identify")
         elif isinstance(event, AddressesChanged | ProtocolsChanged) and self._push_due is None:
             self._push_due = asyncio.get_running_loop().call_later(PUSH_DELAY, self._push)
 
-    async def _ask(self, connection: Connection) -> None:
+    async def _ask(self, connection: Connection, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if connection.is_closed:
+            return
         try:
             await self.identify(connection)
         except (DarkSwapError, TimeoutError):
