@@ -26,6 +26,7 @@ from web.build import dist
 from web.build.server import Site, WebServer
 
 PICTURES = ROOT / "artifacts" / "demo"
+RELAY_LOG = PICTURES / "relay.log"
 FILE_SIZE = 1024 * 1024
 
 
@@ -125,7 +126,7 @@ def acts() -> list[Act]:
         Act(
             "our-relay",
             "Through our own relay (python -m darkswap_browser.app.relay_server)",
-            our_relay(),
+            our_relay(log=RELAY_LOG),
             "/",
             "Direct",
         ),
@@ -133,7 +134,7 @@ def acts() -> list[Act]:
         Act(
             "relayed",
             "Direct links switched off: our relay carries the ciphertext",
-            our_relay(),
+            our_relay(log=RELAY_LOG),
             "/?direct=off",
             "Relayed",
         ),
@@ -142,6 +143,9 @@ def acts() -> list[Act]:
 
 def main() -> int:
     dist.build(NODE)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in (*PICTURES.glob("*.png"), *PICTURES.glob("*.log")):
+        old.unlink()
     story = Story()
     with contextlib.ExitStack() as stack:
         server = WebServer(Site({"/": dist.DIST}))
@@ -155,6 +159,8 @@ def main() -> int:
             stack.callback(chrome.quit)
             visitors.append(Visitor(name, chrome.new_page(server.url)))
         alice, bob = visitors
+        alice.theme("dark")
+        bob.theme("light")
         for act in acts():
             try:
                 with act.relay as relay:

@@ -25,11 +25,17 @@ def node_command(script: str, *arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, folder: Path = ROOT) -> Iterator[list[str]]:
-    """Starts a node and yields its addresses, each with `/p2p/<id>`; ends it afterwards."""
-    process = subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+def running(command: Sequence[str], *, folder: Path = ROOT, log: Path | None = None) -> Iterator[list[str]]:
+    """Starts a node and yields its addresses, each with `/p2p/<id>`; ends it afterwards. `log` takes what it logs."""
+    with contextlib.ExitStack() as files:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=files.enter_context(log.open("ab")) if log else None,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
     assert process.stdout is not None
     try:
         while line := process.stdout.readline():
@@ -52,12 +58,12 @@ def _websocket(addresses: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def our_relay(*arguments: str) -> Iterator[str]:
+def our_relay(*arguments: str, log: Path | None = None) -> Iterator[str]:
     """Our relay on a free port; its WebSocket address."""
     with tempfile.TemporaryDirectory(prefix="darkswap-relay-") as folder:
         command = [sys.executable, "-m", "darkswap_browser.app.relay_server", "--identity", f"{folder}/identity"]
         command += ["--listen", "/ip4/127.0.0.1/tcp/0/ws", "--admin", "off", *arguments]
-        with running(command) as addresses:
+        with running(command, log=log) as addresses:
             yield _websocket(addresses)
 
 
