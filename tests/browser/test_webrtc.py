@@ -290,6 +290,34 @@ result
     )
 
 
+def test_an_ice_restart_keeps_channels_and_changes_credentials(tools: Page) -> None:
+    assert told(
+        tools,
+        """
+from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling
+from darkswap_browser.transports.webrtc.restart import RESTART_PROTOCOL
+from darkswap_browser.transports.webrtc.sdp import ice_credentials
+a, b, near, far = await streams()
+[connection], [theirs] = a.direct, b.direct
+before = ice_credentials(theirs.remote_sdp)
+relayed = next(each for each in a.swarm.connections() if each.transport == "circuit")
+stream = (await a.swarm.new_stream(relayed, [RESTART_PROTOCOL])).stream
+exchange = a.webrtc._negotiator.exchange(connection, Libp2pSignaling(stream, a.limits))
+writing = asyncio.ensure_future(near.write(bytes(3_000_000)))
+await exchange.run(exchange.offer(lambda *_: None, restart=True))
+await asyncio.sleep(0.5)
+await stream.close()
+received = 0
+while received < 3_000_000:
+    received += len(await far.read())
+await writing
+result = [before != ice_credentials(theirs.remote_sdp), connection.is_closed, theirs.is_closed]
+await end(a, b)
+result
+""",
+    ) == [True, False, False]
+
+
 def test_connections_leave_no_proxy_behind(tools: Page) -> None:
     cycle = """
 import gc

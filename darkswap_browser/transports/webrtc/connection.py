@@ -67,7 +67,11 @@ class DataChannelConnection:
         self.opened_at = self._loop.time()
         self._transport = transport
         self._limits = limits
-        self._on_candidate = on_candidate
+        self.on_candidate = on_candidate
+        self.remote_sdp = ""
+        """As last described; empty before."""
+        self.on_disconnected: Callable[[], None] = lambda: None
+        """Called when the path is gone, at the latest `disconnected_grace` before the connection is given up."""
         self._agent_of = agent_of
         self._streams: set[DataChannelStream] = set()
         self._early: list[DataChannelStream] = []
@@ -160,10 +164,11 @@ class DataChannelConnection:
     # --- negotiation
 
     async def wait_connected(self) -> None:
-        """Until connectionState is "connected". Raises `ConnectionLost`; `disconnected` is only a pause."""
+        """Until connectionState is "connected" (again). Raises `ConnectionLost`; `disconnected` is only a pause."""
         # Not `shield`: it reports an error that comes after its caller has gone.
-        await asyncio.wait((self._connected,))
-        self._connected.result()
+        connected = self._connected
+        await asyncio.wait((connected,))
+        connected.result()
 
     def create_init_channel(self) -> None:
         """Describe a data transport in the next offer; `close_init_channel` ends it once connected."""
@@ -178,7 +183,7 @@ class DataChannelConnection:
     # --- PeerConnectionListener
 
     def ice_candidate(self, candidate: IceCandidate | None) -> None:
-        self._on_candidate(candidate)
+        self.on_candidate(candidate)
 
     def data_channel(self, channel: DataChannel) -> None:
         if channel.label == INIT_LABEL:
@@ -196,19 +201,25 @@ class DataChannelConnection:
             self._on_stream(stream)
 
     def state_changed(self, state: str) -> None:
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
+        if self.is_closed:
+            return
         if state == "connected":
+            self._stop_grace()
             if not self._connected.done():
-                self.opened_at = self._loop.time()
                 self._connected.set_result(None)
         elif state == "disconnected" and self._connected.done():
+            self._connected = self._loop.create_future()
             self._grace = self._loop.call_later(self._limits.disconnected_grace, self._end, "no path for too long")
+            self.on_disconnected()
         elif state == "failed":
             self._end("no path between the peers")
         elif state == "closed":
             self._end("closed by the peer")
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
 
     # --- streams
 
@@ -241,9 +252,7 @@ class DataChannelConnection:
             return
         self._close_reason = reason
         self._ended.set_result(None)
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
+        self._stop_grace()
         error: DarkSwapError = ConnectionLost("WebRTC connection", reason or "closed")
         if not self._connected.done():
             self._connected.set_exception(error)

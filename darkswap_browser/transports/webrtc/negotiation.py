@@ -8,7 +8,7 @@ no candidate can overtake it. Only the connection's own state decides: a signali
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 
@@ -55,8 +55,9 @@ class Negotiator:
         Raises `TimedOut`, `ConnectionLost`, `HandshakeFailed`, `RemoteError`, `StreamError`; then `signaling` was
         reset and nothing is left behind.
         """
-        attempt = self._attempt(signaling, peer, address, Direction.OUTBOUND)
-        return await attempt.run(attempt.offer(on_step))
+        connection, exchange = self._attempt(signaling, peer, address, Direction.OUTBOUND)
+        connection.create_init_channel()
+        return await _made(connection, exchange.run(exchange.offer(on_step)))
 
     async def answer(
         self,
@@ -66,11 +67,16 @@ class Negotiator:
         on_offer: Callable[[SessionDescription], None] = lambda _: None,
     ) -> DataChannelConnection:
         """The listener's half; as `offer`. `on_offer` sees the offer as soon as it came."""
-        attempt = self._attempt(signaling, peer, address, Direction.INBOUND)
-        return await attempt.run(attempt.answer(on_offer))
+        connection, exchange = self._attempt(signaling, peer, address, Direction.INBOUND)
+        return await _made(connection, exchange.run(exchange.answer(on_offer)))
 
-    def _attempt(self, signaling: Signaling, peer: PeerId, address: Multiaddr, direction: Direction) -> _Attempt:
-        outbox: asyncio.Queue[IceCandidate | None] = asyncio.Queue()
+    def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> Exchange:
+        """To describe an existing connection anew."""
+        return Exchange(connection, signaling, self.limits, relay_only=self._configuration.relay_only)
+
+    def _attempt(
+        self, signaling: Signaling, peer: PeerId, address: Multiaddr, direction: Direction
+    ) -> tuple[DataChannelConnection, Exchange]:
         connection = DataChannelConnection(
             self._webrtc,
             self._configuration,
@@ -78,19 +84,30 @@ class Negotiator:
             remote_peer=peer,
             remote_addr=address,
             direction=direction,
-            on_candidate=outbox.put_nowait,
+            on_candidate=lambda _: None,
             agent_of=self._agent_of,
         )
-        return _Attempt(connection, signaling, self.limits, outbox, relay_only=self._configuration.relay_only)
+        return connection, self.exchange(connection, signaling)
 
 
-class _Attempt:
+async def _made(connection: DataChannelConnection, work: Coroutine[None, None, None]) -> DataChannelConnection:
+    """The connection once `work` is done; if that fails, nothing is left of it."""
+    try:
+        await work
+    except BaseException:
+        connection.abort()
+        raise
+    return connection
+
+
+class Exchange:
+    """One offer, one answer and their candidates. On failure the signaling is reset; the connection is not touched."""
+
     def __init__(
         self,
         connection: DataChannelConnection,
         signaling: Signaling,
         limits: Limits,
-        outbox: asyncio.Queue[IceCandidate | None],
         *,
         relay_only: bool,
     ) -> None:
@@ -98,39 +115,52 @@ class _Attempt:
         self._host = connection.peer_connection
         self._signaling = signaling
         self._limits = limits
-        self._outbox = outbox
+        self._outbox: asyncio.Queue[IceCandidate | None] = asyncio.Queue()
         self._relay_only = relay_only
         self._early: list[IceCandidate] = []
+        connection.on_candidate = self._outbox.put_nowait
 
-    async def run(self, half: Coroutine[None, None, None]) -> DataChannelConnection:
+    async def run(self, half: Coroutine[None, None, None]) -> None:
+        """`offer` or `answer`, then candidates until the connection is up."""
+        await self._bounded(half, self._trickle)
+
+    async def follow(self, half: Coroutine[None, None, None]) -> None:
+        """As `run`, but until the peer ends the signaling: for a connection that may not even know it is down."""
+        await self._bounded(half, self._trickle_to_the_end)
+
+    async def _bounded(self, half: Coroutine[None, None, None], rest: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(self._limits.signaling_timeout):
                 await half
-                await self._trickle()
+                await rest()
         except BaseException as error:
             self._signaling.reset()
-            self._connection.abort()
             if isinstance(error, TimeoutError):
                 raise TimedOut("making a direct connection", self._limits.signaling_timeout) from None
             if isinstance(error, EndOfStream):
                 raise HandshakeFailed("the peer ended the signaling") from None
             raise
-        return self._connection
 
-    async def offer(self, on_step: StepHandler) -> None:
-        self._connection.create_init_channel()
-        offer = await self._host.create_offer()
+    async def offer(self, on_step: StepHandler, *, restart: bool = False) -> None:
+        """`restart`: look for a path anew, with new credentials; DTLS, channels and all that waits in them stay."""
+        offer = await self._host.create_offer(ice_restart=restart)
         on_step("webrtc:send-sdp-offer", "")
         await self._signaling.send_offer(self._outgoing(offer))
         await self._host.set_local_description(offer)
         on_step("webrtc:read-sdp-answer", "")
         answer = await self._description("answer")
+        self._connection.remote_sdp = answer.sdp
         await self._host.set_remote_description(answer)
         on_step("webrtc:read-ice-candidates", "")
 
     async def answer(self, on_offer: Callable[[SessionDescription], None]) -> None:
         offer = await self._description("offer")
         on_offer(offer)
+        await self.accept(offer)
+
+    async def accept(self, offer: SessionDescription) -> None:
+        """Answer an offer that was read already."""
+        self._connection.remote_sdp = offer.sdp
         await self._host.set_remote_description(offer)
         answer = await self._host.create_answer()
         await self._signaling.send_answer(self._outgoing(answer))
@@ -173,6 +203,16 @@ class _Attempt:
             for task in tasks:
                 if not task.cancelled():
                     task.exception()
+
+    async def _trickle_to_the_end(self) -> None:
+        for candidate in self._early:
+            await self._add(candidate)
+        sending = asyncio.create_task(self._send_candidates(), name="send ICE candidates")
+        try:
+            await self._receive_candidates()
+        finally:
+            sending.cancel()
+            await asyncio.wait((sending,))
 
     async def _send_candidates(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from darkswap_browser.errors import (
     EndOfStream,
     InvalidArgument,
     MalformedMessage,
+    NoAddress,
     ProtocolUnsupported,
     StreamError,
     TimedOut,
@@ -44,6 +45,7 @@ from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.negotiation import Negotiator
+from darkswap_browser.transports.webrtc.restart import Mender
 from darkswap_browser.transports.webrtc.sdp import has_tool
 
 _PROOF_PROTOCOL = "/ipfs/ping/1.0.0"
@@ -81,6 +83,7 @@ class WebRtcTransport:
         self._limits = swarm.limits
         self._observer = observer
         self._negotiator = Negotiator(webrtc, configuration, swarm.limits, swarm.address_book.agent)
+        self._mender = Mender(swarm, self._negotiator, self._restart_stream)
         self._is_available = webrtc.available
         self._handler: ConnectionHandler | None = None
         self._dialling: dict[PeerId, _Dialling] = {}
@@ -156,7 +159,24 @@ class WebRtcTransport:
         if winner is not None:
             return winner
         connection.close_init_channel()
+        self._mender.watch(connection)
         return connection
+
+    async def _restart_stream(self, connection: DataChannelConnection, protocol: str) -> BufferedStream:
+        """Over the relayed connection, which may be as dead as the direct one, or over a new one."""
+        peer = connection.remote_peer
+        parts = connection.remote_addr.split_circuit()
+        relayed = next((each for each in self._swarm.connections(peer) if each.transport == "circuit"), None)
+        if relayed is not None:
+            try:
+                async with asyncio.timeout(self._limits.restart_patience):
+                    return (await self._swarm.new_stream(relayed, [protocol], allow_limited=True)).stream
+            except (ConnectionLost, StreamError, TimeoutError):
+                relayed.abort()
+        if parts is None:
+            raise NoAddress(str(peer))
+        fresh = await self._swarm.dial_address(parts[0].encapsulate("/p2p-circuit").with_peer(peer))
+        return (await self._swarm.new_stream(fresh, [protocol], allow_limited=True)).stream
 
     async def _open_signaling(self, circuit: Multiaddr, peer: PeerId, on_step: StepHandler) -> BufferedStream:
         """On an open connection if there is one; it may be dead without knowing, then through the relay anew."""
@@ -210,8 +230,7 @@ class WebRtcTransport:
             async with asyncio.timeout(self._limits.signaling_timeout):
                 stream = BufferedStream(await connection.open_stream())
                 try:
-                    await select_one(stream, [_PROOF_PROTOCOL], self._limits)
-                    await stream.write(_PROOF)
+                    await select_one(stream, [_PROOF_PROTOCOL], self._limits, _PROOF)
                     await stream.read_exactly(len(_PROOF))
                 except ProtocolUnsupported:
                     pass
@@ -251,12 +270,14 @@ class WebRtcTransport:
             raise Unsupported("listening on /webrtc twice")
         self._handler = handler
         self._swarm.handle(SIGNALING_PROTOCOL, self._answer, on_limited=True, max_inbound=4)
+        self._mender.start()
         return ()
 
     async def close(self) -> None:
         if self._handler is not None:
             self._handler = None
             self._swarm.unhandle(SIGNALING_PROTOCOL)
+        await self._mender.close()
 
     # --- answering
 
