@@ -32,18 +32,22 @@ def decode_line(message: bytes) -> str:
         raise MalformedMessage("multistream line", "not UTF-8") from None
 
 
-async def select_one(stream: BufferedStream, protocols: Sequence[str], limits: Limits) -> str:
+async def select_one(stream: BufferedStream, protocols: Sequence[str], limits: Limits, first: bytes = b"") -> str:
     """As initiator, propose `protocols` in turn; the first that the peer accepts.
+
+    `first` travels with the proposal, before the peer has agreed: a round trip less where there is one proposal only.
 
     Raises `ProtocolUnsupported` when it accepts none, `HandshakeFailed` when it speaks something else,
     `MalformedMessage`, and what the stream raises.
     """
     if not protocols:
         raise ValueError("nothing to propose")
+    if first and len(protocols) > 1:
+        raise ValueError("data can only travel with a single proposal")
     opening = encode_line(HEADER)
     for protocol in protocols:
         # The header travels with the first proposal: one round trip less.
-        await stream.write(opening + encode_line(protocol))
+        await stream.write(opening + encode_line(protocol) + first)
         if opening:
             await _expect_header(stream, limits)
             opening = b""

@@ -272,28 +272,34 @@ class Swarm:
     # --- streams
 
     async def new_stream(
-        self, target: PeerId | Connection, protocols: Sequence[str], *, allow_limited: bool = False
+        self,
+        target: PeerId | Connection,
+        protocols: Sequence[str],
+        *,
+        allow_limited: bool = False,
+        first: bytes = b"",
     ) -> NegotiatedStream:
         """Open a stream on the best connection (or the one given) for the first of `protocols` the peer speaks.
 
+        `first` is sent with the proposal, which must be a single one; a peer that refuses has read it for nothing.
         A best connection that turns out dead (a page was reloaded) is followed by the next best.
         Raises `NotConnected`, `Unsupported` (only a limited connection and not `allow_limited`),
         `ProtocolUnsupported`, `TimedOut`, `ConnectionLost`, `TooManyRequests`.
         """
         connection = self._choose(target, allow_limited)
         try:
-            return await self._negotiated(connection, protocols)
+            return await self._negotiated(connection, protocols, first)
         except ConnectionLost:
             others = self.connections(target) if isinstance(target, PeerId) else ()
             if not connection.is_closed or not others:
                 raise
-        return await self.new_stream(target, protocols, allow_limited=allow_limited)
+        return await self.new_stream(target, protocols, allow_limited=allow_limited, first=first)
 
-    async def _negotiated(self, connection: Connection, protocols: Sequence[str]) -> NegotiatedStream:
+    async def _negotiated(self, connection: Connection, protocols: Sequence[str], first: bytes) -> NegotiatedStream:
         stream = BufferedStream(await connection.open_stream())
         try:
             async with asyncio.timeout(self.limits.negotiate_timeout):
-                protocol = await select_one(stream, protocols, self.limits)
+                protocol = await select_one(stream, protocols, self.limits, first)
         except BaseException as error:
             stream.reset()
             if isinstance(error, TimeoutError):

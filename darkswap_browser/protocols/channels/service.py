@@ -176,15 +176,16 @@ class Channels:
         raise error
 
     async def _greet(self, channel: Channel, connection: Connection) -> None:
-        opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True)
-        stream, machine = opened.stream, channel.machine
+        machine = channel.machine
         early = machine.may_send_early
         channel.pause()
+        stream: BufferedStream | None = None
         try:
             greeting = encode_control(machine.hello())
             if early:
                 greeting += machine.outbox.next_write()
-            await stream.write(greeting)
+            opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True, first=greeting)
+            stream = opened.stream
             answer = await self._read_greeting(stream)
             if isinstance(answer, Restart):
                 channel.begin_anew(self._machine())
@@ -193,7 +194,8 @@ class Channels:
                 raise ProtocolViolation(PROTOCOL, "answers for another session")
             machine.attach(answer, early=early)
         except BaseException:
-            stream.reset()
+            if stream is not None:
+                stream.reset()
             channel.unpause()
             raise
         link = Link(stream, connection)
