@@ -733,11 +733,6 @@ function configText(config) {
   return JSON.stringify(merge(defaults, given));
 }
 
-/** Tells of an object that was dropped without `free()`: its connections live on until the page goes. */
-const forgotten = new FinalizationRegistry((what) => {
-  console.debug(`${what} was dropped without free(); call it, or use "using", to end its connections at once`);
-});
-
 export class DarkSwapWasm {
   #bridge;
   #outgoing = new Map();
@@ -763,7 +758,6 @@ export class DarkSwapWasm {
     this.#signals = {
       offer: new Callbacks(anySignal), answer: new Callbacks(anySignal), candidate: new Callbacks(anySignal),
     };
-    forgotten.register(this, "DarkSwapWasm", this.#bridge);
   }
 
   start(options) {
@@ -787,7 +781,6 @@ export class DarkSwapWasm {
   }
 
   #end() {
-    forgotten.unregister(this.#bridge);
     return this.#bridge.free((python, number) => python.free(number));
   }
 
@@ -1029,18 +1022,22 @@ export class WebRtcConnection {
   }
 
   on_ice_candidate(callback) {
+    this.#bridge.check();
     return this.#candidates.add(callback);
   }
 
   on_data_channel_open(callback) {
+    this.#bridge.check();
     return this.#opens.add(callback);
   }
 
   on_data_channel_message(callback) {
+    this.#bridge.check();
     return this.#messages.add(callback);
   }
 
   on_data_channel_close(callback) {
+    this.#bridge.check();
     return this.#closes.add(callback);
   }
 }

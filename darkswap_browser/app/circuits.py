@@ -18,6 +18,8 @@ from darkswap_browser.protocols.relay.client import RelayClient
 CLIMB_FIRST = 3.0
 CLIMB_MAX = 120.0
 """Seconds between attempts to replace a relayed path: each costs the relay two streams and both peers ICE."""
+MAX_MET = 1024
+"""Peers whose meeting place is remembered."""
 CLIMB_STEP_BACK = 12.0
 """Longer wait of the side that was dialled: the dialler tries first."""
 
@@ -117,6 +119,8 @@ class WebRtcCircuitRelay:
         except TimeoutError:
             raise TimedOut(f"reaching {peer}", seconds) from None
         self._met[peer] = relay
+        if len(self._met) > MAX_MET:
+            del self._met[next(iter(self._met))]
         return connection
 
     async def _direct_or_relayed(self, relay: PeerId, peer: PeerId, *, direct: bool) -> Connection:
@@ -145,7 +149,8 @@ class WebRtcCircuitRelay:
         """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so."""
         running = self._climbs.get(peer)
         if self._can_be_direct and (running is None or running.done()):
-            self._climbs[peer] = spawn(self._climb(peer), "climb to a direct path")
+            task = self._climbs[peer] = spawn(self._climb(peer), "climb to a direct path")
+            task.add_done_callback(lambda over: self._climbs.pop(peer) if self._climbs.get(peer) is over else None)
 
     async def _climb(self, peer: PeerId) -> None:
         pause = CLIMB_FIRST

@@ -128,7 +128,8 @@ class Channels:
     def _search(self, peer: PeerId, channel: Channel) -> None:
         running = self._searches.get(peer)
         if running is None or running.done():
-            self._searches[peer] = self._spawn(self._find_path(peer, channel), "channel path")
+            task = self._searches[peer] = self._spawn(self._find_path(peer, channel), "channel path")
+            task.add_done_callback(lambda over: self._searches.pop(peer) if self._searches.get(peer) is over else None)
 
     async def _find_path(self, peer: PeerId, channel: Channel) -> None:
         loop = asyncio.get_running_loop()
