@@ -187,7 +187,7 @@ class Network:
     async def send_webrtc_message(self, peer: str, message: bytes, on_progress: Progress | None = None) -> None:
         """Returns when accepted under back-pressure; opens the channel first if need be."""
         channel = self.open_now(peer) or await self.open_channel(peer)
-        await channel.send(message, on_progress)
+        await channel.send(bytes(message), on_progress)
 
     async def receive_webrtc_message(self, peer: str) -> bytes:
         """The next message of `peer`, whose channel must be open or closed only just now."""

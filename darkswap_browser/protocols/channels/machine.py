@@ -31,14 +31,18 @@ from darkswap_browser.protocols.channels.messages import (
 from darkswap_browser.wire.varint import decode_varint, decode_varint_prefix
 
 
+Batch = tuple[int, list[bytes | memoryview]]
+"""Whole frames: their size, and what they are made of, joined once when they are written."""
+
+
 class Outbox:
     """Messages accepted and not yet known to have arrived, as encoded bytes by position."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._open: list[bytes] = []
+        self._open: list[bytes | memoryview] = []
         self._open_size = 0
-        self._unsent: deque[bytes] = deque()
+        self._unsent: deque[Batch] = deque()
         self._sent: deque[bytes] = deque()
         self._base = 0
         self._position = 0
@@ -92,15 +96,15 @@ class Outbox:
         for start in range(0, total, chunk):
             part = view[start : start + chunk]
             header = more_header(len(part)) if start else first_header(len(part), total)
-            frame = b"".join((header, part))
-            self._unsent.append(frame)
-            self.accepted += len(frame)
+            size = len(header) + len(part)
+            self._unsent.append((size, [header, part]))
+            self.accepted += size
         self.messages += 1
         return self.accepted
 
     def _close_batch(self) -> None:
         if self._open:
-            self._unsent.append(b"".join(self._open))
+            self._unsent.append((self._open_size, self._open))
             self._open = []
             self._open_size = 0
 
@@ -112,15 +116,14 @@ class Outbox:
         credit = self._consumed + self._window - self._position
         if not unsent or credit <= 0:
             return b""
-        data = unsent.popleft()
+        size, parts = unsent.popleft()
         # A batch may pass the end of the window; the receiver allows for one.
-        room = min(self._limits.app_write, credit) - len(data)
-        if unsent and len(unsent[0]) <= room:
-            parts = [data]
-            while unsent and len(unsent[0]) <= room:
-                room -= len(unsent[0])
-                parts.append(unsent.popleft())
-            data = b"".join(parts)
+        room = min(self._limits.app_write, credit) - size
+        while unsent and unsent[0][0] <= room:
+            size, more = unsent.popleft()
+            room -= size
+            parts += more
+        data = b"".join(parts)
         self._sent.append(data)
         self._position += len(data)
         return data
@@ -150,7 +153,7 @@ class Outbox:
         again = list(self._sent)
         if again:
             again[0] = again[0][received - self._base :]
-        self._unsent.extendleft(data for data in reversed(again) if data)
+        self._unsent.extendleft((len(data), [data]) for data in reversed(again) if data)
         self._sent.clear()
         self._base = self._position = received
 
