@@ -9,6 +9,8 @@ import { bytes as sizeWords } from "./words.mjs";
 const ITEMS_KEPT = 500;
 /** Files a peer may have under way at once: bounds what it can make this page hold. */
 const INCOMING_FILES = 4;
+/** Milliseconds. */
+const REDRAW_EVERY = 100;
 /** One figure a second. */
 const SAMPLES_KEPT = 90;
 
@@ -32,6 +34,7 @@ export class Conversation {
     this._changed = changed;
     this._id = firstId();
     this._added = 0;
+    this._redraw = null;
     this._incoming = new Map();
     this._sendingFile = Promise.resolve();
   }
@@ -92,7 +95,7 @@ export class Conversation {
       for (let at = 0; at < content.length; at += PART_SIZE) {
         await this._send(this.peer, encodePart(item.id, content.subarray(at, at + PART_SIZE)), { signal });
         item.done = Math.min(at + PART_SIZE, content.length);
-        this._changed();
+        this._soon();
       }
       await this._send(this.peer, encodeLetter("file-end", { id: item.id, sha256: await digest }), { signal });
       item.seconds = (performance.now() - item.startedAt) / 1000;
@@ -113,7 +116,8 @@ export class Conversation {
       return false;
     }
     await this._take[letter.kind].call(this, letter);
-    this._changed();
+    if (letter.kind === "file-part") this._soon();
+    else this._changed();
     return true;
   }
 
@@ -200,16 +204,22 @@ export class Conversation {
     this._changed();
   }
 
-  /** Keeps one second's figures. */
-  sample(stats, rtt) {
-    const now = Date.now() / 1000;
-    const last = this.samples.at(-1);
-    const span = last ? Math.max(now - last.at, 0.2) : 1;
-    const rate = (name) => (this.stats ? Math.max(0, stats[name] - this.stats[name]) / span : 0);
-    this.samples.push({ at: now, rtt: rtt ?? null, up: rate("bytes_sent"), down: rate("bytes_received") });
+  /** Keeps the figures of one moment, `at` in unix seconds. */
+  sample(at, stats, rtt) {
+    const span = at - (this.samples.at(-1)?.at ?? at - 1);
+    const rate = (name) => (this.stats && span > 0 ? Math.max(0, stats[name] - this.stats[name]) / span : 0);
+    this.samples.push({ at, rtt: rtt ?? null, up: rate("bytes_sent"), down: rate("bytes_received") });
     if (this.samples.length > SAMPLES_KEPT) this.samples.shift();
     this.stats = stats;
     this._changed();
+  }
+
+  /** A redraw for progress: a fast file has hundreds of parts a second, the eye needs ten pictures. */
+  _soon() {
+    this._redraw ??= setTimeout(() => {
+      this._redraw = null;
+      this._changed();
+    }, REDRAW_EVERY);
   }
 
   _takeId() {

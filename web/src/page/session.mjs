@@ -14,6 +14,8 @@ import { endWords, explain, shortId } from "./words.mjs";
 const LOG_KEPT = 200;
 /** Milliseconds between two looks at the figures of the conversation on screen. */
 const FIGURES_EVERY = 1000;
+/** Longest wait for one round trip, milliseconds. */
+const PING_TIMEOUT = 3000;
 /** Longest dial before it is given up, milliseconds. */
 const DIAL_TIMEOUT = 45_000;
 
@@ -42,6 +44,7 @@ export class Session extends EventTarget {
     this.checks = [];
     this.iceServers = [];
     this._node = null;
+    this._measuring = false;
     this.wanted = readFragment(location.hash);
   }
 
@@ -296,15 +299,18 @@ export class Session extends EventTarget {
 
   async _figures() {
     const conversation = this.conversation;
-    if (document.visibilityState !== "visible" || !conversation?.open || conversation.hangUp) return;
+    if (document.visibilityState !== "visible" || !conversation?.open || conversation.hangUp || this._measuring) return;
+    // A round trip may take longer than a second while a file is on its way; figures are then told less often.
+    this._measuring = true;
     try {
-      const [rtt, stats] = await Promise.all([
-        this._node.ping(conversation.peer, { timeout_ms: 5000 }).catch(() => null),
-        this._node.get_connection_stats(conversation.peer),
-      ]);
-      conversation.sample(stats, rtt ?? stats.rtt_ms);
+      const stats = await this._node.get_connection_stats(conversation.peer);
+      const at = Date.now() / 1000;
+      const rtt = await this._node.ping(conversation.peer, { timeout_ms: PING_TIMEOUT }).catch(() => null);
+      conversation.sample(at, stats, rtt ?? stats.rtt_ms);
     } catch {
       // The peer has just gone; channel:close tells it.
+    } finally {
+      this._measuring = false;
     }
   }
 
