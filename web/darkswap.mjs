@@ -102,7 +102,7 @@ async function loadAll(options) {
     const start = options.pyodide ? addTo(options.pyodide, lock, lockURL, wanted) : boot(base, lockURL, progress);
     const pyodide = await Promise.race([start, checkFiles(lockURL, wanted)]);
     progress.step("packages", 0.9, "Checking packages");
-    checkPackages(pyodide, wanted);
+    await checkPackages(pyodide, lockURL, wanted);
     const noble = await crypto;
     if (noble) pyodide.registerJsModule("darkswap_crypto", noble);
     progress.step("import", 0.94, "Starting DarkSwap");
@@ -241,11 +241,12 @@ async function addTo(pyodide, lock, lockURL, wanted) {
 /** `loadPackage` resolves whatever happens, so the files are asked for beforehand; Pyodide then finds them in the
  * browser's cache. Never resolves: it only ever has bad news. */
 async function checkFiles(lockURL, wanted) {
-  await Promise.all(wanted.map((entry) => checkFile(new URL(entry.file_name, lockURL), entry)));
+  await Promise.all(wanted.map((entry) => checkFile(lockURL, entry)));
   return new Promise(() => {});
 }
 
-async function checkFile(url, entry) {
+async function checkFile(lockURL, entry) {
+  const url = new URL(entry.file_name, lockURL);
   const digest = Uint8Array.from(entry.sha256.match(/../g), (pair) => parseInt(pair, 16));
   const integrity = `sha256-${btoa(String.fromCharCode(...digest))}`;
   try {
@@ -267,9 +268,13 @@ async function checkFile(url, entry) {
   });
 }
 
-function checkPackages(pyodide, wanted) {
+async function checkPackages(pyodide, lockURL, wanted) {
   const have = new Set(Object.keys(pyodide.loadedPackages).map(normal));
-  for (const { name } of wanted) if (!have.has(normal(name))) throw missing(name);
+  for (const entry of wanted) {
+    if (have.has(normal(entry.name))) continue;
+    await checkFile(lockURL, entry);
+    throw missing(entry.name);
+  }
 }
 
 const missing = (name, cause) =>
