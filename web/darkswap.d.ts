@@ -304,7 +304,7 @@ export class DarkSwapWasm {
   send_webrtc_offer(peer: string, offer: SessionDescription, options?: CallOptions): Promise<void>;
   send_webrtc_answer(peer: string, answer: SessionDescription, options?: CallOptions): Promise<void>;
   send_webrtc_ice_candidate(peer: string, candidate: IceCandidate, options?: CallOptions): Promise<void>;
-  /** Reaches a peer through whatever relay or address is known, and upgrades to a direct link. */
+  /** Reaches a peer (id, or full multiaddr) through whatever relay or address is known; direct where possible. */
   create_webrtc_connection(peer: string, options?: CallOptions): Promise<ConnectionInfo>;
 
   get_peers(options?: CallOptions): Promise<PeerInfo[]>;

@@ -21,6 +21,7 @@ from darkswap_browser.app.records import (
 )
 from darkswap_browser.app.stack import Stack
 from darkswap_browser.errors import NotConnected
+from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.swarm import Swarm
@@ -148,8 +149,11 @@ class Network:
         return ConnectionInfo.of(await (await self._up()).circuits.connect_through_relay(relay, target))
 
     async def connect(self, peer: str) -> ConnectionInfo:
-        """Reach a peer through whatever relay or address is known."""
-        built, target = await self._up(), PeerId.parse(peer)
+        """Reach a peer through whatever relay or address is known; a full multiaddr is dialled as it is."""
+        built = await self._up()
+        if peer.startswith("/"):
+            return ConnectionInfo.of(await built.swarm.dial_address(Multiaddr.parse(peer)))
+        target = PeerId.parse(peer)
         known = built.swarm.best_connection(target)
         connection = known if known is not None and is_direct(known) else await built.circuits.reach(target)
         return ConnectionInfo.of(connection)
