@@ -586,6 +586,7 @@ class Outgoing {
   #isDue = false;
   /** The staging memory of the last call, which Python has copied. */
   #spare = null;
+  #watched = null;
 
   constructor(bridge, peer) {
     this.#bridge = bridge;
@@ -626,28 +627,74 @@ class Outgoing {
     }
   }
 
+  /** A message that may be given up or is watched: in its turn like the others, alone in its call. */
+  send_watched(data, options, on_progress) {
+    const unit = { data, used: data.length, sizes: null, number: 0 };
+    const begin = (number) => {
+      unit.number = number;
+      this.#queue.push(unit);
+      this.#flush();
+      if (this.#queue.includes(unit)) unit.data = data.slice();
+    };
+    const over = () => {
+      if (this.#watched !== unit) return;
+      this.#watched = null;
+      this.#isWaiting = false;
+      this.#flush();
+    };
+    const promise = this.#bridge.begin("send_webrtc_message", options, begin, on_progress);
+    promise.then(over, over);
+    return promise;
+  }
+
   #hand_over(unit) {
+    if (unit.number) this.#hand_over_watched(unit);
+    else this.#hand_over_batch(unit);
+  }
+
+  #hand_over_watched(unit) {
+    if (!this.#bridge.isPending(unit.number)) return;
+    this.#isWaiting = true;
+    this.#watched = unit;
+    try {
+      this.#bridge.now("send_watched", unit.number, this.#peer, unit.data);
+    } catch (error) {
+      this.#bridge.settle(unit.number, false, error);
+    }
+  }
+
+  #hand_over_batch(unit) {
     const count = unit.entries.length;
     let left = unit.entries;
-    const done = (settle) => (value) => {
+    // A reply may come while the call still runs, before it is known how many were accepted.
+    let isCalling = true;
+    let early = null;
+    const done = (settle, value) => {
+      if (isCalling) {
+        early = [settle, value];
+        return;
+      }
       this.#isWaiting = false;
       for (const entry of left) entry[settle](value);
       this.#flush();
     };
-    const number = this.#bridge.expect({ resolve: done("resolve"), reject: done("reject") });
+    const number = this.#bridge.expect({
+      resolve: (value) => done("resolve", value), reject: (error) => done("reject", error),
+    });
     this.#isWaiting = true;
-    let accepted;
+    let accepted = 0;
     try {
       accepted = this.#bridge.now("send", number, this.#peer, packed(unit, count), count);
     } catch (error) {
-      this.#bridge.forget(number);
-      done("reject")(error);
-      return;
+      this.#bridge.settle(number, false, error);
     }
+    isCalling = false;
     if (unit.sizes) this.#spare = unit.data;
     for (let index = 0; index < accepted; index += 1) unit.entries[index].resolve();
     left = left.slice(accepted);
-    if (accepted === count) {
+    if (early) {
+      done(...early);
+    } else if (accepted === count) {
       this.#bridge.forget(number);
       this.#isWaiting = false;
     }
@@ -845,18 +892,17 @@ export class DarkSwapWasm {
           hint: "Split the message into smaller ones.", details: { size: data.length, limit: MAX_MESSAGE },
         });
       }
-      if (options?.on_progress || options?.signal || options?.timeout_ms !== undefined) {
-        const watched = (number) => this.#bridge.now("send_watched", number, peer, data);
-        const progress = options.on_progress && callable(options.on_progress);
-        this.#bridge.begin("send_webrtc_message", options, watched, progress).then(resolve, reject);
-        return;
-      }
       let outgoing = this.#outgoing.get(peer);
       if (!outgoing) {
         outgoing = new Outgoing(this.#bridge, peer);
         this.#outgoing.set(peer, outgoing);
       }
-      outgoing.send(data, { resolve, reject });
+      if (options?.on_progress || options?.signal || options?.timeout_ms !== undefined) {
+        const progress = options.on_progress && callable(options.on_progress);
+        outgoing.send_watched(data, options, progress).then(resolve, reject);
+      } else {
+        outgoing.send(data, { resolve, reject });
+      }
     });
   }
 

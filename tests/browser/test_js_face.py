@@ -106,6 +106,49 @@ def test_two_pages_talk_directly(two_faces: tuple[OpenPage, OpenPage], relay: Re
     assert here.page.faults() == []
 
 
+def test_messages_keep_their_order_whatever_way_they_are_sent(
+    two_faces: tuple[OpenPage, OpenPage], relay: Relay
+) -> None:
+    here, there = two_faces
+    there.run(
+        """globalThis.order = [];
+        const first = (data) => new DataView(data.buffer, data.byteOffset).getUint32(0);
+        globalThis.endOrder = node.on_webrtc_message((peer, data) => order.push(first(data)));""",
+    )
+    got = here.run(
+        f"""const peer = "{there.peer_id}";
+        await node.connect_through_webrtc_relay("{relay.peer_id}", peer);
+        const message = (index, size) => {{
+          const data = new Uint8Array(size);
+          new DataView(data.buffer).setUint32(0, index);
+          return data;
+        }};
+        const ways = [
+          (index) => node.send_webrtc_message(peer, message(index, 8)),
+          (index) => node.send_webrtc_message(peer, message(index, 60000)),
+          (index) => node.send_webrtc_message(peer, message(index, 300000), {{ on_progress() {{}} }}),
+          (index) => node.send_webrtc_message(peer, message(index, 20), {{ timeout_ms: 60000 }}),
+        ];
+        const sent = [];
+        for (let index = 0; index < 120; index += 1) sent.push(ways[(index * 7 + (index >> 3)) % 4](index));
+        const control = new AbortController();
+        const given_up = node.send_webrtc_message(peer, message(999, 50), {{ signal: control.signal }})
+          .catch((error) => error.code);
+        control.abort();
+        sent.push(node.send_webrtc_message(peer, message(120, 8)));
+        await Promise.all(sent);
+        return await given_up;""",
+        timeout=60,
+    )
+    assert got == "ABORTED"
+    order = there.run(
+        """while (order.at(-1) !== 120) await new Promise((resolve) => setTimeout(resolve, 20));
+        endOrder();
+        return order;""",
+    )
+    assert order == list(range(121))
+
+
 def test_two_connections_in_one_page_need_no_network(face: OpenPage) -> None:
     got = face.run(
         """const { WebRtcConnection } = lib;
