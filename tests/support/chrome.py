@@ -211,7 +211,7 @@ class Chrome:
             time.sleep(0.02)
         self._contexts[target] = context
         page = Page(self, target, base)
-        page.focus()
+        page.console()  # the log is the browser's: what pages before this one left there is not this one's
         return page
 
     def closed(self, page: Page) -> None:

@@ -101,7 +101,11 @@ class Visitor:
         self.page.focus()
         box = self.driver.find_element(By.CSS_SELECTOR, selector)
         box.clear()
-        box.send_keys(text, Keys.ENTER) if enter else box.send_keys(text)
+        box.click()
+        # Not `send_keys`: older drivers refuse characters outside the Basic Multilingual Plane.
+        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+        if enter:
+            box.send_keys(Keys.ENTER)
 
     def paste(self, selector: str, text: str) -> None:
         """All at once, as from the clipboard."""
