@@ -288,17 +288,18 @@ class Channel:
         try:
             inbox = self.machine.inbox
             controls = inbox.receive(data)
-            # A CLOSE comes after every message, so messages are delivered first.
-            if len(inbox):
-                self.delivery.arrived()
-            elif inbox.progress is not None:
-                self._consumed()
-                received, total = inbox.progress
-                if self._incoming.is_due(received):
-                    self._listener.progressed(self, received, total)
-            for control in controls:
-                self._control(link, control)
-            self._reading_changed()
+            # A CLOSE comes after every message, so messages are delivered first; a sink that raises loses no credit.
+            try:
+                if len(inbox):
+                    self.delivery.arrived()
+                elif inbox.progress is not None:
+                    self._consumed()
+                    if self._incoming.is_due(inbox.progress[0]):
+                        self._listener.progressed(self, *inbox.progress)
+            finally:
+                for control in controls:
+                    self._control(link, control)
+                self._reading_changed()
         except (StreamError, ConnectionLost):
             self.lose(link)
         except RemoteError as error:
