@@ -30,7 +30,6 @@ from darkswap_browser.protocols.channels.messages import (
 )
 from darkswap_browser.wire.varint import decode_varint, decode_varint_prefix
 
-
 Batch = tuple[int, list[bytes | memoryview]]
 """Whole frames: their size, and what they are made of, joined once when they are written."""
 
