@@ -342,6 +342,14 @@ def test_offline_is_said_and_ends_by_itself(alone: Visitor) -> None:
     visitor.ready()
 
 
+def test_a_page_without_a_relay_of_its_own_keeps_the_one_of_the_link(seat: Seat, site: WebServer) -> None:
+    alice = seat("Alice").open().ready()
+    bob = seat("Bob")
+    site.site.configure({"relays": []})
+    bob.open(alice.link()).wait_for("#badge", "Direct", timeout=60)
+    bob.wait_for(".relay", "Reserved")
+
+
 def test_the_chosen_theme_is_remembered(seat: Seat) -> None:
     visitor = seat("Klara").open()
     visitor.theme("light")

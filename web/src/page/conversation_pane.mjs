@@ -177,7 +177,7 @@ function fileFacts(item, percent) {
     case "sending": case "receiving": return `${bytes(item.done)} of ${size} · ${percent} %`;
     case "failed": return item.error?.message ?? "failed";
     case "cancelled": return `${size} · cancelled`;
-    default: return `${size} · ${item.mine ? "" : "SHA-256 checked · "}${rate(item.size / Math.max(item.seconds || 0, 0.001))}`;
+    default: return `${size} · ${item.checked ? "SHA-256 checked · " : ""}${rate(item.size / Math.max(item.seconds || 0, 0.001))}`;
   }
 }
 

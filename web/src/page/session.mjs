@@ -18,15 +18,15 @@ const FIGURES_EVERY = 1000;
 const PING_TIMEOUT = 3000;
 /** Longest dial before it is given up, milliseconds. */
 const DIAL_TIMEOUT = 45_000;
-
 /** Milliseconds within which a step told twice is one. */
 const SAME_STEP = 50;
+const FIRST_PROGRESS = { stage: "check", fraction: 0, loaded: 0, total: 0, message: "Checking this browser" };
 
 export class Session extends EventTarget {
   constructor() {
     super();
     this.phase = "loading";
-    this.progress = { stage: "check", fraction: 0, loaded: 0, total: 0, message: "Checking this browser" };
+    this.progress = { ...FIRST_PROGRESS };
     this.failure = null;
     this.online = navigator.onLine;
     this.peerId = "";
@@ -64,6 +64,9 @@ export class Session extends EventTarget {
   async start() {
     this.phase = "loading";
     this.failure = null;
+    this.progress = { ...FIRST_PROGRESS };
+    this._node?.free();
+    this._node = null;
     this.changed();
     try {
       const [config, identity] = await Promise.all([readConfig(), claimIdentityName()]);
@@ -96,9 +99,13 @@ export class Session extends EventTarget {
       addEventListener(name, () => {
         this.online = name === "online";
         if (this.online && this.phase === "ready") this.relays.retryNow();
+        if (this.online && this.failure?.code === "LOAD_FAILED") this.start();
         this.changed();
       });
     }
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.conversation) this.select(this.selected);
+    });
     addEventListener("hashchange", () => {
       const target = readFragment(location.hash);
       if (target) this.connect(target);
@@ -155,6 +162,8 @@ export class Session extends EventTarget {
       try {
         const relay = await this.relays.learn(address);
         await this._node.connect_through_webrtc_relay(relay, peer, { signal: controller.signal, timeout_ms: DIAL_TIMEOUT });
+        // A page that came without a relay keeps the one that served it, to be reachable itself.
+        if (this.relays.list.length === 0) this.relays.add(address);
         return;
       } catch (error) {
         last = error;
@@ -165,11 +174,6 @@ export class Session extends EventTarget {
 
   cancelDial() {
     this.dial?.controller.abort();
-  }
-
-  forgetDial() {
-    this.dial = null;
-    this.changed();
   }
 
   select(peer) {

@@ -9,8 +9,12 @@ const SLOTS = 64;
 /** Milliseconds that the page before a reload may take to let go of its lock. */
 const RELOAD_GRACE = 1500;
 
-/** Name under which this tab keeps its identity; resolves once no other tab uses it. */
+/**
+ * Name under which this tab keeps its identity; resolves once no other tab uses it. Null where a browser cannot tell
+ * (locks need a secure context) or every slot is taken: the identity then lives as long as the page.
+ */
 export async function claimIdentityName() {
+  if (!navigator.locks) return null;
   const kept = Number(readSession(KEY));
   if (Number.isInteger(kept) && kept > 0 && kept <= SLOTS && (await claim(kept, RELOAD_GRACE))) return slotName(kept);
   for (let slot = 1; slot <= SLOTS; slot += 1) {
@@ -28,7 +32,6 @@ function slotName(slot) {
 
 /** True when the lock is ours; it is then held until the page goes away. */
 function claim(slot, patience) {
-  if (!navigator.locks) return Promise.resolve(true);
   const options = patience > 0 ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true };
   return new Promise((resolve) => {
     navigator.locks
