@@ -9,6 +9,8 @@ import { bytes as sizeWords } from "./words.mjs";
 const ITEMS_KEPT = 500;
 /** Files a peer may have under way at once: bounds what it can make this page hold. */
 const INCOMING_FILES = 4;
+/** Bytes of received files kept for saving; beyond that the oldest are let go. */
+const RECEIVED_KEPT = 128 * 1024 * 1024;
 /** Milliseconds. */
 const REDRAW_EVERY = 100;
 /** One figure a second. */
@@ -159,6 +161,7 @@ export class Conversation {
       item.seconds = (performance.now() - startedAt) / 1000;
       if (!whole) item.error = { message: "The file arrived incomplete or altered, and was thrown away." };
       else item.url = URL.createObjectURL(blob);
+      this._makeRoom();
       if (whole) await this._reply("receipt", { id: letter.id });
     },
     "file-cancel"(letter) {
@@ -173,6 +176,17 @@ export class Conversation {
       }
     },
   };
+
+  _makeRoom() {
+    const kept = this.items.filter((item) => item.url);
+    let total = kept.reduce((sum, item) => sum + item.size, 0);
+    for (const item of kept) {
+      if (total <= RECEIVED_KEPT) return;
+      URL.revokeObjectURL(item.url);
+      Object.assign(item, { url: undefined, state: "failed", error: { message: "Let go to save memory. Ask for it again." } });
+      total -= item.size;
+    }
+  }
 
   _refuse(id, why) {
     const incoming = this._incoming.get(id);
