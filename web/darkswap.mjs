@@ -40,14 +40,15 @@ const timedOut = (what, ms) =>
     retryable: true, hint: "Try again; if it persists, check that the other side is online.",
   });
 
+const runtimeDead = (cause) =>
+  new DarkSwapError("RUNTIME_DEAD", "the Python runtime has stopped", { cause, hint: "Reload the page to start it again." });
+
 /** An exception that Python let through: the interpreter died, or there is a fault in this library. */
 function fromPython(error) {
   if (error instanceof DarkSwapError) return error;
   const text = String(error?.message ?? error);
   if (error instanceof WebAssembly.RuntimeError || /fatally failed|memory access out of bounds|unreachable/.test(text)) {
-    return new DarkSwapError("RUNTIME_DEAD", "the Python runtime has stopped", {
-      cause: error, hint: "Reload the page to start it again.",
-    });
+    return runtimeDead(error);
   }
   const last = text.trimEnd().split("\n").at(-1);
   return new DarkSwapError("INTERNAL", last, { cause: error, hint: "This is a fault in DarkSwap; please report it." });
@@ -59,6 +60,21 @@ let loading = null;
 /** The Python module of API, once loaded. */
 let api = null;
 let defaults = {};
+/** Why Python has stopped, once it has. */
+let death = null;
+/** Objects that Python stands behind. */
+const bridges = new Set();
+
+function watchDeath(pyodide) {
+  const internals = pyodide._api;
+  if (!internals) return;
+  const before = internals.on_fatal;
+  internals.on_fatal = (cause) => {
+    death = runtimeDead(cause);
+    for (const bridge of bridges) bridge.fail(death);
+    return before?.(cause);
+  };
+}
 
 export default function init(options = {}) {
   loading ??= load(options).catch((error) => {
@@ -107,6 +123,7 @@ async function loadAll(options) {
     if (noble) pyodide.registerJsModule("darkswap_crypto", noble);
     progress.step("import", 0.94, "Starting DarkSwap");
     api = await importApi(pyodide);
+    watchDeath(pyodide);
     defaults = options.defaults ?? {};
     progress.step("ready", 1, "Ready");
     return { version, pyodide };
@@ -369,6 +386,7 @@ class Bridge {
     }
     if (typeof made === "string") throw fromShape(JSON.parse(made));
     this.#python = made;
+    bridges.add(this);
   }
 
   get isFreed() {
@@ -377,6 +395,7 @@ class Bridge {
 
   check() {
     if (this.#isFreed) throw freed(this.#what);
+    if (death) throw death;
   }
 
   /** A synchronous call. */
@@ -466,22 +485,27 @@ class Bridge {
     (ok ? entry.resolve : entry.reject)(value);
   }
 
+  /** Fails everything that waits, but the call `kept`. */
+  fail(error, kept = 0) {
+    for (const number of [...this.#pending.keys()]) if (number !== kept) this.settle(number, false, error);
+  }
+
   /** Fails what waits, lets `last` begin the end of the Python object, and drops it when that is over. */
   free(last) {
     if (this.#isFreed) return Promise.resolve();
+    bridges.delete(this);
     const over = new Promise((resolve) => {
       const number = this.expect({ resolve, reject: resolve });
       try {
-        last(this.#python, number);
+        if (death) resolve();
+        else last(this.#python, number);
       } catch {
         // A dead runtime has nothing left to end.
         resolve();
       }
       this.#isFreed = true;
       this.#watches.clear();
-      for (const other of [...this.#pending.keys()]) {
-        if (other !== number) this.settle(other, false, freed(this.#what));
-      }
+      this.fail(freed(this.#what), number);
     });
     return over.then(() => {
       try {

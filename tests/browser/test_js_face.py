@@ -472,3 +472,18 @@ def test_a_page_that_goes_says_goodbye(two_faces: tuple[OpenPage, OpenPage], rel
         during=lambda: there.page.open("/blank.html") if here.page.run_js(WAIT_READY) else None,
     )
     assert waited == "leaving"
+
+
+def test_a_dead_interpreter_is_named_as_such(new_page: Callable[[], Page]) -> None:
+    page = OpenPage(new_page()).loaded()
+    code = page.run(
+        """const node = new lib.DarkSwapWasm({ identity: { persist: false } });
+        const waiting = node.connect_through_webrtc_relay(
+          "/ip4/127.0.0.1/tcp/9/ws/p2p/12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm",
+          "12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm").catch((error) => error.code);
+        try { pyodide._api.fatal_error(new WebAssembly.RuntimeError("unreachable")); } catch { /* as it should */ }
+        const code = await node.local_peer_id().catch((error) => error.code);
+        node.free();
+        return [code, await waiting];""",
+    )
+    assert code == ["RUNTIME_DEAD", "RUNTIME_DEAD"]
