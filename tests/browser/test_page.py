@@ -111,7 +111,7 @@ def test_a_file_of_one_mebibyte_arrives_byte_for_byte(pair: tuple[Visitor, Visit
     file.write_bytes(content)
     (tmp_path / "saved").mkdir()
     alice.send_file(file)
-    assert bob.saves_file(file.name, tmp_path / "saved") == content
+    assert bob.saves_file(file.name, len(content), tmp_path / "saved") == content
     alice.wait_for(".mine:has(.file) .state", "delivered")
 
 
@@ -293,7 +293,7 @@ def test_before_any_script_the_page_says_what_it_is(seat: Seat, site: WebServer)
 
 def test_loading_shows_how_far_it_is(seat: Seat) -> None:
     visitor = seat("Hanna")
-    visitor.network(bytes_per_second=400_000)
+    visitor.network(bytes_per_second=1_000_000)
     visitor.open().wait_for(".startup", "MiB of")
     looks_right(visitor)
     visitor.network()

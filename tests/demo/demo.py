@@ -72,10 +72,12 @@ class Story:
 
 def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: Story, letter: Path) -> None:
     story.begin(act)
-    with story.tell("Alice opens the page; it draws at once and starts Python"):
+    with story.tell("Alice opens the page over a line of 4 MB/s; it draws at once and tells how far Python is"):
+        alice.network(bytes_per_second=4_000_000)
         alice.open(act.path)
         alice.wait_for("h1", "Talk to another browser")
     story.picture(alice, "loading")
+    alice.network()
     with story.tell("Python runs, and the relay holds a place for Alice"):
         alice.ready()
     story.picture(alice, "ready")
@@ -95,7 +97,7 @@ def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: Story
         bob.send_file(letter)
         saved = letter.parent / act.name
         saved.mkdir()
-        received = alice.saves_file(letter.name, saved)
+        received = alice.saves_file(letter.name, FILE_SIZE, saved)
         if hashlib.sha256(received).digest() != hashlib.sha256(letter.read_bytes()).digest():
             raise AssertionError("the file that arrived is not the one that was sent")
     with story.tell("Live figures appear beside the conversation"):

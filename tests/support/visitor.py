@@ -142,15 +142,20 @@ class Visitor:
         self.page.focus()
         self.driver.find_element(By.ID, "file").send_keys(str(file))
 
-    def saves_file(self, name: str, folder: Path, timeout: float = 60.0) -> bytes:
+    def saves_file(self, name: str, size: int, folder: Path, timeout: float = 60.0) -> bytes:
         """Waits for a file from the peer, saves it into `folder` as a person would, and returns what was saved."""
         link = f'.theirs a[download="{name}"]'
         self.wait_for(link, timeout=timeout)
         self._cdp("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
         self.click(link)
-        # Chromium writes under another name until the file is whole.
-        self.wait_until((folder / name).is_file, f"{self.name} to save {name}", timeout)
-        return (folder / name).read_bytes()
+        saved = folder / name
+        # Chromium reserves the name with an empty file before the content is moved there.
+        self.wait_until(
+            lambda: saved.is_file() and saved.stat().st_size == size,
+            f"{self.name} to save {size} bytes of {name}",
+            timeout,
+        )
+        return saved.read_bytes()
 
     def window(self, width: int, height: int) -> None:
         self._cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

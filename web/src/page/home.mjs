@@ -40,12 +40,15 @@ class Home extends Part {
     return session.phase === "loading" ? this._loading(session.progress) : this._ready();
   }
 
-  _loading({ message, fraction, loaded, total }) {
+  _loading({ stage, message, fraction, loaded, total }) {
+    const said = stage === "ready" ? "Starting your peer" : message;
+    // Files are counted when they are whole, so a share of the first large one says too little to be shown.
+    const told = total && loaded > total / 8;
     const percent = Math.round(fraction * 100);
     return html`<section class="card startup" aria-label="Starting">
       <div class="row"><h2>Starting Python in this page</h2><span class="figure">${percent} %</span></div>
       <progress max="100" .value=${percent} aria-label="Loading">${percent} %</progress>
-      <p class="muted">${message}${total ? ` · ${bytes(loaded)} of ${bytes(total)}` : ""}</p>
+      <p class="muted">${said}${told ? ` · ${bytes(loaded)} of ${bytes(total)}` : ""}</p>
       ${queued(this.session)}
     </section>`;
   }
