@@ -54,12 +54,19 @@ class Inspection:
         connections = tuple(ConnectionInfo.of(each) for each in swarm.connections(peer))
         return PeerInfo(
             peer_id=str(peer),
-            path=_path(swarm.best_connection(peer)),
+            path=_path(self._in_use(peer)),
             channel=_state(self._stack.channels.get(peer)),
             relay=peer in self._stack.client.relays,
             agent=swarm.address_book.agent(peer) or None,
             connections=connections,
         )
+
+    def _in_use(self, peer: PeerId) -> Connection | None:
+        """What carries the channel; a better connection beside it may be dead and not know yet."""
+        channel = self._stack.channels.get(peer)
+        if channel is not None and channel.link is not None:
+            return channel.link.connection
+        return self._stack.swarm.best_connection(peer)
 
     async def ping(self, peer: PeerId) -> float:
         seconds = await self._stack.ping.ping(peer)
@@ -69,7 +76,7 @@ class Inspection:
     async def stats(self, peer: PeerId) -> ConnectionStats:
         swarm = self._stack.swarm
         channel = self._stack.channels.get(peer)
-        connection = swarm.best_connection(peer)
+        connection = self._in_use(peer)
         if connection is None and channel is None:
             raise NotConnected(str(peer))
         figures = [each.stats() for each in swarm.connections(peer)]

@@ -13,6 +13,7 @@ from darkswap_browser.errors import (
     NotConnected,
     ObjectFreed,
     PeerIdMismatch,
+    StreamReset,
     TimedOut,
     TooManyRequests,
     Unsupported,
@@ -289,6 +290,13 @@ class Swarm:
         connection = self._choose(target, allow_limited)
         try:
             return await self._negotiated(connection, protocols, first)
+        except StreamReset:
+            # A peer that refuses takes `first` for another proposal, and may break off before its answer is read.
+            if not first or connection.is_closed:
+                raise
+            opened = await self._negotiated(connection, protocols, b"")
+            await opened.stream.write(first)
+            return opened
         except ConnectionLost:
             others = self.connections(target) if isinstance(target, PeerId) else ()
             if not connection.is_closed or not others:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from darkswap_browser.errors import ConnectionLost, DarkSwapError, ResourceLimit, TooManyRequests
+from darkswap_browser.errors import ConnectionLost, DarkSwapError, ResourceLimit, StreamClosed, TooManyRequests
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.protocols.signaling.messages import SignalingEvent, decode_event, encode_event
 from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.wire.framing import frame
 
 
 class Signaling(Protocol):
@@ -79,6 +80,44 @@ class Libp2pSignaling:
 
     def reset(self) -> None:
         self._stream.reset()
+
+
+class OfferingSignaling:
+    """The dialler's: its stream is opened by the offer, which travels with the proposal of the protocol.
+
+    `open_stream` is given the offer as it goes on the wire. A round trip less than a stream opened before.
+    """
+
+    def __init__(self, open_stream: Callable[[bytes], Awaitable[BufferedStream]], limits: Limits) -> None:
+        self._open_stream = open_stream
+        self._limits = limits
+        self._opened: Libp2pSignaling | None = None
+
+    async def send_offer(self, offer: SessionDescription) -> None:
+        stream = await self._open_stream(frame(encode_event(offer)))
+        self._opened = Libp2pSignaling(stream, self._limits)
+
+    async def send_answer(self, answer: SessionDescription) -> None:
+        await self._after_offer().send_answer(answer)
+
+    async def send_ice_candidate(self, candidate: IceCandidate) -> None:
+        await self._after_offer().send_ice_candidate(candidate)
+
+    async def receive_event(self) -> SignalingEvent:
+        return await self._after_offer().receive_event()
+
+    def _after_offer(self) -> Libp2pSignaling:
+        if self._opened is None:
+            raise StreamClosed()
+        return self._opened
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+    def reset(self) -> None:
+        if self._opened is not None:
+            self._opened.reset()
 
 
 class ManualSignaling:

@@ -38,6 +38,7 @@ from darkswap_browser.net.transport import ConnectionHandler, StepHandler
 from darkswap_browser.protocols.signaling.exchange import (
     Libp2pSignaling,
     ObservedSignaling,
+    OfferingSignaling,
     Signaling,
     SignalingObserver,
 )
@@ -134,13 +135,28 @@ class WebRtcTransport:
         return None if answering is None else await asyncio.shield(answering.outcome)
 
     async def _dial(self, circuit: Multiaddr, peer: PeerId, dialling: _Dialling, on_step: StepHandler) -> Connection:
-        stream = await self._open_signaling(circuit, peer, on_step)
+        known = self._relayed(peer)
+        if known is not None:
+            on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
+            relayed = known
+        else:
+            relayed = await self._dial_relay(circuit, on_step)
         inbound = await self._inbound(peer)
         if inbound is not None:
-            stream.reset()
             return inbound
         dialling.offered = True
-        signaling = self._observed(Libp2pSignaling(stream, self._limits), peer)
+
+        async def open_stream(offer: bytes) -> BufferedStream:
+            try:
+                return await self._signaling_stream(relayed, offer)
+            except (ConnectionLost, StreamError, TimedOut) as error:
+                # A connection found open may be dead without knowing; then through the relay anew.
+                if known is None or (isinstance(error, StreamError) and not known.is_closed):
+                    raise
+            return await self._signaling_stream(await self._dial_relay(circuit, on_step), offer)
+
+        on_step("webrtc:open-signaling-stream", "")
+        signaling = self._observed(OfferingSignaling(open_stream, self._limits), peer)
         address = circuit.without_peer().encapsulate("/webrtc").with_peer(peer)
         connection = await self._negotiator.offer(signaling, peer, address, on_step)
         try:
@@ -178,22 +194,12 @@ class WebRtcTransport:
         fresh = await self._swarm.dial_address(parts[0].encapsulate("/p2p-circuit").with_peer(peer))
         return (await self._swarm.new_stream(fresh, [protocol], allow_limited=True)).stream
 
-    async def _open_signaling(self, circuit: Multiaddr, peer: PeerId, on_step: StepHandler) -> BufferedStream:
-        """On an open connection if there is one; it may be dead without knowing, then through the relay anew."""
-        known = self._relayed(peer)
-        if known is not None:
-            on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
-            try:
-                return await self._signaling_stream(known, on_step)
-            except (ConnectionLost, StreamError, TimedOut) as error:
-                if isinstance(error, StreamError) and not known.is_closed:
-                    raise
+    async def _dial_relay(self, circuit: Multiaddr, on_step: StepHandler) -> Connection:
         on_step("webrtc:dial-relay", str(circuit))
-        return await self._signaling_stream(await self._swarm.dial_address(circuit, on_step), on_step)
+        return await self._swarm.dial_address(circuit, on_step)
 
-    async def _signaling_stream(self, connection: Connection, on_step: StepHandler) -> BufferedStream:
-        on_step("webrtc:open-signaling-stream", "")
-        negotiated = await self._swarm.new_stream(connection, [SIGNALING_PROTOCOL], allow_limited=True)
+    async def _signaling_stream(self, connection: Connection, offer: bytes) -> BufferedStream:
+        negotiated = await self._swarm.new_stream(connection, [SIGNALING_PROTOCOL], allow_limited=True, first=offer)
         return negotiated.stream
 
     def _relayed(self, peer: PeerId) -> Connection | None:
