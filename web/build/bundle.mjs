@@ -1,16 +1,9 @@
 // Bundles what the page loads: node bundle.mjs TARGET.
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const web = fileURLToPath(new URL("..", import.meta.url));
-const entries = {
-  page: web + "src/page/main.mjs",
-  style: web + "src/page/style.css",
-  "darkswap-crypto": web + "src/darkswap-crypto.mjs",
-};
-await build({
-  entryPoints: Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path))),
+const source = fileURLToPath(new URL("../src/", import.meta.url));
+const common = {
   outdir: process.argv[2],
   outExtension: { ".js": ".mjs" },
   bundle: true,
@@ -18,7 +11,22 @@ await build({
   external: ["./darkswap.mjs", "./darkswap-crypto.mjs", "./pyodide.mjs"],
   format: "esm",
   target: "es2022",
-  minify: true,
   legalComments: "none",
   logLevel: "warning",
-});
+};
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: {
+      page: source + "page/main.mjs", style: source + "page/style.css", "darkswap-crypto": source + "darkswap-crypto.mjs",
+    },
+    minify: true,
+  }),
+  build({
+    ...common,
+    entryPoints: { darkswap: source + "darkswap/darkswap.mjs" },
+    // Pages of others debug through it: lines and names stay. `keepNames` would define each inner function's name at
+    // every call of the outer one.
+    minify: false,
+  }),
+]);

@@ -1,0 +1,240 @@
+/** DarkSwapWasm: one node, its relays, its peers and their messages. */
+
+import { bytes, callable, record, text } from "./arguments.mjs";
+import { slice } from "./batches.mjs";
+import { Bridge } from "./bridge.mjs";
+import { Callbacks } from "./callbacks.mjs";
+import { configText } from "./configuration.mjs";
+import { DarkSwapError } from "./errors.mjs";
+import { Incoming } from "./incoming.mjs";
+import { Outgoing } from "./outgoing.mjs";
+import { version } from "./version.mjs";
+
+/** As the Python side's limit of one message. */
+const MAX_MESSAGE = 16 * 1024 * 1024;
+
+export class DarkSwapWasm {
+  #bridge;
+  #outgoing = new Map();
+  #incoming = new Map();
+  #messages;
+  #events;
+  #signals;
+
+  constructor(config) {
+    this.#bridge = new Bridge("DarkSwapWasm", "make_node", configText(config), {
+      event: (json) => this.#events.call(JSON.parse(json)),
+      messages: (peer, data, count) => this.#received(peer, data, count),
+      progress: (number, done, total) => this.#bridge.progress(number, done, total),
+      signal: (peer, kind, json) => this.#signals[kind].call(peer, JSON.parse(json)),
+    });
+    const tell = (name) => (on) => this.#bridge.isFreed || this.#bridge.now(name, on);
+    this.#messages = new Callbacks(tell("listen_messages"));
+    this.#events = new Callbacks(tell("listen_events"));
+    const anySignal = () => {
+      const on = Object.values(this.#signals).some((callbacks) => callbacks.size > 0);
+      if (!this.#bridge.isFreed) this.#bridge.now("listen_signals", on);
+    };
+    this.#signals = {
+      offer: new Callbacks(anySignal), answer: new Callbacks(anySignal), candidate: new Callbacks(anySignal),
+    };
+  }
+
+  start(options) {
+    return this.#bridge.ask("start", [], options);
+  }
+
+  stop(options) {
+    return this.#bridge.ask("stop", [], options);
+  }
+
+  free() {
+    void this.#end();
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
+    void this.#end();
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    return this.#end();
+  }
+
+  #end() {
+    return this.#bridge.free((python, number) => python.free(number));
+  }
+
+  local_peer_id(options) {
+    return this.#bridge.ask("local_peer_id", [], options);
+  }
+
+  version() {
+    this.#bridge.check();
+    return version;
+  }
+
+  get_multiaddrs(options) {
+    return this.#bridge.ask("get_multiaddrs", [], options);
+  }
+
+  async add_relay(multiaddr, options) {
+    return this.#bridge.ask("add_relay", [text("multiaddr", multiaddr)], options);
+  }
+
+  async make_webrtc_relay_reservation(relay, options) {
+    return this.#bridge.ask("make_webrtc_relay_reservation", [text("relay", relay)], options);
+  }
+
+  async is_webrtc_relay_reservation_valid(relay, options) {
+    return this.#bridge.ask("is_webrtc_relay_reservation_valid", [text("relay", relay)], options);
+  }
+
+  get_active_webrtc_relay_reservations(options) {
+    return this.#bridge.ask("get_active_webrtc_relay_reservations", [], options);
+  }
+
+  async connect_through_webrtc_relay(relay, target, options) {
+    return this.#bridge.ask("connect_through_webrtc_relay", [text("relay", relay), text("target", target)], options);
+  }
+
+  async disconnect_from_webrtc_relay(peer, options) {
+    return this.#bridge.ask("disconnect_from_webrtc_relay", [text("peer", peer)], options);
+  }
+
+  get_webrtc_relay_metrics(options) {
+    return this.#bridge.ask("get_webrtc_relay_metrics", [], options);
+  }
+
+  async create_webrtc_data_channel(peer, options) {
+    return this.#bridge.ask("create_webrtc_data_channel", [text("peer", peer)], options);
+  }
+
+  send_webrtc_message(peer, data, options) {
+    return new Promise((resolve, reject) => {
+      this.#bridge.check();
+      text("peer", peer);
+      if (bytes("data", data).length > MAX_MESSAGE) {
+        throw new DarkSwapError("MESSAGE_TOO_LARGE", `message of ${data.length} bytes; at most ${MAX_MESSAGE} are allowed`, {
+          hint: "Split the message into smaller ones.", details: { size: data.length, limit: MAX_MESSAGE },
+        });
+      }
+      let outgoing = this.#outgoing.get(peer);
+      if (!outgoing) {
+        outgoing = new Outgoing(this.#bridge, peer);
+        this.#outgoing.set(peer, outgoing);
+      }
+      if (options?.on_progress || options?.signal || options?.timeout_ms !== undefined) {
+        const progress = options.on_progress && callable(options.on_progress);
+        outgoing.send_watched(data, options, progress).then(resolve, reject);
+      } else {
+        outgoing.send(data, { resolve, reject });
+      }
+    });
+  }
+
+  receive_webrtc_message(peer, options) {
+    return this.#bridge.begin("receive_webrtc_message", options, (number) => {
+      text("peer", peer);
+      let incoming = this.#incoming.get(peer);
+      if (!incoming) {
+        incoming = new Incoming(this.#bridge, peer);
+        this.#incoming.set(peer, incoming);
+      }
+      incoming.ask(number);
+    });
+  }
+
+  on_webrtc_message(callback) {
+    this.#bridge.check();
+    const end = this.#messages.add(callback);
+    for (const [peer, incoming] of this.#incoming) {
+      for (const message of incoming.take()) this.#messages.call(peer, message);
+    }
+    return end;
+  }
+
+  /** True when the callbacks want time: then the next messages of this peer wait for `taken`. */
+  #received(peer, data, count) {
+    const messages = count === 1 ? [data] : slice(data, count);
+    for (let index = 0; index < messages.length; index += 1) {
+      const waits = this.#messages.call(peer, messages[index]);
+      if (waits) {
+        void this.#deliver_slowly(peer, messages.slice(index + 1), waits);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async #deliver_slowly(peer, messages, waits) {
+    const settle = async (each) => {
+      for (const result of await Promise.allSettled(each)) if (result.status === "rejected") reportError(result.reason);
+    };
+    await settle(waits);
+    for (const message of messages) {
+      const more = this.#messages.call(peer, message);
+      if (more) await settle(more);
+    }
+    if (!this.#bridge.isFreed) this.#bridge.now("taken", peer);
+  }
+
+  async close_webrtc_data_channel(peer, options) {
+    return this.#bridge.ask("close_webrtc_data_channel", [text("peer", peer)], options);
+  }
+
+  on_webrtc_offer(callback) {
+    this.#bridge.check();
+    return this.#signals.offer.add(callback);
+  }
+
+  on_webrtc_answer(callback) {
+    this.#bridge.check();
+    return this.#signals.answer.add(callback);
+  }
+
+  on_webrtc_ice_candidate(callback) {
+    this.#bridge.check();
+    return this.#signals.candidate.add(callback);
+  }
+
+  async send_webrtc_offer(peer, offer, options) {
+    const { sdp } = record("offer", offer);
+    return this.#bridge.ask("send_webrtc_offer", [text("peer", peer), sdp], options);
+  }
+
+  async send_webrtc_answer(peer, answer, options) {
+    const { sdp } = record("answer", answer);
+    return this.#bridge.ask("send_webrtc_answer", [text("peer", peer), sdp], options);
+  }
+
+  async send_webrtc_ice_candidate(peer, candidate, options) {
+    const { candidate: line, sdpMid = null, sdpMLineIndex = null } = record("candidate", candidate);
+    return this.#bridge.ask("send_webrtc_ice_candidate", [text("peer", peer), line, sdpMid, sdpMLineIndex], options);
+  }
+
+  async create_webrtc_connection(peer, options) {
+    return this.#bridge.ask("create_webrtc_connection", [text("peer", peer)], options);
+  }
+
+  get_peers(options) {
+    return this.#bridge.ask("get_peers", [], options);
+  }
+
+  async get_connection_stats(peer, options) {
+    return this.#bridge.ask("get_connection_stats", [text("peer", peer)], options);
+  }
+
+  async ping(peer, options) {
+    return this.#bridge.ask("ping", [text("peer", peer)], options);
+  }
+
+  on_event(callback) {
+    this.#bridge.check();
+    return this.#events.add(callback);
+  }
+}
+
+// An ordinary function, so that `new DarkSwapWasm.new_with_defaults("regtest")` works as well as the call without.
+DarkSwapWasm.new_with_defaults = function new_with_defaults(network) {
+  return new DarkSwapWasm({ bitcoin: { network: text("network", network) } });
+};

@@ -1,0 +1,57 @@
+/** A Pyodide with the packages in it: one of our own, or the page's. */
+
+import { DarkSwapError } from "./errors.mjs";
+import { PACKAGE, loadFailed, normal, probe } from "./package_files.mjs";
+
+export async function boot(base, lockURL, progress) {
+  const core = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip"];
+  // Pyodide waits for ever on some missing files; asking for their headers is cheap.
+  const probes = Promise.all(core.map((name) => probe(new URL(name, base))));
+  const failure = probes.then(() => new Promise(() => {}));
+  const start = async () => {
+    let module;
+    try {
+      module = await import(new URL("pyodide.mjs", base).href);
+    } catch (cause) {
+      await probes;
+      throw loadFailed(new URL("pyodide.mjs", base), "the browser refused it", cause);
+    }
+    progress.step("python", 0.5, "Starting Python");
+    try {
+      return await module.loadPyodide({
+        indexURL: base.href, lockFileURL: lockURL.href, packageBaseUrl: new URL(".", lockURL).href,
+        packages: [PACKAGE], stdout: () => {}, stderr: (line) => console.debug(line),
+      });
+    } catch (cause) {
+      throw bootError(cause);
+    }
+  };
+  return Promise.race([start(), failure]);
+}
+
+function bootError(cause) {
+  const text = String(cause?.message ?? cause);
+  if (/abi|version does not match|API version/i.test(text)) {
+    return new DarkSwapError("ABI_MISMATCH", "these files belong to different versions of Pyodide", {
+      cause, hint: "Serve all files of one build together, and empty caches between.",
+    });
+  }
+  return new DarkSwapError("LOAD_FAILED", `Python could not be started: ${text.split("\n")[0]}`, {
+    cause, retryable: true, hint: "Reload the page; check that all files of dist/ are served.",
+  });
+}
+
+/** Into a Pyodide of the page's own, whose lock file does not know us. */
+export async function addTo(pyodide, lock, lockURL, wanted) {
+  const theirs = pyodide.lockfile?.info?.abi_version ?? pyodide._api?.lockfile_info?.abi_version;
+  if (theirs && lock.info?.abi_version && theirs !== lock.info.abi_version) {
+    throw new DarkSwapError("ABI_MISMATCH", `the page's Pyodide has ABI ${theirs}, the packages ${lock.info.abi_version}`, {
+      hint: "Use the Pyodide of this build, or packages built for yours.",
+    });
+  }
+  const have = new Set(Object.keys(pyodide.loadedPackages).map(normal));
+  const lacking = wanted.filter((entry) => !have.has(normal(entry.name)));
+  const urls = lacking.map((entry) => new URL(entry.file_name, lockURL).href);
+  if (urls.length > 0) await pyodide.loadPackage(urls, { messageCallback() {}, errorCallback() {}, checkIntegrity: false });
+  return pyodide;
+}

@@ -1,0 +1,131 @@
+/** Sending to one peer, many small messages in one call. */
+
+import { packed } from "./batches.mjs";
+
+/** Messages above this go alone; smaller ones of one moment share a call. */
+const BIG = 48 * 1024;
+const STAGE = 64 * 1024;
+
+/** Messages to one peer: those of one moment share a call, and one call at a time waits for room. */
+export class Outgoing {
+  #bridge;
+  #peer;
+  #queue = [];
+  #isWaiting = false;
+  #isDue = false;
+  /** The staging memory of the last call, which Python has copied. */
+  #spare = null;
+  #watched = null;
+
+  constructor(bridge, peer) {
+    this.#bridge = bridge;
+    this.#peer = peer;
+  }
+
+  send(data, entry) {
+    if (data.length > BIG) {
+      if (this.#queue.length > 0) this.#flush();
+      const can = this.#queue.length === 0 && !this.#isWaiting;
+      this.#queue.push({ data: can ? data : data.slice(), used: data.length, sizes: null, entries: [entry] });
+      this.#flush();
+      return;
+    }
+    let unit = this.#queue.at(-1);
+    if (!unit?.sizes || unit.used + data.length > STAGE) {
+      unit = { data: this.#spare ?? new Uint8Array(STAGE), used: 0, sizes: [], entries: [] };
+      this.#spare = null;
+      this.#queue.push(unit);
+    }
+    unit.data.set(data, unit.used);
+    unit.used += data.length;
+    unit.sizes.push(data.length);
+    unit.entries.push(entry);
+    if (!this.#isDue) {
+      this.#isDue = true;
+      queueMicrotask(() => {
+        this.#isDue = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush() {
+    while (this.#queue.length > 0 && !this.#isWaiting) {
+      const unit = this.#queue.shift();
+      this.#hand_over(unit);
+    }
+  }
+
+  /** A message that may be given up or is watched: in its turn like the others, alone in its call. */
+  send_watched(data, options, on_progress) {
+    const unit = { data, used: data.length, sizes: null, number: 0 };
+    const begin = (number) => {
+      unit.number = number;
+      this.#queue.push(unit);
+      this.#flush();
+      if (this.#queue.includes(unit)) unit.data = data.slice();
+    };
+    const over = () => {
+      if (this.#watched !== unit) return;
+      this.#watched = null;
+      this.#isWaiting = false;
+      this.#flush();
+    };
+    const promise = this.#bridge.begin("send_webrtc_message", options, begin, on_progress);
+    promise.then(over, over);
+    return promise;
+  }
+
+  #hand_over(unit) {
+    if (unit.number) this.#hand_over_watched(unit);
+    else this.#hand_over_batch(unit);
+  }
+
+  #hand_over_watched(unit) {
+    if (!this.#bridge.isPending(unit.number)) return;
+    this.#isWaiting = true;
+    this.#watched = unit;
+    try {
+      this.#bridge.now("send_watched", unit.number, this.#peer, unit.data);
+    } catch (error) {
+      this.#bridge.settle(unit.number, false, error);
+    }
+  }
+
+  #hand_over_batch(unit) {
+    const count = unit.entries.length;
+    let left = unit.entries;
+    // A reply may come while the call still runs, before it is known how many were accepted.
+    let isCalling = true;
+    let early = null;
+    const done = (settle, value) => {
+      if (isCalling) {
+        early = [settle, value];
+        return;
+      }
+      this.#isWaiting = false;
+      for (const entry of left) entry[settle](value);
+      this.#flush();
+    };
+    const number = this.#bridge.expect({
+      resolve: (value) => done("resolve", value), reject: (error) => done("reject", error),
+    });
+    this.#isWaiting = true;
+    let accepted = 0;
+    try {
+      accepted = this.#bridge.now("send", number, this.#peer, packed(unit, count), count);
+    } catch (error) {
+      this.#bridge.settle(number, false, error);
+    }
+    isCalling = false;
+    if (unit.sizes) this.#spare = unit.data;
+    for (let index = 0; index < accepted; index += 1) unit.entries[index].resolve();
+    left = left.slice(accepted);
+    if (early) {
+      done(...early);
+    } else if (accepted === count) {
+      this.#bridge.forget(number);
+      this.#isWaiting = false;
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** The Python runtime of this page: its API once loaded, the site's defaults, and its end. */
+
+import { runtimeDead } from "./errors.mjs";
+
+/** Python's `js_api`, once loaded. */
+export let api = null;
+export let defaults = {};
+/** Why Python has stopped, once it has. */
+export let death = null;
+/** Objects that Python stands behind. */
+export const bridges = new Set();
+
+export function started(pyodide, module, siteDefaults) {
+  api = module;
+  watchDeath(pyodide);
+  defaults = siteDefaults;
+}
+
+function watchDeath(pyodide) {
+  const internals = pyodide._api;
+  if (!internals) return;
+  const before = internals.on_fatal;
+  internals.on_fatal = (cause) => {
+    death = runtimeDead(cause);
+    for (const bridge of bridges) bridge.fail(death);
+    return before?.(cause);
+  };
+}

@@ -1,0 +1,85 @@
+/** WebRtcConnection: one connection whose signals the page carries itself. */
+
+import { bytes, record, text } from "./arguments.mjs";
+import { Bridge } from "./bridge.mjs";
+import { Callbacks } from "./callbacks.mjs";
+
+export class WebRtcConnection {
+  #bridge;
+  #candidates = new Callbacks();
+  #opens = new Callbacks();
+  #messages = new Callbacks();
+  #closes = new Callbacks();
+
+  constructor(configuration = {}) {
+    this.#bridge = new Bridge("WebRtcConnection", "make_connection", JSON.stringify(record("configuration", configuration)), {
+      candidate: (json) => this.#candidates.call(JSON.parse(json)),
+      opened: (label) => this.#opens.call(label),
+      message: (data) => this.#messages.call(data),
+      closed: () => this.#closes.call(),
+    });
+  }
+
+  create_offer(options) {
+    return this.#bridge.ask("create_offer", [], options);
+  }
+
+  create_answer(options) {
+    return this.#bridge.ask("create_answer", [], options);
+  }
+
+  async set_remote_description(description, options) {
+    const { type, sdp } = record("description", description);
+    return this.#bridge.ask("set_remote_description", [type, sdp], options);
+  }
+
+  async add_ice_candidate(candidate, options) {
+    const { candidate: line, sdpMid = null, sdpMLineIndex = null } = record("candidate", candidate);
+    return this.#bridge.ask("add_ice_candidate", [line, sdpMid, sdpMLineIndex], options);
+  }
+
+  async create_data_channel(label) {
+    return this.#bridge.ask("create_data_channel", [text("label", label)]);
+  }
+
+  async send_message(data, options) {
+    bytes("data", data);
+    return this.#bridge.begin("send_message", options, (number) => this.#bridge.now("send", number, data));
+  }
+
+  close_data_channel() {
+    return this.#bridge.ask("close_data_channel", []);
+  }
+
+  close() {
+    return this.#bridge.ask("close", []);
+  }
+
+  free() {
+    void this.#bridge.free((python, number) => python.call(number, "close", "[]"));
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
+    this.free();
+  }
+
+  on_ice_candidate(callback) {
+    this.#bridge.check();
+    return this.#candidates.add(callback);
+  }
+
+  on_data_channel_open(callback) {
+    this.#bridge.check();
+    return this.#opens.add(callback);
+  }
+
+  on_data_channel_message(callback) {
+    this.#bridge.check();
+    return this.#messages.add(callback);
+  }
+
+  on_data_channel_close(callback) {
+    this.#bridge.check();
+    return this.#closes.add(callback);
+  }
+}
