@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.support.chrome import Page
+from tests.support.chrome import JsError, Page
 
 RAW = Path(__file__).with_name("raw_channel.js")
 NOW = "performance.timeOrigin + performance.now()"
@@ -90,11 +90,18 @@ class JsSide:
 
     def dial(self, times: int) -> float:
         """Median milliseconds of a dial to a peer that holds a reservation."""
-        found = []
-        for _ in range(times):
+        found: list[float] = []
+        failed = 0
+        while len(found) < times:
             self.sender.run_js("await jsPeer.hangUp(args[0])", self.address)
             self.receiver.run_js("await new Promise((resolve) => setTimeout(resolve, 300))")
-            found.append(self.sender.run_js("return (await jsPeer.dial(args[0])).milliseconds", self.address))
+            try:
+                found.append(self.sender.run_js("return (await jsPeer.dial(args[0])).milliseconds", self.address))
+            except JsError:
+                # A dial soon after a hang-up fails now and then; only those that succeed are compared.
+                failed += 1
+                if failed > times:
+                    raise
         return statistics.median(found)
 
     def flood(self, size: int, total: int) -> float:
