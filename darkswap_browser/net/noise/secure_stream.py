@@ -5,7 +5,7 @@ On the wire every Noise message, handshake or transport, is u16 big-endian lengt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, HandshakeFailed, PeerIdMismatch, ProtocolViolation
@@ -119,17 +119,20 @@ class Handshaker:
         *,
         muxers: Sequence[str] = (),
         prologue: bytes = b"",
+        propose: Callable[[bytes], Awaitable[object]] | None = None,
     ) -> Secured:
         """Be the initiator. A peer other than `expected` learns nothing of who we are.
+
+        `propose` sends the first message its own way, e.g. along with the proposal of Noise itself.
 
         Raises `PeerIdMismatch`, `HandshakeFailed`, `MalformedMessage`, and what the stream raises.
         """
         payload = await self._payload(muxers)
         machine = self._machine(True, prologue)
-        await _send(stream, machine.write())
+        await (propose or stream.write)(_framed(machine.write()))
         theirs = machine.read(await _receive(stream))
         key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
-        await _send(stream, machine.write(payload))
+        await stream.write(_framed(machine.write(payload)))
         return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
 
     async def respond(
@@ -144,7 +147,7 @@ class Handshaker:
         payload = await self._payload(muxers)
         machine = self._machine(False, prologue)
         machine.read(await _receive(stream))
-        await _send(stream, machine.write(payload))
+        await stream.write(_framed(machine.write(payload)))
         theirs = machine.read(await _receive(stream))
         key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
         return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
@@ -176,8 +179,8 @@ class Handshaker:
         return key, peer, payload.muxers
 
 
-async def _send(stream: BufferedStream, message: bytes) -> None:
-    await stream.write(len(message).to_bytes(LENGTH_SIZE, "big") + message)
+def _framed(message: bytes) -> bytes:
+    return len(message).to_bytes(LENGTH_SIZE, "big") + message
 
 
 async def _receive(stream: BufferedStream) -> bytes:
