@@ -35,10 +35,10 @@ LOCK = ROOT / "requirements.lock"
 WEB = ROOT / "web"
 # The virtual environment, Node's packages and the caches together, with room to unpack.
 NEEDED_SPACE = 2_000_000_000
-# The two that other source packages are built with: they come first.
+# The two that source packages are built with: they come first.
 BUILDERS = ("pip", "setuptools")
 # Published as sources alone, without machine code; everything else comes ready-made, so that no compiler is needed.
-FROM_SOURCE = "python-baseconv,varint"
+FROM_SOURCE = "embit,python-baseconv,varint"
 # A long step without a terminal says this often that it is alive, seconds.
 HEARTBEAT = 15.0
 # What a tool prints → what to do about it.
