@@ -8,6 +8,7 @@ Three hosts stand behind these interfaces: `browser` (the `js` FFI), `native` (C
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -88,6 +89,10 @@ class Crypto(Protocol):
         ...
 
     def chacha20poly1305(self, key: bytes) -> Aead: ...
+
+    async def pbkdf2_sha256(self, password: bytes, salt: bytes, rounds: int) -> bytes:
+        """32 bytes (RFC 8018)."""
+        ...
 
 
 class ByteLink(Protocol):
@@ -293,11 +298,65 @@ class KeyValueStore(Protocol):
 
     async def delete(self, key: str) -> None: ...
 
+    async def keys(self, prefix: str) -> Sequence[str]:
+        """Keys that begin with `prefix`, sorted."""
+        ...
+
     async def load_signing_key(self, name: str) -> SigningKey | None:
         """A key kept with `save_signing_key`; in the browser a non-extractable CryptoKey."""
         ...
 
     async def save_signing_key(self, name: str, key: SigningKey) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """`headers` with lower-case names. `body` as sent: JSON is parsed in Python, so that no integer loses digits."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Fetch(Protocol):
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float,
+        max_bytes: int,
+    ) -> HttpResponse:
+        """Every status is an answer. Raises `ConnectionLost` (no answer, or CORS), `TimedOut`, and `ResourceLimit`
+        when the body is larger than `max_bytes`, of which no more is read.
+        """
+        ...
+
+
+class Locks(Protocol):
+    """Exclusive locks by name, shared by every tab of the site (Web Locks) or process of the folder."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Waits until the lock is free; released at the end of the block, or with its tab."""
+        ...
+
+
+class WalletProviders(Protocol):
+    """The wallets that extensions put into the page. Main thread of a page only."""
+
+    async def discover(self) -> Sequence[str]:
+        """Names of what is there: "unisat", "okx", "xverse", "leather", "standard:<name>" … Waits for late ones."""
+        ...
+
+    async def call(self, provider: str, method: str, params: Any) -> Any:
+        """Plain values both ways (dicts, lists, texts, numbers, bytes). Raises `WalletRejected`, `WalletFailed`."""
+        ...
+
+    def subscribe(self, provider: str, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Tells "accounts", "network" or "disconnect" when the user changes it there."""
+        ...
 
 
 class Lifecycle(Protocol):

@@ -1,36 +1,4 @@
-"""Every error that leaves this package, as one tree.
-
-    DarkSwapError                       base; `code`, `retryable`, `hint` for people and for JavaScript
-     ├ LocalError                       the caller asked for something that cannot be
-     │  ├ InvalidArgument               malformed peer id, multiaddr, config, candidate …; names the path
-     │  ├ ObjectFreed                   a call after `free()` or `close()`
-     │  ├ MessageTooLarge               an outgoing message over the limit
-     │  ├ NotConnected                  no connection to that peer
-     │  ├ NoAddress                     nothing known that could reach that peer
-     │  ├ UnknownRelay                  a relay named by peer id that was never named by address
-     │  ├ Unsupported                   this host or this build cannot do it
-     │  └ TooManyRequests               a local queue or budget is full
-     ├ RemoteError                      the other side broke a rule
-     │  ├ MalformedMessage              bytes that do not decode; the one error of every decoder
-     │  ├ ProtocolViolation             well-formed bytes at a moment or in an amount that is not allowed
-     │  ├ HandshakeFailed               Noise or multistream-select went wrong
-     │  │  └ PeerIdMismatch             an authenticated peer that is not the one we dialled
-     │  ├ ProtocolUnsupported           the peer speaks none of the protocols proposed
-     │  ├ RelayRefused                  a relay answered with a status other than OK
-     │  ├ VoucherInvalid                a reservation voucher that does not hold
-     │  └ ResourceLimit                 the peer used up a limit of ours
-     ├ StreamError                      four ways a stream has no more to give
-     │  ├ StreamClosed                  we closed it
-     │  ├ StreamReset                   one side broke it off
-     │  ├ EndOfStream                   the peer finished writing
-     │  └ StreamBusy                    two readers, or two writers, at once
-     ├ ConnectionLost                   a connection or the medium below it is gone
-     ├ DialFailed                       every address was tried; holds the reason of each
-     ├ TimedOut                         an operation passed its deadline
-     └ Aborted                          the caller gave it up (`AbortSignal`)
-
-Errors carry fields; `str()` builds the sentence from them. `code` is stable and part of the public interface.
-"""
+"""The base of all errors, and those of the network half."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""Every error that leaves this package, as one tree.
+
+    DarkSwapError                       base; `code`, `retryable`, `hint` for people and for JavaScript
+     ├ LocalError                       the caller asked for something that cannot be
+     │  ├ InvalidArgument               malformed peer id, multiaddr, config, candidate …; names the path
+     │  ├ ObjectFreed                   a call after `free()` or `close()`
+     │  ├ MessageTooLarge               an outgoing message over the limit
+     │  ├ NotConnected                  no connection to that peer
+     │  ├ NoAddress                     nothing known that could reach that peer
+     │  ├ UnknownRelay                  a relay named by peer id that was never named by address
+     │  ├ Unsupported                   this host or this build cannot do it
+     │  └ TooManyRequests               a local queue or budget is full
+     ├ RemoteError                      the other side broke a rule
+     │  ├ MalformedMessage              bytes that do not decode; the one error of every decoder
+     │  ├ ProtocolViolation             well-formed bytes at a moment or in an amount that is not allowed
+     │  ├ HandshakeFailed               Noise or multistream-select went wrong
+     │  │  └ PeerIdMismatch             an authenticated peer that is not the one we dialled
+     │  ├ ProtocolUnsupported           the peer speaks none of the protocols proposed
+     │  ├ RelayRefused                  a relay answered with a status other than OK
+     │  ├ VoucherInvalid                a reservation voucher that does not hold
+     │  └ ResourceLimit                 the peer used up a limit of ours
+     ├ StreamError                      four ways a stream has no more to give
+     │  ├ StreamClosed                  we closed it
+     │  ├ StreamReset                   one side broke it off
+     │  ├ EndOfStream                   the peer finished writing
+     │  └ StreamBusy                    two readers, or two writers, at once
+     ├ ConnectionLost                   a connection or the medium below it is gone
+     ├ DialFailed                       every address was tried; holds the reason of each
+     ├ TimedOut                         an operation passed its deadline
+     ├ Aborted                          the caller gave it up (`AbortSignal`)
+     ├ ChainError                       what a chain server told, or did not
+     │  ├ ChainUnreachable              no server answered
+     │  ├ RateLimited                   a server asks for patience (HTTP 429)
+     │  ├ NotOnChain                    no such transaction, block or asset
+     │  ├ Inconsistent                  servers contradict each other or themselves
+     │  ├ Lagging                       an index is behind the tip of the chain
+     │  └ BroadcastRejected             a node refused a transaction, in its words
+     ├ WalletError
+     │  ├ WalletNotConnected            no wallet is connected
+     │  ├ WalletRejected                the user said no in the wallet
+     │  └ WalletFailed                  the wallet failed or answered with something else than asked
+     └ (trading)                        LocalError: InsufficientFunds, OrderNotFound, TradeNotFound, InvalidOrder;
+                                        RemoteError: TradeRefused (by the peer, with a `reason`) and
+                                        VerificationFailed (a check of ours, V1 to V20, named by `rule`)
+
+Errors carry fields; `str()` builds the sentence from them. `code` is stable and part of the public interface.
+"""
+
+from __future__ import annotations
+
+from darkswap_browser.errors.network import (
+    Aborted,
+    ConnectionLost,
+    DarkSwapError,
+    DialFailed,
+    EndOfStream,
+    HandshakeFailed,
+    InvalidArgument,
+    LocalError,
+    MalformedMessage,
+    MessageTooLarge,
+    NoAddress,
+    NotConnected,
+    ObjectFreed,
+    PeerIdMismatch,
+    ProtocolUnsupported,
+    ProtocolViolation,
+    RelayRefused,
+    RemoteError,
+    ResourceLimit,
+    StreamBusy,
+    StreamClosed,
+    StreamError,
+    StreamReset,
+    TimedOut,
+    TooManyRequests,
+    UnknownRelay,
+    Unsupported,
+    VoucherInvalid,
+)
+from darkswap_browser.errors.trading import (
+    BroadcastRejected,
+    ChainError,
+    ChainUnreachable,
+    Inconsistent,
+    InsufficientFunds,
+    InvalidOrder,
+    Lagging,
+    NotOnChain,
+    OrderNotFound,
+    RateLimited,
+    TradeNotFound,
+    TradeRefused,
+    VerificationFailed,
+    WalletError,
+    WalletFailed,
+    WalletNotConnected,
+    WalletRejected,
+)
+
+__all__ = [
+    "Aborted",
+    "BroadcastRejected",
+    "ChainError",
+    "ChainUnreachable",
+    "ConnectionLost",
+    "DarkSwapError",
+    "DialFailed",
+    "EndOfStream",
+    "HandshakeFailed",
+    "Inconsistent",
+    "InsufficientFunds",
+    "InvalidArgument",
+    "InvalidOrder",
+    "Lagging",
+    "LocalError",
+    "MalformedMessage",
+    "MessageTooLarge",
+    "NoAddress",
+    "NotConnected",
+    "NotOnChain",
+    "ObjectFreed",
+    "OrderNotFound",
+    "PeerIdMismatch",
+    "ProtocolUnsupported",
+    "ProtocolViolation",
+    "RateLimited",
+    "RelayRefused",
+    "RemoteError",
+    "ResourceLimit",
+    "StreamBusy",
+    "StreamClosed",
+    "StreamError",
+    "StreamReset",
+    "TimedOut",
+    "TooManyRequests",
+    "TradeNotFound",
+    "TradeRefused",
+    "UnknownRelay",
+    "Unsupported",
+    "VerificationFailed",
+    "VoucherInvalid",
+    "WalletError",
+    "WalletFailed",
+    "WalletNotConnected",
+    "WalletRejected",
+]
