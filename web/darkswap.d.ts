@@ -63,6 +63,12 @@ export type DarkSwapErrorCode =
   | "REMOTE" | "MALFORMED_MESSAGE" | "PROTOCOL_VIOLATION" | "HANDSHAKE_FAILED" | "PEER_ID_MISMATCH"
   | "PROTOCOL_UNSUPPORTED" | "RELAY_REFUSED" | "VOUCHER_INVALID" | "RESOURCE_LIMIT" | "STREAM" | "STREAM_CLOSED"
   | "STREAM_RESET" | "END_OF_STREAM" | "STREAM_BUSY" | "CONNECTION_LOST" | "DIAL_FAILED"
+  // chain servers
+  | "CHAIN" | "CHAIN_UNREACHABLE" | "RATE_LIMITED" | "NOT_ON_CHAIN" | "CHAIN_INCONSISTENT" | "INDEXER_LAG"
+  | "BROADCAST_REJECTED"
+  // orders, trades, wallets
+  | "INSUFFICIENT_FUNDS" | "ORDER_NOT_FOUND" | "TRADE_NOT_FOUND" | "INVALID_ORDER" | "TRADE_REFUSED"
+  | "VERIFICATION_FAILED" | "WALLET" | "WALLET_NOT_CONNECTED" | "USER_REJECTED" | "WALLET_FAILED"
   // a fault in this library
   | "ERROR" | "INTERNAL";
 
@@ -105,6 +111,29 @@ export interface DarkSwapConfig {
     /** Longest wait for a peer to be reached, and for the direct link before the relayed one is taken. */
     connect_timeout_ms?: number;
     direct_timeout_ms?: number;
+  };
+  /** Base addresses of chain servers; needed for trading only. The presets of mainnet, testnet and signet name public ones. */
+  chain?: {
+    /** Esplora REST, e.g. `https://mempool.space/api`. */
+    esplora?: string[];
+    /** ord with `--index-runes`, JSON on. */
+    ord?: string[];
+    /** Alkanes JSON-RPC. */
+    alkanes?: string[];
+    /** How many servers of a kind must agree before anything is signed; default 1, or 2 where two are given. */
+    quorum?: number;
+    /** Of a regtest service: `POST {address, asset, atoms?}`. */
+    faucet?: string;
+  };
+  trade?: {
+    /** "own_weight" (each side pays for what it adds) or "taker_pays"; default "own_weight". */
+    fee_rule?: FeeRule;
+    /** Sats per vbyte above which nothing is signed; default 500. */
+    max_fee_rate?: number;
+    /** Confirmations until a trade is completed; default 1. */
+    confirmations?: number;
+    /** Offer whole lots for bitcoin as a signature that others complete (SIGHASH_SINGLE|ANYONECANPAY); default false. */
+    private_sales?: boolean;
   };
   identity?: {
     /** Keys are kept per name in IndexedDB; tabs that use one name are one peer. Default "default". */
@@ -240,7 +269,239 @@ export type DarkSwapEvent = { at: number } & (
   | { type: "lifecycle"; state: "online" | "offline" | "visible" | "hidden" | "resumed" | "leaving" }
   /** Something failed in the background; the node goes on. */
   | { type: "error"; code: DarkSwapErrorCode; message: string; hint: string }
+  | TradingEvent
 );
+
+// --- trading. The half of Python that trades is loaded by the first of these calls.
+
+/** "BTC", "RUNE:840000:1" or "ALKANE:2:0": ids, never names, since names can be imitated. */
+export type AssetText = string;
+export type AssetKind = "btc" | "rune" | "alkane";
+export type Side = "buy" | "sell";
+export type FeeRule = "own_weight" | "taker_pays";
+
+export interface AssetInfo {
+  asset: AssetText;
+  kind: AssetKind;
+  /** "840000:1"; "" for bitcoin. */
+  id: string;
+  /** With spacers, for display. */
+  name: string;
+  symbol: string;
+  /** One display unit is 10**decimals atoms. */
+  decimals: number;
+  /** What exists now, in display units, and in atoms; absent when the index does not tell. */
+  supply?: string;
+  supply_atoms?: bigint;
+  created_height?: number;
+}
+export type RuneInfo = AssetInfo;
+export type AlkaneInfo = AssetInfo;
+
+/** An amount of something: `amount` in display units as a decimal string, `atoms` the whole number it stands for. */
+export interface AssetAmount { asset: AssetText; name: string; amount: string; atoms: bigint }
+
+export type WalletKind = "seed" | "unisat" | "okx" | "wizz" | "tokeo" | "keplr" | "xverse" | "leather" | `standard:${string}`;
+
+/** `seed` lives in the page, encrypted by `passphrase`: for test networks and small sums. The others are extensions. */
+export type WalletConfig =
+  | {
+      type: "seed";
+      /** Twelve words to restore from; without them the stored wallet is opened, or one is made. */
+      mnemonic?: string;
+      /** May be empty on test networks only. */
+      passphrase?: string;
+      /** Wallets are kept per network and name; default "default". */
+      name?: string;
+    }
+  | { type: Exclude<WalletKind, "seed"> };
+
+export interface WalletInfo {
+  type: WalletKind;
+  network: BitcoinNetwork;
+  /** Where runes and alkanes are kept and received; the same as `payment_address` in wallets with one address. */
+  address: string;
+  payment_address: string;
+  supports_runes: boolean;
+  supports_alkanes: boolean;
+  /** A seed wallet that was made just now: show `export_mnemonic()` to its owner. */
+  is_new: boolean;
+}
+
+/** All in display units as decimal strings, atoms beside them. */
+export interface Balance {
+  asset: AssetText;
+  type: AssetKind;
+  name: string;
+  symbol: string;
+  decimals: number;
+  /** Confirmed, pending and reserved together. */
+  amount: string;
+  atoms: bigint;
+  /** Confirmed and free. */
+  available: string;
+  available_atoms: bigint;
+  pending: string;
+  pending_atoms: bigint;
+  /** Held by trades and orders, or frozen. */
+  locked: string;
+  locked_atoms: bigint;
+  /** Sats on coins that no index vouches for: not spendable until one does. */
+  unknown_atoms: bigint;
+}
+
+/** One unspent output. */
+export interface Coin {
+  /** `txid:vout`. */
+  outpoint: string;
+  sats: bigint;
+  address: string;
+  state: "confirmed" | "pending" | "reserved";
+  /** Trade id, "frozen" or "". */
+  reserved_by: string;
+  /** Runes and alkanes on it. */
+  assets: AssetAmount[];
+  /** Ids of inscriptions; such coins are never spent. */
+  inscriptions: string[];
+  /** false: an index does not know it (yet), so it is not spent. */
+  known: boolean;
+}
+
+export interface OrderDraft {
+  base_asset: AssetText;
+  quote_asset: AssetText;
+  /** "sell": the maker gives base and gets quote. */
+  side: Side;
+  /** Of base, in display units. */
+  amount: string;
+  /** Quote per one base, in display units. Give this or `total`. */
+  price?: string;
+  /** Of quote for all of `amount`. */
+  total?: string;
+  /** Smallest part that may be taken; default all of it. */
+  min_amount?: string;
+  /** Seconds from now; default 86400, at most 604800. */
+  expires_in?: number;
+  fee_rule?: FeeRule;
+}
+
+export type OrderStatus = "open" | "paused" | "filled" | "canceled" | "expired" | "unfunded";
+
+export interface Order {
+  id: string;
+  /** Of this revision. */
+  hash: string;
+  seq: number;
+  maker: string;
+  network: BitcoinNetwork;
+  base: AssetInfo;
+  quote: AssetInfo;
+  base_asset: AssetText;
+  quote_asset: AssetText;
+  side: Side;
+  price: string;
+  amount: string;
+  base_atoms: bigint;
+  total: string;
+  quote_atoms: bigint;
+  min_amount: string;
+  min_fill_atoms: bigint;
+  remaining_amount: string;
+  remaining_atoms: bigint;
+  filled_amount: string;
+  filled_atoms: bigint;
+  fee_rule: FeeRule;
+  status: OrderStatus;
+  /** Made by this node. */
+  is_local: boolean;
+  /** Can be taken now. */
+  is_active: boolean;
+  /** Whether the coins behind it were found on chain and proved to be the maker's; null while unknown. */
+  funded: boolean | null;
+  created_at: number;
+  updated_at: number;
+  expires_at: number;
+  /** The whole signed order as text, to be sent, put behind `#order=` of a link, or drawn as a QR code. */
+  text: string;
+}
+
+/** What an order to be would be: nothing is kept or reserved. */
+export interface OrderCheck {
+  ok: boolean;
+  problems: { field: keyof OrderDraft | "wallet"; message: string }[];
+  price: string;
+  total: string;
+  quote_atoms: bigint;
+  /** Sats that this side will pay the miners at today's rate, about. */
+  fee_sats: bigint;
+  fee_rate: string;
+}
+
+export type TradeState =
+  | "Created" | "MakerPsbtSent" | "TakerPsbtSent" | "TakerSigned" | "MakerSigned" | "Completed" | "Failed" | "Canceled"
+  | "Expired";
+export type TradeStatus = "pending" | "confirming" | "completed" | "failed" | "canceled";
+
+export interface TradeStep {
+  /** "request", "verify", "review", "sign", "countersign", "broadcast", "confirm". */
+  name: string;
+  state: "done" | "active" | "todo" | "failed";
+}
+
+export interface Trade {
+  id: string;
+  order_id: string;
+  role: "maker" | "taker";
+  peer_id: string;
+  maker_id: string;
+  taker_id: string;
+  base_asset: AssetText;
+  quote_asset: AssetText;
+  side: Side;
+  price: string;
+  amount: string;
+  base_atoms: bigint;
+  total: string;
+  quote_atoms: bigint;
+  state: TradeState;
+  status: TradeStatus;
+  /** Where it is, finer than `state`: "reviewing", "exposed", "revoking" … */
+  phase: string;
+  steps: TradeStep[];
+  /** What the very transaction does to this wallet, computed from it; absent until it is known. */
+  effect?: { gives: AssetAmount[]; gets: AssetAmount[]; fee_sats: bigint };
+  txid?: string;
+  /** The final transaction, hex, once both have signed. */
+  raw?: string;
+  confirmations: number;
+  created_at: number;
+  updated_at: number;
+  /** End of the present step, unix seconds; absent where nothing runs out. */
+  expires_at?: number;
+  completed_at?: number;
+  /** Why it ended or waits: a stable code, and a sentence in plain words. */
+  reason?: { code: string; message: string };
+  /** What is safe to do now, in plain words. */
+  advice: string;
+  can_confirm: boolean;
+  can_cancel: boolean;
+  /** Our signature is out and no answer came: the coins can be moved so that it is worth nothing. */
+  can_revoke: boolean;
+}
+
+export interface TakeOptions extends CallOptions {
+  /** Wait for `confirm_trade` after the transaction was verified and before it is signed; default false. */
+  review?: boolean;
+  /** Sats per vbyte; default: today's rate for the next blocks. */
+  fee_rate?: number;
+}
+
+export type TradingEvent =
+  | { type: "order_created" | "order_updated" | "order_canceled" | "order_expired" | "order_filled"; order_id: string; order: Order }
+  | { type: "trade_created" | "trade_updated" | "trade_completed" | "trade_failed" | "trade_canceled"; trade_id: string; trade: Trade }
+  | { type: "wallet_connected"; wallet: WalletInfo }
+  | { type: "wallet_disconnected"; reason: string }
+  | { type: "balance_updated" };
 
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void;
@@ -312,6 +573,61 @@ export class DarkSwapWasm {
   /** Measures one round trip, in milliseconds. */
   ping(peer: string, options?: CallOptions): Promise<number>;
   on_event(callback: (event: DarkSwapEvent) => void): Unsubscribe;
+
+  // --- trading
+
+  /** Wallets that can be connected here: "seed", and the extensions found in the page. */
+  get_available_wallets(options?: CallOptions): Promise<WalletKind[]>;
+  /** Opens, makes or restores a wallet, then takes up the trades that were going on. */
+  connect_wallet(config: WalletConfig, options?: CallOptions): Promise<WalletInfo>;
+  disconnect_wallet(options?: CallOptions): Promise<void>;
+  is_wallet_connected(options?: CallOptions): Promise<boolean>;
+  get_wallet_info(options?: CallOptions): Promise<WalletInfo | null>;
+  /** The words of a seed wallet. */
+  export_mnemonic(passphrase?: string, options?: CallOptions): Promise<string>;
+  get_address(purpose?: "assets" | "payment", options?: CallOptions): Promise<string>;
+  /** Bitcoin first, then runes and alkanes. */
+  get_balances(options?: CallOptions): Promise<Balance[]>;
+  get_coins(options?: CallOptions): Promise<Coin[]>;
+  /** Keeps a coin from being spent, or lets it go. */
+  freeze_coin(outpoint: string, on: boolean, options?: CallOptions): Promise<void>;
+  /** BIP322 "simple", base64. */
+  sign_message(message: string, options?: CallOptions): Promise<string>;
+
+  check_order(draft: OrderDraft, options?: CallOptions): Promise<OrderCheck>;
+  create_order(draft: OrderDraft, options?: CallOptions): Promise<Order>;
+  /** As the original bindings take it: amounts and price as decimal strings, `expiry` in seconds from now. */
+  create_order(
+    base_type: AssetKind, base_id: string, quote_type: AssetKind, quote_id: string, side: Side, amount: string,
+    price: string, expiry?: number, options?: CallOptions,
+  ): Promise<Order>;
+  /** Owner only: signed again with the next sequence number. */
+  update_order(
+    order_id: string, change: { price?: string; expires_in?: number; paused?: boolean }, options?: CallOptions,
+  ): Promise<Order>;
+  cancel_order(order_id: string, options?: CallOptions): Promise<Order>;
+  /** null: not known here. */
+  get_order(order_id: string, options?: CallOptions): Promise<Order | null>;
+  get_orders(options?: CallOptions): Promise<Order[]>;
+  /** From its text, or a link that holds it; its signature and the coins behind it are checked. */
+  import_order(text: string, options?: CallOptions): Promise<Order>;
+
+  /** Resolves as soon as the maker was asked; progress by `on_event`, the end by `wait_for_trade`. `amount` of base. */
+  take_order(order_id: string, amount?: string, options?: TakeOptions): Promise<Trade>;
+  /** After `review: true`: sign what `effect` says. */
+  confirm_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
+  get_trade(trade_id: string, options?: CallOptions): Promise<Trade | null>;
+  get_trades(options?: CallOptions): Promise<Trade[]>;
+  /** Possible until our signature has left. */
+  cancel_trade(trade_id: string, reason?: string, options?: CallOptions): Promise<Trade>;
+  /** Spends a coin of the trade to ourselves, so that the signature given away is worth nothing. */
+  revoke_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
+  /** Until it is completed, failed, canceled or expired; `timeout_ms` defaults to 300000. */
+  wait_for_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
+
+  /** By id ("840000:1") or name; null when there is none. */
+  get_rune_info(id: string, options?: CallOptions): Promise<RuneInfo | null>;
+  get_alkane_info(id: string, options?: CallOptions): Promise<AlkaneInfo | null>;
 }
 
 /** One RTCPeerConnection with one data channel. The page carries descriptions and candidates to the other side. */
