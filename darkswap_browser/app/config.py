@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.identity.multiaddr import Multiaddr
@@ -16,6 +17,44 @@ MAX_RELAYS = 32
 MAX_ICE_SERVERS = 16
 """Browsers warn from five on."""
 LONGEST_TIMEOUT_MS = 600_000
+MAX_SERVERS = 8
+"""Chain servers of one kind; each is asked for every coin."""
+FEE_RULES = ("own_weight", "taker_pays")
+HIGHEST_FEE_RATE = 10_000
+"""Sats per vbyte that may be allowed at most: ten times the worst day of the chain."""
+PUBLIC_ESPLORA = {
+    "mainnet": ("https://mempool.space/api", "https://blockstream.info/api"),
+    "testnet": ("https://mempool.space/testnet/api", "https://blockstream.info/testnet/api"),
+    "signet": ("https://mempool.space/signet/api", "https://blockstream.info/signet/api"),
+}
+PUBLIC_ALKANES = {
+    "mainnet": ("https://mainnet.subfrost.io/v4/jsonrpc",),
+    "signet": ("https://signet.subfrost.io/v4/jsonrpc",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingConfig:
+    """Of the trading half. Servers by their base addresses; those left empty are the public ones of the network."""
+
+    esplora: tuple[str, ...] = ()
+    ord: tuple[str, ...] = ()
+    alkanes: tuple[str, ...] = ()
+    quorum: int | None = None
+    """None: 2 of a kind where there are two, else 1."""
+    faucet: str = ""
+    fee_rule: str = "own_weight"
+    max_fee_rate: int = 500_000
+    """Sats per 1000 virtual bytes."""
+    confirmations: int = 1
+    private_sales: bool = False
+
+    def with_public_servers(self, network: str) -> TradingConfig:
+        return replace(
+            self,
+            esplora=self.esplora or PUBLIC_ESPLORA.get(network, ()),
+            alkanes=self.alkanes or PUBLIC_ALKANES.get(network, ()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +80,7 @@ class NetworkConfig:
     identity_name: str = "default"
     persist: bool = True
     """Keep the identity's key in the host's store."""
+    trading: TradingConfig = field(default_factory=TradingConfig)
 
     @property
     def rtc(self) -> RtcConfiguration:
@@ -60,17 +100,20 @@ class NetworkConfig:
             except (ValueError, RecursionError) as error:
                 raise InvalidArgument("config", f"is not JSON: {error}") from None
         values: dict[str, object] = {}
+        trading: dict[str, object] = {}
         for section, fields in _mapping("config", {} if given is None else given).items():
             known = _FIELDS.get(section)
             if known is None:
                 raise InvalidArgument(section, "is not a part of the configuration", _known(_FIELDS))
             for key, value in _mapping(section, fields).items():
                 path = f"{section}.{key}"
-                field = known.get(key)
-                if field is None:
+                setting = known.get(key)
+                if setting is None:
                     raise InvalidArgument(path, "is not a setting", _known(known))
                 if value is not None:
-                    values[field.name] = field.read(path, value)
+                    (trading if section in ("chain", "trade") else values)[setting.name] = setting.read(path, value)
+        if trading:
+            values["trading"] = TradingConfig(**trading)  # type: ignore[arg-type]  # as below
         return cls(**values)  # type: ignore[arg-type]  # each value comes from the reader of its own field
 
 
@@ -171,6 +214,33 @@ def _ice_server(path: str, value: object) -> IceServer:
     return IceServer(tuple(urls), username, credential)
 
 
+def _servers(path: str, value: object) -> tuple[str, ...]:
+    return tuple(_url(f"{path}[{index}]", each) for index, each in enumerate(_list(path, value, MAX_SERVERS)))
+
+
+def _url(path: str, value: object) -> str:
+    text = _text(path, value)
+    if not text.startswith(("https://", "http://")):
+        raise InvalidArgument(path, f"{text[:80]!r} is not an http or https address")
+    return text.rstrip("/")
+
+
+def _whole(least: int, most: int) -> Callable[[str, object], int]:
+    def read(path: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise InvalidArgument(path, f"is not a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _fee_rate(path: str, value: object) -> int:
+    """Sats per vbyte, with a fraction where JSON gives one → sats per 1000."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= HIGHEST_FEE_RATE:
+        raise InvalidArgument(path, f"is not a rate from 1 to {HIGHEST_FEE_RATE} sats per vbyte")
+    return int(Fraction(value) * 1000)
+
+
 _FIELDS: dict[str, dict[str, _Field]] = {
     "bitcoin": {"network": _Field("bitcoin_network", _one_of(BITCOIN_NETWORKS))},
     "network": {
@@ -184,6 +254,19 @@ _FIELDS: dict[str, dict[str, _Field]] = {
         "signaling": _Field("signaling", _one_of(SIGNALING_MODES)),
         "connect_timeout_ms": _Field("connect_timeout", _milliseconds),
         "direct_timeout_ms": _Field("direct_timeout", _milliseconds),
+    },
+    "chain": {
+        "esplora": _Field("esplora", _servers),
+        "ord": _Field("ord", _servers),
+        "alkanes": _Field("alkanes", _servers),
+        "quorum": _Field("quorum", _whole(1, MAX_SERVERS)),
+        "faucet": _Field("faucet", _url),
+    },
+    "trade": {
+        "fee_rule": _Field("fee_rule", _one_of(FEE_RULES)),
+        "max_fee_rate": _Field("max_fee_rate", _fee_rate),
+        "confirmations": _Field("confirmations", _whole(1, 100)),
+        "private_sales": _Field("private_sales", _flag),
     },
     "identity": {"name": _Field("identity_name", _text), "persist": _Field("persist", _flag)},
 }

@@ -37,6 +37,21 @@ def test_ice_servers_become_what_the_browser_wants():
     assert config.rtc.relay_only
 
 
+def test_chain_servers_and_terms_of_trade_are_read():
+    chain = {"esplora": ["http://127.0.0.1:3002/api/"], "ord": ["http://127.0.0.1:3002/ord"], "quorum": 1}
+    trade = {"fee_rule": "taker_pays", "max_fee_rate": 2.5, "confirmations": 2}
+    trading = NetworkConfig.from_mapping({"chain": chain, "trade": trade}).trading
+    assert (trading.esplora, trading.ord) == (("http://127.0.0.1:3002/api",), ("http://127.0.0.1:3002/ord",))
+    assert (trading.fee_rule, trading.max_fee_rate, trading.confirmations) == ("taker_pays", 2500, 2)
+    assert not trading.private_sales
+
+
+def test_servers_that_are_not_named_are_the_public_ones_of_the_network():
+    trading = NetworkConfig.preset("mainnet").trading.with_public_servers("mainnet")
+    assert len(trading.esplora) == 2
+    assert NetworkConfig().trading.with_public_servers("regtest").esplora == ()
+
+
 @pytest.mark.parametrize(
     ("given", "path"),
     [
@@ -58,6 +73,14 @@ def test_ice_servers_become_what_the_browser_wants():
         ({"network": {"ice_servers": [{"urls": "turn:x"}]}}, "network.ice_servers[0]"),
         ({"network": {"ice_servers": [{"url": "stun:x"}]}}, "network.ice_servers[0].url"),
         ({"bitcoin": {"network": "dogecoin"}}, "bitcoin.network"),
+        ({"chain": {"esplora": ["ftp://x"]}}, "chain.esplora[0]"),
+        ({"chain": {"ord": ["http://x"] * 9}}, "chain.ord"),
+        ({"chain": {"quorum": 0}}, "chain.quorum"),
+        ({"chain": {"faucet": 1}}, "chain.faucet"),
+        ({"trade": {"fee_rule": "nobody"}}, "trade.fee_rule"),
+        ({"trade": {"max_fee_rate": 0.5}}, "trade.max_fee_rate"),
+        ({"trade": {"confirmations": "1"}}, "trade.confirmations"),
+        ({"trade": {"private_sales": 1}}, "trade.private_sales"),
         ({"identity": {"name": ""}}, "identity.name"),
     ],
     ids=str,
