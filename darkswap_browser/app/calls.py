@@ -83,11 +83,14 @@ class Calls:
     """The methods of one object that JavaScript may call, by name."""
 
     def __init__(self, methods: Mapping[str, Method], hooks: Hooks, to_js: ToJs) -> None:
-        self._methods = methods
+        self._methods = dict(methods)
         self._reply = hooks.reply
         self._reply_bytes = hooks.reply_bytes
         self._to_js = to_js
         self._running: dict[int, asyncio.Task[None]] = {}
+
+    def extend(self, methods: Mapping[str, Method]) -> None:
+        self._methods.update(methods)
 
     def begin(self, call: int, name: str, arguments: str) -> None:
         """`arguments`: JSON of a list."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from darkswap_browser.app.calls import Calls, Hooks, JsBytes, ToJs, error_shape, pack, unpack
+from darkswap_browser.app.calls import Calls, Hooks, JsBytes, Method, ToJs, error_shape, pack, unpack
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.app.js_peer import PeerHooks, WebRtcConnection
 from darkswap_browser.app.network import Network
@@ -64,6 +64,7 @@ class Node:
         self._channels: dict[str, Channel] = {}
         self._busy: dict[str, asyncio.Future[None]] = {}
         self._end_events: Callable[[], None] | None = None
+        self._end_parts: list[Callable[[], None]] = []
         self._end_signals: Callable[[], None] | None = None
 
     def _methods(self) -> dict[str, Callable[..., Awaitable[object]]]:
@@ -90,6 +91,20 @@ class Node:
             "get_connection_stats": network.get_connection_stats,
             "ping": network.ping,
         }
+
+    @property
+    def network(self) -> Network:
+        return self._network
+
+    def extend(self, methods: Mapping[str, Method], on_end: Callable[[], None]) -> None:
+        """More methods for `call`, of a part that is told when the node is freed."""
+        self._calls.extend(methods)
+        self._end_parts.append(on_end)
+
+    def tell(self, event: Mapping[str, object]) -> None:
+        """One event for the page, when it listens."""
+        if self._end_events is not None:
+            self._hooks.event(json.dumps(event))
 
     def call(self, number: int, name: str, arguments: str) -> None:
         self._calls.begin(number, name, arguments)
@@ -205,6 +220,8 @@ class Node:
     def free(self, number: int) -> None:
         """Stop for good; the reply says that the proxy may go."""
         self._calls.cancel_all()
+        for end in self._end_parts:
+            end()
         self.listen_events(False)
         self.listen_signals(False)
         self._network.farewell()

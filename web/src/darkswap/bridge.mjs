@@ -5,6 +5,14 @@ import { slice } from "./batches.mjs";
 import { DarkSwapError, aborted, freed, fromPython, fromShape, timedOut } from "./errors.mjs";
 import { api, bridges, death } from "./runtime.mjs";
 
+const MONEY = /(^|_)(atoms|sats)$/;
+
+const digits = (_, value) => (typeof value === "bigint" ? String(value) : value);
+
+/** JSON from Python, where amounts are the texts of whole numbers, since JSON's own lose digits here. */
+export const parse = (text) =>
+  JSON.parse(text, (key, value) => (typeof value === "string" && MONEY.test(key) ? BigInt(value) : value));
+
 /** One Python object behind a JavaScript one: numbered calls, and nothing that has to be destroyed but the object. */
 export class Bridge {
   #what;
@@ -57,9 +65,19 @@ export class Bridge {
     }
   }
 
-  /** A call by name with arguments that JSON can hold. */
+  /** A call by name with arguments that JSON can hold; a bigint goes as the text of its digits. */
   ask(name, values, options) {
-    return this.begin(name, options, (number) => this.now("call", number, name, JSON.stringify(values)));
+    return this.begin(name, options, (number) => this.now("call", number, name, JSON.stringify(values, digits)));
+  }
+
+  /** Teaches the Python object the methods of another module of ours. */
+  extend(module) {
+    this.check();
+    try {
+      module.attach(this.#python);
+    } catch (error) {
+      throw fromPython(error);
+    }
   }
 
   /** A promise for the reply to whatever `start(number)` begins. */
@@ -121,7 +139,7 @@ export class Bridge {
   }
 
   #reply(number, ok, text) {
-    const value = JSON.parse(text);
+    const value = parse(text);
     this.settle(number, ok, ok ? value ?? undefined : fromShape(value));
   }
 

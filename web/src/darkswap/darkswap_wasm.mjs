@@ -2,12 +2,14 @@
 
 import { bytes, callable, record, text } from "./arguments.mjs";
 import { slice } from "./batches.mjs";
-import { Bridge } from "./bridge.mjs";
+import { Bridge, parse } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
 import { configText } from "./configuration.mjs";
 import { DarkSwapError } from "./errors.mjs";
 import { Incoming } from "./incoming.mjs";
 import { Outgoing } from "./outgoing.mjs";
+import { addTrading } from "./trading.mjs";
+import { tradingPart } from "./trading_part.mjs";
 import { version } from "./version.mjs";
 
 /** As the Python side's limit of one message. */
@@ -20,10 +22,15 @@ export class DarkSwapWasm {
   #messages;
   #events;
   #signals;
+  #trading = null;
+
+  static {
+    addTrading(this, (self, name, values, options) => self.#trade(name, values, options));
+  }
 
   constructor(config) {
     this.#bridge = new Bridge("DarkSwapWasm", "make_node", configText(config), {
-      event: (json) => this.#events.call(JSON.parse(json)),
+      event: (json) => this.#events.call(parse(json)),
       messages: (peer, data, count) => this.#received(peer, data, count),
       progress: (number, done, total) => this.#bridge.progress(number, done, total),
       signal: (peer, kind, json) => this.#signals[kind].call(peer, JSON.parse(json)),
@@ -38,6 +45,16 @@ export class DarkSwapWasm {
     this.#signals = {
       offer: new Callbacks(anySignal), answer: new Callbacks(anySignal), candidate: new Callbacks(anySignal),
     };
+  }
+
+  async #trade(name, values, options) {
+    this.#bridge.check();
+    this.#trading ??= tradingPart().then((module) => this.#bridge.extend(module)).catch((error) => {
+      this.#trading = null;
+      throw error;
+    });
+    await this.#trading;
+    return this.#bridge.ask(name, values, options);
   }
 
   start(options) {

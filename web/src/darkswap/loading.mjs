@@ -60,7 +60,7 @@ async function loadAll(options) {
     const noble = await crypto;
     if (noble) pyodide.registerJsModule("darkswap_crypto", noble);
     progress.step("import", 0.94, "Starting DarkSwap");
-    started(pyodide, await importApi(pyodide), options.defaults ?? {});
+    started({ pyodide, lock, lockURL }, await importApi(pyodide), options.defaults ?? {});
     progress.step("ready", 1, "Ready");
     return { version, pyodide };
   } finally {

@@ -5,12 +5,16 @@ import { runtimeDead } from "./errors.mjs";
 /** Python's `js_api`, once loaded. */
 export let api = null;
 export let defaults = {};
+/** `{pyodide, lock, lockURL}`: to load more into it later. */
+export let interpreter = null;
 /** Why Python has stopped, once it has. */
 export let death = null;
 /** Objects that Python stands behind. */
 export const bridges = new Set();
 
-export function started(pyodide, module, siteDefaults) {
+export function started(source, module, siteDefaults) {
+  const { pyodide } = source;
+  interpreter = source;
   api = module;
   watchDeath(pyodide);
   defaults = siteDefaults;

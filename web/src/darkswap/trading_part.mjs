@@ -1,0 +1,34 @@
+/** The half of Python that trades, loaded when a page first trades: pages that only talk never pay for it. */
+
+import { fromPython } from "./errors.mjs";
+import { addTo } from "./interpreter.mjs";
+import { checkPackages, closure, missing } from "./package_files.mjs";
+import { interpreter } from "./runtime.mjs";
+
+const API = "darkswap_browser.app.js_trade";
+/** The extra `trade` of the package: keys and curves. */
+const NEEDED = "embit";
+
+let loading = null;
+
+/** Python's `js_trade`. */
+export function tradingPart() {
+  loading ??= load().catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
+
+async function load() {
+  const { pyodide, lock, lockURL } = interpreter;
+  const wanted = closure(lock, NEEDED);
+  await addTo(pyodide, lock, lockURL, wanted);
+  await checkPackages(pyodide, lockURL, wanted);
+  try {
+    return pyodide.pyimport(API);
+  } catch (cause) {
+    const lost = /No module named '([^']+)'/.exec(String(cause?.message ?? cause));
+    throw lost ? missing(lost[1], cause) : fromPython(cause);
+  }
+}
