@@ -379,4 +379,5 @@ class Runtime:
     webrtc: WebRtc
     store: KeyValueStore
     lifecycle: Lifecycle
+    fetch: Fetch
     features: Mapping[str, bool] = field(default_factory=dict)

@@ -51,10 +51,22 @@ async def keys_and_records_have_names_of_their_own(store: KeyValueStore, crypto:
     assert await store.load_signing_key("same") is not None
 
 
+async def keys_are_found_by_their_beginning_in_order(store: KeyValueStore, _: Crypto) -> None:
+    names = ["list", "list/", "list/b", "list/a", "list/語", "list/\U0001f600", "list/ä", "list0", "lisu", "lis"]
+    for name in names:
+        await store.put(name, b"")
+    assert list(await store.keys("list/")) == ["list/", "list/a", "list/b", "list/ä", "list/語", "list/\U0001f600"]
+    assert set(await store.keys("")) >= set(names)
+    assert list(await store.keys("list/none")) == []
+    await store.delete("list/b")
+    assert "list/b" not in await store.keys("list")
+
+
 CHECKS: tuple[Callable[[KeyValueStore, Crypto], Awaitable[None]], ...] = (
     records_are_kept_replaced_and_deleted,
     values_are_any_bytes,
     keys_are_any_text,
     signing_keys_come_back_as_themselves,
     keys_and_records_have_names_of_their_own,
+    keys_are_found_by_their_beginning_in_order,
 )

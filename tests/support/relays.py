@@ -30,6 +30,7 @@ from darkswap_browser.runtime.simulated.host import (
     SimulatedLifecycle,
     SimulatedSockets,
 )
+from darkswap_browser.runtime.simulated.http import HttpWorld, SimulatedFetch
 from darkswap_browser.runtime.simulated.network import Network
 from darkswap_browser.transports.circuit import CircuitTransport
 from tests.support.native_identity import CRYPTO, identity
@@ -114,15 +115,17 @@ class NoWebRtc:
 
 
 def runtime(name: str, store: MemoryStore | None = None) -> Runtime:
+    network = Network(random.Random(name), 0.01)
     return Runtime(
         name=name,
         clock=SimulatedClock(EPOCH),
         entropy=SeededEntropy(random.Random(name)),
         crypto=CRYPTO,
-        sockets=SimulatedSockets(Network(random.Random(name), 0.01), name),
+        sockets=SimulatedSockets(network, name),
         webrtc=NoWebRtc(),
         store=store or MemoryStore(),
         lifecycle=SimulatedLifecycle(),
+        fetch=SimulatedFetch(HttpWorld(network), name),
     )
 
 

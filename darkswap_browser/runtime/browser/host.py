@@ -7,6 +7,7 @@ import time
 
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.runtime.browser.crypto import BrowserCrypto
+from darkswap_browser.runtime.browser.fetch import BrowserFetch
 from darkswap_browser.runtime.browser.lifecycle import BrowserLifecycle
 from darkswap_browser.runtime.browser.rtc import BrowserWebRtc
 from darkswap_browser.runtime.browser.store import IndexedDbStore
@@ -42,6 +43,7 @@ def browser_runtime() -> Runtime:
         webrtc=webrtc,
         store=IndexedDbStore(crypto.primitives),
         lifecycle=BrowserLifecycle(),
+        fetch=BrowserFetch(),
         features={
             "tcp": False,
             "listen": False,

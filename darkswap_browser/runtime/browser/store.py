@@ -45,6 +45,12 @@ class IndexedDbStore:
     async def delete(self, key: str) -> None:
         await self._run(RECORDS, "readwrite", lambda js_store: js_store.delete(key))
 
+    async def keys(self, prefix: str) -> list[str]:
+        js_range = js.IDBKeyRange.bound(prefix, prefix + "\uffff")
+        js_keys = await self._run(RECORDS, "readonly", lambda js_store: js_store.getAllKeys(js_range))
+        # The browser sorts by UTF-16 units, which is another order for characters beyond 16 bits.
+        return sorted(str(key) for key in js_keys.to_py() if str(key).startswith(prefix))
+
     async def load_signing_key(self, name: str) -> SigningKey | None:
         js_record = await self._run(KEYS, "readonly", lambda js_store: js_store.get(name))
         if js_record is None:

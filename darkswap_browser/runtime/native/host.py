@@ -9,6 +9,7 @@ from collections.abc import Callable
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
 from darkswap_browser.runtime.native.crypto import NativeCrypto
+from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.runtime.native.sockets import NativeSockets, PlainHttp
 from darkswap_browser.runtime.native.store import SqliteStore
 
@@ -61,5 +62,6 @@ def native_runtime(
         webrtc=NoWebRtc(),
         store=SqliteStore(store_path),
         lifecycle=QuietLifecycle(),
+        fetch=NativeFetch(trusted),
         features={"tcp": True, "listen": True, "webrtc": False},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,6 +50,12 @@ class SqliteStore:
 
     async def delete(self, key: str) -> None:
         self._run("DELETE FROM records WHERE key = ?", (key,))
+
+    async def keys(self, prefix: str) -> list[str]:
+        # SQLite compares UTF-8 bytes, whose order is that of the characters: a range, so the index answers.
+        statement = "SELECT key FROM records WHERE key >= ? AND key < ? ORDER BY key"
+        with _storage_errors(self._path):
+            return [row[0] for row in self._database.execute(statement, (prefix, prefix + chr(sys.maxunicode)))]
 
     async def load_signing_key(self, name: str) -> NativeSigningKey | None:
         seed = self._one("SELECT seed FROM signing_keys WHERE name = ?", (name,))

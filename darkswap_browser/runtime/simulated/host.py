@@ -89,6 +89,10 @@ class MemoryStore:
         self._judge()
         self._records.pop(key, None)
 
+    async def keys(self, prefix: str) -> list[str]:
+        self._judge()
+        return sorted(key for key in self._records if key.startswith(prefix))
+
     async def load_signing_key(self, name: str) -> SigningKey | None:
         self._judge()
         return self._keys.get(name)

@@ -160,10 +160,10 @@ class Network:
             raise ConnectionLost(what, "no such host")
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                await self._until_up(source, target.name)
+                await self.until_up(source, target.name)
                 # TCP takes one round trip, TLS and the HTTP upgrade one each.
                 await asyncio.sleep({"tcp": 2, "ws": 4, "wss": 6}[kind] * self.path(source, target.name).latency)
-                await self._until_up(source, target.name)
+                await self.until_up(source, target.name)
         except TimeoutError:
             raise ConnectionLost(what, "no answer") from None
         listening = self._listening.get((target.name, port))
@@ -179,7 +179,8 @@ class Network:
         self._links[id(link)] = link
         return link
 
-    async def _until_up(self, a: str, b: str) -> None:
+    async def until_up(self, a: str, b: str) -> None:
+        """Returns when something can pass between the two."""
         while not self.is_up(a, b):
             changed = asyncio.Event()
             unwatch = self.watch(changed.set)

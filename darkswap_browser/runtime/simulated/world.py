@@ -13,6 +13,7 @@ from darkswap_browser.runtime.simulated.host import (
     SimulatedLifecycle,
     SimulatedSockets,
 )
+from darkswap_browser.runtime.simulated.http import HttpHandler, HttpWorld, SimulatedFetch
 from darkswap_browser.runtime.simulated.network import Network
 from darkswap_browser.runtime.simulated.rtc import RtcWorld, SimulatedWebRtc
 
@@ -32,6 +33,7 @@ class World:
         chance = random.Random(f"{seed}/network")
         self.network = Network(chance, latency, split=split)
         self.rtc = RtcWorld(self.network, random.Random(f"{seed}/rtc"))
+        self.http = HttpWorld(self.network)
         self._runtimes: dict[str, Runtime] = {}
         self._stores: dict[str, MemoryStore] = {}
         self._lifecycles: dict[str, SimulatedLifecycle] = {}
@@ -55,6 +57,11 @@ class World:
 
     def store(self, name: str) -> MemoryStore:
         return self._stores.setdefault(name, MemoryStore())
+
+    def serve_http(self, name: str, base_url: str, handler: HttpHandler) -> None:
+        """The host answers HTTP below `base_url` until it is killed; `cut`, `shape` and `refuse` work as on sockets."""
+        self.runtime(name)
+        self.http.serve(name, base_url, handler)
 
     def cut(self, a: str, b: str) -> None:
         """Nothing passes between the two, and nobody is told."""
@@ -96,6 +103,7 @@ class World:
         if silent:
             self.isolate(name)  # first: what its connections say as they end must not get out
         self.network.kill(name, silent=silent)
+        self.http.kill(name)
         self.rtc.kill(name)
         self._runtimes.pop(name, None)
 
@@ -130,5 +138,6 @@ class World:
             webrtc=SimulatedWebRtc(self.rtc, name),
             store=self.store(name),
             lifecycle=lifecycle,
+            fetch=SimulatedFetch(self.http, name),
             features={"tcp": True, "listen": True, "webrtc": True},
         )
