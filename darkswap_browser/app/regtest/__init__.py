@@ -1,0 +1,1 @@
+"""A local Bitcoin regtest chain judged by Bitcoin Core's kernel, with the servers a page asks. CPython only."""

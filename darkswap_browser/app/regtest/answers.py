@@ -1,0 +1,63 @@
+"""Requests and answers of the servers, apart from HTTP: each server is a function from one to the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
+BYTES = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path`: the pieces between slashes, decoded, below the server's own prefix. `query`: the first value of each."""
+
+    method: str
+    path: tuple[str, ...]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+
+
+Server = Callable[[Request], Answer]
+
+
+class NoAnswer(Exception):
+    """The request cannot be met; carries the answer that says so."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.answer = text(reason, status)
+        super().__init__(reason)
+
+
+def text(words: object, status: int = 200) -> Answer:
+    return Answer(str(words).encode(), status, TEXT)
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    return Answer(json.dumps(value, ensure_ascii=False).encode(), status)
+
+
+def read_json(body: bytes) -> Any:
+    """Raises `NoAnswer` with 400."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NoAnswer(400, "the body is not JSON") from error
+
+
+def whole(value: str, what: str, most: int = 2**63) -> int:
+    """A decimal number in a path or a query."""
+    if not (value.isascii() and value.isdigit()) or len(value) > 20 or int(value) > most:
+        raise NoAnswer(400, f"Invalid {what}")
+    return int(value)

@@ -1,0 +1,93 @@
+"""Verbs under /regtest: mine, faucet, reorg, drop, status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkswap_browser.app.regtest.addresses import script_of
+from darkswap_browser.app.regtest.answers import Answer, NoAnswer, Request, json_answer, read_json
+from darkswap_browser.app.regtest.faucet import BITCOIN, DEFAULT_SATS, Purse
+from darkswap_browser.app.regtest.node import BlockRefused, Node, Refused
+from darkswap_browser.errors import DarkSwapError, InvalidArgument
+
+Json = dict[str, Any]
+
+
+class Control:
+    def __init__(self, node: Node, purse: Purse) -> None:
+        self._node = node
+        self._purse = purse
+
+    def answer(self, request: Request) -> Answer:
+        """Raises `NoAnswer`."""
+        if request.path == ("status",) and request.method == "GET":
+            return json_answer(self._status())
+        if request.method != "POST":
+            raise NoAnswer(405, "these verbs are POSTed")
+        arguments = read_json(request.body or b"{}")
+        if not isinstance(arguments, dict):
+            raise NoAnswer(400, "a JSON object is needed")
+        verbs = {"mine": self._mine, "faucet": self._faucet, "reorg": self._reorg, "drop": self._drop}
+        verb = verbs.get("/".join(request.path))
+        if verb is None:
+            raise NoAnswer(404, f"the verbs are {', '.join(verbs)}")
+        try:
+            return json_answer(verb(arguments))
+        except (Refused, BlockRefused, DarkSwapError) as error:
+            raise NoAnswer(400, str(error)) from error
+
+    def _status(self) -> Json:
+        tip = self._node.ledger.tip
+        waiting = len(self._node.mempool.waiting)
+        return {
+            "height": tip.height,
+            "hash": tip.block_hash,
+            "mempool": waiting,
+            "rules": self._node.mempool.rules.name,
+        }
+
+    def _mine(self, arguments: Json) -> Json:
+        address = _text(arguments, "address", "")
+        script = script_of(address) if address else BITCOIN
+        hashes = self._node.mine(_integer(arguments, "blocks", 1), script)
+        return {"hashes": hashes, "height": self._node.ledger.height}
+
+    def _faucet(self, arguments: Json) -> Json:
+        script = script_of(_text(arguments, "address"))
+        txid = self._purse.pay(script, _integer(arguments, "atoms", DEFAULT_SATS))
+        if arguments.get("mine", True):
+            self._node.mine(1, BITCOIN)
+        return {"txid": txid}
+
+    def _reorg(self, arguments: Json) -> Json:
+        raw = arguments.get("transactions", [])
+        if not isinstance(raw, list) or not all(isinstance(each, str) for each in raw):
+            raise InvalidArgument("transactions", "must be a list of hex texts")
+        try:
+            instead = [bytes.fromhex(each) for each in raw]
+        except ValueError as error:
+            raise InvalidArgument("transactions", "must be hex") from error
+        forget = arguments.get("forget", False) is True
+        hashes = self._node.reorganise(_integer(arguments, "depth", 1), BITCOIN, instead, forget=forget)
+        return {"hashes": hashes, "height": self._node.ledger.height}
+
+    def _drop(self, arguments: Json) -> Json:
+        self._node.forget(_text(arguments, "txid"))
+        return {}
+
+
+def _integer(arguments: Json, name: str, default: int) -> int:
+    """A JSON number, or a decimal text for those above 2^53."""
+    value = arguments.get(name, default)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 40:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgument(name, "must be a whole number")
+    return value
+
+
+def _text(arguments: Json, name: str, default: str | None = None) -> str:
+    value = arguments.get(name, default)
+    if not isinstance(value, str):
+        raise InvalidArgument(name, "must be a text")
+    return value

@@ -1,0 +1,105 @@
+"""The node on the network: one address for Esplora (/api), ord (/ord), alkanes (/alkanes) and the verbs (/regtest)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from darkswap_browser.app.regtest.answers import Answer, NoAnswer, Request, Server, text
+from darkswap_browser.app.regtest.control import Control
+from darkswap_browser.app.regtest.esplora import Esplora
+from darkswap_browser.app.regtest.faucet import BITCOIN, Purse
+from darkswap_browser.app.regtest.http import HttpRequest, HttpServer
+from darkswap_browser.app.regtest.mempool import MATURITY
+from darkswap_browser.app.regtest.node import Node
+from darkswap_browser.app.regtest.policy import STRICT, Rules
+
+SETTLED = 6
+"""Blocks that the timer mines on a transaction's block before it rests: what the watchers of a trade wait for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegtestOptions:
+    """`block_seconds`: 0 mines on demand only. `clock` gives unix seconds."""
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    block_seconds: float = 0.0
+    rules: Rules = STRICT
+    clock: Callable[[], float] = time.time
+
+
+class RegtestService:
+    """`node` can be used directly by whoever runs in the same process."""
+
+    def __init__(self, options: RegtestOptions) -> None:
+        self._options = options
+        self.node = Node(options.folder, options.clock, options.rules)
+        self.purse = Purse(self.node)
+        missing = MATURITY + 10 - self.node.ledger.height
+        if missing > 0:
+            self.node.mine(missing, BITCOIN)
+        self._servers: dict[str, Server] = {
+            "api": Esplora(self.node).answer,
+            "regtest": Control(self.node, self.purse).answer,
+        }
+        self._http = HttpServer(self.answer)
+        self._timer: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._options.host}:{self._http.port}"
+
+    async def start(self) -> None:
+        """Raises `OSError` when the port cannot be had."""
+        await self._http.open(self._options.host, self._options.port)
+        if self._options.block_seconds:
+            self._timer = asyncio.create_task(self._mine())
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            await asyncio.gather(self._timer, return_exceptions=True)
+        await self._http.close()
+        self.node.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _mine(self) -> None:
+        """While something waits, and until what was mined is settled; then the chain rests."""
+        while True:
+            await asyncio.sleep(self._options.block_seconds)
+            if self.node.mempool.waiting or not self._rests():
+                self.node.mine(1, BITCOIN)
+
+    def _rests(self) -> bool:
+        return all(len(each.txids) == 1 for each in self.node.ledger.blocks[-SETTLED:])
+
+    async def answer(self, request: HttpRequest) -> Answer | None:
+        """Also without HTTP: for tests whose network is simulated. None: the connection is broken off."""
+        parts = urlsplit(request.target)
+        prefix, *path = [unquote(piece) for piece in parts.path.split("/")[1:]]
+        if path and path[-1] == "":
+            path.pop()
+        server = self._servers.get(prefix)
+        if server is None:
+            return text(f"This is a regtest chain: {', '.join(f'/{name}' for name in self._servers)}.", 404)
+        method = "GET" if request.method == "HEAD" else request.method
+        try:
+            return server(Request(method, tuple(path), dict(parse_qsl(parts.query)), request.body))
+        except NoAnswer as refusal:
+            return refusal.answer
