@@ -1,0 +1,66 @@
+"""Records of one kind in the host's store. What cannot be read is set aside and told: never lost, never in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from darkswap_browser.errors import MalformedMessage, TooManyRequests
+from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.storage import values
+
+SET_ASIDE = "set-aside/"
+"""Before the key of a record that could not be read: its bytes stay for whoever can mend them."""
+
+Report = Callable[[str, str], None]
+"""(key, reason): a record was set aside."""
+
+T = TypeVar("T")
+
+
+class Records(Generic[T]):
+    """`prefix` ends with "/"; `cap` is how many there may be. `version` is that of the shape of `kind`."""
+
+    def __init__(
+        self, store: KeyValueStore, prefix: str, kind: type[T], *, version: int, cap: int, report: Report
+    ) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._kind = kind
+        self._version = version
+        self._cap = cap
+        self._report = report
+
+    async def get(self, name: str) -> T | None:
+        """None: there is none, or it was set aside."""
+        return await self._read(self._prefix + name)
+
+    async def put(self, name: str, record: T) -> None:
+        """Durable when it returns. Raises `TooManyRequests` for one more than `cap`."""
+        key = self._prefix + name
+        if await self._store.get(key) is None and len(await self.names()) >= self._cap:
+            raise TooManyRequests(f"records of {self._prefix}", self._cap)
+        await self._store.put(key, values.encode(record, self._version))
+
+    async def delete(self, name: str) -> None:
+        await self._store.delete(self._prefix + name)
+
+    async def names(self) -> list[str]:
+        return [key.removeprefix(self._prefix) for key in await self._store.keys(self._prefix)]
+
+    async def all(self) -> dict[str, T]:
+        """Those that can be read, by name."""
+        found = {name: await self._read(self._prefix + name) for name in await self.names()}
+        return {name: record for name, record in found.items() if record is not None}
+
+    async def _read(self, key: str) -> T | None:
+        data = await self._store.get(key)
+        if data is None:
+            return None
+        try:
+            return values.decode(self._kind, data, self._version)
+        except MalformedMessage as error:
+            await self._store.put(SET_ASIDE + key, data)
+            await self._store.delete(key)
+            self._report(key, str(error))
+            return None

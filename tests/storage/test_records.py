@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from darkswap_browser.errors import TooManyRequests
+from darkswap_browser.runtime.simulated.host import MemoryStore
+from darkswap_browser.storage import values
+from darkswap_browser.storage.records import SET_ASIDE, Records
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    text: str
+
+
+class Shelf:
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.reports: list[tuple[str, str]] = []
+        self.notes = Records(
+            self.store, "notes/regtest/", Note, version=1, cap=2, report=lambda *told: self.reports.append(told)
+        )
+
+
+async def test_records_are_kept_by_name_and_listed() -> None:
+    shelf = Shelf()
+    await shelf.notes.put("b", Note("two"))
+    await shelf.notes.put("a", Note("one"))
+    await shelf.store.put("notes/mainnet/c", b"of another network")
+    assert await shelf.notes.get("a") == Note("one")
+    assert await shelf.notes.all() == {"a": Note("one"), "b": Note("two")}
+    await shelf.notes.delete("a")
+    assert await shelf.notes.get("a") is None
+    assert shelf.reports == []
+
+
+async def test_no_more_than_the_cap_are_kept_but_those_there_can_change() -> None:
+    shelf = Shelf()
+    await shelf.notes.put("a", Note("one"))
+    await shelf.notes.put("b", Note("two"))
+    with pytest.raises(TooManyRequests):
+        await shelf.notes.put("c", Note("three"))
+    await shelf.notes.put("b", Note("again"))
+    assert await shelf.notes.get("b") == Note("again")
+
+
+async def test_a_broken_record_is_set_aside_and_told_and_the_others_stay() -> None:
+    shelf = Shelf()
+    await shelf.notes.put("good", Note("one"))
+    await shelf.store.put("notes/regtest/bad", b"\xff\x00")
+    await shelf.store.put("notes/regtest/newer", values.encode(Note("later"), 2))
+    assert await shelf.notes.all() == {"good": Note("one")}
+    assert [key for key, _ in shelf.reports] == ["notes/regtest/bad", "notes/regtest/newer"]
+    assert await shelf.store.get(SET_ASIDE + "notes/regtest/bad") == b"\xff\x00"
+    assert await shelf.notes.names() == ["good"]
+    assert await shelf.notes.all() == {"good": Note("one")}
+    assert len(shelf.reports) == 2
