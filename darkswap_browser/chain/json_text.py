@@ -1,0 +1,200 @@
+"""JSON of strangers: whole numbers exact up to 128 bits, size and depth capped, and wrong values named by path.
+
+All of it raises `Inconsistent` with the server's name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+from darkswap_browser.errors import Inconsistent
+
+MAX_JSON = 4 * 1024 * 1024
+"""Bytes: ten thousand coins of one address, or a wallet's outputs in one answer of ord."""
+MAX_DEPTH = 24
+"""Arrays and objects within each other; the deepest documented answer has eight."""
+MAX_DIGITS = 40
+"""Of a whole number: 2^128 has 39. Reading longer ones costs quadratic time."""
+MAX_TEXT = 4096
+"""Characters of a text that is no transaction: names, reasons, hashes."""
+MAX_U128 = 2**128 - 1
+
+_MARKS = re.compile(rb'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+_WHOLE = re.compile(r"[0-9]{1,39}|0[xX][0-9a-fA-F]{1,32}")
+_HEX = re.compile(r"(?:[0-9a-f]{2})*")
+
+
+class _Refused(ValueError):
+    """Raised out of the parser; its text is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fraction:
+    """A number with point or exponent, as written."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a document of `source`. The accessors give it as what it should be, or raise `Inconsistent`."""
+
+    source: str
+    path: str
+    value: Any
+
+    def fail(self, reason: str) -> Inconsistent:
+        return Inconsistent(self.source, f"{self.path} {reason}")
+
+    @property
+    def is_null(self) -> bool:
+        return self.value is None
+
+    @property
+    def is_object(self) -> bool:
+        return isinstance(self.value, dict)
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.value, list)
+
+    def member(self, name: str) -> Node:
+        """A member that must be there; it may be null."""
+        if not isinstance(self.value, dict):
+            raise self.fail("is no object")
+        if name not in self.value:
+            raise self.fail(f"has no {name}")
+        return Node(self.source, f"{self.path}.{name}", self.value[name])
+
+    def get(self, name: str) -> Node | None:
+        """A member that may be missing; None for null too."""
+        if not isinstance(self.value, dict):
+            raise self.fail("is no object")
+        value = self.value.get(name)
+        return None if value is None else Node(self.source, f"{self.path}.{name}", value)
+
+    def entries(self) -> list[tuple[str, Node]]:
+        """Names and members of an object."""
+        if not isinstance(self.value, dict):
+            raise self.fail("is no object")
+        return [(name, Node(self.source, f"{self.path}.{name[:80]}", value)) for name, value in self.value.items()]
+
+    def items(self) -> list[Node]:
+        if not isinstance(self.value, list):
+            raise self.fail("is no list")
+        return [Node(self.source, f"{self.path}[{at}]", value) for at, value in enumerate(self.value)]
+
+    def boolean(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.fail("is neither true nor false")
+        return self.value
+
+    def integer(self, most: int = MAX_U128) -> int:
+        """A whole number from 0 to `most`, written as a number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int):
+            raise self.fail("is no whole number")
+        if not 0 <= self.value <= most:
+            raise self.fail(f"is not between 0 and {most}")
+        return self.value
+
+    def number(self, most: int = MAX_U128) -> int:
+        """As `integer`, or as a text of decimal digits or of hex digits behind 0x."""
+        if not isinstance(self.value, str):
+            return self.integer(most)
+        if not _WHOLE.fullmatch(self.value):
+            raise self.fail("is no whole number")
+        return Node(self.source, self.path, int(self.value, 16 if self.value[1:2] in "xX" else 10)).integer(most)
+
+    def fraction(self, most: int) -> Decimal:
+        """A number from 0 to `most`, exact."""
+        if isinstance(self.value, _Fraction):
+            try:
+                value = Decimal(self.value.text)
+            except InvalidOperation:
+                raise self.fail("is no number") from None
+            if not 0 <= value <= most:
+                raise self.fail(f"is not between 0 and {most}")
+            return value
+        return Decimal(self.integer(most))
+
+    def text(self, most: int = MAX_TEXT) -> str:
+        if not isinstance(self.value, str):
+            raise self.fail("is no text")
+        if len(self.value) > most:
+            raise self.fail(f"has more than {most} characters")
+        try:
+            self.value.encode()
+        except UnicodeEncodeError:
+            raise self.fail("is no Unicode") from None
+        return self.value
+
+    def hash(self) -> str:
+        """64 lower-case hex digits: a txid or the hash of a block."""
+        text = self.text()
+        if len(text) != 64 or not _HEX.fullmatch(text):
+            raise self.fail("is no hash")
+        return text
+
+    def data(self, most: int) -> bytes:
+        """Bytes in hex, with or without 0x; at most `most`."""
+        text = self.text(2 * most + 2).lower().removeprefix("0x")
+        if not _HEX.fullmatch(text):
+            raise self.fail("is not hex")
+        return bytes.fromhex(text)
+
+
+def parse(data: bytes, source: str, what: str = "answer", max_size: int = MAX_JSON) -> Node:
+    """`what` begins the paths in errors."""
+    if len(data) > max_size:
+        raise Inconsistent(source, f"{what} has {len(data)} bytes; at most {max_size} are allowed")
+    if _depth(data) > MAX_DEPTH:
+        raise Inconsistent(source, f"{what} is nested more than {MAX_DEPTH} deep")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            parse_int=_integer,
+            parse_float=_Fraction,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
+        )
+    except _Refused as error:
+        raise Inconsistent(source, f"{what} {error}") from None
+    except ValueError:
+        raise Inconsistent(source, f"{what} is not JSON") from None
+    return Node(source, what, value)
+
+
+def _depth(data: bytes) -> int:
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for mark in _MARKS.finditer(data):
+        first = mark[0][:1]
+        if first in (b"[", b"{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first != b'"':
+            depth -= 1
+    return deepest
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise _Refused(f"has a number of more than {MAX_DIGITS} digits")
+    return int(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise _Refused(f"holds {text}, which is no number of JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers may take another of two equal names each, so there are none."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _Refused("names a member twice")
+    return members
