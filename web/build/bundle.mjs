@@ -17,9 +17,15 @@ const common = {
 await Promise.all([
   build({
     ...common,
-    entryPoints: {
-      page: source + "page/main.mjs", style: source + "page/style.css", "darkswap-crypto": source + "darkswap-crypto.mjs",
-    },
+    entryPoints: { style: source + "page/style.css", "darkswap-crypto": source + "darkswap-crypto.mjs" },
+    minify: true,
+  }),
+  build({
+    ...common,
+    entryPoints: { page: source + "page/main.mjs" },
+    // What trades, and what draws charts, comes when it is first asked for.
+    splitting: true,
+    chunkNames: "page-[name]-[hash]",
     minify: true,
   }),
   build({

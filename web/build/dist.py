@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -57,6 +58,14 @@ def manifest(files: dict[str, bytes], version: str) -> bytes:
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
+def preloading(index: bytes, script: bytes) -> bytes:
+    """index.html that asks at once for the parts which `page.mjs` would ask for only when it has come itself."""
+    parts = re.findall(rb'from"\./(page-[^"]+)"', script)
+    links = b"".join(b'<link rel="modulepreload" href="%s">\n' % part for part in dict.fromkeys(parts))
+    mark = b'<link rel="modulepreload"'
+    return index.replace(mark, links + mark, 1)
+
+
 def lay(files: dict[str, bytes]) -> int:
     """Brings `dist/` to hold exactly `files`; each changed one is replaced in one step. Returns how many changed."""
     DIST.mkdir(exist_ok=True)
@@ -91,6 +100,7 @@ def build(node: Path) -> int:
         files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
         files |= {name: (WEB / name).read_bytes() for name in STATIC if (WEB / name).exists()}
         files |= bundles(node)
+        files["index.html"] = preloading(files["index.html"], files["page.mjs"])
         files["pyodide-lock.json"] = wheels.lock_text(page).encode()
         files["manifest.json"] = manifest(files, source.name.split("-")[1])
         changed = lay(files)

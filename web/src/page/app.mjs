@@ -11,7 +11,7 @@ import { icons, mark } from "./icons.mjs";
 import { Part } from "./part.mjs";
 import "./relays_card.mjs";
 import { isDark, toggleTheme } from "./theme.mjs";
-import { PATHS, shortId } from "./words.mjs";
+import { PATHS, explain, shortId } from "./words.mjs";
 
 const STATUS = {
   loading: ["busy", "Starting"],
@@ -19,6 +19,9 @@ const STATUS = {
   searching: ["busy", "Looking for a relay"],
   failed: ["bad", "Not running"],
 };
+
+const PLACES = [["#/orders", "Trade", ["orders", "new", "order", "import", "trade"]], ["#/wallet", "Wallet", ["wallet"]],
+  ["#/history", "History", ["history"]], ["#/", "Talk", ["talk"]]];
 
 class App extends Part {
   createRenderRoot() {
@@ -44,6 +47,11 @@ class App extends Part {
   render() {
     const { session } = this;
     if (!session) return nothing;
+    const { view } = session.route;
+    if (view !== "talk") {
+      return html`${this._top()}<div class="layout trading">${this._trading()}</div>
+        <div class="sr" role="status" aria-live="polite">${session.announcement}</div>`;
+    }
     const talking = session.conversation !== null;
     return html`
       ${this._top()}
@@ -63,10 +71,23 @@ class App extends Part {
     const [tone, word] = session.online ? STATUS[searching ? "searching" : session.phase] : ["bad", "Offline"];
     return html`<header class="top">
       <span class="brand">${mark}<span class="name">DarkSwap<span class="more"> Browser</span></span></span>
+      <nav class="places" aria-label="Pages">${PLACES.map(([href, name, views]) => html`<a href=${href}
+        aria-current=${views.includes(session.route.view) ? "page" : nothing}>${name}</a>`)}</nav>
       <span class="status ${tone}" id="status"><i aria-hidden="true"></i><span>${word}</span></span>
       <button type="button" class="quiet square" @click=${this._theme} aria-label=${isDark() ? "Use light colours" : "Use dark colours"}>
         ${isDark() ? icons.sun : icons.moon}</button>
     </header>`;
+  }
+
+  /** The trading half of the page comes when it is first looked at. */
+  _trading() {
+    const { session } = this;
+    if (!session.tradingPart) void session.loadTradingPart();
+    if (session.tradingPart === "ready") return html`<ds-trade .session=${session}></ds-trade>`;
+    if (!session.tradingPart || session.tradingPart === "loading") return html`<main class="home"><div class="lead"><h1>Trade</h1><p>Loading…</p></div></main>`;
+    const failure = explain(session.tradingPart);
+    return html`<main class="home"><section class="card startup bad" role="alert"><h2>${failure.title}</h2><p>${failure.reason}</p>
+      <p class="actions"><button type="button" class="primary" @click=${() => session.loadTradingPart()}>Try again</button></p></section></main>`;
   }
 
   _theme() {

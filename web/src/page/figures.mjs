@@ -2,7 +2,6 @@
 
 import { html, nothing } from "lit";
 import { dialSteps } from "./dial_steps.mjs";
-import { LineChart } from "./line_chart.mjs";
 import { icons } from "./icons.mjs";
 import { Part } from "./part.mjs";
 import { PATHS, bytes, candidateWords, clock, milliseconds, rate, timeLeft } from "./words.mjs";
@@ -11,6 +10,12 @@ import { PATHS, bytes, candidateWords, clock, milliseconds, rate, timeLeft } fro
 const TABLE_ROWS = 10;
 
 class Figures extends Part {
+  connectedCallback() {
+    super.connectedCallback();
+    // The charting library is fetched with the first conversation; the chart's place is kept for it.
+    import("./line_chart.mjs").catch((error) => console.warn(error));
+  }
+
   render() {
     const { conversation } = this.session;
     if (!conversation) return nothing;
@@ -74,5 +79,4 @@ function limitWords(limit, stats, openedAt) {
   return parts.join(", ") || "none";
 }
 
-customElements.define("ds-chart", LineChart);
 customElements.define("ds-figures", Figures);

@@ -8,7 +8,7 @@ const HEIGHT = 120;
 const SPAN = 60;
 const COLOURS = { rtt: "--accent", up: "--accent", down: "--second" };
 
-export class LineChart extends LitElement {
+class LineChart extends LitElement {
   static properties = {
     samples: { attribute: false }, names: { attribute: false }, words: { attribute: false }, label: {},
     /** What round numbers are multiples of: 1000 for times, 1024 for bytes. */
@@ -103,3 +103,5 @@ function roundUp(value, unit) {
   const lead = value / scale / digit;
   return [1, 2, 4, 6, 8, 10].find((step) => lead <= step) * digit * scale;
 }
+
+customElements.define("ds-chart", LineChart);

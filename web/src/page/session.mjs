@@ -7,6 +7,7 @@ import { ByHand } from "./by_hand.mjs";
 import { Conversation } from "./conversation.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
 import { Relays } from "./relays.mjs";
+import { readRoute } from "./route.mjs";
 import { claimIdentityName } from "./slot.mjs";
 import { endWords, explain, shortId } from "./words.mjs";
 
@@ -46,6 +47,12 @@ export class Session extends EventTarget {
     this._node = null;
     this._measuring = false;
     this.wanted = readFragment(location.hash);
+    this.route = readRoute(location.hash);
+    /** null, "loading", "ready", or why the trading half of the page did not come. */
+    this.tradingPart = null;
+    /** What `trade/market.mjs` knows, once it is there. */
+    this.market = null;
+    this.config = null;
   }
 
   changed(detail) {
@@ -70,6 +77,7 @@ export class Session extends EventTarget {
     this.changed();
     try {
       const [config, identity] = await Promise.all([readConfig(), claimIdentityName()]);
+      this.config = config;
       const library = await loadLibrary();
       const loaded = await library.default({ onProgress: (progress) => this._progressed(progress) });
       this.library = library;
@@ -86,11 +94,27 @@ export class Session extends EventTarget {
       for (const address of config.relays) this.relays.add(address);
       setInterval(() => this._figures(), FIGURES_EVERY);
       if (this.wanted) this.connect(this.wanted);
+      this.market?.begin();
     } catch (error) {
       this.phase = "failed";
       this.failure = this._noted("start", error);
       this.changed();
     }
+  }
+
+  /** Loads the half of the page that trades; again after a failure. */
+  async loadTradingPart() {
+    if (this.tradingPart === "loading") return;
+    this.tradingPart = "loading";
+    try {
+      const { Market } = await import("./trade/main.mjs");
+      this.market = new Market(this);
+      this.tradingPart = "ready";
+      if (this.phase === "ready") this.market.begin();
+    } catch (error) {
+      this.tradingPart = error;
+    }
+    this.changed("trading");
   }
 
   /** Watches the browser for what the node cannot see. */
@@ -108,7 +132,9 @@ export class Session extends EventTarget {
     });
     addEventListener("hashchange", () => {
       const target = readFragment(location.hash);
+      this.route = readRoute(location.hash);
       if (target) this.connect(target);
+      this.changed("route");
     });
   }
 
@@ -232,6 +258,7 @@ export class Session extends EventTarget {
     if (event.type.startsWith("relay:")) this.relays.happened(event);
     if (event.type === "channel:open" || event.type === "channel:path") this._channel(this._conversation(event.peer_id), event);
     if (event.type === "channel:close") this._gone(event);
+    this.market?.happened(event);
     this.changed();
   }
 
@@ -338,10 +365,10 @@ async function loadLibrary() {
 async function readConfig() {
   try {
     const answer = await fetch(new URL("config.json", document.baseURI), { cache: "no-cache" });
-    const config = answer.ok ? await answer.json() : {};
-    return { relays: config.relays ?? [], network: config.network ?? {} };
+    const { relays = [], network = {}, bitcoin = {}, chain = {}, trade = {} } = answer.ok ? await answer.json() : {};
+    return { relays, network, bitcoin, chain, trade };
   } catch {
-    return { relays: [], network: {} };
+    return { relays: [], network: {}, bitcoin: {}, chain: {}, trade: {} };
   }
 }
 
@@ -349,7 +376,8 @@ async function readConfig() {
 function nodeConfig(config, identity, options) {
   const network = { ...config.network };
   if (options.get("direct") === "off") network.direct = false;
-  return { network, identity: identity ? { name: identity } : { persist: false } };
+  const { bitcoin, chain, trade } = config;
+  return { network, bitcoin, chain, trade, identity: identity ? { name: identity } : { persist: false } };
 }
 
 function withoutAddresses(text) {
