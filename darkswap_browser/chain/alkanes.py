@@ -1,0 +1,254 @@
+"""An index of alkanes: a JSON-RPC gateway before a metashrew indexer (kungfuflex/alkanes-rs).
+
+Balances come from `metashrew_view`, whose protocol buffers carry all 128 bits. A gateway without it is asked
+`alkanes_protorunesbyoutpoint`, of which two generations differ in the byte order of txids and in the answer; the newer
+cuts amounts to 64 bits, so of it only "nothing" is believed. A *spent* output may still show what it carried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Annotated, Any
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import UNKNOWN, Holdings
+from darkswap_browser.chain.json_text import Node, parse
+from darkswap_browser.chain.requests import Server
+from darkswap_browser.errors import ChainError, Inconsistent, InvalidArgument, MalformedMessage
+from darkswap_browser.market.assets import Asset, AssetInfo, AssetKind
+from darkswap_browser.wire.protobuf import ZERO, Field, Message, decode, encode, uint
+
+MAX_HEIGHT = 500_000_000
+MAX_VIEW = 256 * 1024
+"""Bytes of a balance sheet: two thousand alkanes in one output."""
+MAX_NAME = 64
+DECIMALS = 8
+"""Alkanes name none; every front end shows them with eight."""
+ALKANES_TAG = 1
+METHOD_NOT_FOUND = -32601
+NAME, SYMBOL, TOTAL_SUPPLY = 99, 100, 101
+"""Opcodes that contracts answer by convention."""
+
+
+@dataclass(frozen=True)
+class Uint128(Message):
+    low: Annotated[uint, Field(1)] = ZERO
+    high: Annotated[uint, Field(2)] = ZERO
+
+    @property
+    def value(self) -> int:
+        return int(self.low) | int(self.high) << 64
+
+
+@dataclass(frozen=True)
+class OutpointRequest(Message):
+    """`txid` in internal byte order; without `protocol` the indexer panics."""
+
+    txid: Annotated[bytes, Field(1)] = b""
+    vout: Annotated[uint, Field(2)] = ZERO
+    protocol: Annotated[Uint128 | None, Field(3)] = None
+
+
+@dataclass(frozen=True)
+class RuneId(Message):
+    height: Annotated[Uint128 | None, Field(1)] = None
+    txindex: Annotated[Uint128 | None, Field(2)] = None
+
+
+@dataclass(frozen=True)
+class Rune(Message):
+    rune_id: Annotated[RuneId | None, Field(1)] = None
+
+
+@dataclass(frozen=True)
+class Entry(Message):
+    rune: Annotated[Rune | None, Field(1)] = None
+    balance: Annotated[Uint128 | None, Field(2)] = None
+
+
+@dataclass(frozen=True)
+class Sheet(Message):
+    entries: Annotated[list[Entry], Field(1)] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outpoint(Message):
+    txid: Annotated[bytes, Field(1)] = b""
+    vout: Annotated[uint, Field(2)] = ZERO
+
+
+@dataclass(frozen=True)
+class OutpointResponse(Message):
+    balances: Annotated[Sheet | None, Field(1)] = None
+    outpoint: Annotated[Outpoint | None, Field(2)] = None
+
+
+def view_request(outpoint: OutPoint) -> bytes:
+    txid = bytes.fromhex(outpoint.txid)[::-1]
+    return encode(OutpointRequest(txid, uint(outpoint.vout), Uint128(uint(ALKANES_TAG))))
+
+
+def view_balances(data: bytes, outpoint: OutPoint) -> dict[Asset, int]:
+    """Atoms by asset of `protorunesbyoutpoint`'s answer. Raises `MalformedMessage`."""
+    response = decode(OutpointResponse, data, "alkanes balances", MAX_VIEW)
+    about = response.outpoint
+    if about is not None and about.txid:
+        txid = bytes.fromhex(outpoint.txid)
+        if about.txid not in (txid, txid[::-1]) or about.vout != outpoint.vout:
+            raise MalformedMessage("alkanes balances", "are of another output")
+    atoms: dict[Asset, int] = {}
+    for entry in response.balances.entries if response.balances is not None else ():
+        rune_id = entry.rune.rune_id if entry.rune is not None else None
+        if rune_id is None:
+            raise MalformedMessage("alkanes balances", "an entry names no alkane")
+        amount = entry.balance.value if entry.balance is not None else 0
+        _add(
+            atoms,
+            rune_id.height.value if rune_id.height else 0,
+            rune_id.txindex.value if rune_id.txindex else 0,
+            amount,
+        )
+    return {asset: amount for asset, amount in atoms.items() if amount}
+
+
+def _add(atoms: dict[Asset, int], block: int, tx: int, amount: int) -> None:
+    try:
+        asset = Asset.alkane(block, tx).checked("alkane")
+    except InvalidArgument as error:
+        raise MalformedMessage("alkanes balances", error.reason) from error
+    if asset in atoms:
+        raise MalformedMessage("alkanes balances", f"{asset} occurs twice")
+    atoms[asset] = amount
+
+
+class _Refused(ChainError):
+    """An error object of JSON-RPC."""
+
+    def __init__(self, source: str, rpc_code: int, reason: str) -> None:
+        super().__init__(source, reason)
+        self.rpc_code = rpc_code
+
+
+class _Form(Enum):
+    """How a gateway is asked for balances."""
+
+    VIEW = auto()
+    JSON = auto()
+
+
+class Alkanes:
+    """Fulfils `AssetSource`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._form = _Form.VIEW
+        self._calls = 0
+
+    @property
+    def name(self) -> str:
+        return self._server.name
+
+    @property
+    def covers(self) -> frozenset[AssetKind]:
+        return frozenset({AssetKind.ALKANE})
+
+    async def height(self) -> int:
+        return (await self._call("metashrew_height", [])).number(MAX_HEIGHT)
+
+    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, Holdings]:
+        found = await asyncio.gather(*map(self._balances, outpoints))
+        return {
+            outpoint: UNKNOWN if atoms is None else Holdings(alkanes=atoms)
+            for outpoint, atoms in zip(outpoints, found, strict=True)
+        }
+
+    async def _balances(self, outpoint: OutPoint) -> dict[Asset, int] | None:
+        """None: this gateway cannot tell."""
+        if self._form is _Form.VIEW:
+            asked = ["protorunesbyoutpoint", "0x" + view_request(outpoint).hex(), "latest"]
+            try:
+                answer = await self._call("metashrew_view", asked)
+                return None if answer.is_null else view_balances(answer.data(MAX_VIEW), outpoint)
+            except _Refused as error:
+                if error.rpc_code != METHOD_NOT_FOUND:
+                    raise
+                self._form = _Form.JSON
+            except MalformedMessage as error:
+                raise Inconsistent(self.name, str(error)) from error
+        return await self._json_balances(outpoint)
+
+    async def _json_balances(self, outpoint: OutPoint) -> dict[Asset, int] | None:
+        """Asked in the newer way first: the older answers with a list, but of an output that does not exist."""
+        answer = await self._by_outpoint(outpoint.txid, outpoint.vout)
+        if answer.is_null:
+            return None
+        if answer.is_object:
+            listed = answer.member("balance_sheet").member("cached").member("balances")
+            return None if listed.items() else {}
+        answer = await self._by_outpoint(bytes.fromhex(outpoint.txid)[::-1].hex(), outpoint.vout)
+        atoms: dict[Asset, int] = {}
+        for node in answer.items():
+            token = node.member("token").member("id")
+            try:
+                _add(atoms, token.member("block").number(), token.member("tx").number(), node.member("value").number())
+            except MalformedMessage as error:
+                raise Inconsistent(self.name, str(error)) from error
+        return {asset: amount for asset, amount in atoms.items() if amount}
+
+    async def _by_outpoint(self, txid: str, vout: int) -> Node:
+        asked = {"txid": txid, "vout": vout, "protocolTag": str(ALKANES_TAG)}
+        return await self._call("alkanes_protorunesbyoutpoint", [asked, "latest"])
+
+    async def info(self, asset: Asset) -> AssetInfo | None:
+        """Asks the contract; None when it does not answer by the convention."""
+        if asset.kind is not AssetKind.ALKANE:
+            return None
+        name, symbol, supply = await asyncio.gather(*(self._simulate(asset, op) for op in (NAME, SYMBOL, TOTAL_SUPPLY)))
+        if not name:
+            return None
+        return AssetInfo(
+            asset=asset,
+            name=name[:MAX_NAME].decode("utf-8", "replace").strip("\0"),
+            symbol=(symbol or b"")[:MAX_NAME].decode("utf-8", "replace").strip("\0"),
+            decimals=DECIMALS,
+            supply=int.from_bytes(supply[:16], "little") if supply else None,
+        )
+
+    async def find(self, name: str) -> AssetInfo | None:
+        """No gateway looks names up, and names are not unique: ids alone, as `2:0`."""
+        try:
+            asset = Asset.parse(f"ALKANE:{name.strip()}")
+        except InvalidArgument:
+            return None
+        return await self.info(asset)
+
+    async def _simulate(self, asset: Asset, opcode: int) -> bytes | None:
+        target = {"block": str(asset.block), "tx": str(asset.tx)}
+        call = {"target": target, "inputs": [str(opcode)], "alkanes": [], "transaction": "0x", "block": "0x"}
+        try:
+            answer = await self._call("alkanes_simulate", [{**call, "height": "20000", "txindex": 0, "vout": 0}])
+        except _Refused:
+            return None
+        execution = answer.get("execution") if answer.is_object else None
+        data = execution.get("data") if execution is not None and execution.get("error") is None else None
+        return None if data is None else data.data(MAX_VIEW)
+
+    async def _call(self, method: str, params: list[Any]) -> Node:
+        self._calls += 1
+        body = {"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params}
+        headers = {"Content-Type": "application/json"}
+        response = await self._server.post("", json.dumps(body).encode(), headers=headers)
+        if response.status != 200:
+            raise ChainError(self.name, f"answers {method} with {response.status}")
+        answer = parse(response.body, self.name, method)
+        error = answer.get("error")
+        if error is None:
+            return answer.member("result")
+        code = error.value.get("code") if error.is_object else None
+        message = error.get("message") if error.is_object else error
+        reason = message.text() if message is not None else "refused"
+        raise _Refused(self.name, code if isinstance(code, int) else 0, f"{method}: {reason[:300]}")

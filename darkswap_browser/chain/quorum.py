@@ -1,0 +1,277 @@
+"""All configured servers as one `Chain`: whom to believe.
+
+Shown is the first answer. Before money moves (`verify=True`) as many servers as the quorum says must agree, no index
+may be behind the chain, and on who spent an output all must agree: one alone may have seen the double-spend. What no
+server can say stays unknown. A new block reaches servers seconds apart, so what they disagree on is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from statistics import median_low
+from typing import TypeVar
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.alkanes import Alkanes
+from darkswap_browser.chain.asking import Given, agreed, every, first, unanimous
+from darkswap_browser.chain.base import (
+    UNKNOWN,
+    AssetSource,
+    ChainConfig,
+    ChainSource,
+    Holdings,
+    Spend,
+    Tip,
+    TxStatus,
+    Utxo,
+)
+from darkswap_browser.chain.esplora import Esplora
+from darkswap_browser.chain.kept import KeptTransactions
+from darkswap_browser.chain.ord import Ord
+from darkswap_browser.chain.requests import Server
+from darkswap_browser.errors import BroadcastRejected, ChainError, ChainUnreachable, Inconsistent, Lagging
+from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
+from darkswap_browser.runtime.base import Entropy, Fetch, KeyValueStore
+
+RELAY_FLOOR = 1000
+"""Sats per 1000 vB: what every node relays."""
+MAX_FEE_RATE = 500_000
+"""Sats per 1000 vB: no server may make anybody pay more."""
+ROUNDS = 3
+ROUND_SECONDS = 2.0
+"""Between asking again what servers do not agree on."""
+SHOWN_SECONDS = 10.0
+"""How long heights are good for what is only shown."""
+BEHIND = 1
+"""Blocks that an index, or a server beside another, may be behind."""
+
+T = TypeVar("T")
+Sheet = tuple[tuple[Asset, int], ...] | None
+Contents = tuple[tuple[Sheet, Sheet, tuple[str, ...] | None], ...]
+
+
+def open_chain(
+    config: ChainConfig, *, fetch: Fetch, store: KeyValueStore, entropy: Entropy, max_fee_rate: int = MAX_FEE_RATE
+) -> Quorum:
+    """The servers of `config`, each with a queue of its own."""
+    kept = KeptTransactions(store)
+
+    def server(base_url: str) -> Server:
+        return Server(base_url, fetch=fetch, entropy=entropy, headers=config.headers.get(base_url))
+
+    return Quorum(
+        [Esplora(server(base), kept) for base in config.esplora],
+        [*(Ord(server(base)) for base in config.ord), *(Alkanes(server(base)) for base in config.alkanes)],
+        config.quorum,
+        max_fee_rate,
+    )
+
+
+class Quorum:
+    """Fulfils `Chain`. `quorum` is lowered to the number of servers of a kind where there are fewer."""
+
+    def __init__(
+        self,
+        chains: Sequence[ChainSource],
+        indexes: Sequence[AssetSource],
+        quorum: int = 1,
+        max_fee_rate: int = MAX_FEE_RATE,
+    ) -> None:
+        self._chains = tuple(chains)
+        self._indexes = tuple(indexes)
+        self._quorum = max(quorum, 1)
+        self._max_fee_rate = max_fee_rate
+        self._genesis: str | None = None
+        self._lags: dict[str, tuple[float, bool]] = {}
+        """By index: the loop's time of the look, and whether it was behind."""
+
+    def _needed(self, sources: Sequence[object]) -> int:
+        return min(self._quorum, max(len(sources), 1))
+
+    async def _every(self, ask: Callable[[ChainSource], Awaitable[T]]) -> tuple[list[Given[T]], list[ChainError]]:
+        return await every(self._chains, ask, self._needed(self._chains))
+
+    async def tip(self, *, verify: bool = False) -> Tip:
+        if not verify:
+            return await first(self._chains, lambda source: source.tip())
+        return await _again(self._agreed_tip)
+
+    async def _agreed_tip(self) -> Tip:
+        """The highest block that enough servers are at, or one behind."""
+        answers, failures = await self._every(lambda source: source.tip())
+        needed = self._needed(self._chains)
+        if len(answers) < needed:
+            raise failures[0] if failures else ChainUnreachable("chain", "no server answers")
+        highest = max(answers, key=lambda given: given.value.height)
+        for height in sorted({given.value.height for given in answers}, reverse=True):
+            near = [given for given in answers if height - BEHIND <= given.value.height <= height]
+            if len(near) >= needed:
+                at_it = [Given(given.source, given.value) for given in near if given.value.height == height]
+                return unanimous("the latest block", at_it, failures, 1)
+        slowest = min(answers, key=lambda given: given.value.height)
+        raise Lagging(slowest.source, slowest.value.height, highest.value.height)
+
+    async def genesis(self) -> str:
+        if self._genesis is None:
+            answers, failures = await self._every(lambda source: source.block_hash(0))
+            self._genesis = unanimous("the network", answers, failures, self._needed(self._chains))
+        return self._genesis
+
+    async def transaction(self, txid: str) -> bytes:
+        return await first(self._chains, lambda source: source.transaction(txid))
+
+    async def status(self, txid: str, *, verify: bool = False) -> TxStatus | None:
+        if not verify:
+            return await first(self._chains, lambda source: source.status(txid))
+
+        async def ask() -> TxStatus | None:
+            answers, failures = await self._every(lambda source: source.status(txid))
+            return agreed(f"where transaction {txid} is", answers, failures, self._needed(self._chains))
+
+        return await _again(ask)
+
+    async def spend(self, outpoint: OutPoint, *, verify: bool = False) -> Spend | None:
+        if not verify:
+            return await first(self._chains, lambda source: source.spend(outpoint))
+
+        async def ask() -> Spend | None:
+            answers, failures = await self._every(lambda source: source.spend(outpoint))
+            return unanimous(f"who spends {outpoint}", answers, failures, self._needed(self._chains))
+
+        return await _again(ask)
+
+    async def utxos(self, script: bytes) -> Sequence[Utxo]:
+        return await first(self._chains, lambda source: source.utxos(script))
+
+    async def broadcast(self, raw: bytes) -> str:
+        answers, failures = await self._every(lambda source: source.broadcast(raw))
+        if answers:
+            return answers[0].value
+        raise next((error for error in failures if isinstance(error, BroadcastRejected)), failures[0])
+
+    async def fee_rate(self, target: int) -> int:
+        """Of several servers' estimates the lower middle one, so that no single server makes it dear."""
+        answers, failures = await self._every(lambda source: source.fee_rates())
+        if not answers:
+            raise failures[0]
+        rates = [_rate(given.value, target) for given in answers]
+        return max(RELAY_FLOOR, min(median_low(rates), self._max_fee_rate))
+
+    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
+        """Of a kind without a server, or of which a verified quorum says nothing, the holdings are unknown."""
+        asked = tuple(dict.fromkeys(outpoints))
+        found = dict.fromkeys(asked, UNKNOWN)
+        if not asked:
+            return found
+        kinds = (AssetKind.RUNE, AssetKind.ALKANE)
+        lists = [[source for source in self._indexes if kind in source.covers] for kind in kinds]
+        look = self._verified if verify else self._shown
+        for part in await asyncio.gather(*(look(sources, asked) for sources in lists if sources)):
+            found = {outpoint: _merged(found[outpoint], part[outpoint]) for outpoint in asked}
+        return found
+
+    async def _shown(
+        self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
+    ) -> Mapping[OutPoint, Holdings]:
+        """Unknown while every index is away or behind: of an output it has not read it would say "empty"."""
+        tip = await self.tip()
+
+        async def ask(source: AssetSource) -> Mapping[OutPoint, Holdings]:
+            if await self._is_behind(source, tip):
+                raise ChainError(source.name, "is behind")
+            return await source.holdings(outpoints)
+
+        try:
+            return await first(sources, ask)
+        except ChainError:
+            return dict.fromkeys(outpoints, UNKNOWN)
+
+    async def _is_behind(self, source: AssetSource, tip: Tip) -> bool:
+        now = asyncio.get_running_loop().time()
+        looked, behind = self._lags.get(source.name, (-SHOWN_SECONDS, True))
+        if behind or now - looked >= SHOWN_SECONDS:
+            behind = await source.height() < tip.height - BEHIND
+            self._lags[source.name] = now, behind
+        return behind
+
+    async def _verified(
+        self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
+    ) -> Mapping[OutPoint, Holdings]:
+        async def ask() -> Contents:
+            tip = await self._agreed_tip()
+
+            async def ask_one(source: AssetSource) -> Contents:
+                await _check_height(source, tip)
+                held = await source.holdings(outpoints)
+                await _check_height(source, tip)  # it may have gone back for a reorganisation meanwhile
+                return tuple(_contents(held[outpoint]) for outpoint in outpoints)
+
+            answers, failures = await every(sources, ask_one, self._needed(sources))
+            return agreed("what outputs hold", answers, failures, self._needed(sources))
+
+        contents = await _again(ask)
+        return {outpoint: _holdings(*each) for outpoint, each in zip(outpoints, contents, strict=True)}
+
+    async def info(self, asset: Asset) -> AssetInfo | None:
+        if asset == BTC:
+            return BITCOIN_INFO
+        return await first(self._covering(asset.kind), lambda source: source.info(asset))
+
+    async def find(self, kind: AssetKind, name: str) -> AssetInfo | None:
+        if kind is AssetKind.BTC:
+            return BITCOIN_INFO if name.strip().lower() in ("btc", "bitcoin") else None
+        return await first(self._covering(kind), lambda source: source.find(name))
+
+    def _covering(self, kind: AssetKind) -> list[AssetSource]:
+        return [source for source in self._indexes if kind in source.covers]
+
+
+async def _again(ask: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(ROUNDS - 1):
+        try:
+            return await ask()
+        except (Inconsistent, Lagging):
+            await asyncio.sleep(ROUND_SECONDS)
+    return await ask()
+
+
+async def _check_height(source: AssetSource, tip: Tip) -> None:
+    height = await source.height()
+    if height < tip.height - BEHIND:
+        raise Lagging(source.name, height, tip.height)
+    if height > tip.height + BEHIND:
+        raise Inconsistent(source.name, f"is at block {height}, beyond the chain servers at {tip.height}")
+
+
+def _rate(rates: Mapping[int, int], target: int) -> int:
+    """That of the longest target within `target`, else of the shortest one; of none the floor."""
+    within = [blocks for blocks in rates if blocks <= target]
+    if within:
+        return rates[max(within)]
+    return rates[min(rates)] if rates else RELAY_FLOOR
+
+
+def _contents(held: Holdings) -> tuple[Sheet, Sheet, tuple[str, ...] | None]:
+    """In an order of its own, so that equal holdings are equal values."""
+    inscriptions = None if held.inscriptions is None else tuple(sorted(held.inscriptions))
+    return _sheet(held.runes), _sheet(held.alkanes), inscriptions
+
+
+def _sheet(atoms: Mapping[Asset, int] | None) -> Sheet:
+    return None if atoms is None else tuple(sorted(atoms.items()))
+
+
+def _holdings(runes: Sheet, alkanes: Sheet, inscriptions: tuple[str, ...] | None) -> Holdings:
+    return Holdings(None if runes is None else dict(runes), None if alkanes is None else dict(alkanes), inscriptions)
+
+
+def _merged(one: Holdings, other: Holdings) -> Holdings:
+    """What one of two indexes of different kinds does not know, the other may."""
+    return replace(
+        one,
+        runes=other.runes if one.runes is None else one.runes,
+        alkanes=other.alkanes if one.alkanes is None else one.alkanes,
+        inscriptions=other.inscriptions if one.inscriptions is None else one.inscriptions,
+    )
