@@ -176,5 +176,32 @@ class Limits:
     app_channels: int = 256
     """Channels with different peers at once."""
 
+    # --- trades
+    trade_message: int = 32 * KIB
+    """A request with 20 coins and a proof for each takes 6 KiB, a final transaction of 40 inputs 10."""
+    trade_streams: int = 4
+    """Inbound at once on one connection: a peer needs one, and a second while it does not know that the first broke."""
+    trade_burst: int = 40
+    trade_interval: float = 0.1
+    """Messages of one peer: so many at once, then ten a second. A whole trade takes four, each maybe said again."""
+    trade_write_timeout: float = 10.0
+    """For a peer to take one message; then its stream counts as broken."""
+    trade_reach_timeout: float = 30.0
+    """One attempt to find a way to a peer: two relays tried, and a direct link over one of them."""
+    trade_retry_first: float = 0.5
+    trade_retry_max: float = 10.0
+    """First and longest pause between two attempts: windows of a trade are 10 to 180 s."""
+    trades_live: int = 100
+    """Trades that go on at once, with all peers: each watches the chain."""
+    trades_per_peer: int = 5
+    """Of these, with one peer that asked us: each reserves coins of ours."""
+    trade_tries: int = 3
+    """Requests for one order, or with one coin, that came to nothing: afterwards they look like snooping (JoinMarket
+    allows as many)."""
+    trade_tries_kept: int = 4096
+    """Coins, and pairs of peer and order, whose tries are remembered; the oldest goes first."""
+    trade_inbox: int = 32
+    """Events waiting for one trade; a peer's messages beyond it break its stream off."""
+
 
 DEFAULT_LIMITS = Limits()

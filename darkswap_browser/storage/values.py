@@ -127,7 +127,7 @@ def _sequence(hint: Any, origin: Any, value: Any) -> Any:
     return tuple(_typed(inner[0], each) for each in items)
 
 
-def _instance(cls: type[Any], value: Any) -> Any:
+def _instance(cls: Any, value: Any) -> Any:
     if not isinstance(value, dict) or value.get(_TAG) != cls.__name__:
         raise MalformedMessage(_WHAT, f"is no {cls.__name__}")
     known = _fields(cls)
