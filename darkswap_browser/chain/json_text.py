@@ -142,8 +142,8 @@ class Node:
     def data(self, most: int) -> bytes:
         """Bytes in hex, with or without 0x; at most `most`."""
         text = self.text(2 * most + 2).lower().removeprefix("0x")
-        if not _HEX.fullmatch(text):
-            raise self.fail("is not hex")
+        if not _HEX.fullmatch(text) or len(text) > 2 * most:
+            raise self.fail(f"is not hex of {most} bytes at most")
         return bytes.fromhex(text)
 
 
