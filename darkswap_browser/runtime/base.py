@@ -91,7 +91,15 @@ class Crypto(Protocol):
     def chacha20poly1305(self, key: bytes) -> Aead: ...
 
     async def pbkdf2_sha256(self, password: bytes, salt: bytes, rounds: int) -> bytes:
-        """32 bytes (RFC 8018)."""
+        """32 bytes (RFC 8018). In a page only in a secure context, as the next two (`Unsupported` elsewhere)."""
+        ...
+
+    async def seal_aes_gcm(self, key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        """AES-256-GCM: 32-byte key, 12-byte nonce; the ciphertext followed by the 16-byte tag."""
+        ...
+
+    async def open_aes_gcm(self, key: bytes, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+        """The plaintext, or None when the tag does not hold."""
         ...
 
 
@@ -344,14 +352,20 @@ class Locks(Protocol):
 
 
 class WalletProviders(Protocol):
-    """The wallets that extensions put into the page. Main thread of a page only."""
+    """The wallets that extensions put into the page. Main thread of a page only: elsewhere there are none."""
 
     async def discover(self) -> Sequence[str]:
         """Names of what is there: "unisat", "okx", "xverse", "leather", "standard:<name>" … Waits for late ones."""
         ...
 
     async def call(self, provider: str, method: str, params: Any) -> Any:
-        """Plain values both ways (dicts, lists, texts, numbers, bytes). Raises `WalletRejected`, `WalletFailed`."""
+        """Plain values both ways (dicts, lists, texts, numbers, bytes).
+
+        `params`: a list of the arguments of the provider's own method `method`; where the provider has one `request`
+        (xverse, leather and their like) the object for it, whose JSON-RPC result comes back; for "standard:…" the
+        object for the function, `method` being "feature.function". There the account to sign with is given as
+        {"account": address}. Raises `WalletRejected`, `WalletFailed`, `Unsupported` when there is no such method.
+        """
         ...
 
     def subscribe(self, provider: str, callback: Callable[[str], None]) -> Callable[[], None]:
@@ -380,4 +394,6 @@ class Runtime:
     store: KeyValueStore
     lifecycle: Lifecycle
     fetch: Fetch
+    locks: Locks
+    wallet_providers: WalletProviders
     features: Mapping[str, bool] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """What every `runtime.base.Crypto` must do. Runs on CPython and, sent there as text, in the page: no pytest here.
 
-Vectors: RFC 8439 (A.5 and 2.8.2), RFC 7748 (5.2, 6.1), RFC 8032 (7.1); signatures of every key type come from
-`tests/vectors/signatures.json`.
+Vectors: RFC 8439 (A.5 and 2.8.2), RFC 7748 (5.2, 6.1), RFC 8032 (7.1), RFC 7914 (11), GCM's test case 16;
+signatures of every key type come from `tests/vectors/signatures.json`.
 """
 
 from __future__ import annotations
@@ -189,6 +189,62 @@ async def signed_by_others(crypto: Crypto, cases: list[Signed]) -> None:
         assert await crypto.verify(algorithm, case.public[:-1], case.message, case.signature) is False, case.name
 
 
+# RFC 7914, 11: password, salt, rounds, the first 32 bytes.
+PBKDF2 = (
+    (b"passwd", b"salt", 1, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"),
+    (b"Password", b"NaCl", 80000, "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"),
+)
+
+
+async def pbkdf2_as_rfc_7914_says(crypto: Crypto) -> None:
+    for password, salt, rounds, key in PBKDF2:
+        assert (await crypto.pbkdf2_sha256(password, salt, rounds)).hex() == key
+    assert len(await crypto.pbkdf2_sha256(b"", b"", 1)) == 32
+
+
+# McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)", appendix B, test case 16.
+GCM_KEY = bytes.fromhex("feffe9928665731c6d6a8f9467308308" * 2)
+GCM_NONCE = bytes.fromhex("cafebabefacedbaddecaf888")
+GCM_DATA = bytes.fromhex("feedfacedeadbeeffeedfacedeadbeefabaddad2")
+GCM_PLAIN = bytes.fromhex(
+    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657"
+    "ba637b39"
+)
+GCM_SEALED = bytes.fromhex(
+    "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0a"
+    "bcc9f66276fc6ece0f4e1768cddf8853bb2d551b"
+)
+
+
+async def aes_gcm_as_its_authors_say(crypto: Crypto) -> None:
+    assert await crypto.seal_aes_gcm(GCM_KEY, GCM_NONCE, GCM_PLAIN, GCM_DATA) == GCM_SEALED
+    assert await crypto.open_aes_gcm(GCM_KEY, GCM_NONCE, GCM_SEALED, GCM_DATA) == GCM_PLAIN
+    sealed = await crypto.seal_aes_gcm(GCM_KEY, GCM_NONCE, b"", b"")
+    assert len(sealed) == 16
+    assert await crypto.open_aes_gcm(GCM_KEY, GCM_NONCE, sealed, b"") == b""
+
+
+async def aes_gcm_opens_nothing_that_was_changed(crypto: Crypto) -> None:
+    for at in (0, 30, len(GCM_SEALED) - 1):
+        changed = bytearray(GCM_SEALED)
+        changed[at] ^= 1
+        assert await crypto.open_aes_gcm(GCM_KEY, GCM_NONCE, bytes(changed), GCM_DATA) is None
+    for sealed in (b"", bytes(15), GCM_SEALED[:-1]):
+        assert await crypto.open_aes_gcm(GCM_KEY, GCM_NONCE, sealed, GCM_DATA) is None
+    assert await crypto.open_aes_gcm(GCM_KEY, GCM_NONCE, GCM_SEALED, b"") is None
+    assert await crypto.open_aes_gcm(bytes(32), GCM_NONCE, GCM_SEALED, GCM_DATA) is None
+    assert await crypto.open_aes_gcm(GCM_KEY, bytes(12), GCM_SEALED, GCM_DATA) is None
+
+
+async def aes_gcm_takes_keys_of_256_bits_only(crypto: Crypto) -> None:
+    for key, nonce in ((bytes(16), bytes(12)), (bytes(32), bytes(16))):
+        try:
+            await crypto.seal_aes_gcm(key, nonce, b"", b"")
+        except InvalidArgument:
+            continue
+        raise AssertionError("another length was taken")
+
+
 CHECKS: tuple[Callable[[Crypto], Awaitable[None]], ...] = (
     seals_as_rfc_8439_says,
     opens_nothing_that_was_changed,
@@ -201,4 +257,8 @@ CHECKS: tuple[Callable[[Crypto], Awaitable[None]], ...] = (
     generated_keys_sign_and_differ,
     malformed_keys_and_signatures_are_false,
     an_ed25519_signature_with_s_beyond_the_order_is_false,
+    pbkdf2_as_rfc_7914_says,
+    aes_gcm_as_its_authors_say,
+    aes_gcm_opens_nothing_that_was_changed,
+    aes_gcm_takes_keys_of_256_bits_only,
 )

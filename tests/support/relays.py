@@ -23,6 +23,8 @@ from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.limits import RelayLimits
 from darkswap_browser.protocols.relay.server import RelayObserver, RelayServer
 from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
+from darkswap_browser.runtime.named_locks import NamedLocks
+from darkswap_browser.runtime.no_wallets import NoWalletProviders
 from darkswap_browser.runtime.simulated.host import (
     MemoryStore,
     SeededEntropy,
@@ -126,6 +128,8 @@ def runtime(name: str, store: MemoryStore | None = None) -> Runtime:
         store=store or MemoryStore(),
         lifecycle=SimulatedLifecycle(),
         fetch=SimulatedFetch(HttpWorld(network), name),
+        locks=NamedLocks(),
+        wallet_providers=NoWalletProviders(),
     )
 
 

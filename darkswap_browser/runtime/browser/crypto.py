@@ -231,6 +231,28 @@ class BrowserCrypto:
             raise InvalidArgument("key", f"has {len(key)} bytes; ChaCha20-Poly1305 takes 32")
         return self.primitives.aead(key)
 
+    async def pbkdf2_sha256(self, password: bytes, salt: bytes, rounds: int) -> bytes:
+        js_subtle = _subtle("key derivation")
+        js_key = await js_subtle.importKey("raw", js_bytes(password), "PBKDF2", False, to_js(["deriveBits"]))
+        js_parameters = js_object({"name": "PBKDF2", "hash": "SHA-256", "iterations": rounds})
+        js_parameters.salt = js_bytes(salt)
+        return bytes((await js_subtle.deriveBits(js_parameters, js_key, 256)).to_bytes())
+
+    async def seal_aes_gcm(self, key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        js_key, js_parameters = await _aes_gcm(key, nonce, associated_data, "encrypt")
+        js_sealed = await _subtle("encryption").encrypt(js_parameters, js_key, js_bytes(plaintext))
+        return bytes(js_sealed.to_bytes())
+
+    async def open_aes_gcm(self, key: bytes, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+        js_key, js_parameters = await _aes_gcm(key, nonce, associated_data, "decrypt")
+        try:
+            js_plain = await _subtle("encryption").decrypt(js_parameters, js_key, js_bytes(ciphertext))
+        except JsException as error:
+            if error.name == "OperationError":
+                return None
+            raise
+        return bytes(js_plain.to_bytes())
+
     async def _verify_ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
         if len(public) != 32 or len(signature) != 64:
             return False
@@ -256,9 +278,7 @@ async def _verify_spki(
     parameters: dict[str, str], public_key: bytes, message: bytes, signature: bytes, bits: range | None = None
 ) -> bool:
     """By WebCrypto, which every browser has for RSA and the NIST curves."""
-    js_subtle = getattr(js.crypto, "subtle", None)
-    if js_subtle is None:
-        raise Unsupported(f"{parameters['name']} verification", "Serve the page over https or from localhost.")
+    js_subtle = _subtle(f"{parameters['name']} verification")
     js_parameters = js_object(parameters)
     try:
         js_key = await js_subtle.importKey("spki", js_bytes(public_key), js_parameters, False, to_js(["verify"]))
@@ -269,3 +289,22 @@ async def _verify_spki(
         if error.name in ("DataError", "OperationError", "NotSupportedError"):
             return False
         raise
+
+
+async def _aes_gcm(key: bytes, nonce: bytes, associated_data: bytes, use: str) -> tuple[Any, Any]:
+    """The CryptoKey for one `use`, and the parameters of the cipher."""
+    if len(key) != 32 or len(nonce) != 12:
+        raise InvalidArgument("key", "AES-256-GCM takes a key of 32 bytes and a nonce of 12")
+    js_key = await _subtle("encryption").importKey("raw", js_bytes(key), "AES-GCM", False, to_js([use]))
+    js_parameters = js_object({"name": "AES-GCM", "tagLength": 128})
+    js_parameters.iv = js_bytes(nonce)
+    js_parameters.additionalData = js_bytes(associated_data)
+    return js_key, js_parameters
+
+
+def _subtle(what: str) -> Any:
+    """WebCrypto, which a page that came over plain http has not."""
+    js_subtle = getattr(js.crypto, "subtle", None)
+    if js_subtle is None:
+        raise Unsupported(what, "Serve the page over https or from localhost.")
+    return js_subtle

@@ -49,6 +49,33 @@ class Listeners:
             js_callback.destroy()
 
 
+class LentCallback:
+    """A Python function that JavaScript holds until `destroy`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.js_function = create_proxy(function)
+        self._lent = True
+
+    def destroy(self) -> None:
+        """Idempotent."""
+        if self._lent:
+            self._lent = False
+            self.js_function.destroy()
+
+
+class Deferred:
+    """A JavaScript promise that Python resolves."""
+
+    def __init__(self) -> None:
+        js_parts = js.Promise.withResolvers()
+        self.js_promise = js_parts.promise
+        self._js_resolve = js_parts.resolve
+
+    def resolve(self) -> None:
+        """Idempotent."""
+        self._js_resolve()
+
+
 def js_bytes(data: bytes) -> Any:
     """A Uint8Array of its own with a copy of `data`."""
     js_array = js.Uint8Array.new(len(data))

@@ -9,8 +9,10 @@ from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.runtime.browser.crypto import BrowserCrypto
 from darkswap_browser.runtime.browser.fetch import BrowserFetch
 from darkswap_browser.runtime.browser.lifecycle import BrowserLifecycle
+from darkswap_browser.runtime.browser.locks import WebLocks
 from darkswap_browser.runtime.browser.rtc import BrowserWebRtc
 from darkswap_browser.runtime.browser.store import IndexedDbStore
+from darkswap_browser.runtime.browser.wallets import PageWallets
 from darkswap_browser.runtime.browser.websocket import BrowserSockets
 
 
@@ -44,6 +46,8 @@ def browser_runtime() -> Runtime:
         store=IndexedDbStore(crypto.primitives),
         lifecycle=BrowserLifecycle(),
         fetch=BrowserFetch(),
+        locks=WebLocks(),
+        wallet_providers=PageWallets(),
         features={
             "tcp": False,
             "listen": False,

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from darkswap_browser.errors import InvalidArgument
@@ -85,6 +86,25 @@ class NativeCrypto:
 
     def chacha20poly1305(self, key: bytes) -> Aead:
         return NativeAead(key)
+
+    async def pbkdf2_sha256(self, password: bytes, salt: bytes, rounds: int) -> bytes:
+        """Not in a thread, which virtual time cannot wait for: a wallet's rounds hold the loop for 0.2 s."""
+        return PBKDF2HMAC(SHA256(), 32, salt, rounds).derive(password)
+
+    async def seal_aes_gcm(self, key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        return aes_gcm(key, nonce).encrypt(nonce, plaintext, associated_data)
+
+    async def open_aes_gcm(self, key: bytes, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+        try:
+            return aes_gcm(key, nonce).decrypt(nonce, ciphertext, associated_data)
+        except InvalidTag:
+            return None
+
+
+def aes_gcm(key: bytes, nonce: bytes) -> AESGCM:
+    if len(key) != 32 or len(nonce) != 12:
+        raise InvalidArgument("key", "AES-256-GCM takes a key of 32 bytes and a nonce of 12")
+    return AESGCM(key)
 
 
 @lru_cache(maxsize=64)

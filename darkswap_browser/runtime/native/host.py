@@ -10,8 +10,10 @@ from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.runtime.native.fetch import NativeFetch
+from darkswap_browser.runtime.native.locks import NativeLocks
 from darkswap_browser.runtime.native.sockets import NativeSockets, PlainHttp
 from darkswap_browser.runtime.native.store import SqliteStore
+from darkswap_browser.runtime.no_wallets import NoWalletProviders
 
 
 class SystemClock:
@@ -63,5 +65,7 @@ def native_runtime(
         store=SqliteStore(store_path),
         lifecycle=QuietLifecycle(),
         fetch=NativeFetch(trusted),
+        locks=NativeLocks(store_path),
+        wallet_providers=NoWalletProviders(),
         features={"tcp": True, "listen": True, "webrtc": False},
     )

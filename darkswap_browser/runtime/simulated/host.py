@@ -68,6 +68,15 @@ class SeededCrypto:
     def chacha20poly1305(self, key: bytes) -> Aead:
         return self._crypto.chacha20poly1305(key)
 
+    async def pbkdf2_sha256(self, password: bytes, salt: bytes, rounds: int) -> bytes:
+        return await self._crypto.pbkdf2_sha256(password, salt, rounds)
+
+    async def seal_aes_gcm(self, key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        return await self._crypto.seal_aes_gcm(key, nonce, plaintext, associated_data)
+
+    async def open_aes_gcm(self, key: bytes, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes | None:
+        return await self._crypto.open_aes_gcm(key, nonce, ciphertext, associated_data)
+
 
 class MemoryStore:
     """Survives `World.reload`; `blocked` stands for a browser that forbids storage."""

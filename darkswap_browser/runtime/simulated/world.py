@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from darkswap_browser.runtime.base import Crypto, Runtime
+from darkswap_browser.runtime.named_locks import NamedLocks
 from darkswap_browser.runtime.simulated.host import (
     MemoryStore,
     SeededCrypto,
@@ -14,8 +15,10 @@ from darkswap_browser.runtime.simulated.host import (
     SimulatedSockets,
 )
 from darkswap_browser.runtime.simulated.http import HttpHandler, HttpWorld, SimulatedFetch
+from darkswap_browser.runtime.simulated.locks import SimulatedLocks
 from darkswap_browser.runtime.simulated.network import Network
 from darkswap_browser.runtime.simulated.rtc import RtcWorld, SimulatedWebRtc
+from darkswap_browser.runtime.simulated.wallets import ScriptedProviders
 
 EPOCH = 1_700_000_000.0
 """Wall-clock time at loop time 0, in unix seconds."""
@@ -36,6 +39,10 @@ class World:
         self.http = HttpWorld(self.network)
         self._runtimes: dict[str, Runtime] = {}
         self._stores: dict[str, MemoryStore] = {}
+        self._sites: dict[str, str] = {}
+        self._site_locks: dict[str, NamedLocks] = {}
+        self._locks: dict[str, SimulatedLocks] = {}
+        self._wallets: dict[str, ScriptedProviders] = {}
         self._lifecycles: dict[str, SimulatedLifecycle] = {}
         self._loads: dict[str, int] = {}
 
@@ -44,6 +51,11 @@ class World:
         if name not in self._runtimes:
             self._runtimes[name] = self._load(name)
         return self._runtimes[name]
+
+    def tab(self, name: str, site: str) -> Runtime:
+        """Another tab of the host `site`: with a network place of its own, but one store and one set of locks."""
+        self._sites[name] = site
+        return self.runtime(name)
 
     def reload(self, name: str) -> Runtime:
         """As a page reload: everything of the host ends, its store stays."""
@@ -56,7 +68,11 @@ class World:
         return self.network.hosts[name].ip
 
     def store(self, name: str) -> MemoryStore:
-        return self._stores.setdefault(name, MemoryStore())
+        return self._stores.setdefault(self._sites.get(name, name), MemoryStore())
+
+    def wallets(self, name: str) -> ScriptedProviders:
+        """The wallet extensions of that host, which survive its reloads."""
+        return self._wallets.setdefault(name, ScriptedProviders())
 
     def serve_http(self, name: str, base_url: str, handler: HttpHandler) -> None:
         """The host answers HTTP below `base_url` until it is killed; `cut`, `shape` and `refuse` work as on sockets."""
@@ -105,6 +121,7 @@ class World:
         self.network.kill(name, silent=silent)
         self.http.kill(name)
         self.rtc.kill(name)
+        self._locks[name].drop()
         self._runtimes.pop(name, None)
 
     def tell(self, name: str, event: str) -> None:
@@ -129,6 +146,8 @@ class World:
         load = self._loads[name] = self._loads.get(name, 0) + 1
         entropy = SeededEntropy(random.Random(f"{self._seed}/{name}/{load}"))
         self._lifecycles[name] = lifecycle = SimulatedLifecycle()
+        shared = self._site_locks.setdefault(self._sites.get(name, name), NamedLocks())
+        self._locks[name] = locks = SimulatedLocks(shared)
         return Runtime(
             name=f"simulated {name}",
             clock=SimulatedClock(self._epoch),
@@ -139,5 +158,7 @@ class World:
             store=self.store(name),
             lifecycle=lifecycle,
             fetch=SimulatedFetch(self.http, name),
+            locks=locks,
+            wallet_providers=self.wallets(name),
             features={"tcp": True, "listen": True, "webrtc": True},
         )

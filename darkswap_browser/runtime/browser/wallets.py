@@ -1,0 +1,152 @@
+"""The wallet extensions of the page: found by the objects they put into `window`, called with plain values.
+
+Three families: objects with methods of their own (UniSat and its clones), objects with one `request` (sats-connect,
+Leather), and wallet-standard ones, which register themselves by events and carry functions by feature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import js
+
+from darkswap_browser.errors import Unsupported
+from darkswap_browser.runtime.browser.ffi import LentCallback
+from darkswap_browser.runtime.browser.standard_wallets import StandardWallets
+from darkswap_browser.runtime.browser.wallet_values import js_argument, plain, settled
+from darkswap_browser.runtime.wallet_answers import result_of
+
+OWN_METHODS = {
+    "unisat": "unisat",
+    "okx": "okxwallet.bitcoin",
+    "okx-testnet": "okxwallet.bitcoinTestnet",
+    "okx-signet": "okxwallet.bitcoinSignet",
+    "wizz": "wizz",
+    "tokeo": "tokeo.bitcoin",
+    "keplr": "keplr.bitcoin",
+}
+"""Name → path in `window`."""
+REQUESTS = {"xverse": ("XverseProviders.BitcoinProvider", "BitcoinProvider"), "leather": ("LeatherProvider",)}
+"""Name → paths, of which the first that is there counts."""
+LISTED = "sats-connect:"
+"""Followed by the id that a wallet gave in `window.btc_providers`: its path in `window`."""
+MAX_LISTED = 32
+"""Wallets that announce themselves: a page full of them is no page of wallets."""
+LATE_SECONDS = 3.0
+"""Extensions put their object into the page up to this long after it loaded."""
+POLL_SECONDS = 0.1
+QUIET_SECONDS = 0.5
+"""When a wallet is there and no other has come for as long, the rest is not waited for."""
+EVENTS = {
+    "accountsChanged": "accounts",
+    "accountChange": "accounts",
+    "chainChanged": "network",
+    "networkChange": "network",
+    "disconnect": "disconnect",
+}
+"""Words of the wallets → those of `WalletProviders.subscribe`."""
+
+
+class PageWallets:
+    """In a worker there is no `window`: then no wallet is found."""
+
+    def __init__(self) -> None:
+        self._js_window: Any = getattr(js, "window", None)
+        self._standard = StandardWallets()
+        self._until: float | None = None
+
+    async def discover(self) -> Sequence[str]:
+        if self._js_window is None:
+            return ()
+        loop = asyncio.get_running_loop()
+        if self._until is None:
+            self._until = loop.time() + LATE_SECONDS
+            self._standard.meet(self._js_window)
+        found, since = self._found(), loop.time()
+        while loop.time() < self._until and not (found and loop.time() - since >= QUIET_SECONDS):
+            await asyncio.sleep(POLL_SECONDS)
+            now = self._found()
+            if now != found:
+                found, since = now, loop.time()
+        return found
+
+    async def call(self, provider: str, method: str, params: Any) -> Any:
+        if self._standard.knows(provider):
+            return await self._standard.call(provider, method, params)
+        js_provider = self._provider(provider)
+        if provider in OWN_METHODS:
+            js_arguments = [js_argument(each) for each in params]
+            return plain(provider, await settled(provider, js_provider, method, js_arguments))
+        js_answer = await settled(provider, js_provider, "request", [method, js_argument(params)])
+        return result_of(provider, plain(provider, js_answer))
+
+    def subscribe(self, provider: str, callback: Callable[[str], None]) -> Callable[[], None]:
+        if self._standard.knows(provider):
+            return self._standard.subscribe(provider, callback)
+        js_provider = self._provider(provider)
+        # A wallet without events (Leather) tells nothing; its answers do, when the account is another one by then.
+        js_add = next(
+            (js_on for name in ("on", "addListener") if callable(js_on := getattr(js_provider, name, None))), None
+        )
+        ends = (
+            []
+            if js_add is None
+            else [_listen(js_provider, js_add, event, word, callback) for event, word in EVENTS.items()]
+        )
+
+        def unsubscribe() -> None:
+            while ends:
+                ends.pop()()
+
+        return unsubscribe
+
+    def _found(self) -> tuple[str, ...]:
+        names = [*OWN_METHODS, *REQUESTS, *self._listed()]
+        return (*(name for name in names if self._object(name) is not None), *self._standard.names)
+
+    def _listed(self) -> Iterator[str]:
+        """Wallets of the list that are not known by a name of ours already."""
+        known = {path for paths in REQUESTS.values() for path in paths} | set(OWN_METHODS.values())
+        for js_entry in list(getattr(self._js_window, "btc_providers", None) or ())[:MAX_LISTED]:
+            path = str(getattr(js_entry, "id", ""))
+            if path and path not in known and callable(getattr(self._at(path), "request", None)):
+                yield LISTED + path
+
+    def _provider(self, name: str) -> Any:
+        js_provider = None if self._js_window is None else self._object(name)
+        if js_provider is None:
+            raise Unsupported(f"wallet {name}", "Install or enable it in this browser, then reload the page.")
+        return js_provider
+
+    def _object(self, name: str) -> Any:
+        """Looked up each time: an extension that was updated puts another object there."""
+        if name.startswith(LISTED):
+            return self._at(name.removeprefix(LISTED)) if name in self._listed() else None
+        paths = (OWN_METHODS[name],) if name in OWN_METHODS else REQUESTS.get(name, ())
+        return next((js_found for path in paths if (js_found := self._at(path)) is not None), None)
+
+    def _at(self, path: str) -> Any:
+        js_object = self._js_window
+        for part in path.split("."):
+            js_object = None if js_object is None else getattr(js_object, part, None)
+        return js_object
+
+
+def _listen(
+    js_provider: Any, js_add: Any, event: str, word: str, callback: Callable[[str], None]
+) -> Callable[[], None]:
+    """`addListener` of sats-connect gives the function that ends it; `on` of the others has a counterpart."""
+    lent = LentCallback(lambda *_: callback(word))
+    js_end = js_add(event, lent.js_function)
+    js_remove = getattr(js_provider, "removeListener", None)
+
+    def end() -> None:
+        if callable(js_remove):
+            js_remove(event, lent.js_function)
+        elif callable(js_end):
+            js_end()
+        lent.destroy()
+
+    return end
