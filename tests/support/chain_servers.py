@@ -29,8 +29,8 @@ def block_hash(height: int, branch: int = 0) -> str:
 
 class ChainServer:
     """`routes`: "GET /path", "POST /path" or "rpc method" → what is answered: bytes and texts as they are, an
-    `HttpResponse` whole, a function of the request's body, anything else as JSON. `faults` are answered first, in order.
-    `silent`: waits for ever."""
+    `HttpResponse` whole, what a function of the request's body says, anything else as JSON. `faults` are answered
+    first, in their order. `silent`: waits for ever."""
 
     def __init__(self, **routes: Any) -> None:
         self.routes: dict[str, Any] = routes

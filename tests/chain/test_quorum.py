@@ -1,0 +1,293 @@
+"""Whom to believe: several servers, of which some are late, silent, broken, or lie about one thing each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.asking import HEDGE_SECONDS, STRAGGLER_SECONDS
+from darkswap_browser.chain.base import UNKNOWN, Chain, ChainConfig, Holdings, Tip, TxStatus
+from darkswap_browser.chain.quorum import MAX_FEE_RATE, RELAY_FLOOR, open_chain
+from darkswap_browser.errors import (
+    BroadcastRejected,
+    ChainError,
+    ChainUnreachable,
+    Inconsistent,
+    Lagging,
+    NotOnChain,
+)
+from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind
+from darkswap_browser.runtime.base import HttpResponse
+from tests.chain.test_alkanes import answer, entry
+from tests.support.chain_servers import ChainServer, Hosts, block_hash, esplora, ord_server, output, transaction
+
+KNOWN = transaction(1)
+OUT = OutPoint(KNOWN.txid, 0)
+GOODS, DIESEL = Asset.rune(1, 0), Asset.alkane(2, 0)
+SPENT = {"spent": True, "txid": transaction(9).txid, "vin": 0, "status": {"confirmed": False}}
+OUTSPEND = f"GET /tx/{KNOWN.txid}/outspend/0"
+STATUS = f"GET /tx/{KNOWN.txid}/status"
+
+
+@dataclass(frozen=True)
+class Net:
+    chain: Chain
+    hosts: Hosts
+
+
+def opened(*chains: ChainServer, ord: tuple[ChainServer, ...] = (), alkanes: tuple[ChainServer, ...] = (),
+           quorum: int = 2) -> Net:  # fmt: skip
+    hosts = Hosts()
+
+    def bases(kind: str, servers: tuple[ChainServer, ...]) -> tuple[str, ...]:
+        return tuple(hosts.serve(f"{kind}{number}", server) for number, server in enumerate(servers))
+
+    config = ChainConfig(
+        esplora=bases("e", chains), ord=bases("o", ord), alkanes=bases("a", alkanes), quorum=quorum,
+        headers={"https://e0/api": {"X-Key": "secret"}},
+    )  # fmt: skip
+    page = hosts.page
+    return Net(open_chain(config, fetch=page.fetch, store=page.store, entropy=page.entropy), hosts)
+
+
+def changed(server: ChainServer, **routes: Any) -> ChainServer:
+    server.routes |= routes
+    return server
+
+
+def runes(height: int = 800_000, **fields: Any) -> ChainServer:
+    server = ord_server(height)
+    server.routes["POST /outputs"] = [output(OUT, **{"runes": {"UNCOMMON•GOODS": {"amount": 9}}, **fields})]
+    return server
+
+
+def alkanes(height: int = 800_000, amount: int = 5) -> ChainServer:
+    view = answer(entry(2, 0, amount), txid=b"", vout=0).hex()
+    return ChainServer(**{"rpc metashrew_height": str(height), "rpc metashrew_view": lambda _: f"0x{view}"})
+
+
+HELD = Holdings({GOODS: 9}, {DIESEL: 5}, ())
+
+# What is asked with verification, and the answer of one of two servers that makes it fail.
+LIES: list[tuple[Callable[[Chain], Awaitable[object]], str, Any]] = [
+    (lambda chain: chain.tip(verify=True), "GET /block-height/800000", block_hash(800_000, 7)),
+    (lambda chain: chain.genesis(), "GET /block-height/0", block_hash(0, 7)),
+    (lambda chain: chain.status(KNOWN.txid, verify=True), STATUS, HttpResponse(404, {}, b"")),
+    (lambda chain: chain.status(KNOWN.txid, verify=True), STATUS,
+     {"confirmed": True, "block_height": 790_000, "block_hash": block_hash(790_000, 7)}),
+    (lambda chain: chain.spend(OUT, verify=True), OUTSPEND, SPENT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("ask", "path", "lie"), LIES, ids=["tip", "genesis", "unconfirmed", "block", "spend"])
+async def test_one_liar_of_two_stops_everything_that_is_verified(ask: Any, path: str, lie: Any, first: bool) -> None:
+    servers = [changed(esplora(), **{path: lie}), esplora()]
+    net = opened(*(servers if first else servers[::-1]))
+    with pytest.raises(Inconsistent, match="do not agree"):
+        await ask(net.chain)
+
+
+@pytest.mark.parametrize(("ask", "path", "lie"), LIES[2:4], ids=["unconfirmed", "block"])
+async def test_two_of_three_outvote_a_liar(ask: Any, path: str, lie: Any) -> None:
+    net = opened(changed(esplora(), **{path: lie}), esplora(), esplora())
+    assert await ask(net.chain) == TxStatus(790_000, block_hash(790_000))
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+async def test_a_spend_that_only_one_of_three_saw_is_a_spend(quorum: int) -> None:
+    net = opened(esplora(), esplora(), changed(esplora(), **{OUTSPEND: SPENT}), quorum=quorum)
+    with pytest.raises(Inconsistent, match="who spends"):
+        await net.chain.spend(OUT, verify=True)
+    assert await net.chain.spend(OUT) is None
+
+
+async def test_equal_answers_are_believed() -> None:
+    chain = opened(esplora(), esplora()).chain
+    assert await chain.tip(verify=True) == Tip(800_000, block_hash(800_000))
+    assert await chain.genesis() == block_hash(0)
+    assert await chain.spend(OUT, verify=True) is None
+    assert await chain.status(KNOWN.txid, verify=True) == TxStatus(790_000, block_hash(790_000))
+    assert await chain.transaction(KNOWN.txid) == KNOWN.serialize()
+
+
+async def test_too_few_answers_are_no_quorum() -> None:
+    net = opened(esplora(), esplora())
+    net.hosts.world.refuse("e1")
+    for asked in (net.chain.tip(verify=True), net.chain.spend(OUT, verify=True), net.chain.genesis()):
+        with pytest.raises(ChainUnreachable):
+            await asked
+    assert (await net.chain.tip()).height == 800_000
+
+
+async def test_no_server_is_no_answer() -> None:
+    chain = opened().chain
+    for asked in (chain.tip(), chain.tip(verify=True), chain.spend(OUT), chain.fee_rate(1), chain.broadcast(b"")):
+        with pytest.raises(ChainUnreachable, match="configured"):
+            await asked
+    with pytest.raises(ChainUnreachable):
+        await chain.info(GOODS)
+
+
+async def test_a_lying_prevout_is_passed_over() -> None:
+    lie = {f"GET /tx/{KNOWN.txid}/hex": transaction(2).serialize().hex()}
+    assert await opened(changed(esplora(), **lie), esplora()).chain.transaction(KNOWN.txid) == KNOWN.serialize()
+    with pytest.raises(Inconsistent, match="other bytes"):
+        await opened(changed(esplora(), **lie)).chain.transaction(KNOWN.txid)
+    with pytest.raises(NotOnChain):
+        await opened(esplora()).chain.transaction(transaction(2).txid)
+
+
+async def test_a_silent_server_is_not_waited_for_alone() -> None:
+    silent = esplora()
+    silent.silent = True
+    chain = opened(silent, esplora(), quorum=1).chain
+    began = asyncio.get_running_loop().time()
+    assert (await chain.tip()).height == 800_000
+    assert asyncio.get_running_loop().time() - began < HEDGE_SECONDS + 1
+    assert await chain.spend(OUT, verify=True) is None
+    assert asyncio.get_running_loop().time() - began < HEDGE_SECONDS + STRAGGLER_SECONDS + 2
+
+
+async def test_a_tip_one_block_behind_is_near_enough_and_a_stale_one_is_not() -> None:
+    assert (await opened(esplora(), esplora(799_999)).chain.tip(verify=True)).height == 800_000
+    with pytest.raises(Lagging) as caught:
+        await opened(esplora(), esplora(799_990)).chain.tip(verify=True)
+    assert (caught.value.height, caught.value.tip) == (799_990, 800_000)
+    chain = opened(esplora(), esplora(799_999), esplora(900_000)).chain  # one invents blocks
+    assert (await chain.tip(verify=True)).height == 800_000
+
+
+async def test_servers_that_hear_of_a_block_later_are_asked_again() -> None:
+    late = changed(esplora(), **{STATUS: {"confirmed": False}})
+    chain = opened(esplora(), late).chain
+    asked = asyncio.ensure_future(chain.status(KNOWN.txid, verify=True))
+    await asyncio.sleep(1)
+    late.routes[STATUS] = esplora().routes[STATUS]
+    assert await asked == TxStatus(790_000, block_hash(790_000))
+
+
+async def test_a_broadcast_goes_to_every_server_and_one_that_takes_it_is_enough() -> None:
+    takes, refuses = changed(esplora(), **{"POST /tx": KNOWN.txid}), esplora()
+    refuses.routes["POST /tx"] = HttpResponse(400, {}, b"full")
+    assert await opened(refuses, takes).chain.broadcast(KNOWN.serialize()) == KNOWN.txid
+    assert "POST /tx" in refuses.asked
+    net = opened(esplora(), refuses)
+    net.hosts.world.refuse("e0")
+    with pytest.raises(BroadcastRejected, match="full"):
+        await net.chain.broadcast(KNOWN.serialize())
+
+
+@pytest.mark.parametrize(
+    ("estimates", "target", "rate"),
+    [
+        ([{}], 6, RELAY_FLOOR),
+        ([{"1": 0.1}], 1, RELAY_FLOOR),
+        ([{"1": 99999}], 1, MAX_FEE_RATE),
+        ([{"1": 20, "6": 10, "144": 2}], 1, 20_000),
+        ([{"1": 20, "6": 10, "144": 2}], 10, 10_000),
+        ([{"6": 10}], 1, 10_000),
+        ([{"1": 20}, {"1": 400}], 1, 20_000),
+        ([{"1": 20}, {"1": 400}, {"1": 1}], 1, 20_000),
+    ],
+)
+async def test_a_fee_rate_lies_between_floor_and_cap(estimates: list[Any], target: int, rate: int) -> None:
+    servers = [changed(esplora(), **{"GET /fee-estimates": each}) for each in estimates]
+    assert await opened(*servers).chain.fee_rate(target) == rate
+
+
+@pytest.mark.parametrize("verify", [False, True])
+async def test_runes_and_alkanes_of_an_output_come_together(verify: bool) -> None:
+    chain = opened(esplora(), ord=(runes(),), alkanes=(alkanes(),)).chain
+    assert await chain.holdings([OUT, OUT], verify=verify) == {OUT: HELD}
+    assert await chain.holdings([], verify=verify) == {}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+async def test_a_kind_that_nobody_indexes_stays_unknown(verify: bool) -> None:
+    held = (await opened(esplora(), ord=(runes(),)).chain.holdings([OUT], verify=verify))[OUT]
+    assert held == Holdings({GOODS: 9}, None, ()) and not held.complete and not held.is_clean
+    null = (await opened(esplora(), ord=(runes(runes=None),)).chain.holdings([OUT], verify=verify))[OUT]
+    assert null.runes is None
+
+
+async def test_an_index_behind_the_chain_is_not_believed() -> None:
+    chain = opened(esplora(), ord=(runes(799_998),), alkanes=(alkanes(799_999),)).chain
+    with pytest.raises(Lagging) as caught:
+        await chain.holdings([OUT], verify=True)
+    assert (caught.value.source, caught.value.height) == ("https://o0/api", 799_998)
+    assert await chain.holdings([OUT]) == {OUT: Holdings(None, {DIESEL: 5}, None)}
+
+
+async def test_an_index_that_catches_up_is_believed_a_moment_later() -> None:
+    late = runes(799_990)
+    chain = opened(esplora(), ord=(late,)).chain
+    asked = asyncio.ensure_future(chain.holdings([OUT], verify=True))
+    await asyncio.sleep(1)
+    late.routes["GET /status"] = {"height": 800_000, "rune_index": True}
+    assert (await asked)[OUT].runes == {GOODS: 9}
+
+
+async def test_an_index_beyond_the_chain_shows_a_stale_chain_server() -> None:
+    with pytest.raises(Inconsistent, match="beyond"):
+        await opened(esplora(), ord=(runes(800_050),)).chain.holdings([OUT], verify=True)
+
+
+async def test_an_index_that_goes_back_while_it_answers_is_not_believed() -> None:
+    index = runes()
+    heights = iter([800_000, 799_000] * 3)
+    index.routes["GET /status"] = lambda _: {"height": next(heights), "rune_index": True}
+    with pytest.raises(Lagging):
+        await opened(esplora(), ord=(index,)).chain.holdings([OUT], verify=True)
+
+
+@pytest.mark.parametrize(
+    "lie", [{"runes": {"UNCOMMON•GOODS": {"amount": 8}}}, {"runes": {}}, {"inscriptions": ["a" * 64 + "i0"]}]
+)
+async def test_indexes_must_agree_on_what_an_output_holds(lie: dict[str, Any]) -> None:
+    with pytest.raises(Inconsistent, match="what outputs hold"):
+        await opened(esplora(), ord=(runes(), runes(**lie))).chain.holdings([OUT], verify=True)
+    chain = opened(esplora(), ord=(runes(**lie), runes(), runes())).chain
+    assert (await chain.holdings([OUT], verify=True))[OUT].runes == {GOODS: 9}
+
+
+async def test_indexes_of_alkanes_must_agree_too() -> None:
+    with pytest.raises(Inconsistent):
+        await opened(esplora(), alkanes=(alkanes(), alkanes(amount=6))).chain.holdings([OUT], verify=True)
+
+
+async def test_an_index_that_fails_leaves_what_is_shown_unknown_and_verified_nothing() -> None:
+    broken = changed(runes(), **{"POST /outputs": b"<html>"})
+    chain = opened(esplora(), ord=(broken,)).chain
+    assert await chain.holdings([OUT]) == {OUT: UNKNOWN}
+    with pytest.raises(ChainError):
+        await chain.holdings([OUT], verify=True)
+    assert (await opened(esplora(), ord=(broken, runes())).chain.holdings([OUT]))[OUT].runes == {GOODS: 9}
+
+
+async def test_assets_are_told_by_their_own_index() -> None:
+    chain = opened(esplora(), ord=(runes(),)).chain
+    assert await chain.info(BTC) == BITCOIN_INFO == await chain.find(AssetKind.BTC, "BTC")
+    assert await chain.find(AssetKind.BTC, "other") is None
+    info = await chain.find(AssetKind.RUNE, "uncommon goods".replace(" ", ""))
+    assert info is not None and info.asset == GOODS
+    assert await chain.info(GOODS) == info
+    assert await chain.info(Asset.rune(5, 5)) is None
+
+
+async def test_a_secret_header_goes_to_its_server_alone() -> None:
+    net, seen = opened(esplora(), esplora()), {}
+    for name in ("e0", "e1"):
+
+        async def look(request: Any, name: str = name) -> HttpResponse:
+            seen[name] = request.headers.get("x-key")
+            return HttpResponse(200, {}, b"{}")
+
+        net.hosts.world.serve_http(name, f"https://{name}/api", look)
+    await net.chain.fee_rate(1)
+    assert seen == {"e0": "secret", "e1": None}
