@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkswap_browser.app.regtest.addresses import script_of
-from darkswap_browser.app.regtest.answers import Answer, NoAnswer, Request, json_answer, read_json
-from darkswap_browser.app.regtest.faucet import BITCOIN, DEFAULT_SATS, Purse
+from darkswap_browser.app.regtest.answers import NETWORK, Answer, NoAnswer, Request, json_answer, read_json
+from darkswap_browser.app.regtest.faucet import BITCOIN, Faucet
 from darkswap_browser.app.regtest.node import BlockRefused, Node, Refused
+from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.errors import DarkSwapError, InvalidArgument
+from darkswap_browser.market.assets import Asset
 
 Json = dict[str, Any]
 
 
 class Control:
-    def __init__(self, node: Node, purse: Purse) -> None:
+    def __init__(self, node: Node, faucet: Faucet) -> None:
         self._node = node
-        self._purse = purse
+        self._faucet = faucet
 
     def answer(self, request: Request) -> Answer:
         """Raises `NoAnswer`."""
@@ -27,7 +28,7 @@ class Control:
         arguments = read_json(request.body or b"{}")
         if not isinstance(arguments, dict):
             raise NoAnswer(400, "a JSON object is needed")
-        verbs = {"mine": self._mine, "faucet": self._faucet, "reorg": self._reorg, "drop": self._drop}
+        verbs = {"mine": self._mine, "faucet": self._give, "reorg": self._reorg, "drop": self._drop}
         verb = verbs.get("/".join(request.path))
         if verb is None:
             raise NoAnswer(404, f"the verbs are {', '.join(verbs)}")
@@ -48,13 +49,15 @@ class Control:
 
     def _mine(self, arguments: Json) -> Json:
         address = _text(arguments, "address", "")
-        script = script_of(address) if address else BITCOIN
+        script = script_of(address, NETWORK) if address else BITCOIN
         hashes = self._node.mine(_integer(arguments, "blocks", 1), script)
         return {"hashes": hashes, "height": self._node.ledger.height}
 
-    def _faucet(self, arguments: Json) -> Json:
-        script = script_of(_text(arguments, "address"))
-        txid = self._purse.pay(script, _integer(arguments, "atoms", DEFAULT_SATS))
+    def _give(self, arguments: Json) -> Json:
+        script = script_of(_text(arguments, "address"), NETWORK)
+        asset = Asset.parse(_text(arguments, "asset", "BTC"))
+        atoms = _integer(arguments, "atoms", 0) if "atoms" in arguments else None
+        txid = self._faucet.give(script, asset, atoms)
         if arguments.get("mine", True):
             self._node.mine(1, BITCOIN)
         return {"txid": txid}

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from darkswap_browser.app.regtest.addresses import address_of, script_of
 from darkswap_browser.app.regtest.answers import (
     BYTES,
+    NETWORK,
     Answer,
     NoAnswer,
     Request,
@@ -22,6 +22,7 @@ from darkswap_browser.app.regtest.block import merkle_branch
 from darkswap_browser.app.regtest.ledger import Connected
 from darkswap_browser.app.regtest.node import Node, Refused
 from darkswap_browser.app.regtest.policy import script_type
+from darkswap_browser.bitcoin.address import address_of, script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 
@@ -334,7 +335,7 @@ class Esplora:
 
 
 def _output_json(output: TxOutput) -> Json:
-    address = address_of(output.script)
+    address = address_of(output.script, NETWORK)
     return {
         "scriptpubkey": output.script.hex(),
         "scriptpubkey_type": script_type(output.script),
@@ -345,7 +346,7 @@ def _output_json(output: TxOutput) -> Json:
 
 def _script(address: str) -> bytes:
     try:
-        return script_of(address)
+        return script_of(address, NETWORK)
     except InvalidArgument as error:
         raise NoAnswer(400, "Invalid Bitcoin address") from error
 

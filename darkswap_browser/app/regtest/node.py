@@ -32,12 +32,12 @@ class Node:
         folder: Path,
         clock: Callable[[], float],
         rules: Rules = STRICT,
-        indexes: Sequence[Callable[[Ledger], Index]] = (),
+        indexes: Callable[[Ledger], Sequence[Index]] = lambda _: (),
     ) -> None:
         self._clock = clock
         self._kernel = Kernel(folder / "kernel")
         self.ledger = Ledger()
-        self.ledger.indexes += [make(self.ledger) for make in indexes]
+        self.ledger.indexes += indexes(self.ledger)
         self.mempool = Mempool(self.ledger, rules)
         self._raw: dict[str, bytes] = {}
         self._extra = 0

@@ -11,14 +11,19 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from darkswap_browser.app.regtest.alkane_index import AlkaneIndex
+from darkswap_browser.app.regtest.alkanes import Alkanes
 from darkswap_browser.app.regtest.answers import Answer, NoAnswer, Request, Server, text
 from darkswap_browser.app.regtest.control import Control
 from darkswap_browser.app.regtest.esplora import Esplora
-from darkswap_browser.app.regtest.faucet import BITCOIN, Purse
+from darkswap_browser.app.regtest.faucet import ALKANES, BITCOIN, Faucet
+from darkswap_browser.app.regtest.founding import found
 from darkswap_browser.app.regtest.http import HttpRequest, HttpServer
-from darkswap_browser.app.regtest.mempool import MATURITY
+from darkswap_browser.app.regtest.ledger import Index, Ledger
 from darkswap_browser.app.regtest.node import Node
+from darkswap_browser.app.regtest.ord import Ord
 from darkswap_browser.app.regtest.policy import STRICT, Rules
+from darkswap_browser.app.regtest.rune_index import RuneIndex
 
 SETTLED = 6
 """Blocks that the timer mines on a transaction's block before it rests: what the watchers of a trade wait for."""
@@ -37,21 +42,27 @@ class RegtestOptions:
 
 
 class RegtestService:
-    """`node` can be used directly by whoever runs in the same process."""
+    """`node`, `runes`, `alkanes` and `faucet` can be used by whoever runs in the same process."""
 
     def __init__(self, options: RegtestOptions) -> None:
         self._options = options
-        self.node = Node(options.folder, options.clock, options.rules)
-        self.purse = Purse(self.node)
-        missing = MATURITY + 10 - self.node.ledger.height
-        if missing > 0:
-            self.node.mine(missing, BITCOIN)
+        self.runes: RuneIndex
+        self.alkanes: AlkaneIndex
+        self.node = Node(options.folder, options.clock, options.rules, self._indexes)
+        self.faucet = Faucet(self.node, self.runes, self.alkanes)
+        found(self.node, self.runes, self.faucet.purse)
         self._servers: dict[str, Server] = {
             "api": Esplora(self.node).answer,
-            "regtest": Control(self.node, self.purse).answer,
+            "ord": Ord(self.node, self.runes).answer,
+            "alkanes": Alkanes(self.node, self.alkanes).answer,
+            "regtest": Control(self.node, self.faucet).answer,
         }
         self._http = HttpServer(self.answer)
         self._timer: asyncio.Task[None] | None = None
+
+    def _indexes(self, ledger: Ledger) -> list[Index]:
+        self.runes, self.alkanes = RuneIndex(ledger), AlkaneIndex(ledger, ALKANES)
+        return [self.runes, self.alkanes]
 
     @property
     def url(self) -> str:

@@ -37,4 +37,4 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
         with pytest.raises(HTTPError) as refused:
             service.faucet("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
         assert refused.value.code == 400
-        assert "no address of regtest" in refused.value.__notes__[0]
+        assert "is not an address of regtest" in refused.value.__notes__[0]
