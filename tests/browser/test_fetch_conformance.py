@@ -25,7 +25,7 @@ def page(chrome: Chrome, site: WebServer) -> Iterator[Page]:
     """Its policy is switched off: which servers a page may ask is no matter of the host."""
     page = chrome.new_page(site.url)
     page.focus()
-    page.driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})  # type: ignore[attr-defined]
+    page.driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
     page.open("/blank.html").load_python()
     text = Path(check_fetch.__file__).read_text("utf-8")
     page.run_js("pyodide.FS.writeFile(args[0], args[1]);", "/home/pyodide/check_fetch.py", text)

@@ -162,7 +162,8 @@ async def test_the_old_json_is_asked_in_its_own_byte_order() -> None:
 
 
 async def test_the_height_may_be_text_or_number() -> None:
-    for height in (880_000, "880000"):
+    written: tuple[Any, ...] = (880_000, "880000")
+    for height in written:
         assert await reached(ChainServer(**{"rpc metashrew_height": height})).height() == 880_000
     for height in ("x", -1, None, 2**40, {}):
         with pytest.raises(ChainError):

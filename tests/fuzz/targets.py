@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.alkanes import view_balances
+from darkswap_browser.chain.json_text import Node, parse
 from darkswap_browser.errors import (
+    ChainError,
     ConnectionLost,
     DarkSwapError,
     EndOfStream,
@@ -217,6 +221,21 @@ def inbox(data: bytes) -> None:
     assert all(len(message) <= LIMITS.app_message for message in box.take_all())
 
 
+def chain_json(data: bytes) -> None:
+    """Every value by every accessor: each gives it or refuses it."""
+    waiting = [parse(data, "server")]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.items() if node.is_list else [inner for _, inner in node.entries()] if node.is_object else []
+        for read in (Node.boolean, Node.integer, Node.number, Node.text, Node.hash):
+            with suppress(ChainError):
+                read(node)
+        with suppress(ChainError):
+            assert 0 <= node.fraction(1000) <= 1000
+        with suppress(ChainError):
+            assert len(node.data(100)) <= 100
+
+
 def session_description(text: str) -> None:
     sdp.has_tool(text)
     sdp.fingerprint(text)
@@ -298,6 +317,21 @@ TARGETS: dict[str, Target] = {
             b"\x04\x81\xa6reason\xa3bye",
             b"\x06\x80",
             b"\x05\x85\xa1s\xc4\x10" + bytes(16) + b"\xa1p\xc4\x00\xa1r\x05\xa1c\x04\xa1w\xcd\x10\x00",
+        ),
+    ),
+    "chain_json": Target(
+        chain_json,
+        (
+            b'{"a": [1, -2, 1.5e3, "0xff", "340282366920938463463374607431768211455", null, true]}',
+            b'[{"txid": "' + b"ab" * 32 + b'", "vout": 0, "status": {"confirmed": false}}]',
+        ),
+        ChainError,
+    ),
+    "alkanes_view": Target(
+        lambda data: view_balances(data, OutPoint("11" * 32, 0)),
+        (
+            bytes.fromhex("0a140a120a0a0a080a02080212020800120408051001"),
+            b"\x12\x22\x0a\x20" + b"\x11" * 32,
         ),
     ),
     "channel": Target(inbox, (b"\x04\x00abc\x06\x01\x06abcd\x03\x02ef\x02\x03\x07", b"\x02\x03\x05"), RemoteError),
