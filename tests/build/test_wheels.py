@@ -50,7 +50,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
 
 def test_every_line_of_record_is_right(wheel: Path) -> None:
     page = wheels.for_page(wheel)
-    for path in (wheel, page):
+    for path in (wheel, page, wheels.embit_wheel()):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             record = next(name for name in names if name.endswith(".dist-info/RECORD"))
@@ -78,6 +78,38 @@ def test_what_a_page_downloads_never_imports_what_was_left_out(wheel: Path) -> N
                         one for one in targets if one in gone or one.startswith(tuple(f"{part}." for part in gone))
                     ]
                     assert not wrong, f"{name} imports {wrong[0]}"
+
+
+def test_the_wheel_made_of_embit_is_the_same_bytes_each_time_and_has_no_native_code() -> None:
+    path = wheels.embit_wheel()
+    first = path.read_bytes()
+    assert wheels.embit_wheel().read_bytes() == first
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        license_text = archive.read(next(name for name in names if name.endswith("/LICENSE"))).decode()
+    assert "Permission is hereby granted" in license_text
+    assert not [name for name in names if not name.endswith(".py") and ".dist-info/" not in name]
+    assert not [name for name in names if "liquid" in name or "prebuilt" in name or "slip39" in name]
+
+
+def test_the_wheel_made_of_embit_has_all_that_the_package_imports_of_it() -> None:
+    wanted = set()
+    for path in (dist.ROOT / "darkswap_browser" / "bitcoin").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "embit":
+                place = (node.module or "").replace(".", "/")
+                wanted |= (
+                    {f"{place}.py"}
+                    if f"{place}.py" in wheels.EMBIT_PARTS
+                    else {f"{place}/{alias.name}.py" for alias in node.names}
+                )
+    assert wanted and wanted <= set(wheels.EMBIT_PARTS)
+
+
+def test_a_page_that_only_uses_the_network_does_not_load_embit(built: Path) -> None:
+    lock = _lock()
+    assert "embit" in lock and (built / str(lock["embit"]["file_name"])).stat().st_size < 60_000
+    assert not [name for name, entry in lock.items() if "embit" in entry["depends"]]  # type: ignore[operator]
 
 
 def test_the_lock_names_every_file_by_its_hash(built: Path) -> None:

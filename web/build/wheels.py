@@ -6,8 +6,10 @@ hash names a build.
 
 from __future__ import annotations
 
+import base64
 import email.parser
 import hashlib
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -28,7 +30,7 @@ MODULES = ROOT / "web" / "node_modules"
 # The oldest date a zip archive can hold.
 EPOCH = "315532800"
 # What the page imports at every start is compiled; the others are loaded rarely, or are machine code already.
-COMPILED = ("darkswap_browser", "pure_protobuf", "typing_extensions")
+COMPILED = ("darkswap_browser", "embit", "pure_protobuf", "typing_extensions")
 # What only a CPython host or a test can use: in the wheel, but not in the one that a page downloads.
 HOST_ONLY = (
     "darkswap_browser/app/regtest/",
@@ -38,6 +40,21 @@ HOST_ONLY = (
     "darkswap_browser/protocols/relay/splice.py",
     "darkswap_browser/runtime/native/",
     "darkswap_browser/runtime/simulated/",
+)
+# Of embit, what `darkswap_browser.bitcoin` imports and what that imports: no native code, no second ledger, no PSBTs.
+EMBIT_PARTS = (
+    "embit/__init__.py",
+    "embit/base58.py",
+    "embit/bech32.py",
+    "embit/hashes.py",
+    "embit/misc.py",
+    "embit/util/__init__.py",
+    "embit/util/key.py",
+    "embit/util/py_ripemd160.py",
+    "embit/util/py_secp256k1.py",
+    "embit/util/secp256k1.py",
+    "embit/wordlists/__init__.py",
+    "embit/wordlists/bip39.py",
 )
 TARGET_ENVIRONMENT = {
     "python_version": "3.14",
@@ -121,6 +138,29 @@ def for_page(wheel: Path) -> Path:
     return target
 
 
+def embit_wheel() -> Path:
+    """`embit-…-py3-none-any.whl` of the parts in use, from what is installed: embit is published as sources only."""
+    installed = importlib.metadata.distribution("embit")
+    info = f"embit-{installed.version}.dist-info"
+    names = [*EMBIT_PARTS, f"{info}/METADATA", f"{info}/licenses/LICENSE"]
+    files = {name: Path(str(installed.locate_file(name))).read_bytes() for name in names}
+    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: darkswap\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    rows = []
+    for name, data in files.items():
+        text = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        rows.append(f"{name},sha256={text},{len(data)}\n")
+    files[f"{info}/RECORD"] = "".join([*rows, f"{info}/RECORD,,\n"]).encode()
+    target = CACHE / "embit" / f"embit-{installed.version}-py3-none-any.whl"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, data in files.items():
+            # A date of its own would make every archive another; the bits are those of a plain readable file.
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+    return target
+
+
 def compiled(node: Path, wheels: Iterable[Path]) -> list[Path]:
     """The same wheels with bytecode in place of sources, made by Pyodide itself; unchanged ones are not made again."""
     fetch(BUILD / "compiler.lock", CACHE / "compiler")
@@ -185,6 +225,8 @@ def lock_text(wheels: Iterable[Path]) -> str:
 def page_wheels(node: Path, source: Path) -> list[Path]:
     """Every wheel the page may load, compiled where that pays."""
     fetched = fetch(BUILD / "browser.lock", CACHE / "browser")
-    to_compile = [wheel for wheel in [for_page(source), *fetched] if wheel.name.split("-")[0] in COMPILED]
+    to_compile = [
+        wheel for wheel in [for_page(source), embit_wheel(), *fetched] if wheel.name.split("-")[0] in COMPILED
+    ]
     rest = [wheel for wheel in fetched if wheel not in to_compile]
     return compiled(node, to_compile) + rest
