@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 import build
+from web.build.serve import Process, chain_or_not
 
 ROOT = Path(build.__file__).parent
 
@@ -72,3 +75,43 @@ def test_entries_of_the_lock_are_taken_whole() -> None:
     assert text.startswith("pip==")
     assert text.count("==") == 1
     assert "--hash=sha256:" in text
+
+
+def _lines(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    """`serve` when its page is up, and what it printed by first words."""
+    command = [sys.executable, "-m", "web.build.serve", "--port", "0", "--relay-port", "0", "--chain-port", "0"]
+    process = subprocess.Popen([*command, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    printed: dict[str, str] = {}
+    while "Page" not in printed and (line := process.stdout.readline()):
+        word, _, rest = line.strip().partition(" ")
+        printed[word] = rest.split()[0]
+    return process, printed
+
+
+def test_serve_tells_the_page_of_the_chain_beside_it(tmp_path: Path) -> None:
+    process, printed = _lines("--folder", str(tmp_path), "--chain-data", str(tmp_path / "chain"))
+    try:
+        with urlopen(printed["Page"] + "config.json", timeout=10) as answer:
+            config = json.load(answer)
+        assert config["relays"] == [printed["Relay"]]
+        assert config["bitcoin"] == {"network": "regtest"}
+        chain = config["chain"]
+        assert [chain["ord"], chain["alkanes"]] == [[printed["Chain"] + "/ord"], [printed["Chain"] + "/alkanes"]]
+        assert chain["faucet"] == printed["Chain"] + "/regtest/faucet"
+        with urlopen(chain["esplora"][0] + "/blocks/tip/height", timeout=10) as answer:
+            assert int(answer.read()) > 100
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_a_chain_that_cannot_start_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = Process("regtest chain", ["web.build.no_such_module"], tmp_path / "chain.log")
+    assert chain_or_not(missing) == {}
+    said = capsys.readouterr().err
+    assert said.startswith("The regtest chain did not start (exit code 1): read why in ")
+    assert said.endswith("chain.log. The page is served without trades.\n")
+    assert "No module named" in (tmp_path / "chain.log").read_text()

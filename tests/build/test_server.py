@@ -41,6 +41,11 @@ def test_a_folder_is_its_index_under_the_strict_policy(server: WebServer) -> Non
     assert headers["x-content-type-options"] == "nosniff"
 
 
+def test_pages_may_ask_chain_servers_unencrypted_on_this_machine_only() -> None:
+    (rule,) = (each for each in POLICY.split("; ") if each.startswith("connect-src "))
+    assert rule.split()[1:] == ["'self'", "ws:", "wss:", "https:", "http://127.0.0.1:*", "http://localhost:*"]
+
+
 @pytest.mark.parametrize(("path", "kind"), [("/module.mjs", "text/javascript"), ("/code.wasm", "application/wasm")])
 def test_scripts_and_machine_code_have_the_types_browsers_ask_for(server: WebServer, path: str, kind: str) -> None:
     assert _get(server, path)[1]["content-type"].startswith(kind)

@@ -1,8 +1,9 @@
-"""`build.py serve`: a relay and the page that knows it, until Ctrl-C."""
+"""`build.py serve`: a relay, a regtest chain and the page that knows them, until Ctrl-C."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import json
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from web.build.dist import DIST
 from web.build.server import Site, WebServer
@@ -18,6 +20,8 @@ from web.build.wheels import ROOT
 
 IDENTITY = ROOT / ".cache" / "relay-identity"
 LOG = ROOT / ".cache" / "relay.log"
+CHAIN = ROOT / ".cache" / "regtest"
+CHAIN_LOG = ROOT / ".cache" / "regtest.log"
 # What a relay gets to finish after it was told to end, before it is ended; seconds.
 PATIENCE = 5.0
 
@@ -37,27 +41,32 @@ def free(port: int, option: str) -> None:
             raise Refused(f"Port {port} {why}: choose another with {option} PORT.") from error
 
 
-class Relay:
-    """Our relay as a process beside the web server."""
+class Process:
+    """A program beside the web server, which says in one line of JSON when it is ready."""
 
-    def __init__(self, port: int, arguments: Sequence[str]) -> None:
-        command = [sys.executable, "-m", "darkswap_browser.app.relay_server", "--identity", str(IDENTITY)]
-        command += ["--listen", f"/ip4/127.0.0.1/tcp/{port}/ws", "--admin", "off", *arguments]
-        LOG.parent.mkdir(exist_ok=True)
-        with LOG.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self._name = name
+        self._log = log
+        log.parent.mkdir(exist_ok=True)
+        with log.open("wb") as file:
+            command = [sys.executable, "-m", *arguments]
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=file)
 
-    def addresses(self) -> list[str]:
-        """Waits until it listens. Each address ends with the relay's peer id."""
+    def ready(self) -> dict[str, Any]:
+        """Waits until it listens; what it said then."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith(b"{") and (said := json.loads(line)).get("event") == "ready":
-                return [str(address) for address in said["addresses"]]
-        code = self._process.wait()
-        raise Refused(f"The relay did not start (exit code {code}): read why in {LOG.relative_to(ROOT)}.")
+                return dict(said)
+        raise self._ended("did not start")
 
-    def wait(self) -> int:
-        return self._process.wait()
+    def wait(self) -> NoReturn:
+        self._process.wait()
+        raise self._ended("ended")
+
+    def _ended(self, how: str) -> Refused:
+        why = self._log.relative_to(ROOT) if self._log.is_relative_to(ROOT) else self._log
+        return Refused(f"The {self._name} {how} (exit code {self._process.wait()}): read why in {why}.")
 
     def stop(self) -> None:
         self._process.terminate()
@@ -68,25 +77,51 @@ class Relay:
             self._process.wait()
 
 
-def run(options: argparse.Namespace, relay_arguments: Sequence[str]) -> int:
-    free(options.port, "--port")
-    if options.relay_port:
-        free(options.relay_port, "--relay-port")
-    relay = Relay(options.relay_port, relay_arguments)
+def relay(port: int, arguments: Sequence[str]) -> Process:
+    """Addresses of a relay end with its peer id."""
+    command = ["darkswap_browser.app.relay_server", "--identity", str(IDENTITY), "--admin", "off"]
+    return Process("relay", [*command, "--listen", f"/ip4/127.0.0.1/tcp/{port}/ws", *arguments], LOG)
+
+
+def chain(port: int, folder: Path, block_seconds: float) -> Process:
+    command = ["darkswap_browser.app.regtest", "--port", str(port), "--data", str(folder)]
+    return Process("regtest chain", [*command, "--block-seconds", str(block_seconds)], CHAIN_LOG)
+
+
+def chain_config(url: str) -> dict[str, Any]:
+    """What `/config.json` says of a regtest service."""
+    servers = {name: [f"{url}/{path}"] for name, path in (("esplora", "api"), ("ord", "ord"), ("alkanes", "alkanes"))}
+    return {"bitcoin": {"network": "regtest"}, "chain": {**servers, "faucet": f"{url}/regtest/faucet"}}
+
+
+def chain_or_not(started: Process) -> dict[str, Any]:
+    """Its part of the configuration; empty, and said, when it did not start: the page has a use without it."""
     try:
-        addresses = relay.addresses()
-        site = Site({"/": options.folder})
-        site.configure({"relays": [*addresses, *options.relay], "network": {}})
-        server = WebServer(site, options.port)
+        url = str(started.ready()["url"])
+    except Refused as refusal:
+        print(f"{refusal} The page is served without trades.", file=sys.stderr, flush=True)
+        return {}
+    print(f"Chain  {url}", flush=True)
+    return chain_config(url)
+
+
+def run(options: argparse.Namespace, relay_arguments: Sequence[str]) -> None:
+    for name in ("port", "relay_port", "chain_port"):
+        if getattr(options, name):
+            free(getattr(options, name), f"--{name.replace('_', '-')}")
+    with contextlib.ExitStack() as stack:
+        introducer = relay(options.relay_port, relay_arguments)
+        stack.callback(introducer.stop)
+        coins = chain(options.chain_port, options.chain_data, options.block_seconds)
+        stack.callback(coins.stop)
+        addresses = introducer.ready()["addresses"]
         print(f"Relay  {addresses[0]}", flush=True)
-        print(f"Page   {server.url.replace('127.0.0.1', 'localhost')}/   (Ctrl-C ends both)", flush=True)
-        try:
-            code = relay.wait()
-            raise Refused(f"The relay ended (exit code {code}): read why in {LOG.relative_to(ROOT)}.")
-        finally:
-            server.close()
-    finally:
-        relay.stop()
+        site = Site({"/": options.folder})
+        site.configure({"relays": [*addresses, *options.relay], "network": {}, **chain_or_not(coins)})
+        server = WebServer(site, options.port)
+        stack.callback(server.close)
+        print(f"Page   {server.url.replace('127.0.0.1', 'localhost')}/   (Ctrl-C ends all)", flush=True)
+        introducer.wait()
 
 
 def _end(*_: object) -> None:
@@ -99,6 +134,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--port", type=int, default=8000, help="of the page; 0 takes a free one (default 8000)")
     parser.add_argument("--relay-port", type=int, default=9095, help="of the relay; 0 takes a free one (default 9095)")
+    parser.add_argument("--chain-port", type=int, default=9097, help="of the chain; 0 takes a free one (default 9097)")
+    parser.add_argument("--chain-data", type=Path, default=CHAIN, help="its folder; delete it to begin anew")
+    parser.add_argument("--block-seconds", type=float, default=10.0, help="between the chain's blocks (default 10)")
     parser.add_argument("--relay", action="append", default=[], metavar="MULTIADDR", help="one more relay for the page")
     parser.add_argument("--folder", type=Path, default=DIST, help="what is served (default dist/)")
     own = list(arguments)
@@ -106,13 +144,13 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(own[: len(own) - len(rest) - ("--" in own)])
     signal.signal(signal.SIGTERM, _end)
     try:
-        return run(options, rest)
+        run(options, rest)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
-        return 0
+    return 0
 
 
 if __name__ == "__main__":

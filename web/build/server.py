@@ -16,10 +16,12 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Scripts from here alone and WebAssembly; sockets to any relay, since a relay is the user's choice.
+# Scripts from here alone and WebAssembly; sockets to any relay and requests to any chain server, since those are the
+# user's choice; without encryption only to this machine.
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self' ws: wss:; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "connect-src 'self' ws: wss: https: http://127.0.0.1:* http://localhost:*; worker-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
 TYPES = {

@@ -35,9 +35,11 @@ class Alkanes:
     def __init__(self, node: Node, alkanes: AlkaneIndex) -> None:
         self._node = node
         self._index = alkanes
+        self._asked = Request("GET", ())
 
     def answer(self, request: Request) -> Answer:
         """Raises `NoAnswer`."""
+        self._asked = request
         manner = request.path[0] if request.path else ""
         if request.method != "POST" or len(request.path) > 1 or manner not in ("", "json", "old"):
             raise NoAnswer(404, "POST JSON-RPC to /alkanes, /alkanes/json or /alkanes/old")
@@ -55,7 +57,7 @@ class Alkanes:
 
     def _method(self, name: str, manner: str) -> Callable[[list[Any]], Any]:
         methods: dict[str, Callable[[list[Any]], Any]] = {
-            "metashrew_height": lambda _: str(self._node.ledger.height),
+            "metashrew_height": lambda _: str(self._height),
             "alkanes_protorunesbyoutpoint": self._old_outpoint if manner == "old" else self._outpoint,
             "alkanes_protorunesbyaddress": self._old_address if manner == "old" else self._address,
             "alkanes_simulate": self._simulate,
@@ -69,8 +71,15 @@ class Alkanes:
 
     # --- balances
 
+    @property
+    def _height(self) -> int:
+        return max(0, self._node.ledger.height - self._asked.behind)
+
     def _held(self, outpoint: OutPoint) -> Mapping[AlkaneId, int]:
-        return self._index.balances.get(outpoint, {})
+        """An index that is late knows no balance of what it has not read, and does not say so."""
+        if outpoint not in self._index.balances or self._node.ledger.transactions[outpoint.txid].height > self._height:
+            return {}
+        return {each: atoms + self._asked.more for each, atoms in self._index.balances[outpoint].items()}
 
     def _view(self, params: list[Any]) -> str:
         if params[0] != "protorunesbyoutpoint":

@@ -21,6 +21,10 @@ class Request:
     path: tuple[str, ...]
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    behind: int = 0
+    """Blocks that the server is to be late by, for whoever tests those who ask."""
+    more: int = 0
+    """Atoms that an alkanes gateway is to lie by."""
 
 
 @dataclass(frozen=True, slots=True)

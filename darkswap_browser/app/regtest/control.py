@@ -1,4 +1,4 @@
-"""Verbs under /regtest: mine, faucet, reorg, drop, status."""
+"""Verbs under /regtest: mine, faucet, reorg, drop, fault, fault/reset, status."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from darkswap_browser.app.regtest.answers import NETWORK, Answer, NoAnswer, Request, json_answer, read_json
 from darkswap_browser.app.regtest.faucet import BITCOIN, Faucet
+from darkswap_browser.app.regtest.faults import DEFAULT_AMOUNT, MAX_AMOUNT, Fault, FaultKind, Faults
 from darkswap_browser.app.regtest.node import BlockRefused, Node, Refused
 from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.errors import DarkSwapError, InvalidArgument
@@ -15,9 +16,10 @@ Json = dict[str, Any]
 
 
 class Control:
-    def __init__(self, node: Node, faucet: Faucet) -> None:
+    def __init__(self, node: Node, faucet: Faucet, faults: Faults) -> None:
         self._node = node
         self._faucet = faucet
+        self._faults = faults
 
     def answer(self, request: Request) -> Answer:
         """Raises `NoAnswer`."""
@@ -28,7 +30,14 @@ class Control:
         arguments = read_json(request.body or b"{}")
         if not isinstance(arguments, dict):
             raise NoAnswer(400, "a JSON object is needed")
-        verbs = {"mine": self._mine, "faucet": self._give, "reorg": self._reorg, "drop": self._drop}
+        verbs = {
+            "mine": self._mine,
+            "faucet": self._give,
+            "reorg": self._reorg,
+            "drop": self._drop,
+            "fault": self._fault,
+            "fault/reset": self._honest,
+        }
         verb = verbs.get("/".join(request.path))
         if verb is None:
             raise NoAnswer(404, f"the verbs are {', '.join(verbs)}")
@@ -77,6 +86,25 @@ class Control:
     def _drop(self, arguments: Json) -> Json:
         self._node.forget(_text(arguments, "txid"))
         return {}
+
+    def _fault(self, arguments: Json) -> Json:
+        """`{kind, server?, path?, count?, amount?}`; without a count until it is reset."""
+        kind, server = _text(arguments, "kind"), _text(arguments, "server", "")
+        if kind not in set(FaultKind):
+            raise InvalidArgument("kind", f"must be one of {', '.join(FaultKind)}")
+        if server not in ("", "api", "ord", "alkanes"):
+            raise InvalidArgument("server", "must be api, ord or alkanes, or left out for all")
+        count = arguments.get("count")
+        amount = _integer(arguments, "amount", DEFAULT_AMOUNT.get(FaultKind(kind), 1))
+        if not 0 <= amount <= MAX_AMOUNT:
+            raise InvalidArgument("amount", f"must be 0 to {MAX_AMOUNT}")
+        left = None if count is None else max(1, _integer(arguments, "count", 1))
+        self._faults.add(Fault(FaultKind(kind), server, _text(arguments, "path", ""), left, amount))
+        return {"active": len(self._faults.active)}
+
+    def _honest(self, _: Json) -> Json:
+        self._faults.reset()
+        return {"active": 0}
 
 
 def _integer(arguments: Json, name: str, default: int) -> int:

@@ -55,9 +55,9 @@ class Esplora:
             case ("block-height", height):
                 return text(self._at(whole(height, "height")).block_hash)
             case ("blocks", "tip", "height"):
-                return text(self._node.ledger.height)
+                return text(self._tip(request).height)
             case ("blocks", "tip", "hash"):
-                return text(self._node.ledger.tip.block_hash)
+                return text(self._tip(request).block_hash)
             case ("blocks", *start):
                 top = whole(start[0], "height") if start else self._node.ledger.height
                 return json_answer([self._block_json(self._at(at)) for at in range(top, max(-1, top - 10), -1)])
@@ -70,6 +70,9 @@ class Esplora:
             case ("mempool", *rest):
                 return self._mempool(tuple(rest))
         raise NoAnswer(404, "endpoint does not exist")
+
+    def _tip(self, request: Request) -> Connected:
+        return self._node.ledger.blocks[max(0, self._node.ledger.height - request.behind)]
 
     # --- sending
 

@@ -6,6 +6,7 @@ leaves a torn record at the end; it is cut off at the next start, and everything
 
 from __future__ import annotations
 
+import fcntl
 import zlib
 from collections.abc import Iterator
 from enum import Enum
@@ -26,11 +27,18 @@ class Kind(Enum):
 
 
 class Journal:
+    """Raises `OSError` when another process has it open."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("r+b" if path.exists() else "x+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise OSError(error.errno, f"{path.parent} is in use by another process") from error
         whole = self._measure()
-        self._file = path.open("r+b" if whole else "wb")
         self._file.truncate(whole)
         self._file.seek(whole)
         if not whole:

@@ -35,6 +35,7 @@ class Node:
         indexes: Callable[[Ledger], Sequence[Index]] = lambda _: (),
     ) -> None:
         self._clock = clock
+        self._journal = Journal(folder / "chain.journal")
         self._kernel = Kernel(folder / "kernel")
         self.ledger = Ledger()
         self.ledger.indexes += indexes(self.ledger)
@@ -44,7 +45,6 @@ class Node:
         genesis = self._kernel.genesis()
         self.ledger.connect(Block.parse(genesis))
         self._raw[self.ledger.tip.block_hash] = genesis
-        self._journal = Journal(folder / "chain.journal")
         self._replay()
 
     def close(self) -> None:

@@ -26,9 +26,11 @@ class Ord:
     def __init__(self, node: Node, runes: RuneIndex) -> None:
         self._node = node
         self._runes = runes
+        self._asked = Request("GET", ())
 
     def answer(self, request: Request) -> Answer:
         """Raises `NoAnswer`."""
+        self._asked = request
         if request.method == "POST":
             if request.path == ("outputs",):
                 return json_answer([self._output(each) for each in _outpoints(read_json(request.body))])
@@ -51,7 +53,7 @@ class Ord:
             case ("tx", txid):
                 return json_answer(self._transaction(txid))
             case ("blockheight",) | ("r", "blockheight"):
-                return text(self._node.ledger.height)
+                return text(self._height)
             case ("blockhash", *height):
                 at = whole(height[0], "height") if height else self._node.ledger.height
                 if at > self._node.ledger.height:
@@ -62,8 +64,12 @@ class Ord:
                 return json_answer({name: found[name] for name in ("inscriptions", "runes", "sat_ranges", "value")})
         raise NoAnswer(404, "not found")
 
+    @property
+    def _height(self) -> int:
+        return max(0, self._node.ledger.height - self._asked.behind)
+
     def _status(self) -> Json:
-        height = self._node.ledger.height
+        height = self._height
         return {
             "address_index": True,
             "blessed_inscriptions": 0,
@@ -91,11 +97,12 @@ class Ord:
             raise NoAnswer(404, f"output {outpoint} not found")
         mined = self._node.ledger.transactions.get(outpoint.txid)
         confirmations = self._node.ledger.height - mined.height + 1 if mined else 0
-        runes = self._runes.balances.get(outpoint, {})
+        indexed = mined is not None and mined.height <= self._height
+        runes = self._runes.balances.get(outpoint, {}) if indexed else {}
         return {
             "address": address_of(output.script, NETWORK),
             "confirmations": confirmations,
-            "indexed": mined is not None,
+            "indexed": indexed,
             "inscriptions": [],
             "outpoint": str(outpoint),
             "runes": {self._runes.entries[each].name: self._pile(each, atoms) for each, atoms in runes.items()},

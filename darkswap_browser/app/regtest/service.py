@@ -17,6 +17,7 @@ from darkswap_browser.app.regtest.answers import Answer, NoAnswer, Request, Serv
 from darkswap_browser.app.regtest.control import Control
 from darkswap_browser.app.regtest.esplora import Esplora
 from darkswap_browser.app.regtest.faucet import ALKANES, BITCOIN, Faucet
+from darkswap_browser.app.regtest.faults import Faults
 from darkswap_browser.app.regtest.founding import found
 from darkswap_browser.app.regtest.http import HttpRequest, HttpServer
 from darkswap_browser.app.regtest.ledger import Index, Ledger
@@ -42,7 +43,7 @@ class RegtestOptions:
 
 
 class RegtestService:
-    """`node`, `runes`, `alkanes` and `faucet` can be used by whoever runs in the same process."""
+    """`node`, `runes`, `alkanes`, `faucet` and `faults` can be used by whoever runs in the same process."""
 
     def __init__(self, options: RegtestOptions) -> None:
         self._options = options
@@ -50,12 +51,13 @@ class RegtestService:
         self.alkanes: AlkaneIndex
         self.node = Node(options.folder, options.clock, options.rules, self._indexes)
         self.faucet = Faucet(self.node, self.runes, self.alkanes)
+        self.faults = Faults()
         found(self.node, self.runes, self.faucet.purse)
         self._servers: dict[str, Server] = {
             "api": Esplora(self.node).answer,
             "ord": Ord(self.node, self.runes).answer,
             "alkanes": Alkanes(self.node, self.alkanes).answer,
-            "regtest": Control(self.node, self.faucet).answer,
+            "regtest": Control(self.node, self.faucet, self.faults).answer,
         }
         self._http = HttpServer(self.answer)
         self._timer: asyncio.Task[None] | None = None
@@ -110,7 +112,10 @@ class RegtestService:
         if server is None:
             return text(f"This is a regtest chain: {', '.join(f'/{name}' for name in self._servers)}.", 404)
         method = "GET" if request.method == "HEAD" else request.method
+        asked = Request(method, tuple(path), dict(parse_qsl(parts.query)), request.body)
         try:
-            return server(Request(method, tuple(path), dict(parse_qsl(parts.query)), request.body))
+            if prefix == "regtest":
+                return server(asked)
+            return await self.faults.answer(prefix, asked, server)
         except NoAnswer as refusal:
             return refusal.answer
