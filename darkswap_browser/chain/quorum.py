@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from statistics import median_low
 from typing import TypeVar
 
@@ -84,6 +85,8 @@ class Quorum:
         self._quorum = max(quorum, 1)
         self._max_fee_rate = max_fee_rate
         self._genesis: str | None = None
+        self._recent: tuple[float, Tip] | None = None
+        """The loop's time of the look, and what was seen."""
         self._lags: dict[str, tuple[float, bool]] = {}
         """By index: the loop's time of the look, and whether it was behind."""
 
@@ -160,7 +163,11 @@ class Quorum:
         return max(RELAY_FLOOR, min(median_low(rates), self._max_fee_rate))
 
     async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
-        """Of a kind without a server, or of which a verified quorum says nothing, the holdings are unknown."""
+        """Of a kind without a server, or of which a verified quorum says nothing, the holdings are unknown.
+
+        Whether an output is unspent is another question: `spend`. Of an unconfirmed output only `verify=True` says
+        "unknown"; an index of alkanes by itself says "nothing".
+        """
         asked = tuple(dict.fromkeys(outpoints))
         found = dict.fromkeys(asked, UNKNOWN)
         if not asked:
@@ -176,7 +183,7 @@ class Quorum:
         self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
     ) -> Mapping[OutPoint, Holdings]:
         """Unknown while every index is away or behind: of an output it has not read it would say "empty"."""
-        tip = await self.tip()
+        tip = await self._recent_tip()
 
         async def ask(source: AssetSource) -> Mapping[OutPoint, Holdings]:
             if await self._is_behind(source, tip):
@@ -187,6 +194,12 @@ class Quorum:
             return await first(sources, ask)
         except ChainError:
             return dict.fromkeys(outpoints, UNKNOWN)
+
+    async def _recent_tip(self) -> Tip:
+        now = asyncio.get_running_loop().time()
+        if self._recent is None or now - self._recent[0] >= SHOWN_SECONDS:
+            self._recent = now, await self.tip()
+        return self._recent[1]
 
     async def _is_behind(self, source: AssetSource, tip: Tip) -> bool:
         now = asyncio.get_running_loop().time()
@@ -200,19 +213,27 @@ class Quorum:
         self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
     ) -> Mapping[OutPoint, Holdings]:
         async def ask() -> Contents:
-            tip = await self._agreed_tip()
+            tip, mined = await asyncio.gather(self._agreed_tip(), self._mined({each.txid for each in outpoints}))
 
             async def ask_one(source: AssetSource) -> Contents:
-                await _check_height(source, tip)
+                height = await _checked_height(source, tip)
                 held = await source.holdings(outpoints)
-                await _check_height(source, tip)  # it may have gone back for a reorganisation meanwhile
-                return tuple(_contents(held[outpoint]) for outpoint in outpoints)
+                # It may have gone back for a reorganisation meanwhile.
+                height = min(height, await _checked_height(source, tip))
+                read = [each if mined[each.txid] <= height else None for each in outpoints]
+                return tuple(_contents(UNKNOWN if each is None else held[each]) for each in read)
 
             answers, failures = await every(sources, ask_one, self._needed(sources))
             return agreed("what outputs hold", answers, failures, self._needed(sources))
 
         contents = await _again(ask)
         return {outpoint: _holdings(*each) for outpoint, each in zip(outpoints, contents, strict=True)}
+
+    async def _mined(self, txids: set[str]) -> Mapping[str, float]:
+        """By txid the height, or infinity: of an output in no block that it read, an index says "nothing"."""
+        statuses = await asyncio.gather(*map(self.status, txids))
+        heights = (inf if status is None or status.height is None else status.height for status in statuses)
+        return dict(zip(txids, heights, strict=True))
 
     async def info(self, asset: Asset) -> AssetInfo | None:
         if asset == BTC:
@@ -237,12 +258,13 @@ async def _again(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()
 
 
-async def _check_height(source: AssetSource, tip: Tip) -> None:
+async def _checked_height(source: AssetSource, tip: Tip) -> int:
     height = await source.height()
     if height < tip.height - BEHIND:
         raise Lagging(source.name, height, tip.height)
     if height > tip.height + BEHIND:
         raise Inconsistent(source.name, f"is at block {height}, beyond the chain servers at {tip.height}")
+    return height
 
 
 def _rate(rates: Mapping[int, int], target: int) -> int:

@@ -99,6 +99,14 @@ async def test_two_of_three_outvote_a_liar(ask: Any, path: str, lie: Any) -> Non
     assert await ask(net.chain) == TxStatus(790_000, block_hash(790_000))
 
 
+@pytest.mark.parametrize(("servers", "quorum"), [(2, 1), (3, 3)])
+async def test_half_the_servers_and_a_majority_below_the_quorum_are_not_enough(servers: int, quorum: int) -> None:
+    liar = changed(esplora(), **{STATUS: {"confirmed": False}})
+    chain = opened(liar, *(esplora() for _ in range(servers - 1)), quorum=quorum).chain
+    with pytest.raises(Inconsistent, match="do not agree"):
+        await chain.status(KNOWN.txid, verify=True)
+
+
 @pytest.mark.parametrize("quorum", [1, 2])
 async def test_a_spend_that_only_one_of_three_saw_is_a_spend(quorum: int) -> None:
     net = opened(esplora(), esplora(), changed(esplora(), **{OUTSPEND: SPENT}), quorum=quorum)
@@ -222,6 +230,15 @@ async def test_an_index_behind_the_chain_is_not_believed() -> None:
         await chain.holdings([OUT], verify=True)
     assert (caught.value.source, caught.value.height) == ("https://o0/api", 799_998)
     assert await chain.holdings([OUT]) == {OUT: Holdings(None, {DIESEL: 5}, None)}
+
+
+@pytest.mark.parametrize(
+    "status", [{"confirmed": False}, {"confirmed": True, "block_height": 800_000, "block_hash": "11" * 32}]
+)
+async def test_what_an_output_holds_is_unknown_until_the_index_has_read_its_block(status: dict[str, Any]) -> None:
+    far = changed(esplora(), **{STATUS: status})
+    chain = opened(far, ord=(runes(799_999),), alkanes=(alkanes(799_999),)).chain
+    assert await chain.holdings([OUT], verify=True) == {OUT: UNKNOWN}
 
 
 async def test_an_index_that_catches_up_is_believed_a_moment_later() -> None:
