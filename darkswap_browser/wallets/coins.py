@@ -1,0 +1,202 @@
+"""The coins of the connected wallet: found by its scripts, classified one by one, reserved before they are used.
+
+What a coin carries is told by the indexes, outpoint by outpoint: one-address wallets keep runes and plain bitcoin
+under the same script (facts P11). A coin that no index vouches for cannot be spent (D4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import UNKNOWN, Chain, Utxo
+from darkswap_browser.errors import InsufficientFunds
+from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
+from darkswap_browser.wallets.reservations import Claims, Reservations, check_owner
+from darkswap_browser.wallets.selection import MAX_COINS, Needed, Value, select
+
+COINBASE_MATURITY = 100
+"""Blocks, the coinbase's own included, before its coins can be spent (consensus)."""
+
+
+class WalletCoins:
+    """A `wallets.base.Coins`. `accounts` are asked for anew each time: the user may change them in the wallet."""
+
+    def __init__(self, chain: Chain, reservations: Reservations, accounts: Callable[[], Sequence[Account]]) -> None:
+        self._chain = chain
+        self._reservations = reservations
+        self._accounts = accounts
+        self._found: Sequence[OwnedCoin] = ()
+
+    async def refresh(self) -> Sequence[OwnedCoin]:
+        self._found = await self._find(verify=False)
+        return _claimed(self._found, await self._reservations.read())
+
+    async def balances(self) -> Sequence[Balance]:
+        """Of the coins of the last `refresh`, as they are reserved now."""
+        coins = _claimed(self._found, await self._reservations.read())
+        assets = sorted({asset for coin in coins for asset in coin.holdings.assets})
+        return [_bitcoin_balance(coins), *(_asset_balance(coins, asset) for asset in assets)]
+
+    async def select_asset(self, asset: Asset, atoms: int, owner: str) -> Sequence[OwnedCoin]:
+        def fits(coin: OwnedCoin) -> bool:
+            return holds_only(coin, asset)
+
+        def value(coin: OwnedCoin) -> int:
+            return coin.holdings.assets.get(asset, 0)
+
+        return await self._select(_Wish(asset, fits, value, lambda _: atoms), owner)
+
+    async def select_bitcoin(self, sats: Needed, owner: str) -> Sequence[OwnedCoin]:
+        return await self._select(_Wish(BTC, is_plain, lambda coin: coin.utxo.sats, sats), owner)
+
+    async def release(self, owner: str) -> None:
+        async with self._reservations.change() as claims:
+            claims.held = {outpoint: who for outpoint, who in claims.held.items() if who != owner}
+
+    async def reserved(self, owner: str) -> Sequence[OutPoint]:
+        held = (await self._reservations.read()).held
+        return sorted(outpoint for outpoint, who in held.items() if who == owner)
+
+    async def freeze(self, outpoint: OutPoint, on: bool) -> None:
+        async with self._reservations.change() as claims:
+            (claims.frozen.add if on else claims.frozen.discard)(outpoint)
+
+    async def _select(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin]:
+        """The chain is asked before the lock is taken: other tabs wait for the choice only."""
+        check_owner(owner)
+        self._found = await self._find(verify=True)
+        while True:
+            async with self._reservations.change() as claims:
+                coins = _claimed(self._found, claims)
+                free = [coin for coin in coins if is_free(coin) and wish.fits(coin)]
+                chosen = select(free, wish.value, wish.needed)
+                if chosen is None:
+                    raise _insufficient(wish, coins)
+                claims.held |= {coin.utxo.outpoint: owner for coin in chosen}
+            gone = await self._spent(chosen, owner)
+            if not gone:
+                return [replace(coin, state=CoinState.RESERVED, reserved_by=owner) for coin in chosen]
+            self._found = [coin for coin in self._found if coin.utxo.outpoint not in gone]
+
+    async def _spent(self, chosen: Sequence[OwnedCoin], owner: str) -> set[OutPoint]:
+        """Which of the chosen are spent after all, by the word of enough servers; then none stays reserved."""
+        outpoints = [coin.utxo.outpoint for coin in chosen]
+        gone: set[OutPoint] = set()
+        asked = False
+        try:
+            gone = {each for each in outpoints if await self._chain.spend(each, verify=True) is not None}
+            asked = True
+        finally:
+            if gone or not asked:
+                async with self._reservations.change() as claims:
+                    for outpoint in outpoints:
+                        if claims.held.get(outpoint) == owner:
+                            del claims.held[outpoint]
+        return gone
+
+    async def _find(self, *, verify: bool) -> Sequence[OwnedCoin]:
+        """Every coin once, free or not, in the order of outpoints."""
+        accounts = self._accounts()
+        tip = await self._chain.tip(verify=verify)
+        by_outpoint: dict[OutPoint, Utxo] = {}
+        for script in dict.fromkeys(account.script for account in accounts):
+            by_outpoint |= {utxo.outpoint: utxo for utxo in await self._chain.utxos(script) if utxo.script == script}
+        outpoints = sorted(by_outpoint)
+        holdings = await self._chain.holdings(outpoints, verify=verify) if outpoints else {}
+        coins = []
+        for outpoint in outpoints:
+            utxo, holds = by_outpoint[outpoint], holdings.get(outpoint, UNKNOWN)
+            purpose = Purpose.ASSETS if holds.assets or holds.inscriptions else Purpose.PAYMENT
+            state = CoinState.CONFIRMED if _is_mature(utxo, tip.height) else CoinState.PENDING
+            coins.append(OwnedCoin(utxo, _account(accounts, utxo.script, purpose), holds, state))
+        return coins
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    asset: Asset
+    fits: Callable[[OwnedCoin], bool]
+    value: Value
+    needed: Needed
+
+
+def is_free(coin: OwnedCoin) -> bool:
+    return coin.state is CoinState.CONFIRMED
+
+
+def is_plain(coin: OwnedCoin) -> bool:
+    """Known to be nothing but sats."""
+    return coin.holdings.is_clean
+
+
+def holds_only(coin: OwnedCoin, asset: Asset) -> bool:
+    """Known to hold `asset`, no other and no inscription."""
+    holdings = coin.holdings
+    return holdings.complete and set(holdings.assets) == {asset} and not holdings.inscriptions
+
+
+def _claimed(found: Iterable[OwnedCoin], claims: Claims) -> Sequence[OwnedCoin]:
+    """With the reservations of now."""
+    owned = ((coin, claims.owner(coin.utxo.outpoint)) for coin in found)
+    return [replace(coin, state=CoinState.RESERVED, reserved_by=owner) if owner else coin for coin, owner in owned]
+
+
+def _is_mature(utxo: Utxo, tip: int) -> bool:
+    return utxo.height is not None and (not utxo.is_coinbase or tip - utxo.height + 1 >= COINBASE_MATURITY)
+
+
+def _account(accounts: Sequence[Account], script: bytes, purpose: Purpose) -> Account:
+    """Of that script; of two with one address the one of that purpose."""
+    own = [account for account in accounts if account.script == script]
+    return next((account for account in own if account.purpose is purpose), own[0])
+
+
+def _bitcoin_balance(coins: Sequence[OwnedCoin]) -> Balance:
+    """Sats of coins that hold nothing else; unconfirmed coins are pending until known to hold more."""
+    waiting = [coin for coin in coins if coin.state is CoinState.PENDING]
+    pending = [coin for coin in waiting if not coin.holdings.assets and not coin.holdings.inscriptions]
+    settled = [coin for coin in coins if coin.state is not CoinState.PENDING]
+    return Balance(
+        BTC,
+        confirmed=sum(coin.utxo.sats for coin in settled if is_plain(coin) and is_free(coin)),
+        pending=sum(coin.utxo.sats for coin in pending),
+        reserved=sum(coin.utxo.sats for coin in settled if is_plain(coin) and not is_free(coin)),
+        unknown=sum(coin.utxo.sats for coin in settled if not coin.holdings.complete),
+    )
+
+
+def _asset_balance(coins: Sequence[OwnedCoin], asset: Asset) -> Balance:
+    """Atoms in a coin with other things in it count as reserved: no trade takes such a coin."""
+    confirmed = pending = reserved = 0
+    for coin in coins:
+        atoms = coin.holdings.assets.get(asset, 0)
+        if coin.state is CoinState.PENDING:
+            pending += atoms
+        elif is_free(coin) and holds_only(coin, asset):
+            confirmed += atoms
+        else:
+            reserved += atoms
+    return Balance(asset, confirmed, pending, reserved)
+
+
+def _insufficient(wish: _Wish, coins: Sequence[OwnedCoin]) -> InsufficientFunds:
+    """Says what would have sufficed, if anything: coins that wait, are held, or whose contents nobody vouches for."""
+    fitting = [coin for coin in coins if wish.fits(coin)]
+    free = [coin for coin in fitting if is_free(coin)]
+    best = sorted(free, key=lambda coin: (-wish.value(coin), coin.utxo.outpoint))[:MAX_COINS]
+    available, needed = sum(map(wish.value, best)), wish.needed(best)
+    balance = _bitcoin_balance(coins) if wish.asset == BTC else _asset_balance(coins, wish.asset)
+    unknown = sum(not coin.holdings.complete for coin in coins if coin.state is CoinState.CONFIRMED)
+    hints = []
+    if len(free) > MAX_COINS:
+        hints.append(f"It is spread over {len(free)} coins, of which a trade takes {MAX_COINS}: join some of them.")
+    if balance.pending:
+        hints.append(f"{balance.pending} more wait for a confirmation.")
+    if balance.reserved:
+        hints.append(f"{balance.reserved} more are reserved by trades or orders, frozen, or mixed with other assets.")
+    if unknown:
+        hints.append(f"No index vouches for the contents of {unknown} more coins: it may lag, or none is configured.")
+    return InsufficientFunds(str(wish.asset), needed, available, " ".join(hints))
