@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from statistics import median_low
 from typing import TypeVar
 
 from darkswap_browser.bitcoin.transaction import OutPoint
@@ -159,8 +158,8 @@ class Quorum:
         answers, failures = await self._every(lambda source: source.fee_rates())
         if not answers:
             raise failures[0]
-        rates = [_rate(given.value, target) for given in answers]
-        return max(RELAY_FLOOR, min(median_low(rates), self._max_fee_rate))
+        rates = sorted(_rate(given.value, target) for given in answers)
+        return max(RELAY_FLOOR, min(rates[(len(rates) - 1) // 2], self._max_fee_rate))
 
     async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
         """Of a kind without a server, or of which a verified quorum says nothing, the holdings are unknown.
