@@ -7,7 +7,8 @@ import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
 import { readTarget, shareLink } from "./link.mjs";
 import { Part } from "./part.mjs";
-import { bytes, shortId } from "./words.mjs";
+import { startup } from "./startup.mjs";
+import { shortId } from "./words.mjs";
 
 class Home extends Part {
   static properties = { ...Part.properties, _typed: { state: true }, _asked: { state: true } };
@@ -30,27 +31,7 @@ class Home extends Part {
   }
 
   _state() {
-    const { session } = this;
-    if (session.phase === "failed") return this._failed(session.failure);
-    if (!session.online) {
-      return html`<section class="card startup bad"><h2>You are offline</h2>
-        <p>Open conversations go on where the network still carries them. New ones need a connection to a relay.</p>
-        <p class="muted">Check Wi-Fi or cable. The page goes on by itself when the network is back.</p></section>`;
-    }
-    return session.phase === "loading" ? this._loading(session.progress) : this._ready();
-  }
-
-  _loading({ stage, message, fraction, loaded, total }) {
-    const said = stage === "ready" ? "Starting your peer" : message;
-    // Files are counted when they are whole, so a share of the first large one says too little to be shown.
-    const told = total && loaded > total / 8;
-    const percent = Math.round(fraction * 100);
-    return html`<section class="card startup" aria-label="Starting">
-      <div class="row"><h2>Starting Python in this page</h2><span class="figure">${percent} %</span></div>
-      <progress max="100" .value=${percent} aria-label="Loading">${percent} %</progress>
-      <p class="muted">${said}${told ? ` · ${bytes(loaded)} of ${bytes(total)}` : ""}</p>
-      ${queued(this.session)}
-    </section>`;
+    return startup(this.session) ?? this._ready();
   }
 
   _ready() {
@@ -71,17 +52,6 @@ class Home extends Part {
     return html`<section class="card startup"><h2>Python runs. Reaching the relay…</h2>
       <p>As soon as it holds a place for you, your link works.</p>
       <p class="muted">How each relay fares is told under Relays.</p></section>`;
-  }
-
-  _failed(failure) {
-    const { session } = this;
-    return html`<section class="card startup bad" role="alert">
-      <h2>${failure.title}</h2>
-      <p>${failure.reason}</p>
-      <p><strong>What to do:</strong> ${failure.next}</p>
-      <p class="actions"><button type="button" class="primary" @click=${() => session.start()}>Try again</button>
-        <ds-copy .source=${() => session.report()} label="Copy report" what="the report"></ds-copy>
-        <code class="muted">${failure.code}</code></p></section>`;
   }
 
   _invite() {
@@ -149,11 +119,6 @@ class Home extends Part {
     if (target.peer) this.session.connect(target);
     else this.querySelector("#target").focus();
   }
-}
-
-/** Somebody opened a link before Python was there. */
-function queued(session) {
-  return session.wanted ? html`<p class="fine">${icons.check} Then connecting to ${shortId(session.wanted.peer)}</p>` : nothing;
 }
 
 customElements.define("ds-home", Home);

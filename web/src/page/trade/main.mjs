@@ -1,13 +1,65 @@
-/** The half of the page that trades: its parts, and what they know. */
+/** The half of the page that trades: its parts, and which of them is shown. */
 
 import { html } from "lit";
 import { Part } from "../part.mjs";
+import { startup } from "../startup.mjs";
+import "./history_view.mjs";
+import "./import_view.mjs";
+import "./new_order_view.mjs";
+import "./order_view.mjs";
+import "./orders_view.mjs";
+import "./trade_view.mjs";
+import "./wallet_view.mjs";
 
 export { Market } from "./market.mjs";
 
+const VIEWS = {
+  wallet: (session) => html`<ds-wallet .session=${session}></ds-wallet>`,
+  orders: (session) => html`<ds-orders .session=${session}></ds-orders>`,
+  new: (session) => html`<ds-new-order .session=${session}></ds-new-order>`,
+  order: (session) => html`<ds-order .session=${session}></ds-order>`,
+  import: (session) => html`<ds-import .session=${session}></ds-import>`,
+  trade: (session) => html`<ds-one-trade .session=${session}></ds-one-trade>`,
+  history: (session) => html`<ds-history .session=${session}></ds-history>`,
+};
+const TITLES = {
+  wallet: ["Wallet", "Coins that this page may trade with. Nothing leaves without your word."],
+  orders: ["Trade", "Orders travel from person to person as links. Nobody holds your coins in between."],
+  new: ["New order", "What you give, and what you want for it."],
+  order: ["Order", "Signed by its maker. Check both sides before you take it."],
+  import: ["Order", "Reading the order of this link."],
+  trade: ["Trade", "One Bitcoin transaction moves both sides at once, or nothing at all."],
+  history: ["History", "Every trade of this browser, kept here and nowhere else."],
+};
+
 class Trade extends Part {
   render() {
-    return html`<main class="home"><div class="lead"><h1>Trade</h1></div></main>`;
+    const { session } = this;
+    const { view } = session.route;
+    const [title, line] = TITLES[view];
+    return html`<main class="home">
+      <div class="lead"><h1>${title}</h1><p>${line}</p></div>
+      ${startup(session) ?? this._ready(view)}
+    </main>`;
+  }
+
+  updated() {
+    document.title = `${TITLES[this.session.route.view][0]} · DarkSwap Browser`;
+  }
+
+  _ready(view) {
+    const { market } = this.session;
+    if (market.phase === "failed") {
+      const { failure } = market;
+      return html`<section class="card startup bad" role="alert"><h2>${failure.title}</h2><p>${failure.reason}</p>
+        <p><strong>What to do:</strong> ${failure.next}</p>
+        <p class="actions"><button type="button" class="primary" @click=${() => market.begin()}>Try again</button> <code class="muted">${failure.code}</code></p></section>`;
+    }
+    if (market.phase !== "ready") {
+      return html`<section class="card startup" aria-busy="true"><h2>Opening what is kept here</h2>
+        <progress aria-label="Loading"></progress><p class="muted">Orders, trades and the wallet of last time.</p></section>`;
+    }
+    return VIEWS[view](this.session);
   }
 }
 
