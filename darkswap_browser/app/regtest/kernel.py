@@ -54,8 +54,9 @@ class Kernel:
         self._manager = pbk.ChainstateManager(options)
 
     def _checked(self, _: object, block: object, state: pbk.BlockValidationState) -> None:
-        valid = state.validation_mode == pbk.ValidationMode.VALID
-        self._verdict = "" if valid else state.block_validation_result.name.lower()
+        # After a bad branch the kernel judges the old one again, as valid: that is no answer about what was sent.
+        if state.validation_mode != pbk.ValidationMode.VALID:
+            self._verdict = state.block_validation_result.name.lower()
 
     def process(self, raw: bytes) -> None:
         """Takes a block, on the best chain or beside it. Raises `BlockRefused`."""
