@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from darkswap_browser.app.config import NetworkConfig
-from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.bitcoin.address import address_of, script_of
+from darkswap_browser.bitcoin.psbt import Psbt
+from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, parse_witness, serialize_witness
 from darkswap_browser.chain.alkanes import view_balances
 from darkswap_browser.chain.json_text import Node, parse
 from darkswap_browser.errors import (
@@ -243,6 +245,12 @@ def session_description(text: str) -> None:
     sdp.server_credentials_v2(text)
 
 
+def bitcoin_address(text: str) -> None:
+    """An address of a script is an address of it again."""
+    script = script_of(text, "mainnet")
+    assert script_of(address_of(script, "mainnet") or "", "mainnet") == script
+
+
 BINARY_ADDRESSES = tuple(Multiaddr.parse(text).to_bytes() for text in ADDRESSES)
 TEXT_ADDRESSES = tuple(text.encode() for text in ADDRESSES)
 HOP = (bytes.fromhex("0800"), bytes.fromhex("08022864"), b"\x08\x01\x12\x28\x0a\x26" + PEER.to_bytes(),
@@ -255,6 +263,16 @@ IDENTIFY = (
     b"\x2a\x0dipfs/1.0.0abc\x32\x04test"
 )
 
+TRANSACTION = bytes.fromhex(
+    "01000000000101" + "db6b1b20aa0fd7b23880be2ecbd4a98130974cf4748fb66092ac4d3ceb1a5477" + "0100000000feffffff"
+    "01b8b4eb0b000000001976a914a457b684d7f0d539a46a45bbc043f35b59d0d96388ac" + "0202aabb01cc" + "92040000"
+)
+UNSIGNED = TRANSACTION[:4] + TRANSACTION[6:-10] + TRANSACTION[-4:]
+PSBTS = (
+    b"psbt\xff\x01\x00" + bytes((len(UNSIGNED),)) + UNSIGNED + b"\x00"
+    b"\x01\x13\x40" + bytes(64) + b"\x01\x17\x20" + bytes(32) + b"\x01\x03\x04\x01\0\0\0\x01\x08\x02\x01\x00\x00\x00",
+    b"psbt\xff\x01\x00" + bytes((len(UNSIGNED),)) + UNSIGNED + b"\x01\xfb\x04\x00\0\0\0\x00\x02\xfc\x01\x01v\x00\x00",
+)
 CONFIG = json.dumps(
     {"network": {"relays": [f"/ip4/1.2.3.4/tcp/1/ws/p2p/{PEER}"], "ice_servers": [{"urls": ["stun:a"]}]}}
 ).encode()
@@ -326,6 +344,18 @@ TARGETS: dict[str, Target] = {
             b'[{"txid": "' + b"ab" * 32 + b'", "vout": 0, "status": {"confirmed": false}}]',
         ),
         ChainError,
+    ),
+    "transaction": Target(same_again(Transaction.parse, Transaction.serialize), (TRANSACTION,)),
+    "witness": Target(same_again(parse_witness, serialize_witness), (b"\x02\x02ab\x01c", b"\x01\x40" + bytes(64))),
+    "psbt": Target(same_again(Psbt.parse, Psbt.serialize), PSBTS),
+    "bitcoin_address": Target(
+        as_text(bitcoin_address),
+        (
+            b"bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
+            b"BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4",
+            b"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        ),
+        InvalidArgument,
     ),
     "alkanes_view": Target(
         lambda data: view_balances(data, OutPoint("11" * 32, 0)),
