@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from btclib_wallet import psbt as btclib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,10 @@ def with_pairs(index: int, change: Callable[[dict[bytes, bytes]], object], psbt:
     inputs = list(psbt.inputs)
     inputs[index] = PsbtMap(tuple(pairs.items()))
     return replace(psbt, inputs=tuple(inputs))
+
+
+def _updating(more: dict[bytes, bytes]) -> Callable[[dict[bytes, bytes]], object]:
+    return lambda pairs: pairs.update(more)
 
 
 def signed() -> Psbt:
@@ -139,9 +144,10 @@ def test_previous_transactions_that_are_missing_or_wrong_are_refused() -> None:
         make(UNSIGNED, richer, PREVIOUS, {1: PUBLIC})
     with pytest.raises(InvalidArgument):
         make(UNSIGNED, PREVOUTS[:2], PREVIOUS, {})
-    for value in (UNSIGNED.serialize(), replace(FUNDING, outputs=FUNDING.outputs[:1]).serialize()):
+    for other in (UNSIGNED, replace(FUNDING, outputs=FUNDING.outputs[:1])):
+        pair = {fields.NON_WITNESS_UTXO.key(): other.serialize()}
         with pytest.raises(MalformedMessage, match="another previous transaction"):
-            Psbt.parse(with_pairs(1, lambda pairs, value=value: pairs.update({b"\x00": value})).serialize())
+            Psbt.parse(with_pairs(1, _updating(pair)).serialize())
     with pytest.raises(MalformedMessage, match="twice and not the same"):
         Psbt.parse(with_pairs(1, lambda pairs: pairs.update({b"\x01": richer[1].serialize()})).serialize())
 
@@ -208,3 +214,12 @@ def test_a_signature_needs_a_script_to_belong_to() -> None:
         with_witness(bare, 0, WITNESSES[0])
     with pytest.raises(InvalidArgument):
         signatures_of(signed(), bare, [0])
+
+
+def test_btclib_reads_what_we_write_finds_signatures_only_and_finishes_it() -> None:
+    asked, returned = (btclib.Psbt.parse(each.serialize()) for each in (ASKED, signed()))
+    assert (asked.serialize(), returned.serialize()) == (ASKED.serialize(), signed().serialize())
+    btclib.assert_signatures_only(asked, returned)
+    final = btclib.finalize(returned)
+    assert btclib.extract_tx(final).serialize(include_witness=True) == SIGNED.serialize()
+    assert signatures_of(Psbt.parse(final.serialize()), ASKED, range(3)) == WITNESSES

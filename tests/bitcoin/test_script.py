@@ -19,7 +19,6 @@ def test_kinds_are_told_by_their_exact_bytes() -> None:
             assert kind_of(near) is ScriptKind.OTHER
     assert kind_of(b"\x6a") is ScriptKind.OP_RETURN
     assert kind_of(b"") is ScriptKind.OTHER
-    assert ScriptKind.P2SH_P2WPKH is ScriptKind.P2SH
 
 
 def test_dust_limits_are_bitcoin_cores() -> None:
