@@ -63,8 +63,11 @@ def seed_of(words: str, passphrase: str = "") -> bytes:
     """64 bytes (BIP39). Raises `InvalidArgument`."""
     if len(passphrase) > MAX_TEXT:
         raise InvalidArgument("passphrase", "is too long")
-    salt = unicodedata.normalize("NFKD", "mnemonic" + passphrase)
-    return stretched(check_mnemonic(words).encode(), salt.encode())
+    try:
+        salt = unicodedata.normalize("NFKD", "mnemonic" + passphrase).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument("passphrase", "has half of a character in it") from error
+    return stretched(check_mnemonic(words).encode(), salt)
 
 
 def stretched(password: bytes, salt: bytes) -> bytes:

@@ -67,6 +67,12 @@ def test_wrong_words_are_refused_without_repeating_them(words: str) -> None:
     assert "abandon" not in str(caught.value) and "bitcoin" not in str(caught.value)
 
 
+@pytest.mark.parametrize("passphrase", ["\ud800", "x" * 1001])
+def test_passphrases_that_are_no_text_or_too_long_are_refused(passphrase: str) -> None:
+    with pytest.raises(InvalidArgument):
+        hd.seed_of(WORDS, passphrase)
+
+
 @given(st.text(max_size=300))
 def test_any_other_text_is_no_mnemonic(text: str) -> None:
     with pytest.raises(InvalidArgument):
