@@ -54,6 +54,8 @@ from darkswap_browser.runtime.simulated import loop
 from darkswap_browser.transports.webrtc import sdp
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint
 from darkswap_browser.transports.webrtc.messages import FrameDecoder, sole_payload
+from darkswap_browser.wallets.reservations import Claims
+from darkswap_browser.wallets.seed_record import SeedRecord
 from darkswap_browser.wire.framing import MessageDecoder
 from darkswap_browser.wire.multibase import multibase_decode, multibase_encode
 from darkswap_browser.wire.multihash import Multihash
@@ -278,6 +280,13 @@ CONFIG = json.dumps(
 ).encode()
 
 TARGETS: dict[str, Target] = {
+    "seed_record": Target(
+        same_again(SeedRecord.decode, SeedRecord.encode), (b"\x01\x00\x09\x27\xc0" + bytes(28) + bytes(16 + 95),)
+    ),
+    "reservations": Target(
+        same_again(Claims.decode, Claims.encode),
+        (b'{"version": 1, "held": {"' + b"ab" * 32 + b':0": "trade"}, "frozen": ["' + b"cd" * 32 + b':1"]}',),
+    ),
     "varint": Target(varint, (b"\x00", b"\xac\x02", b"\xff" * 8 + b"\x7f")),
     "framing": Target(framing, (b"\x03abc\x00\x01x", b"\x40" + bytes(64))),
     "multibase": Target(as_text(multibase), (b"zabc", b"bmzxw6", b"uAQID", b"f00ff", b"k0a", b"BMZXW6")),

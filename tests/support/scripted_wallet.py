@@ -10,13 +10,14 @@ import base64
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from darkswap_browser.bitcoin import bip322, curve, hd, psbt_fields
 from darkswap_browser.bitcoin.psbt import Psbt, make, with_witness
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
-from darkswap_browser.bitcoin.sighash import taproot_digest
+from darkswap_browser.bitcoin.sighash import Sighash, taproot_digest
 from darkswap_browser.bitcoin.signing import script_for, script_sig_of, sign_input, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput, serialize_witness
 from darkswap_browser.errors import WalletRejected
@@ -26,11 +27,22 @@ from darkswap_browser.wallets.seed import SeedWallet
 
 WORDS = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 OTHER = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"
-NESTED_PATH = "m/49'/1'/0'/0/0"
 
 
 def opened(network: str = "regtest", words: str = WORDS) -> SeedWallet:
     return SeedWallet(network, words, SeededEntropy(random.Random(words)))
+
+
+@cache
+def accounts_of(network: str = "regtest", words: str = WORDS) -> tuple[Account, ...]:
+    """Those of `opened`, without its keys."""
+    return tuple(opened(network, words).accounts)
+
+
+@cache
+def _private(coin: int) -> tuple[bytes, bytes]:
+    seed = hd.seed_of(WORDS)
+    return hd.derive(seed, f"m/86'/{coin}'/0'/0/0"), hd.derive(seed, f"m/84'/{coin}'/0'/0/0")
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Trade:
     def of(cls, wallet: Any) -> Trade:
         """`wallet`: anything with two accounts."""
         assets, payment = wallet.accounts
-        foreign = opened(words=OTHER).accounts[0].script
+        foreign = accounts_of(words=OTHER)[0].script
         prevouts = tuple(TxOutput(10_000 + n, each) for n, each in enumerate((assets.script, payment.script, foreign)))
         sources = [
             Transaction((TxInput(OutPoint(f"{n + 1:064x}", 0)),), (prevout,)) for n, prevout in enumerate(prevouts)
@@ -78,9 +90,7 @@ class Keys:
     """The private keys of a scripted wallet by script; with `nested` its payment account is P2SH-P2WPKH."""
 
     def __init__(self, network: str = "regtest", *, nested: bool = False) -> None:
-        seed = hd.seed_of(WORDS)
-        coin = 0 if network == "mainnet" else 1
-        taproot, payment = hd.derive(seed, f"m/86'/{coin}'/0'/0/0"), hd.derive(seed, f"m/84'/{coin}'/0'/0/0")
+        taproot, payment = _private(0 if network == "mainnet" else 1)
         kinds = (ScriptKind.P2TR, ScriptKind.P2SH if nested else ScriptKind.P2WPKH)
         self.public = [curve.public_key(each) for each in (taproot, payment)]
         self.scripts = [script_for(kind, key) for kind, key in zip(kinds, self.public, strict=True)]
@@ -146,7 +156,7 @@ def signs_single(keys: Keys, psbt: Psbt, inputs: list[int]) -> Psbt:
     maps = list(signed.inputs)
     for index in inputs:
         if kind_of(prevouts[index].script) is ScriptKind.P2TR:
-            digest = taproot_digest(psbt.unsigned, index, prevouts, 0x83)  # type: ignore[arg-type]
+            digest = taproot_digest(psbt.unsigned, index, prevouts, Sighash.SINGLE_ANYONECANPAY)
             private = curve.taproot_private(keys.private[prevouts[index].script])
             signature = curve.schnorr_sign(private, digest, bytes(32)) + b"\x83"
             maps[index] = with_pair(maps[index], psbt_fields.TAP_KEY_SIGNATURE.key(), signature)
