@@ -1,0 +1,239 @@
+"""Where a trade stands: one frozen value per state, with all that a restart needs. `machine.step` alone moves them.
+
+They are kept by `storage.values`, which writes any frozen dataclass: `State` is what to read, `VERSION` its version.
+
+    taker: Requesting → Verifying → Reviewing → Signing → SignaturesOut ─┐
+    maker: Validating → Offered → Countersigning ────────────────────────┴→ Pending → Completed → Settled
+    our signatures out, and no broadcast by the deadline: Exposed → Revoking → Revoked, or Completed
+    another spend of an input in a block: Conflicted → Failed          before our signatures: Failed, Canceled, Expired
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from darkswap_browser.market.messages import Body, Witnesses
+from darkswap_browser.market.trade.terms import Declaration, Role, Terms
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """What all states share. `sent` and `received`: the last message's number on each side, 0 before the first."""
+
+    role: Role
+    terms: Terms
+    peer: str
+    """Peer id of the other side."""
+    auto: bool
+    """The user is not asked before signing."""
+    sign_seconds: int
+    """What our wallet is given: 60 with a key in the page, 180 with an extension."""
+    confirmations: int
+    """How deep the settlement is when the trade is completed."""
+    created_at: int
+    own: Declaration | None = None
+    theirs: Declaration | None = None
+    txid: str = ""
+    """The settlement's, once both declarations are known."""
+    said: Body | None = None
+    """What we sent last, under the number `sent`."""
+    sent: int = 0
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Requesting:
+    """Taker: the request is out. `until`, here and below: unix second at which this state is given up."""
+
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewing:
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturesOut:
+    """Taker: the maker can complete the settlement from now on."""
+
+    trade: Trade
+    until: int
+    witnesses: Witnesses
+
+
+@dataclass(frozen=True, slots=True)
+class Validating:
+    """Maker: a request is here."""
+
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Maker: waits for the taker's signatures."""
+
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Countersigning:
+    trade: Trade
+    until: int
+    witnesses: Witnesses
+    """The taker's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """All signatures are out. `raw` is empty for a taker who saw the settlement before the maker's message."""
+
+    trade: Trade
+    until: int
+    raw: bytes
+    seen: bool = False
+    """A server has it; then nothing is given up any more."""
+    depth: int = 0
+    refusal: str = ""
+    """Why servers did not take it, the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Deep enough to count, not yet to be out of a reorganisation's reach: coins stay reserved."""
+
+    trade: Trade
+    raw: bytes
+    height: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """Our signatures are out, the deadline is over, no server has the settlement: the peer may still broadcast it."""
+
+    trade: Trade
+    raw: bytes
+    detail: str = ""
+    """Why taking the signature back failed, the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoking:
+    """A self-spend is made (`spend_txid` empty) or broadcast; it or the settlement will be mined."""
+
+    trade: Trade
+    raw: bytes
+    spend_txid: str = ""
+    spend_raw: bytes = b""
+    depth: int = 0
+    """The self-spend's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """Another transaction, `by`, spent an input and is in a block, not yet out of a reorganisation's reach."""
+
+    trade: Trade
+    raw: bytes
+    by: str
+    depth: int
+    spend_txid: str = ""
+    spend_raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """End: completed, for good."""
+
+    trade: Trade
+    raw: bytes
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """End: our self-spend is in the chain for good."""
+
+    trade: Trade
+    spend_txid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """End. `code`: one of facts §3.9, or the rule that does not hold."""
+
+    trade: Trade
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """End, before our signatures left. `by` whom, and why."""
+
+    trade: Trade
+    by: Role
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """End, before our signatures left: `waiting` is the name of the state that took too long."""
+
+    trade: Trade
+    waiting: str
+
+
+Timed: TypeAlias = Requesting | Verifying | Reviewing | Signing | Validating | Offered | Countersigning
+"""Before our signatures left: may be given up at any time."""
+Out: TypeAlias = SignaturesOut | Pending | Completed | Exposed | Revoking | Conflicted
+"""Our signatures are, or may be, with the peer: coins stay reserved."""
+End: TypeAlias = Settled | Revoked | Failed | Canceled | Expired
+State: TypeAlias = Timed | Out | End
+
+_NAMES: dict[type[State], tuple[str, str]] = {
+    Requesting: ("Created", "pending"),
+    Validating: ("Created", "pending"),
+    Verifying: ("MakerPsbtSent", "pending"),
+    Offered: ("MakerPsbtSent", "pending"),
+    Reviewing: ("TakerPsbtSent", "pending"),
+    Signing: ("TakerPsbtSent", "pending"),
+    SignaturesOut: ("TakerSigned", "confirming"),
+    Countersigning: ("TakerSigned", "confirming"),
+    Pending: ("MakerSigned", "confirming"),
+    Completed: ("Completed", "completed"),
+    Settled: ("Completed", "completed"),
+    Exposed: ("TakerSigned", "confirming"),
+    Revoking: ("TakerSigned", "confirming"),
+    Conflicted: ("Failed", "failed"),
+    Failed: ("Failed", "failed"),
+    Revoked: ("Canceled", "canceled"),
+    Canceled: ("Canceled", "canceled"),
+    Expired: ("Expired", "failed"),
+}
+
+
+def names_of(state: State) -> tuple[str, str]:
+    """TradeState and TradeStatus of the original bindings."""
+    return _NAMES[type(state)]
