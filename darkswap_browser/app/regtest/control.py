@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from darkswap_browser.app.regtest.answers import NETWORK, Answer, NoAnswer, Request, json_answer, read_json
@@ -48,12 +49,17 @@ class Control:
 
     def _status(self) -> Json:
         tip = self._node.ledger.tip
-        waiting = len(self._node.mempool.waiting)
+        assets = [
+            {"asset": str(each.asset), "name": each.name, "symbol": each.symbol, "decimals": each.decimals}
+            for each in self._faucet.assets()
+        ]
         return {
             "height": tip.height,
             "hash": tip.block_hash,
-            "mempool": waiting,
+            "mempool": len(self._node.mempool.waiting),
             "rules": self._node.mempool.rules.name,
+            "assets": assets,
+            "faults": [dataclasses.asdict(each) for each in self._faults.active],
         }
 
     def _mine(self, arguments: Json) -> Json:

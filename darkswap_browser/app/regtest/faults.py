@@ -15,6 +15,8 @@ from darkswap_browser.errors import InvalidArgument, MalformedMessage
 
 MAX_AMOUNT = 600_000
 MAX_FAULTS = 100
+MAX_METHOD = 200
+"""Bytes of a JSON-RPC call in which its method is looked for."""
 
 
 class FaultKind(StrEnum):
@@ -46,7 +48,8 @@ AMOUNTS = {"value", "amount", "balance", "funded_txo_sum", "sat_balance"}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`server`: "api", "ord", "alkanes", or "" for all. `path`: a part of the paths it is about. `left`: answers that
+    """`server`: "api", "ord", "alkanes", or "" for all. `path`: a part of the paths it is about, of JSON-RPC
+    methods for an alkanes gateway. `left`: answers that
     it still spoils, None for all until it is taken away.
     """
 
@@ -74,7 +77,8 @@ class Faults:
 
     async def answer(self, server: str, request: Request, honest: Callable[[Request], Answer]) -> Answer | None:
         """None: break off. Raises what `honest` raises."""
-        faults = self._take(server, "/".join(request.path))
+        method = request.body[:MAX_METHOD].decode("latin-1") if server == "alkanes" else ""
+        faults = self._take(server, "/".join(request.path) + method)
         for fault in faults:
             match fault.kind:
                 case FaultKind.DELAY:

@@ -27,7 +27,7 @@ from darkswap_browser.app.regtest.policy import STRICT, Rules
 from darkswap_browser.app.regtest.rune_index import RuneIndex
 
 SETTLED = 6
-"""Blocks that the timer mines on a transaction's block before it rests: what the watchers of a trade wait for."""
+"""Blocks that the timer mines upon a transaction's: what the watchers of a trade wait for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +96,13 @@ class RegtestService:
         """While something waits, and until what was mined is settled; then the chain rests."""
         while True:
             await asyncio.sleep(self._options.block_seconds)
-            if self.node.mempool.waiting or not self._rests():
+            if self.is_due():
                 self.node.mine(1, BITCOIN)
 
-    def _rests(self) -> bool:
-        return all(len(each.txids) == 1 for each in self.node.ledger.blocks[-SETTLED:])
+    def is_due(self) -> bool:
+        """Whether another block has a use."""
+        newest = self.node.ledger.blocks[-SETTLED:]
+        return bool(self.node.mempool.waiting) or any(len(each.txids) > 1 for each in newest)
 
     async def answer(self, request: HttpRequest) -> Answer | None:
         """Also without HTTP: for tests whose network is simulated. None: the connection is broken off."""
