@@ -52,7 +52,7 @@ class Alkanes:
             return json_answer({**answer, "result": result})
         except _Failed as error:
             return json_answer({**answer, "error": {"code": error.code, "message": str(error)}})
-        except (InvalidArgument, MalformedMessage, LookupError, TypeError, ValueError) as error:
+        except (InvalidArgument, MalformedMessage, LookupError, OverflowError, TypeError, ValueError) as error:
             return json_answer({**answer, "error": {"code": INVALID_PARAMS, "message": f"invalid params: {error}"}})
 
     def _method(self, name: str, manner: str) -> Callable[[list[Any]], Any]:
@@ -84,13 +84,13 @@ class Alkanes:
     def _view(self, params: list[Any]) -> str:
         if params[0] != "protorunesbyoutpoint":
             raise _Failed(FAILED, f"view {str(params[0])[:80]} is not exported")
-        wanted = _fields(bytes.fromhex(params[1].removeprefix("0x")))
-        txid, vout = bytes(wanted[1]), int(wanted.get(2, 0))
-        if len(txid) != 32 or 3 not in wanted:
+        wanted = _fields(bytes.fromhex(str(params[1]).removeprefix("0x")))
+        txid, vout, protocol = wanted.get(1), wanted.get(2, 0), wanted.get(3)
+        if not isinstance(txid, bytes) or len(txid) != 32 or isinstance(vout, bytes) or not isinstance(protocol, bytes):
             raise _Failed(FAILED, "the indexer panicked: txid or protocol is missing")
         outpoint = OutPoint(txid[::-1].hex(), vout)
         entries = b""
-        if _fields(bytes(wanted[3])).get(1) == ALKANES_TAG:
+        if _fields(protocol).get(1) == ALKANES_TAG:
             entries = b"".join(_field(1, self._entry(each, atoms)) for each, atoms in self._held(outpoint).items())
         output = self._node.ledger.output(outpoint)
         answer = _field(1, entries) + _field(2, _field(1, txid) + _number(2, vout))
@@ -214,10 +214,10 @@ def _u128(value: int) -> bytes:
     return _number(1, value & U64) + _number(2, value >> 64)
 
 
-def _fields(data: bytes) -> dict[int, Any]:
+def _fields(data: bytes) -> dict[int, int | bytes]:
     """The last value of each field: whole numbers and bytes. Raises `MalformedMessage`."""
     reader = Reader(data, "protobuf")
-    found: dict[int, Any] = {}
+    found: dict[int, int | bytes] = {}
     while reader.remaining:
         key = _varint(reader)
         if key & 7 not in (0, 2):

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from darkswap_browser.app.regtest.alkanes import _fields
-from darkswap_browser.app.regtest.answers import TEXT, Answer
+from darkswap_browser.app.regtest.alkanes import Alkanes
+from darkswap_browser.app.regtest.answers import TEXT, Answer, Request
 from darkswap_browser.app.regtest.faucet import ALKANES
 from darkswap_browser.app.regtest.http import HttpRequest
 from darkswap_browser.app.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.bitcoin.address import address_of, script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
+from darkswap_browser.chain.alkanes import view_balances
+from darkswap_browser.market.assets import Asset
 from tests.app.regtest.scenes import MINE, funded, spend
 
 NOW = 1_700_000_000
@@ -24,6 +28,17 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_of(ADDRESS, "regtest")
 OURS = str(address_of(MINE, "regtest"))
 DARK = "127:1"
+
+
+METHODS = (
+    "alkanes_meta",
+    "alkanes_protorunesbyaddress",
+    "alkanes_protorunesbyoutpoint",
+    "alkanes_simulate",
+    "metashrew_height",
+    "metashrew_view",
+)
+FIELD_NAMES = ("txid", "vout", "target", "block", "tx", "inputs", "address")
 
 
 class Asker:
@@ -272,12 +287,10 @@ async def test_the_view_carries_all_bits(asker: Asker) -> None:
     internal = bytes.fromhex(stock.txid)[::-1]
     asked = b"\x0a\x20" + internal + b"\x10\x00\x1a\x02\x08\x01"
     answer = await asker.call("metashrew_view", "protorunesbyoutpoint", "0x" + asked.hex(), "latest")
-    top = _fields(bytes.fromhex(answer["result"][2:]))
-    item = _fields(_fields(top[1])[1])
-    assert _fields(_fields(_fields(item[1])[1])[1]) == {1: 2}
-    assert _fields(item[2]) == {1: 7, 2: 2**36}
-    assert _fields(top[2]) == {1: internal}
-    assert (_fields(top[3])[1], top[4]) == (ALKANES, 1)
+    raw = bytes.fromhex(answer["result"][2:])
+    assert view_balances(raw, stock) == {Asset.alkane(2, 0): 2**100 + 7}
+    assert raw.endswith(b"\x20\x01")
+    assert ALKANES in raw
     cut = await asker.call("alkanes_protorunesbyoutpoint", stock.txid, 0)
     assert cut["result"]["balance_sheet"]["cached"]["balances"][0]["amount"] == 7
     assert (
@@ -297,6 +310,36 @@ async def test_the_gateways_other_methods(asker: Asker) -> None:
     assert (await asker.call("metashrew_view", "x", manner="/json"))["error"]["code"] == -32601
     assert (await asker.call("alkanes_protorunesbyoutpoint", "zz", 0))["error"]["code"] == -32602
     assert (await asker.call("alkanes_protorunesbyoutpoint"))["error"]["code"] == -32602
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**130) | st.floats() | st.text(max_size=5) | st.just("11" * 32),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELD_NAMES), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def test_any_call_of_the_gateway_is_answered(tmp_path: Path) -> None:
+    asker = Asker(tmp_path)
+    alkanes = Alkanes(asker.node, asker.service.alkanes)
+
+    @settings(max_examples=200)
+    @given(st.sampled_from(METHODS), st.lists(JSON_VALUES, max_size=3), st.sampled_from([(), ("json",), ("old",)]))
+    def holds(method: str, params: list[Any], path: tuple[str, ...]) -> None:
+        body = json.dumps({"method": method, "params": params}).encode()
+        answer = json.loads(alkanes.answer(Request("POST", path, {}, body)).body)
+        assert {"result", "error"} & answer.keys()
+
+    holds()
+
+    @settings(max_examples=100)
+    @given(st.binary(max_size=80))
+    def view_holds(data: bytes) -> None:
+        body = json.dumps({"method": "metashrew_view", "params": ["protorunesbyoutpoint", data.hex()]}).encode()
+        assert alkanes.answer(Request("POST", (), {}, body)).status == 200
+
+    view_holds()
+    asker.node.close()
 
 
 # --- verbs
