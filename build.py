@@ -333,7 +333,7 @@ def fuzz(rest: Sequence[str]) -> int:
 
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "serve": (serve, "build, then run a relay and the web server, and print the address"),
+    "serve": (serve, "build, then run a relay, a regtest chain and the web server, and print the address"),
     "test": (test, "run every test; arguments go to pytest"),
     "demo": (demo, "two pages meet in headless Chromium, told step by step, with screenshots"),
     "build": (build, "wheel, compiled wheel, self-hosted Pyodide and bundles, into dist/"),
