@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgpack
@@ -194,7 +195,7 @@ def _accept(fields: Mapping[Any, Any]) -> TakeAccept:
 def _signatures(fields: Mapping[Any, Any]) -> TakerSignatures:
     rows = _rows(fields, "witnesses", 2, MAX_INPUTS)
     found = tuple((_number({"index": index}, "index", 2 * MAX_INPUTS - 1), _items(items)) for index, items in rows)
-    if any(left[0] >= right[0] for left, right in zip(found, found[1:], strict=False)):
+    if any(left[0] >= right[0] for left, right in pairwise(found)):
         raise MalformedMessage(_WHAT, "witnesses are not in ascending order")
     return TakerSignatures(found)
 

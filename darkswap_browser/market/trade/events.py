@@ -1,4 +1,4 @@
-"""What happens to a trade. The driver makes these: from messages it authenticated, results of effects, user and chain."""
+"""What happens to a trade. The driver makes these: of authenticated messages, results of effects, user and chain."""
 
 from __future__ import annotations
 
@@ -107,6 +107,8 @@ class BroadcastRefused:
 
 @dataclass(frozen=True, slots=True)
 class SeenInMempool:
+    """`txid`, of the settlement or of our self-spend, waits in a mempool; it is in no block, or no longer."""
+
     txid: str
 
 
@@ -121,7 +123,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """Neither the settlement nor another spend of its inputs is in a block: it never was, or blocks were replaced."""
+    """The settlement is in no mempool and no block, and its inputs are unspent: never sent, evicted, or reorganised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,13 @@ class Trade:
     """What we sent last, under the number `sent`."""
     sent: int = 0
     received: int = 0
+    witnesses: Witnesses = ()
+    """Taker: ours, from when they left."""
+    raw: bytes = b""
+    """The whole settlement. Empty for a taker who has not got the maker's last message."""
+    spend_txid: str = ""
+    """Our self-spend, once there is one; then `spend_raw` too."""
+    spend_raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,6 @@ class SignaturesOut:
 
     trade: Trade
     until: int
-    witnesses: Witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +111,11 @@ class Countersigning:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """All signatures are out. `raw` is empty for a taker who saw the settlement before the maker's message."""
+    """All signatures are out. `until` is 0 once a server has the settlement."""
 
     trade: Trade
     until: int
-    raw: bytes
     seen: bool = False
-    """A server has it; then nothing is given up any more."""
     depth: int = 0
     refusal: str = ""
     """Why servers did not take it, the last time."""
@@ -122,7 +126,6 @@ class Completed:
     """Deep enough to count, not yet to be out of a reorganisation's reach: coins stay reserved."""
 
     trade: Trade
-    raw: bytes
     height: int
     depth: int
 
@@ -132,19 +135,15 @@ class Exposed:
     """Our signatures are out, the deadline is over, no server has the settlement: the peer may still broadcast it."""
 
     trade: Trade
-    raw: bytes
     detail: str = ""
     """Why taking the signature back failed, the last time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revoking:
-    """A self-spend is made (`spend_txid` empty) or broadcast; it or the settlement will be mined."""
+    """A self-spend is being made, or is broadcast; it or the settlement will be mined."""
 
     trade: Trade
-    raw: bytes
-    spend_txid: str = ""
-    spend_raw: bytes = b""
     depth: int = 0
     """The self-spend's."""
 
@@ -154,11 +153,8 @@ class Conflicted:
     """Another transaction, `by`, spent an input and is in a block, not yet out of a reorganisation's reach."""
 
     trade: Trade
-    raw: bytes
     by: str
     depth: int
-    spend_txid: str = ""
-    spend_raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +162,6 @@ class Settled:
     """End: completed, for good."""
 
     trade: Trade
-    raw: bytes
     height: int
 
 
@@ -175,7 +170,6 @@ class Revoked:
     """End: our self-spend is in the chain for good."""
 
     trade: Trade
-    spend_txid: str
 
 
 @dataclass(frozen=True, slots=True)
