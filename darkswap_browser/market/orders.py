@@ -1,0 +1,162 @@
+"""Orders: what a maker offers, signed by the key of its peer id, with proof that the offered coins are its own.
+
+`order_id` names an order through all its revisions, `order_hash` one revision. Bytes and text forms are in
+`market.order_codec`. Times are unix seconds, amounts atoms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.errors import InvalidOrder
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.market.assets import BTC, MAX_U128, Asset
+from darkswap_browser.market.trade.terms import MAX_INPUTS, POSTAGE, FeeRule
+
+DEFAULT_LIFETIME = 86_400
+MAX_LIFETIME = 604_800
+"""A week, as the original allows."""
+CLOCK_SKEW = 120
+"""Seconds by which two honest clocks may differ."""
+NONCE_SIZE = 16
+MAX_RELAYS = 4
+MAX_RELAY_ADDRESS = 256
+NETWORKS = ("mainnet", "testnet", "signet", "regtest")
+ID_DOMAIN = b"darkswap order id 1"
+
+
+class Side(StrEnum):
+    """Of the maker: SELL gives base and gets quote, BUY the other way round."""
+
+    SELL = "sell"
+    BUY = "buy"
+
+
+@dataclass(frozen=True, slots=True)
+class CoinProof:
+    """A BIP322 "simple" witness, serialised, by the key of `script` over `ownership_message`."""
+
+    script: bytes
+    witness: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    maker: str
+    """Peer id, as text."""
+    network: str
+    base: Asset
+    quote: Asset
+    side: Side
+    base_atoms: int
+    quote_atoms: int
+    """For all of `base_atoms`: the two are the price."""
+    min_fill: int
+    """Least base atoms of one trade; `base_atoms` where only all of it is offered."""
+    fee_rule: FeeRule
+    created_at: int
+    expires_at: int
+    seq: int
+    nonce: bytes
+    relays: tuple[str, ...] = ()
+    """Multiaddrs of relays where the maker can be met."""
+    funding: tuple[OutPoint, ...] = ()
+    proofs: tuple[CoinProof, ...] = ()
+    """One for each script among the funding coins."""
+    paused: bool = False
+
+    @property
+    def order_id(self) -> str:
+        """64 hex digits; the same for every revision, and nobody else's to take."""
+        return sha256(ID_DOMAIN + PeerId.parse(self.maker).to_bytes() + self.nonce).hexdigest()
+
+    @property
+    def gives(self) -> tuple[Asset, int]:
+        """What the maker brings for the whole order."""
+        return (self.base, self.base_atoms) if self.side is Side.SELL else (self.quote, self.quote_atoms)
+
+    @property
+    def gets(self) -> tuple[Asset, int]:
+        return (self.quote, self.quote_atoms) if self.side is Side.SELL else (self.base, self.base_atoms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """The end of an order; kept until the order would have expired, as older revisions may come late."""
+
+    maker: str
+    order_id: str
+    seq: int
+    at: int
+
+
+def quote_for(order: Order, fill: int) -> int:
+    """Quote atoms for `fill` base atoms; a part of an atom is the maker's: up when the taker pays it, else down."""
+    exact = order.quote_atoms * fill
+    return -(-exact // order.base_atoms) if order.side is Side.SELL else exact // order.base_atoms
+
+
+def ownership_message(subject: str, outpoints: Sequence[OutPoint]) -> str:
+    """What the keys of coins sign. `subject`: an order id or a trade id, so that a proof serves nothing else."""
+    return "darkswap: these coins are mine\n" + "\n".join([subject, *(str(each) for each in sorted(outpoints))])
+
+
+def check_order(order: Order) -> None:
+    """Whether such an order can be at all, whenever. Raises `InvalidOrder` with the field."""
+    for path, asset in (("base", order.base), ("quote", order.quote)):
+        asset.checked(path)
+    _demand(order.base != order.quote, "quote", "is the same asset as base")
+    _demand(order.network in NETWORKS, "network", "is not one of Bitcoin's")
+    for path, atoms in (("base_atoms", order.base_atoms), ("quote_atoms", order.quote_atoms)):
+        _demand(0 < atoms <= MAX_U128, path, "is not between one atom and the most there can be")
+    _demand(0 < order.min_fill <= order.base_atoms, "min_fill", "is not between one atom and the whole order")
+    # A bitcoin leg below the postage would be no output that nodes relay.
+    if order.quote == BTC:
+        _demand(quote_for(order, order.min_fill) >= POSTAGE, "min_fill", f"makes less than {POSTAGE} sats")
+    if order.base == BTC:
+        _demand(order.min_fill >= POSTAGE, "min_fill", f"is less than {POSTAGE} sats")
+    _demand(quote_for(order, order.min_fill) > 0, "min_fill", "is worth less than one atom of quote")
+    lifetime = order.expires_at - order.created_at
+    _demand(0 < lifetime <= MAX_LIFETIME, "expires_at", f"is not within {MAX_LIFETIME} seconds of created_at")
+    _demand(order.created_at >= 0 and order.expires_at < 2**40, "created_at", "is no time")
+    _demand(0 <= order.seq < 2**32, "seq", "is not a number of 32 bits")
+    _demand(len(order.nonce) == NONCE_SIZE, "nonce", f"has not {NONCE_SIZE} bytes")
+    _demand(len(order.relays) <= MAX_RELAYS, "relays", f"are more than {MAX_RELAYS}")
+    _demand(all(0 < len(each) <= MAX_RELAY_ADDRESS for each in order.relays), "relays", "hold an address too long")
+    _demand(len(set(order.funding)) == len(order.funding) <= MAX_INPUTS, "funding", f"is not up to {MAX_INPUTS} coins")
+    _demand(len({each.script for each in order.proofs}) == len(order.proofs), "proofs", "name a script twice")
+    _demand(len(order.proofs) <= max(1, len(order.funding)), "proofs", "are more than there are coins")
+
+
+def check_current(order: Order, now: float) -> None:
+    """Whether it may be taken now. Raises `InvalidOrder`."""
+    _demand(order.created_at <= now + CLOCK_SKEW, "created_at", "is in the future")
+    _demand(now < order.expires_at, "expires_at", "has passed")
+    _demand(not order.paused, "paused", "by its maker")
+
+
+def check_fill(order: Order, fill: int, remaining: int) -> None:
+    """Whether `fill` base atoms can be taken of what is left. Raises `InvalidOrder`."""
+    _demand(0 < fill <= remaining, "amount", "is more than is left of the order")
+    _demand(fill >= min(order.min_fill, remaining), "amount", "is less than the order's least part")
+    legs = {order.base: fill, order.quote: quote_for(order, fill)}
+    _demand(legs[order.quote] > 0, "amount", "is worth less than one atom")
+    _demand(legs.get(BTC, POSTAGE) >= POSTAGE, "amount", f"makes a bitcoin side of less than {POSTAGE} sats")
+
+
+def supersedes(new_seq: int, old_seq: int, *, same: bool) -> bool:
+    """Whether a revision replaces the one known. Raises `InvalidOrder` for two different ones with one number: their
+    maker tells different people different things.
+    """
+    if new_seq == old_seq and not same:
+        raise InvalidOrder("seq", "was used for another revision", "Do not trade with this maker.")
+    return new_seq > old_seq
+
+
+def _demand(holds: bool, path: str, reason: str) -> None:
+    if not holds:
+        raise InvalidOrder(path, reason)
