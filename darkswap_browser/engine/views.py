@@ -6,17 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from darkswap_browser.market.assets import Asset
+from darkswap_browser.market.orders import Side
 from darkswap_browser.market.trade.terms import FeeRule, Role
-
-
-class OrderStatus(StrEnum):
-    OPEN = "open"
-    PAUSED = "paused"
-    FILLED = "filled"
-    CANCELED = "canceled"
-    EXPIRED = "expired"
-    UNFUNDED = "unfunded"
-    """A coin that stood behind it is spent."""
+from darkswap_browser.storage.orders import OrderStatus
 
 
 class TradeState(StrEnum):
@@ -57,8 +49,7 @@ class OrderView:
     network: str
     base: Asset
     quote: Asset
-    side: str
-    """ "sell": the maker gives base; or "buy"."""
+    side: Side
     base_atoms: int
     quote_atoms: int
     min_fill: int
@@ -97,8 +88,7 @@ class TradeView:
     base_atoms: int
     quote: Asset
     quote_atoms: int
-    side: str
-    """ "sell": the maker gives base; or "buy"."""
+    side: Side
     fee_rate: int
     """Sats per 1000 vB."""
     state: TradeState

@@ -1,7 +1,7 @@
 """Looks at the chain for trades: is the transaction in a block, how deep, or are its coins spent elsewhere?
 
-Servers are polled, since most of them have nothing else. Every look tells what was seen; what it means is the trade's
-affair.
+Servers are polled, since most of them have nothing else. What was seen is told when it changed, and again from time to
+time; what it means is the trade's affair.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain, Tip
 from darkswap_browser.errors import ChainError
+from darkswap_browser.market.trade.effects import Watch
 
 FAST = 2.0
 """Seconds between two looks at what was broadcast just now: somebody watches the screen."""
@@ -23,22 +23,12 @@ FAST_FOR = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """`txid`: the settlement's. `outpoints`: its inputs, ours first."""
-
-    txid: str
-    outpoints: tuple[OutPoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class InBlock:
-    """`confirmations` is 1 in the last block; `tip` is the height that this was true at."""
+    """`confirmations` is 1 in the last block."""
 
     txid: str
     height: int
-    block_hash: str
     confirmations: int
-    tip: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +38,15 @@ class InMempool:
 
 @dataclass(frozen=True, slots=True)
 class SpentElsewhere:
-    """`txid` spends `outpoint` instead; `height` is None while it waits in the mempool. `spent`: all such inputs."""
+    """Another transaction `txid` spends an input; `confirmations` is 0 while it waits in the mempool."""
 
     txid: str
-    outpoint: OutPoint
-    height: int | None
     confirmations: int
-    spent: tuple[OutPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Nowhere:
-    """Servers do not know the transaction, and its inputs are unspent."""
-
-    txid: str
+    """None of the transactions is known, and the inputs are unspent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,45 +59,46 @@ class Blind:
 Sight = InBlock | InMempool | SpentElsewhere | Nowhere | Blind
 
 
-async def look(chain: Chain, watched: Watched, tip: Tip) -> Sight:
-    """What the chain says about one settlement now. A block is believed only when enough servers agree on it."""
+async def look(chain: Chain, watched: Watch, tip: Tip) -> Sight:
+    """What the chain says now. A block is believed only when enough servers agree on it."""
+    waiting: str | None = None
     try:
-        status = await chain.status(watched.txid)
-        if status is not None and status.height is not None:
-            status = await chain.status(watched.txid, verify=True)
-        if status is not None and status.height is not None:
-            depth = max(tip.height - status.height + 1, 1)
-            return InBlock(watched.txid, status.height, status.block_hash or "", depth, tip.height)
-        if status is not None:
-            return InMempool(watched.txid)
-        return await _rivals(chain, watched, tip)
+        for txid in watched.txids:
+            status = await chain.status(txid)
+            if status is not None and status.height is not None:
+                status = await chain.status(txid, verify=True)
+            if status is not None and status.height is not None:
+                return InBlock(txid, status.height, max(tip.height - status.height + 1, 1))
+            waiting = txid if status is not None else waiting
+        return InMempool(waiting) if waiting is not None else await _rival(chain, watched, tip)
     except ChainError as error:
         return Blind(str(error))
 
 
-async def _rivals(chain: Chain, watched: Watched, tip: Tip) -> Sight:
-    spends = {each: await chain.spend(each, verify=True) for each in watched.outpoints}
-    rivals = [(at, spend) for at, spend in spends.items() if spend is not None and spend.txid != watched.txid]
-    if not rivals:
-        return Nowhere(watched.txid)
-    confirmed = [rival for rival in rivals if rival[1].height is not None]
-    outpoint, spend = (confirmed or rivals)[0]
-    depth = 0 if spend.height is None else max(tip.height - spend.height + 1, 1)
-    settled = tuple(at for at, each in rivals if each.height is not None or not confirmed)
-    return SpentElsewhere(spend.txid, outpoint, spend.height, depth, settled)
+async def _rival(chain: Chain, watched: Watch, tip: Tip) -> Sight:
+    """The deepest spend of an input by somebody else."""
+    deepest: SpentElsewhere | None = None
+    for outpoint in watched.outpoints:
+        spend = await chain.spend(outpoint, verify=True)
+        if spend is None or spend.txid in watched.txids:
+            continue
+        depth = 0 if spend.height is None else max(tip.height - spend.height + 1, 1)
+        if deepest is None or depth > deepest.confirmations:
+            deepest = SpentElsewhere(spend.txid, depth)
+    return deepest or Nowhere()
 
 
 class Watcher:
-    """`report(trade_id, sight)` after every look, from the event loop."""
+    """`report(trade_id, sight)`, from the event loop."""
 
     def __init__(self, chain: Chain, report: Callable[[str, Sight], None]) -> None:
         self._chain = chain
         self._report = report
         self._watches: dict[str, asyncio.Task[None]] = {}
-        self._wanted: dict[str, Watched] = {}
+        self._wanted: dict[str, Watch] = {}
         self._tip: tuple[float, Tip] | None = None
 
-    def watch(self, trade_id: str, watched: Watched) -> None:
+    def watch(self, trade_id: str, watched: Watch) -> None:
         """Until `forget`. Asking for the same again changes nothing."""
         if self._wanted.get(trade_id) == watched:
             return
@@ -137,15 +123,20 @@ class Watcher:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _run(self, trade_id: str, watched: Watched) -> None:
+    async def _run(self, trade_id: str, watched: Watch) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + FAST_FOR
+        last: Sight | None = None
+        told = 0.0
         while True:
             pace = FAST if loop.time() < until else SLOW
-            self._report(trade_id, await self._look(watched, pace))
+            sight = await self._look(watched, pace)
+            if sight != last or loop.time() - told >= SLOW:
+                last, told = sight, loop.time()
+                self._report(trade_id, sight)
             await asyncio.sleep(pace)
 
-    async def _look(self, watched: Watched, pace: float) -> Sight:
+    async def _look(self, watched: Watch, pace: float) -> Sight:
         try:
             tip = await self._tip_within(pace)
         except ChainError as error:

@@ -11,11 +11,12 @@ from darkswap_browser.engine.watcher import (
     Nowhere,
     Sight,
     SpentElsewhere,
-    Watched,
     Watcher,
 )
+from darkswap_browser.market.trade.effects import Watch
 from tests.support.chain import SimChain, SimServers
 
+SELF_SPEND = "11" * 32
 SCRIPT = b"\x51\x20" + bytes(32)
 
 
@@ -27,7 +28,7 @@ class Scene:
         self.sights: list[Sight] = []
         self.watcher = Watcher(self.servers, lambda trade_id, sight: self.sights.append(sight))
         self.made = spending(self.coin, 9000)
-        self.watcher.watch("one", Watched(self.made.txid, (self.coin,)))
+        self.watcher.watch("one", Watch((self.made.txid, SELF_SPEND), (self.coin,)))
 
     async def see(self, seconds: float = FAST) -> Sight:
         await asyncio.sleep(seconds + 0.01)
@@ -40,13 +41,13 @@ def spending(coin: OutPoint, sats: int) -> Transaction:
 
 async def test_a_settlement_is_seen_from_nowhere_to_mempool_to_depth_and_back() -> None:
     scene = Scene()
-    assert await scene.see() == Nowhere(scene.made.txid)
+    assert await scene.see() == Nowhere()
     scene.chain.accept(scene.made.serialize())
     assert await scene.see() == InMempool(scene.made.txid)
     scene.chain.mine()
     sight = await scene.see()
     assert isinstance(sight, InBlock)
-    assert (sight.height, sight.confirmations, sight.tip) == (2, 1, 2)
+    assert (sight.height, sight.confirmations) == (2, 1)
     scene.chain.mine(2)
     sight = await scene.see()
     assert isinstance(sight, InBlock)
@@ -60,9 +61,9 @@ async def test_another_spend_is_told_with_its_depth_and_what_it_spends() -> None
     scene = Scene()
     rival = spending(scene.coin, 5000)
     scene.chain.accept(rival.serialize())
-    assert await scene.see() == SpentElsewhere(rival.txid, scene.coin, None, 0, (scene.coin,))
+    assert await scene.see() == SpentElsewhere(rival.txid, 0)
     scene.chain.mine()
-    assert await scene.see() == SpentElsewhere(rival.txid, scene.coin, 2, 1, (scene.coin,))
+    assert await scene.see() == SpentElsewhere(rival.txid, 1)
     await scene.watcher.close()
 
 
@@ -77,7 +78,7 @@ async def test_silent_servers_are_told_and_looked_at_again() -> None:
 
 async def test_looks_are_frequent_at_first_share_the_tip_and_stop_when_forgotten() -> None:
     scene = Scene()
-    scene.watcher.watch("two", Watched(scene.made.txid, (scene.coin,)))
+    scene.watcher.watch("two", Watch((scene.made.txid,), (scene.coin,)))
     await asyncio.sleep(179)
     assert scene.servers.asked.count("tip") == 90
     scene.servers.asked.clear()

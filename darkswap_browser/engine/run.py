@@ -1,0 +1,220 @@
+"""One trade going on: events in, one after the other; each step is saved, then its effects are begun."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Protocol
+
+from darkswap_browser.errors import ResourceLimit
+from darkswap_browser.market.trade import machine
+from darkswap_browser.market.trade.effects import (
+    Broadcast,
+    Countersign,
+    Effect,
+    Notify,
+    SelfSpend,
+    Send,
+    SetTimer,
+    Sign,
+    Validate,
+    Verify,
+)
+from darkswap_browser.market.trade.events import Event, Received, Tick
+from darkswap_browser.market.trade.states import Completed, Conflicted, End, State
+from darkswap_browser.storage.trades import TradeRecord
+
+LONGEST_NAP = 5.0
+"""Seconds: hosts stretch timers of pages in the background and stop them in sleep, so the wall clock is looked at."""
+
+Work = Validate | Verify | Sign | Countersign | SelfSpend | Broadcast
+"""Effects that take time and end in an event."""
+
+
+class Surroundings(Protocol):
+    """What a trade is surrounded by; the trader gives it."""
+
+    def now(self) -> int:
+        """Unix seconds."""
+        ...
+
+    async def save(self, record: TradeRecord) -> None: ...
+
+    async def send(self, record: TradeRecord, message: Send) -> None: ...
+
+    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+        """Does it. None: nothing to tell, the chain will."""
+        ...
+
+    def prompt(self, run: TradeRun, effect: Effect) -> None:
+        """Effects that take no time: watching, telling, releasing."""
+        ...
+
+
+class TradeRun:
+    """`record` is what is saved. Nothing runs while nothing happens."""
+
+    def __init__(self, record: TradeRecord, around: Surroundings, inbox: int) -> None:
+        self.record = record
+        self._around = around
+        self._most = inbox
+        self._events: deque[tuple[Event, asyncio.Future[machine.Answer] | None]] = deque()
+        self._draining: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._outgoing: Send | None = None
+        self._works: dict[Work | str, asyncio.Task[None]] = {}
+        self._changed: asyncio.Future[None] | None = None
+
+    @property
+    def state(self) -> State:
+        return self.record.state
+
+    @property
+    def id(self) -> str:
+        return self.state.trade.terms.trade_id
+
+    @property
+    def is_over(self) -> bool:
+        return isinstance(self.state, End)
+
+    @property
+    def needs_peer(self) -> bool:
+        """Something may still have to be said or heard."""
+        return not isinstance(self.state, End | Completed | Conflicted)
+
+    # --- events
+
+    def put(self, event: Event) -> None:
+        """In order. Raises `ResourceLimit` for a message when too many wait."""
+        if isinstance(event, Received) and len(self._events) >= self._most:
+            raise ResourceLimit("events of one trade", self._most)
+        self._add(event, None)
+
+    async def ask(self, event: Event) -> machine.Answer:
+        """As `put`, and what the machine said to it."""
+        answer: asyncio.Future[machine.Answer] = asyncio.get_running_loop().create_future()
+        self._add(event, answer)
+        return await answer
+
+    def _add(self, event: Event, answer: asyncio.Future[machine.Answer] | None) -> None:
+        self._events.append((event, answer))
+        if self._draining is None or self._draining.done():
+            self._draining = self._spawn(self._drain(), "trade step")
+
+    async def start(self) -> None:
+        """A new trade: saved, then begun."""
+        await self._around.save(self.record)
+        self.resume()
+        self._perform(Notify())
+
+    def resume(self) -> None:
+        """All effects of the present state, again."""
+        for effect in machine.effects_of(self.state):
+            self._perform(effect)
+
+    async def wait_change(self) -> None:
+        """Until a step changed the state."""
+        if self._changed is None or self._changed.done():
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._changed)
+
+    async def _drain(self) -> None:
+        while self._events:
+            event, answer = self._events.popleft()
+            said = await self._take(event)
+            if answer is not None and not answer.done():
+                answer.set_result(said)
+
+    async def _take(self, event: Event) -> machine.Answer:
+        before = self.state
+        step = machine.step(before, event, self._around.now())
+        if step.state != before:
+            self.record = replace(self.record, state=step.state, updated_at=self._around.now())
+            await self._around.save(self.record)
+        for effect in step.effects:
+            self._perform(effect)
+        if step.state != before:
+            if isinstance(step.state, End):
+                self._rest()
+            if self._changed is not None and not self._changed.done():
+                self._changed.set_result(None)
+        return step.answer
+
+    def _rest(self) -> None:
+        """At the end only what has to be said is still done."""
+        for key, task in list(self._works.items()):
+            if key != "send":
+                task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- effects
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._outgoing = effect
+                if "send" not in self._works:
+                    self._begin("send", self._say())
+            case SetTimer(at):
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = self._spawn(self._tick(at), "trade timer")
+            case Validate() | Verify() | Sign() | Countersign() | SelfSpend() | Broadcast():
+                if effect not in self._works:
+                    self._begin(effect, self._work(effect))
+            case _:
+                self._around.prompt(self, effect)
+
+    async def _say(self) -> None:
+        """The newest message only: it is the last thing said that the other side has not answered."""
+        while self._outgoing is not None:
+            message, self._outgoing = self._outgoing, None
+            await self._around.send(self.record, message)
+
+    async def _work(self, effect: Work) -> None:
+        event = await self._around.work(self.record, effect)
+        self._works.pop(effect, None)
+        if event is not None:
+            self.put(event)
+
+    async def _tick(self, at: int) -> None:
+        while True:
+            left = at - self._around.now()
+            if left <= 0:
+                self.put(Tick())
+                return
+            await asyncio.sleep(min(left, LONGEST_NAP))
+
+    # --- tasks
+
+    def _begin(self, key: Work | str, work: Coroutine[object, object, None]) -> None:
+        task = self._works[key] = self._spawn(work, f"trade {key if isinstance(key, str) else type(key).__name__}")
+
+        def finished(over: asyncio.Task[None]) -> None:
+            if self._works.get(key) is over:
+                del self._works[key]
+
+        task.add_done_callback(finished)
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(report)
+        return task
+
+    async def stop(self) -> None:
+        """At once; what was saved is all that stays."""
+        tasks = [each for each in (self._timer, self._draining, *self._works.values()) if each is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def report(task: asyncio.Task[None]) -> None:
+    """A fault of ours is told to the event loop."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)

@@ -1,0 +1,56 @@
+"""Orders as they are kept: `orders/<network>/<id>`, our own and those of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.storage.records import Records, Report
+
+VERSION = 1
+MAX_ORDERS = 1000
+"""Kept per network: the original's maxOrders; a record takes 1 to 5 KiB."""
+
+
+class OrderStatus(StrEnum):
+    OPEN = "open"
+    PAUSED = "paused"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNFUNDED = "unfunded"
+    """A coin that stood behind it is spent."""
+
+    @property
+    def is_over(self) -> bool:
+        return self not in (OrderStatus.OPEN, OrderStatus.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Base atoms that a trade takes of an order of ours; `done` once its transaction is confirmed."""
+
+    trade_id: str
+    atoms: int
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """`text`: the latest revision. `earlier`: older ones of ours on the same terms, which people may still hold."""
+
+    text: str
+    earlier: tuple[str, ...] = ()
+    status: OrderStatus = OrderStatus.OPEN
+    funded: bool | None = None
+    fills: tuple[Fill, ...] = ()
+    cancellation: bytes = b""
+    """Signed; empty while there is none."""
+    seq: int
+    """The highest seen, of a revision or of the cancellation."""
+    updated_at: int
+
+
+def order_records(store: KeyValueStore, network: str, report: Report) -> Records[OrderRecord]:
+    return Records(store, f"orders/{network}/", OrderRecord, version=VERSION, cap=MAX_ORDERS, report=report)
