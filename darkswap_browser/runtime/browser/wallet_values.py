@@ -5,14 +5,13 @@ Answers come from a stranger's program: they may be class instances with getters
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import js
-from pyodide.ffi import JsException, JsProxy, to_js
+from pyodide.ffi import JsProxy, to_js
 
 from darkswap_browser.errors import Unsupported, WalletFailed
+from darkswap_browser.runtime.browser.ffi import js_object
 from darkswap_browser.runtime.wallet_answers import wallet_error
 
 MAX_DEPTH = 8
@@ -28,27 +27,30 @@ ERROR_FIELDS = ("code", "message", "error")
 async def settled(wallet: str, js_target: Any, method: str, js_arguments: list[Any]) -> Any:
     """Calls a method and waits for its promise: the JavaScript value. Raises what `wallet_error` makes of a failure.
 
-    Not by `await` on the promise: a reason that is no Error (4001 comes in a plain object) would lose its fields.
+    The promise itself never comes to Python, where a reason that is no Error (4001 comes in a plain object) loses its
+    fields or is never told: JavaScript calls the method, and `allSettled` makes data of what becomes of it. Twice, as
+    a method may also throw at once.
     """
     js_method = getattr(js_target, method, None)
     if not callable(js_method):
         raise Unsupported(f"{method} of {wallet}")
-    ended: asyncio.Future[Callable[[], Any]] = asyncio.get_running_loop().create_future()
+    js_called = _list_of_result(js_method.bind(js_target, *js_arguments))
+    js_settled = _list_of_result(js.Promise.allSettled.bind(js.Promise, js_called))
+    (js_outcome,) = await js.Promise.allSettled(js_settled)
+    if js_outcome.status == "fulfilled":
+        (js_outcome,) = js_outcome.value
+    if js_outcome.status == "rejected":
+        raise wallet_error(wallet, thrown(wallet, js_outcome.reason))
+    return getattr(js_outcome, "value", None)
 
-    def fulfilled(value: Any = None) -> None:
-        if not ended.done():
-            ended.set_result(lambda: value)
 
-    def rejected(reason: Any = None) -> None:
-        if not ended.done():
-            ended.set_exception(wallet_error(wallet, thrown(wallet, reason)))
-
-    try:
-        js_result = js_method(*js_arguments)
-    except JsException as error:
-        raise wallet_error(wallet, thrown(wallet, error)) from error
-    js.Promise.resolve(js_result).then(fulfilled, rejected)
-    return (await ended)()
+def _list_of_result(js_function: Any) -> Any:
+    """A list whose only item is what the function gives when JavaScript reads it."""
+    js_getter = js_object({})
+    js_getter.get = js_function
+    js_list = js.Array.new()
+    js.Object.defineProperty(js_list, 0, js_getter)
+    return js_list
 
 
 def js_argument(value: Any) -> Any:
