@@ -332,6 +332,11 @@ def fuzz(rest: Sequence[str]) -> int:
     return run_module("tests.fuzz", rest)
 
 
+def soak(rest: Sequence[str]) -> int:
+    set_up(build=False)
+    return run_module("tests.soak", rest)
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "serve": (serve, "build, then run a relay, a regtest chain and the web server, and print the address"),
     "test": (test, "run every test; arguments go to pytest"),
@@ -340,6 +345,7 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "check": (check, "format, lint, types, architecture"),
     "bench": (bench, "every performance figure beside a peer in the same run"),
     "fuzz": (fuzz, "feed one decoder hostile bytes: fuzz TARGET"),
+    "soak": (soak, "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]"),
 }
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+import darkswap_browser.market.messages as trade_messages
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.bitcoin.address import address_of, script_of
 from darkswap_browser.bitcoin.psbt import Psbt
@@ -28,6 +29,7 @@ from darkswap_browser.identity.envelope import open_envelope
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId, PublicKey
 from darkswap_browser.identity.peer_record import PeerRecord, open_peer_record
+from darkswap_browser.market.trade import machine, states
 from darkswap_browser.net import negotiate
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.noise.machine import CipherState, HandshakeMachine, KeyPair
@@ -51,6 +53,7 @@ from darkswap_browser.protocols.signaling.messages import candidate_from_json, d
 from darkswap_browser.runtime.base import SessionDescription
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.runtime.simulated import loop
+from darkswap_browser.storage import values
 from darkswap_browser.transports.webrtc import sdp
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint
 from darkswap_browser.transports.webrtc.messages import FrameDecoder, sole_payload
@@ -60,6 +63,7 @@ from darkswap_browser.wire.framing import MessageDecoder
 from darkswap_browser.wire.multibase import multibase_decode, multibase_encode
 from darkswap_browser.wire.multihash import Multihash
 from darkswap_browser.wire.varint import decode_varint, encode_varint
+from tests.soak.world import COINS, RAW, REQUEST, SIGNED, trade_of
 
 T = TypeVar("T")
 
@@ -240,6 +244,23 @@ def chain_json(data: bytes) -> None:
             assert len(node.data(100)) <= 100
 
 
+def trade_message(data: bytes) -> None:
+    """A body that was read, written and read again is the same."""
+    message = trade_messages.decode(data)
+    assert trade_messages.decode(trade_messages.encode(message)) == message
+    body = trade_messages.body_of(message)
+    if body is not None:
+        again = trade_messages.envelope(message.trade_id, message.seq, body)
+        assert trade_messages.body_of(again) == body
+
+
+def trade_state(data: bytes) -> None:
+    """Whatever was read can be written again, and tells what it wants done."""
+    state = values.decode(states.State, data, states.VERSION)  # type: ignore[arg-type]
+    assert values.decode(states.State, values.encode(state, states.VERSION), states.VERSION) == state  # type: ignore[arg-type]
+    machine.effects_of(state)
+
+
 def session_description(text: str) -> None:
     sdp.has_tool(text)
     sdp.fingerprint(text)
@@ -278,6 +299,21 @@ PSBTS = (
 CONFIG = json.dumps(
     {"network": {"relays": [f"/ip4/1.2.3.4/tcp/1/ws/p2p/{PEER}"], "ice_servers": [{"urls": ["stun:a"]}]}}
 ).encode()
+
+TRADE_BODIES = (
+    REQUEST,
+    trade_messages.TakeAccept(COINS[states.Role.MAKER], "11" * 32),
+    trade_messages.TakerSignatures(SIGNED),
+    trade_messages.FinalTransaction(RAW),
+    trade_messages.Cancel("TIMEOUT", "Offered"),
+)
+TRADE_MESSAGES = tuple(
+    trade_messages.encode(trade_messages.envelope("ab" * 16, seq, body)) for seq, body in enumerate(TRADE_BODIES, 1)
+)
+TRADE_STATES = tuple(
+    values.encode(state, states.VERSION)
+    for state in (states.Validating(trade_of(states.Role.MAKER), 1), states.Expired(trade_of(states.Role.TAKER), "x"))
+)
 
 TARGETS: dict[str, Target] = {
     "seed_record": Target(
@@ -373,5 +409,7 @@ TARGETS: dict[str, Target] = {
             b"\x12\x22\x0a\x20" + b"\x11" * 32,
         ),
     ),
+    "trade_message": Target(trade_message, TRADE_MESSAGES),
+    "trade_state": Target(trade_state, TRADE_STATES),
     "channel": Target(inbox, (b"\x04\x00abc\x06\x01\x06abcd\x03\x02ef\x02\x03\x07", b"\x02\x03\x05"), RemoteError),
 }

@@ -258,14 +258,13 @@ def _after(state: Out, event: Event, now: int) -> Step:
         case Confirmed(txid, height, depth) if txid == trade.txid:
             return _settled(state, height, depth)
         case Confirmed(txid, _, depth) if txid == trade.spend_txid:
-            return _to(Revoked(trade) if _buried(trade, depth) else Revoking(trade, depth))
+            return _to(Revoked(trade)) if _buried(trade, depth) else _kept(state, Revoking(trade, depth))
         case Confirmed(txid, _, depth) | ConflictSeen(txid, depth):
             if depth < 1:
                 return Step(state, (), Answer.STALE)
-            detail = f"{txid} spent a coin of this trade"
-            return _to(
-                Failed(trade, "INPUT_SPENT", detail) if _buried(trade, depth) else Conflicted(trade, txid, depth)
-            )
+            if _buried(trade, depth):
+                return _to(Failed(trade, "INPUT_SPENT", f"{txid} spent a coin of this trade"))
+            return _kept(state, Conflicted(trade, txid, depth))
         case SeenInMempool(txid) if txid == trade.spend_txid:
             return _kept(state, Revoking(trade))
         case SeenInMempool(txid) if txid == trade.txid:

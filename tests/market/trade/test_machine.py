@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from darkswap_browser.errors import MalformedMessage
+from darkswap_browser.market.messages import Cancel, FinalTransaction, TakeAccept, TakerSignatures
+from darkswap_browser.market.trade import effects as do
+from darkswap_browser.market.trade import events as on
+from darkswap_browser.market.trade import machine
+from darkswap_browser.market.trade import states as at
+from darkswap_browser.market.trade.terms import Role
+from darkswap_browser.storage import values
+from tests.soak.world import COINS, DEADLINE, RAW, REQUEST, SETTLED, SIGNED, START, Stepping, explore, trade_of
+
+TRADES = tuple(
+    replace(trade_of(role), own=COINS[role], theirs=COINS[role.other], txid=SETTLED, said=REQUEST, sent=1)
+    for role in Role
+)
+STATES: tuple[at.State, ...] = tuple(
+    state
+    for trade in TRADES
+    for state in (
+        at.Requesting(trade, 1020), at.Verifying(trade, 1010), at.Reviewing(trade, DEADLINE), at.Signing(trade, 1060),
+        at.Validating(trade, 1020), at.Offered(trade, DEADLINE), at.Countersigning(trade, 1060, SIGNED),
+        at.SignaturesOut(trade, 1080), at.Pending(trade, DEADLINE), at.Pending(replace(trade, raw=RAW), 0, True, 1),
+        at.Completed(trade, 100, 2), at.Exposed(trade, "late"), at.Revoking(trade),
+        at.Revoking(replace(trade, spend_txid="cd" * 32, spend_raw=b"spend"), 1), at.Conflicted(trade, "99" * 32, 1),
+        at.Settled(trade, 100), at.Revoked(trade), at.Failed(trade, "V11", "gone"),
+        at.Canceled(trade, Role.MAKER, "PRICE_CHANGED", ""), at.Expired(trade, "Offered"),
+    )
+)  # fmt: skip
+EVENTS: tuple[on.Event, ...] = (
+    *(
+        on.Received(2, body)
+        for body in (
+            REQUEST, TakeAccept(COINS[Role.MAKER], SETTLED), TakerSignatures(SIGNED), FinalTransaction(RAW),
+            FinalTransaction(b"?"), Cancel("PEER_GONE", ""),
+        )
+    ),
+    on.Received(0, FinalTransaction(RAW)), on.Tick(), on.Reconnected(), on.Validated(COINS[Role.MAKER], SETTLED),
+    on.Verified(), on.CheckRefused("V3", ""), on.Approved(), on.Signed(SIGNED), on.Countersigned(RAW),
+    on.SignRefused("V15", ""), on.SignRefused("USER_REJECTED", ""), on.CancelAsked(), on.RevokeAsked(),
+    on.SelfSpent("cd" * 32, b"spend"), on.SelfSpendRefused("locked"), on.BroadcastRefused(SETTLED, "fee"),
+    on.SeenInMempool(SETTLED), on.SeenInMempool("cd" * 32), on.Confirmed(SETTLED, 100, 1),
+    on.Confirmed(SETTLED, 100, 9),
+    on.Confirmed("cd" * 32, 100, 9), on.Unconfirmed(), on.Conflicted("99" * 32, 1), on.Conflicted("99" * 32, 9),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{type(state).__name__}-{state.trade.role}")
+def test_every_event_in_every_state_has_an_answer(state: at.State) -> None:
+    for event in EVENTS:
+        for now in (START, DEADLINE + 1):
+            step = machine.step(state, event, now)
+            moved = type(step.state) is not type(state)
+            assert step.answer is machine.Answer.MOVED or not moved or now > DEADLINE
+            if isinstance(state, at.Out) and isinstance(step.state, at.End):
+                assert isinstance(event, on.Confirmed | on.Conflicted)
+            if isinstance(state, at.End):
+                assert step.state == state and do.Release() not in step.effects
+            else:
+                assert (do.Release() in step.effects) == isinstance(step.state, at.End)
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{type(state).__name__}-{state.trade.role}")
+def test_a_state_is_kept_as_bytes_and_comes_back(state: at.State) -> None:
+    data = values.encode(state, at.VERSION)
+    assert values.decode(at.State, data, at.VERSION) == state
+    for cut in range(0, len(data), 7):
+        with pytest.raises(MalformedMessage):
+            values.decode(at.State, data[:cut], at.VERSION)
+
+
+def test_every_state_has_its_names_of_the_original_bindings() -> None:
+    assert {at.names_of(state)[1] for state in STATES} == {"pending", "confirming", "completed", "failed", "canceled"}
+
+
+def test_a_cancel_after_our_signatures_left_frees_nothing() -> None:
+    step = machine.step(at.SignaturesOut(TRADES[1], 1080), on.Received(2, Cancel("PRICE_CHANGED", "")), START)
+    assert isinstance(step.state, at.Exposed) and do.Release() not in step.effects
+
+
+def test_a_final_transaction_of_another_trade_is_refused() -> None:
+    step = machine.step(
+        at.SignaturesOut(replace(TRADES[1], txid="11" * 32), 1080), on.Received(2, FinalTransaction(RAW)), START
+    )
+    assert step.answer is machine.Answer.REFUSED
+
+
+def test_a_deadline_with_signatures_out_exposes_and_a_wish_then_spends_ourselves() -> None:
+    late = machine.step(at.SignaturesOut(TRADES[1], 1080), on.Tick(), 1080)
+    assert isinstance(late.state, at.Exposed)
+    wish = machine.step(late.state, on.RevokeAsked(), 1081)
+    assert isinstance(wish.state, at.Revoking) and do.SelfSpend() in wish.effects
+
+
+def test_schedules_keep_every_promise() -> None:
+    ends = {tuple(type(side.state).__name__ for side in explore(seed).sides.values()) for seed in range(1000)}
+    assert ("Settled", "Settled") in ends and any("Revoked" in pair for pair in ends)
+
+
+def _frees_too_early(state: at.State, event: on.Event, now: int) -> machine.Step:
+    step = machine.step(state, event, now)
+    if isinstance(step.state, at.Exposed):
+        ended = at.Failed(step.state.trade, "TIMEOUT", "")
+        return machine.Step(ended, machine.effects_of(ended))
+    return step
+
+
+def _does_not_verify(state: at.State, event: on.Event, now: int) -> machine.Step:
+    step = machine.step(state, event, now)
+    if isinstance(step.state, at.Verifying):
+        signing = at.Signing(step.state.trade, DEADLINE)
+        return machine.Step(signing, machine.effects_of(signing))
+    return step
+
+
+def _hears_twice(state: at.State, event: on.Event, now: int) -> machine.Step:
+    step = machine.step(state, event, now)
+    if step.answer is machine.Answer.DUPLICATE:
+        return replace(step, effects=machine.effects_of(state))
+    return step
+
+
+@pytest.mark.parametrize("broken", [_frees_too_early, _does_not_verify, _hears_twice])
+def test_a_broken_machine_is_caught(broken: Stepping) -> None:
+    with pytest.raises(AssertionError, match="seed"):
+        for seed in range(1000):
+            explore(seed, broken)
