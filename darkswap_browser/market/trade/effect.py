@@ -20,8 +20,9 @@ Contents = Mapping[OutPoint, Mapping[Asset, int]]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`gives` and `gets`: by asset, bitcoin without the fee. `fee_sats`: what this side pays the miners. `lost`: assets of
-    anybody that the transaction destroys or leaves unreachable.
+    """`gives` and `gets`: by asset, bitcoin without the fee. `fee_sats`: what this side pays the miners.
+
+    `lost`: assets of anybody that the transaction destroys or leaves unreachable.
     """
 
     gives: Mapping[Asset, int]

@@ -1,4 +1,4 @@
-"""What a side knows of the chain when it judges a settlement: gathered by the engine, judged by `checks`. Plain values."""
+"""What a side knows of the chain when it judges a settlement: gathered by the engine, judged by `checks`."""
 
 from __future__ import annotations
 

@@ -28,8 +28,9 @@ OVERHEAD_WEIGHT = 42
 """Version, counts, segwit mark and locktime: 10.5 virtual bytes."""
 MAX_OP_RETURN = 83
 """Bytes of a scriptPubKey that every node relays."""
-INPUT_KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH)
-OUTPUT_KINDS = (*INPUT_KINDS, ScriptKind.P2WSH)
+INPUT_KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH)
+"""Nested P2WPKH is not among them: its scriptSig is part of the txid, which both sides must know before they sign."""
+OUTPUT_KINDS = (*INPUT_KINDS, ScriptKind.P2SH, ScriptKind.P2WSH)
 LARGEST_OP_RETURN = 9 + MAX_OP_RETURN
 WIDEST_OUTPUT = 4 * 43
 """Weight of a P2TR output."""
