@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -19,6 +21,13 @@ from tests.support.native_identity import CRYPTO
 
 Check = Callable[[Fetch, str], Awaitable[None]]
 BASE = "https://chain.example/api"
+ASK = """
+import asyncio
+from darkswap_browser.runtime.native.fetch import NativeFetch
+
+asked = NativeFetch().request("GET", "http://chain.example/status/404", timeout=5, max_bytes=1000)
+print(asyncio.run(asked).status)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +65,21 @@ async def test_a_thread_that_waits_for_nothing_is_woken(server: HttpServer) -> N
 
 
 @pytest.mark.native
-async def test_the_environments_proxy_is_asked(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", server.url.replace("//", "//name:word@"))
-    monkeypatch.setenv("no_proxy", "")
-    answer = await get(NativeFetch(), "http://chain.example/status/404")
-    assert answer.status == 404
+async def test_the_environments_proxy_is_asked(server: HttpServer) -> None:
+    # The environment is the process's own, so a process of its own reads it.
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        ASK,
+        env={
+            "http_proxy": server.url.replace("//", "//name:word@"),
+            "no_proxy": "",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert said.split() == [b"404"]
 
 
 async def test_distance_is_paid_for_each_request(world: World) -> None:
