@@ -22,7 +22,7 @@ DIST = ROOT / "dist"
 WEB = ROOT / "web"
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 # Written by hand and served as they are.
-STATIC = ("index.html", "darkswap.d.ts")
+STATIC = ("index.html", "what-can-go-wrong.html", "darkswap.d.ts")
 
 
 @contextmanager

@@ -42,7 +42,8 @@ class OrdersView extends Part {
           <tbody>${repeat(orders, (order) => order.id, (order) => html`<tr><th scope="row"><a href="#/order/${order.id}">${sentence(order)}</a></th>
             <td>${order.is_local ? "Yours" : "Somebody's"}</td><td>${day(order.expires_at)}</td><td>${chip(ORDER_WORDS[order.status])}</td></tr>`)}</tbody></table></div>`
           : html`<p class="muted">None yet. Orders are not published anywhere: they come as links.</p>`}
-      </section>`;
+      </section>
+      <p class="muted small"><a href="what-can-go-wrong.html">What can go wrong, and what then happens to your money</a></p>`;
   }
 
   _open(event) {
