@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,9 +174,9 @@ async def test_messages_are_signed_as_bip322_or_not_at_all(kind: str) -> None:
         assert len(await wallet.sign_message(account, "an order")) in range(64, 120)
     for other in (b"", bytes(65), at.extension.message("another order", 0)):
         shape: dict[type[ScriptedExtension], tuple[str, Any]] = {
-            scripted.UnisatExtension: ("signMessage", scripted.base64.b64encode(other).decode()),
-            scripted.XverseExtension: ("signMessage", {"signature": scripted.base64.b64encode(other).decode()}),
-            scripted.LeatherExtension: ("signMessage", {"signature": scripted.base64.b64encode(other).decode()}),
+            scripted.UnisatExtension: ("signMessage", base64.b64encode(other).decode()),
+            scripted.XverseExtension: ("signMessage", {"signature": base64.b64encode(other).decode()}),
+            scripted.LeatherExtension: ("signMessage", {"signature": base64.b64encode(other).decode()}),
             scripted.StandardExtension: ("bitcoin:signMessage.signMessage", [{"signature": other}]),
         }
         method, answer = shape[type(at.extension)]
@@ -184,7 +185,7 @@ async def test_messages_are_signed_as_bip322_or_not_at_all(kind: str) -> None:
             await wallet.sign_message(wallet.accounts[0], "an order")
 
 
-SIGN = {
+SIGN: dict[str, tuple[str, list[Any]]] = {
     "unisat": ("signPsbt", [None, 7, "", {}, "zz", "é", "7", "00" * 2_000_001]),
     "xverse": ("signPsbt", [None, [], "x", {}, {"psbt": 7}, {"psbt": "="}, {"psbt": "é"}]),
     "leather": ("signPsbt", [None, [], "x", {}, {"hex": 7}, {"hex": "zz"}]),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId
 from darkswap_browser.bitcoin.alkanes.protostone import ALKANES, Protostone, decode_protostones
-from darkswap_browser.bitcoin.runes.allocation import OP_RETURN, give, payable
+from darkswap_browser.bitcoin.runes.allocation import give, is_op_return, payable
+from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U128
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Runestone
 from darkswap_browser.bitcoin.transaction import Transaction
 
@@ -37,57 +38,60 @@ def flow(
 ) -> Moved | Stranded | ContractCall:
     """`inputs`: atoms on all spent outputs together. With none there is nothing to strand."""
     held = {alkane: atoms for alkane, atoms in inputs.items() if atoms}
-    if not isinstance(artifact, Runestone) or not artifact.protocol:
-        return Stranded("the transaction has no protostone") if held else Moved(tuple({} for _ in tx.outputs), {})
-    stones = decode_protostones(artifact.protocol)
+    stones = decode_protostones(artifact.protocol) if isinstance(artifact, Runestone) else ()
     first = next((place for place, stone in enumerate(stones or ()) if stone.tag == ALKANES), None)
-    if stones is None or first is None:
-        return Stranded("its protostones cannot be read") if held else Moved(tuple({} for _ in tx.outputs), {})
-    if any(stone.message for stone in stones if stone.tag == ALKANES):
+    if any(stone.tag == ALKANES and stone.message for stone in stones or ()):
         return ContractCall()
-    if any(edict.id.block == 0 and edict.id.tx for stone in stones for edict in stone.edicts):
-        return Stranded("an edict names an id that cannot be")
+    if not held:
+        return Moved(tuple({} for _ in tx.outputs), {})
+    if stones is None:
+        return Stranded("its protostones cannot be read")
+    if first is None:
+        return Stranded("the transaction has no protostone of alkanes")
+    if any(atoms > MAX_U128 for atoms in held.values()):
+        return Stranded("its inputs hold more of an alkane than 128 bits can say")
+    outputs = len(tx.outputs)
+    for edict in (edict for stone in stones for edict in stone.edicts):
+        if edict.id.block == 0 and edict.id.tx:
+            return Stranded("an edict names an id that cannot be")
+        if edict.output > MAX_U32 and edict.output & MAX_U32 != outputs:
+            return Stranded("an edict names an output beyond 32 bits")
     return _run(tx, stones, first, held)
 
 
 def _run(tx: Transaction, stones: tuple[Protostone, ...], first: int, held: dict[AlkaneId, int]) -> Moved:
+    """Every stone moves what an earlier one sent to it, whatever its protocol: so the indexer does."""
     count = len(tx.outputs)
-    # Outputs, then the place n that means "all of them", then one place per stone.
+    # Outputs, then a place that nobody owns, then one place per stone.
     places: list[dict[AlkaneId, int]] = [{} for _ in range(count + 1 + len(stones))]
-    places[count + 1 + first] = dict(held)
+    places[count + 1 + first] = held
     eligible = payable(tx)
-    lost: dict[AlkaneId, int] = {}
-    for place, stone in enumerate(stones):
-        left = places[count + 1 + place]
-        places[count + 1 + place] = {}
-        if stone.tag != ALKANES:
-            _lose(lost, left)
-            continue
+    nowhere: dict[AlkaneId, int] = {}
+    for place, stone in enumerate(stones, count + 1):
+        left, places[place] = places[place], {}
         for edict in stone.edicts:
-            if edict.output == count:
-                outputs = places[:count]
-                give(outputs, left, eligible, edict.id, edict.amount, count)
+            # The indexer compares 32 bits only with the number that means "all of them".
+            if edict.output & MAX_U32 == count:
+                give(places[:count], left, eligible, edict.id, edict.amount, count)
             elif edict.output < len(places):
                 give(places, left, eligible, edict.id, edict.amount, edict.output)
-            elif edict.id in left:
-                amount = min(edict.amount or left[edict.id], left[edict.id])
-                left[edict.id] -= amount
-                _lose(lost, {edict.id: amount})
-        pointer = stone.pointer if stone.pointer is not None else (eligible[0] if eligible else None)
-        target = places[pointer] if pointer is not None and pointer < len(places) and pointer != count else lost
+            else:
+                give([nowhere], left, eligible, edict.id, edict.amount, 0)
+        pointer = stone.pointer if stone.pointer is not None else next(iter(eligible), 0)
+        target = places[pointer] if pointer < len(places) else nowhere
         for alkane, atoms in left.items():
             if atoms:
                 target[alkane] = target.get(alkane, 0) + atoms
+    lost: dict[AlkaneId, int] = {}
     for index, output in enumerate(tx.outputs):
-        if output.script[:1] == bytes([OP_RETURN]):
+        if is_op_return(output):
             _lose(lost, places[index])
             places[index] = {}
-    for beyond in places[count:]:
+    for beyond in (*places[count:], nowhere):
         _lose(lost, beyond)
     return Moved(tuple(places[:count]), lost)
 
 
 def _lose(lost: dict[AlkaneId, int], balances: Mapping[AlkaneId, int]) -> None:
     for alkane, atoms in balances.items():
-        if atoms:
-            lost[alkane] = lost.get(alkane, 0) + atoms
+        lost[alkane] = lost.get(alkane, 0) + atoms

@@ -18,7 +18,7 @@ class AlkaneId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ProtoEdict:
-    """As a rune's edict, with wider ids; `output` may name a protostone (number of outputs + 1 + its place)."""
+    """As a rune's edict, in 128 bits each; `output` may name a protostone (number of outputs + 1 + its place)."""
 
     id: AlkaneId
     amount: int

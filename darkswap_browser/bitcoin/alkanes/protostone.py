@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId, ProtoEdict
-from darkswap_browser.bitcoin.runes.ids import MAX_U128, read_varints, write_varint
+from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U128, read_varints, write_varint
 
 ALKANES = 1
 """Protocol tag."""
 BODY, MESSAGE, BURN, POINTER, REFUND = 0, 81, 83, 91, 93
 CHUNK = 15
 """Bytes of a value in use: with the 16th always 0 no varint can pass ord's limit."""
-U32 = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,7 @@ class Protostone:
 
 
 def encode_protostones(stones: Sequence[Protostone]) -> tuple[int, ...]:
-    """Values of the PROTOCOL field."""
+    """Values of the PROTOCOL field. Edicts are sorted by id, those of one id stay in their order."""
     data = b"".join(write_varint(value) for stone in stones for value in _integers(stone))
     return tuple(int.from_bytes(data[at : at + CHUNK], "little") for at in range(0, len(data), CHUNK))
 
@@ -54,17 +53,18 @@ def _integers(stone: Protostone) -> list[int]:
 
 
 def decode_protostones(values: Sequence[int]) -> tuple[Protostone, ...] | None:
-    """None where the indexer gives up on the whole list: an integer too long, or a stone cut off."""
+    """None where the indexer gives up on the whole list: an integer too long, or a stone that promises more than comes.
+
+    Field 95 (where a protoburn comes from) and unknown ones are dropped.
+    """
     data = b"".join(value.to_bytes(16, "little")[:CHUNK] for value in values)
     integers = read_varints(data)
     if integers is None:
         return None
     stones = []
     at = 0
-    # Tag 0 is the padding of the last value.
-    while at < len(integers) and integers[at] != 0:
-        if at + 1 >= len(integers):
-            return None
+    # Tag 0 is the padding of the last value; a tag at the very end is passed over.
+    while at + 1 < len(integers) and integers[at] != 0:
         tag, count = integers[at], integers[at + 1]
         at += 2
         if count > len(integers) - at:
@@ -92,9 +92,9 @@ def _stone(tag: int, integers: Sequence[int]) -> Protostone:
         tag=tag,
         edicts=edicts,
         # The indexer casts to 32 bits.
-        pointer=first[POINTER] & U32 if POINTER in first else None,
-        refund=first[REFUND] & U32 if REFUND in first else None,
-        burn=first[BURN] & U32 if BURN in first else None,
+        pointer=first[POINTER] & MAX_U32 if POINTER in first else None,
+        refund=first[REFUND] & MAX_U32 if REFUND in first else None,
+        burn=first.get(BURN),
         message=message,
     )
 
@@ -110,5 +110,5 @@ def _edicts(integers: Sequence[int]) -> tuple[ProtoEdict, ...]:
         block, tx = block + block_delta, (tx_delta if block_delta else tx + tx_delta)
         if block > MAX_U128 or tx > MAX_U128:
             return ()
-        edicts.append(ProtoEdict(AlkaneId(block, tx), amount, output & U32))
+        edicts.append(ProtoEdict(AlkaneId(block, tx), amount, output))
     return tuple(edicts)

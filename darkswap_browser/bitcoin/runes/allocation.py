@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from darkswap_browser.bitcoin.runes.ids import MAX_U32, RuneId
+from darkswap_browser.bitcoin.runes.ids import RuneId
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Runestone
-from darkswap_browser.bitcoin.transaction import Transaction
+from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
 
 K = TypeVar("K")
 """Rune ids here, alkane ids in `bitcoin.alkanes.flow`: both protocols spread an edict in the same way."""
-Balances = list[dict[RuneId, int]]
-OP_RETURN = 0x6A
+OP_RETURN = b"\x6a"
 
 
 def allocate(
@@ -20,7 +19,7 @@ def allocate(
 ) -> tuple[tuple[Mapping[RuneId, int], ...], Mapping[RuneId, int]]:
     """(balances per output, what is burned). `inputs`: atoms on all spent outputs together, by rune."""
     left = {rune: atoms for rune, atoms in inputs.items() if atoms}
-    outputs: Balances = [{} for _ in tx.outputs]
+    outputs: list[dict[RuneId, int]] = [{} for _ in tx.outputs]
     burned: dict[RuneId, int] = {}
     if isinstance(artifact, Cenotaph):
         return tuple(outputs), left
@@ -38,7 +37,7 @@ def allocate(
             else:
                 outputs[pointer][rune] = outputs[pointer].get(rune, 0) + atoms
     for index, output in enumerate(tx.outputs):
-        if output.script[:1] == bytes([OP_RETURN]):
+        if is_op_return(output):
             for rune, atoms in outputs[index].items():
                 burned[rune] = burned.get(rune, 0) + atoms
             outputs[index] = {}
@@ -47,29 +46,31 @@ def allocate(
 
 def payable(tx: Transaction) -> Sequence[int]:
     """Outputs that are no OP_RETURN."""
-    return [index for index, output in enumerate(tx.outputs) if output.script[:1] != bytes([OP_RETURN])]
+    return [index for index, output in enumerate(tx.outputs) if not is_op_return(output)]
+
+
+def is_op_return(output: TxOutput) -> bool:
+    return output.script[:1] == OP_RETURN
 
 
 def give(
-    outputs: list[dict[K, int]], left: dict[K, int], eligible: Sequence[int], asset: K, amount: int, output: int
+    outputs: Sequence[dict[K, int]], left: dict[K, int], eligible: Sequence[int], asset: K, amount: int, output: int
 ) -> None:
     """One edict, as far as `left` reaches. `output` = number of outputs: to every one of `eligible`."""
     available = left.get(asset, 0)
-    if not available or output > MAX_U32:
-        return
 
     def put(index: int, atoms: int) -> None:
         atoms = min(atoms, left[asset])
-        if atoms:
-            left[asset] -= atoms
-            outputs[index][asset] = outputs[index].get(asset, 0) + atoms
+        left[asset] -= atoms
+        outputs[index][asset] = outputs[index].get(asset, 0) + atoms
 
+    if not available:
+        return
     if output < len(outputs):
         put(output, amount or available)
-    elif not amount and eligible:
-        share, rest = divmod(available, len(eligible))
-        for position, index in enumerate(eligible):
-            put(index, share + (position < rest))
-    else:
-        for index in eligible:
-            put(index, amount)
+        return
+    share, rest = divmod(available, len(eligible)) if eligible else (0, 0)
+    for position, index in enumerate(eligible):
+        atoms = min(amount or share + (position < rest), left[asset])
+        if atoms:
+            put(index, atoms)

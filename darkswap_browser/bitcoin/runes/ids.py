@@ -7,8 +7,8 @@ from dataclasses import dataclass
 MAX_U32 = 2**32 - 1
 MAX_U64 = 2**64 - 1
 MAX_U128 = 2**128 - 1
-VARINT_BYTES = 19
-"""ord's decoder takes as many, when the value fits 128 bits; its text says 18. The code wins."""
+LAST_SHIFT = 7 * 18
+"""Of the 19th byte, which ord's decoder takes when the value fits 128 bits; its text says 18. The code wins."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,14 +46,18 @@ def read_varints(data: bytes) -> list[int] | None:
     values: list[int] = []
     value = shift = 0
     for byte in data:
-        value |= (byte & 0x7F) << shift
-        if byte & 0x80:
-            shift += 7
-            if shift >= 7 * VARINT_BYTES:
+        if byte < 0x80:
+            if shift:
+                value |= byte << shift
+                if shift >= LAST_SHIFT and value > MAX_U128:
+                    return None
+                values.append(value)
+                value = shift = 0
+            else:
+                values.append(byte)
+        else:
+            if shift >= LAST_SHIFT:
                 return None
-            continue
-        if value > MAX_U128:
-            return None
-        values.append(value)
-        value = shift = 0
+            value |= (byte & 0x7F) << shift
+            shift += 7
     return None if shift else values

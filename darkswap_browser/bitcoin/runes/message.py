@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U64, Edict, RuneId
 from darkswap_browser.bitcoin.runes.tags import Flaw, Tag
@@ -11,22 +10,23 @@ from darkswap_browser.bitcoin.transaction import Transaction
 
 MAGIC = b"\x6a\x5d"
 """OP_RETURN OP_13: the first output that begins so holds the runestone, whatever follows."""
-PUSHDATA1, PUSHDATA2, PUSHDATA4 = 0x4C, 0x4D, 0x4E
+PUSHDATA1, PUSHDATA4 = 0x4C, 0x4E
 
 
 def payload(tx: Transaction) -> bytes | Flaw | None:
     """What the runestone's pushes hold together; None without a runestone."""
     for output in tx.outputs:
         script = output.script
-        if script.startswith(MAGIC):
-            return _pushed(script)
+        if script[:2] == MAGIC:
+            # Nearly always one short push that fills the script.
+            return script[3:] if len(script) > 2 and script[2] == len(script) - 3 < PUSHDATA1 else _pushed(script)
     return None
 
 
 def _pushed(script: bytes) -> bytes | Flaw:
     size = len(script)
     parts: list[bytes] = []
-    at = 2
+    at = len(MAGIC)
     while at < size:
         opcode = script[at]
         at += 1
@@ -47,64 +47,70 @@ def _pushed(script: bytes) -> bytes | Flaw:
     return b"".join(parts)
 
 
-@dataclass(slots=True)
 class Message:
-    """Fields by tag, each a queue of values in the order they came."""
+    """Fields by tag, each a queue of values in the order they came; edicts; and the first flaw."""
 
-    fields: dict[int, list[int]] = field(default_factory=dict)
-    edicts: list[Edict] = field(default_factory=list)
-    flaw: Flaw | None = None
+    __slots__ = ("edicts", "fields", "flaw")
 
-    def take(self, tag: Tag, most: int) -> int | None:
-        """Takes the first value of `tag` when it is at most `most`; otherwise it stays, and may make a cenotaph."""
+    def __init__(self, integers: Sequence[int], outputs: int) -> None:
+        """`outputs`: how many the transaction has, which edicts may point at."""
+        self.fields: dict[int, list[int]] = {}
+        self.edicts: list[Edict] = []
+        self.flaw: Flaw | None = None
+        fields = self.fields
+        end = len(integers)
+        for at in range(0, end, 2):
+            tag = integers[at]
+            if tag == Tag.BODY:
+                self.flaw = self._take_edicts(integers, at + 1, outputs)
+                return
+            if at + 1 == end:
+                self.flaw = Flaw.TRUNCATED_FIELD
+                return
+            if tag in fields:
+                fields[tag].append(integers[at + 1])
+            else:
+                fields[tag] = [integers[at + 1]]
+
+    def _take_edicts(self, integers: Sequence[int], start: int, outputs: int) -> Flaw | None:
+        block = tx = 0
+        end = len(integers)
+        for at in range(start, end, 4):
+            if at + 4 > end:
+                return Flaw.TRAILING_INTEGERS
+            block_delta, tx_delta, amount, output = integers[at : at + 4]
+            if block_delta:
+                block += block_delta
+                tx = tx_delta
+            else:
+                tx += tx_delta
+            if block > MAX_U64 or tx > MAX_U32 or (not block and tx):
+                return Flaw.EDICT_RUNE_ID
+            if output > outputs or output > MAX_U32:
+                return Flaw.EDICT_OUTPUT
+            self.edicts.append(Edict(RuneId(block, tx), amount, output))
+        return None
+
+    def take(self, tag: int, fits: Callable[[int], bool]) -> int | None:
+        """Takes the first value of `tag` when it fits; otherwise it stays, and may make a cenotaph."""
         values = self.fields.get(tag)
-        if not values or values[0] > most:
+        if values is None or not fits(values[0]):
             return None
-        value = values.pop(0)
+        return self._drop(tag, values, 1)[0]
+
+    def take_id(self, tag: int) -> RuneId | None:
+        """The same for two values that are a rune's id. Block 0 has no transaction but 0."""
+        values = self.fields.get(tag)
+        if values is None or len(values) < 2:
+            return None
+        block, tx = values[:2]
+        if block > MAX_U64 or tx > MAX_U32 or (not block and tx):
+            return None
+        self._drop(tag, values, 2)
+        return RuneId(block, tx)
+
+    def _drop(self, tag: int, values: list[int], count: int) -> list[int]:
+        taken, values[:count] = values[:count], []
         if not values:
             del self.fields[tag]
-        return value
-
-    def take_pair(self, tag: Tag, most: tuple[int, int]) -> tuple[int, int] | None:
-        values = self.fields.get(tag)
-        if values is None or len(values) < 2 or values[0] > most[0] or values[1] > most[1]:
-            return None
-        first, second = values.pop(0), values.pop(0)
-        if not values:
-            del self.fields[tag]
-        return first, second
-
-
-def parse(integers: Sequence[int], outputs: int) -> Message:
-    """`outputs`: how many the transaction has, which edicts may point at."""
-    message = Message()
-    fields = message.fields
-    at, end = 0, len(integers)
-    while at < end:
-        tag = integers[at]
-        if tag == Tag.BODY:
-            _parse_edicts(message, integers, at + 1, outputs)
-            break
-        if at + 1 >= end:
-            message.flaw = Flaw.TRUNCATED_FIELD
-            break
-        fields.setdefault(tag, []).append(integers[at + 1])
-        at += 2
-    return message
-
-
-def _parse_edicts(message: Message, integers: Sequence[int], at: int, outputs: int) -> None:
-    block = tx = 0
-    for start in range(at, len(integers), 4):
-        if start + 4 > len(integers):
-            message.flaw = Flaw.TRAILING_INTEGERS
-            return
-        block_delta, tx_delta, amount, output = integers[start : start + 4]
-        block, tx = block + block_delta, (tx_delta if block_delta else tx + tx_delta)
-        if block > MAX_U64 or tx > MAX_U32 or (block == 0 and tx > 0):
-            message.flaw = Flaw.EDICT_RUNE_ID
-            return
-        if output > outputs or output > MAX_U32:
-            message.flaw = Flaw.EDICT_OUTPUT
-            return
-        message.edicts.append(Edict(RuneId(block, tx), amount, output))
+        return taken

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U64, MAX_U128, Edict, RuneId, read_varints, write_varint
-from darkswap_browser.bitcoin.runes.message import MAGIC, Message, parse, payload
+from darkswap_browser.bitcoin.runes.ids import MAX_U64, MAX_U128, Edict, RuneId, read_varints, write_varint
+from darkswap_browser.bitcoin.runes.message import MAGIC, Message, payload
 from darkswap_browser.bitcoin.runes.tags import Flag, Flaw, Tag
 from darkswap_browser.bitcoin.script import push_data
 from darkswap_browser.bitcoin.transaction import Transaction
 
 MAX_DIVISIBILITY = 38
 MAX_SPACERS = 0x07FFFFFF
-MAX_SYMBOL = 0x10FFFF
-SURROGATES = range(0xD800, 0xE000)
-MAX_PUSH = 520
+"""A spacer after each letter but the last of the longest name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +89,7 @@ class Runestone:
                 tx = edict.id.tx if block else edict.id.tx - previous.tx
                 data += b"".join(map(write_varint, (block, tx, edict.amount, edict.output)))
                 previous = edict.id
-        pieces = [bytes(data[at : at + MAX_PUSH]) for at in range(0, len(data), MAX_PUSH)]
-        return MAGIC + b"".join(push_data(piece) for piece in pieces)
+        return MAGIC + push_data(bytes(data)) if data else MAGIC
 
 
 def decipher(tx: Transaction) -> Runestone | Cenotaph | None:
@@ -105,73 +102,76 @@ def decipher(tx: Transaction) -> Runestone | Cenotaph | None:
     integers = read_varints(data)
     if integers is None:
         return Cenotaph(Flaw.VARINT)
-    return _interpret(parse(integers, len(tx.outputs)), len(tx.outputs))
-
-
-def _interpret(message: Message, outputs: int) -> Runestone | Cenotaph:
-    flags = message.take(Tag.FLAGS, MAX_U128) or 0
-    etching, flags = _take_etching(message, flags)
-    pair = message.take_pair(Tag.MINT, (MAX_U64, MAX_U32))
-    mint = RuneId(*pair) if pair is not None and (pair[0] or not pair[1]) else None
-    if pair is not None and mint is None:
-        # Block 0 holds no rune but 0:0: the pair stays untaken, as an even tag.
-        message.fields.setdefault(Tag.MINT, [])[:0] = list(pair)
-    pointer = message.take(Tag.POINTER, min(MAX_U32, outputs - 1))
-    protocol = tuple(message.fields.get(Tag.PROTOCOL, ()))
-    flaw = message.flaw
-    if etching is not None and etching.supply is None:
-        flaw = flaw or Flaw.SUPPLY_OVERFLOW
+    outputs = len(tx.outputs)
+    message = Message(integers, outputs)
+    fields = message.fields
+    flags = message.take(Tag.FLAGS, _any) or 0
+    etching = None
     if flags:
-        flaw = flaw or Flaw.UNRECOGNIZED_FLAG
-    if any(tag % 2 == 0 for tag in message.fields):
-        flaw = flaw or Flaw.UNRECOGNIZED_EVEN_TAG
+        etching, flags = _take_etching(message, flags)
+    mint = message.take_id(Tag.MINT)
+    pointer = message.take(Tag.POINTER, lambda value: value < outputs)
+    flaw = message.flaw
+    if flaw is None and etching is not None and etching.supply is None:
+        flaw = Flaw.SUPPLY_OVERFLOW
+    if flaw is None and flags:
+        flaw = Flaw.UNRECOGNIZED_FLAG
+    if flaw is None and fields and any(not tag & 1 for tag in fields):
+        flaw = Flaw.UNRECOGNIZED_EVEN_TAG
     if flaw is not None:
         return Cenotaph(flaw, mint, etching.rune if etching is not None else None)
-    return Runestone(edicts=tuple(message.edicts), etching=etching, mint=mint, pointer=pointer, protocol=protocol)
+    return Runestone(
+        edicts=tuple(message.edicts),
+        etching=etching,
+        mint=mint,
+        pointer=pointer,
+        protocol=tuple(fields[Tag.PROTOCOL]) if Tag.PROTOCOL in fields else (),
+    )
 
 
 def _take_etching(message: Message, flags: int) -> tuple[Etching | None, int]:
     """Etching fields count only with the flag, terms only with both; flags that are understood are cleared."""
     if not flags >> Flag.ETCHING & 1:
         return None, flags
-    flags &= ~(1 << Flag.ETCHING)
-    divisibility = message.take(Tag.DIVISIBILITY, MAX_DIVISIBILITY)
-    premine = message.take(Tag.PREMINE, MAX_U128)
-    rune = message.take(Tag.RUNE, MAX_U128)
-    spacers = message.take(Tag.SPACERS, MAX_SPACERS)
-    symbol = message.fields.get(Tag.SYMBOL, [MAX_U128])[0]
-    is_scalar = symbol <= MAX_SYMBOL and symbol not in SURROGATES
-    if is_scalar:
-        message.take(Tag.SYMBOL, MAX_SYMBOL)
-    terms = None
-    if flags >> Flag.TERMS & 1:
-        flags &= ~(1 << Flag.TERMS)
-        terms = MintTerms(
-            cap=message.take(Tag.CAP, MAX_U128),
-            height=(message.take(Tag.HEIGHT_START, MAX_U64), message.take(Tag.HEIGHT_END, MAX_U64)),
-            amount=message.take(Tag.AMOUNT, MAX_U128),
-            offset=(message.take(Tag.OFFSET_START, MAX_U64), message.take(Tag.OFFSET_END, MAX_U64)),
-        )
-    turbo = bool(flags >> Flag.TURBO & 1)
-    flags &= ~(1 << Flag.TURBO)
-    return (
-        Etching(
-            divisibility=divisibility,
-            premine=premine,
-            rune=rune,
-            spacers=spacers,
-            symbol=chr(symbol) if is_scalar else None,
-            terms=terms,
-            turbo=turbo,
-        ),
-        flags,
+    symbol = message.take(Tag.SYMBOL, _is_character)
+    etching = Etching(
+        divisibility=message.take(Tag.DIVISIBILITY, lambda value: value <= MAX_DIVISIBILITY),
+        premine=message.take(Tag.PREMINE, _any),
+        rune=message.take(Tag.RUNE, _any),
+        spacers=message.take(Tag.SPACERS, lambda value: value <= MAX_SPACERS),
+        symbol=None if symbol is None else chr(symbol),
+        terms=_take_terms(message) if flags >> Flag.TERMS & 1 else None,
+        turbo=bool(flags >> Flag.TURBO & 1),
     )
+    return etching, flags & ~(1 << Flag.ETCHING | 1 << Flag.TERMS | 1 << Flag.TURBO)
+
+
+def _take_terms(message: Message) -> MintTerms:
+    return MintTerms(
+        amount=message.take(Tag.AMOUNT, _any),
+        cap=message.take(Tag.CAP, _any),
+        height=(message.take(Tag.HEIGHT_START, _is_u64), message.take(Tag.HEIGHT_END, _is_u64)),
+        offset=(message.take(Tag.OFFSET_START, _is_u64), message.take(Tag.OFFSET_END, _is_u64)),
+    )
+
+
+def _any(value: int) -> bool:
+    return True
+
+
+def _is_u64(value: int) -> bool:
+    return value <= MAX_U64
+
+
+def _is_character(value: int) -> bool:
+    """A Unicode scalar value: no surrogate."""
+    return value < 0xD800 or 0xE000 <= value <= 0x10FFFF
 
 
 def _etching_fields(etching: Etching) -> list[tuple[int, int]]:
     terms = etching.terms
     flags = 1 << Flag.ETCHING | (terms is not None) << Flag.TERMS | etching.turbo << Flag.TURBO
-    fields: list[tuple[Tag, int | None]] = [
+    fields: list[tuple[int, int | None]] = [
         (Tag.FLAGS, flags),
         (Tag.RUNE, etching.rune),
         (Tag.DIVISIBILITY, etching.divisibility),

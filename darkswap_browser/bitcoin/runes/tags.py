@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 
-class Tag(IntEnum):
-    """Who does not know an odd tag may ignore it; an even one that is not understood makes a cenotaph."""
+class Tag:
+    """Who does not know an odd tag may ignore it; an even one that is not understood makes a cenotaph.
+
+    Plain numbers, since each field of each transaction in a block is looked up by one.
+    """
 
     BODY = 0
     DIVISIBILITY = 1
@@ -23,19 +26,16 @@ class Tag(IntEnum):
     OFFSET_END = 18
     MINT = 20
     POINTER = 22
-    CENOTAPH = 126
-    NOP = 127
     PROTOCOL = 16383
     """Protostones (alkanes); odd, so ord passes over it."""
 
 
-class Flag(IntEnum):
+class Flag:
     """Bits of the FLAGS field."""
 
     ETCHING = 0
     TERMS = 1
     TURBO = 2
-    CENOTAPH = 127
 
 
 class Flaw(StrEnum):
