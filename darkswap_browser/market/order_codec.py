@@ -1,13 +1,14 @@
 """Orders and cancellations as bytes, as what is signed, and as text for links and QR codes.
 
-The body is one msgpack array in a fixed order; bytes that are not exactly what `Order` would be written as are refused,
-so one order has one form. Signatures are by the maker's identity key over `signing_bytes`.
+The body is one msgpack array in a fixed order; bytes that are not exactly what would be written are refused, so one
+order, and one cancellation, has one form. Signatures are by the maker's identity key over `signing_bytes`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,6 +31,7 @@ MAX_WITNESS = 256
 MAX_SCRIPT = 34
 SIGNATURE_SIZE = 64
 PREFIX = "darkswap:1"
+TEXT = re.compile(re.escape(PREFIX) + r"([A-Za-z0-9_-]+)")
 ORDER_DOMAIN = b"darkswap order 1"
 CANCEL_DOMAIN = b"darkswap order cancellation 1"
 WHAT = "order"
@@ -97,7 +99,7 @@ def encode_order(signed: SignedOrder) -> bytes:
 def decode_order(data: bytes) -> SignedOrder:
     """Raises `MalformedMessage`. The signature is not judged here."""
     if not SIGNATURE_SIZE < len(data) <= MAX_ORDER:
-        raise MalformedMessage(WHAT, f"has {len(data)} bytes; at most {MAX_ORDER} are read")
+        raise MalformedMessage(WHAT, f"has {len(data)} bytes instead of {SIGNATURE_SIZE + 1} to {MAX_ORDER}")
     body = data[SIGNATURE_SIZE:]
     try:
         fields = msgpack.unpackb(body, strict_map_key=True, max_map_len=0, max_ext_len=0)
@@ -119,20 +121,19 @@ def decode_order(data: bytes) -> SignedOrder:
 
 
 def encode_text(signed: SignedOrder) -> str:
-    """For a link: letters, digits, `-`, `_` and one colon; about 700 characters for an order with one coin."""
+    """For a link: letters, digits, `-`, `_` and one colon; about 600 characters for an order with one coin."""
     return PREFIX + base64.urlsafe_b64encode(encode_order(signed)).decode().rstrip("=")
 
 
 def decode_text(text: str) -> SignedOrder:
-    """The other way round, also out of a whole link. Raises `InvalidOrder`."""
-    start = text.find(PREFIX)
-    if start < 0 or len(text) > 4 * MAX_ORDER:
+    """The other way round, also out of a whole link or a message around it. Raises `InvalidOrder`."""
+    # The last one: a link may begin with a host of that name and its port.
+    found = TEXT.findall(text)[-1:] if len(text) <= 4 * MAX_ORDER else []
+    if not found:
         raise InvalidOrder("order", "is not in this text", f"The text of an order begins with {PREFIX}.")
-    packed = text[start + len(PREFIX) :].strip()
     try:
-        data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
-        return decode_order(data)
-    except (binascii.Error, ValueError):
+        return decode_order(base64.urlsafe_b64decode(found[0] + "=" * (-len(found[0]) % 4)))
+    except binascii.Error:
         raise InvalidOrder("order", "was cut or changed on its way", "Copy the whole link again.") from None
     except MalformedMessage as error:
         raise InvalidOrder("order", error.reason, "Copy the whole link again, or ask its maker for another.") from None
@@ -158,7 +159,10 @@ def decode_cancellation(data: bytes) -> SignedCancellation:
     item = Cancellation(
         maker=_maker(maker), order_id=_bytes(order_id, 32, 32).hex(), seq=_number(seq, 32), at=_number(at, 40)
     )
-    return SignedCancellation(item, _bytes(signature, SIGNATURE_SIZE, SIGNATURE_SIZE))
+    signed = SignedCancellation(item, _bytes(signature, SIGNATURE_SIZE, SIGNATURE_SIZE))
+    if encode_cancellation(signed) != data:
+        raise MalformedMessage("cancellation", "is not written in its one form")
+    return signed
 
 
 def _wide(value: int) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint
 from darkswap_browser.errors import InvalidOrder
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset
@@ -111,8 +111,12 @@ def check_order(order: Order) -> None:
         asset.checked(path)
     _demand(order.base != order.quote, "quote", "is the same asset as base")
     _demand(order.network in NETWORKS, "network", "is not one of Bitcoin's")
-    for path, atoms in (("base_atoms", order.base_atoms), ("quote_atoms", order.quote_atoms)):
-        _demand(0 < atoms <= MAX_U128, path, "is not between one atom and the most there can be")
+    for path, asset, atoms in (
+        ("base_atoms", order.base, order.base_atoms),
+        ("quote_atoms", order.quote, order.quote_atoms),
+    ):
+        most = MAX_SATS if asset == BTC else MAX_U128
+        _demand(0 < atoms <= most, path, "is not between one atom and the most there can be")
     _demand(0 < order.min_fill <= order.base_atoms, "min_fill", "is not between one atom and the whole order")
     # A bitcoin leg below the postage would be no output that nodes relay.
     if order.quote == BTC:
