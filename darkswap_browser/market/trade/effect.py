@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from darkswap_browser.bitcoin.alkanes.flow import Moved, flow
+from darkswap_browser.bitcoin.alkanes.flow import Moved, Stranded, flow
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId
 from darkswap_browser.bitcoin.runes.allocation import allocate
 from darkswap_browser.bitcoin.runes.ids import RuneId
@@ -67,8 +67,8 @@ def _place_alkanes(
 ) -> bool:
     moved = flow(tx, artifact, held)
     if not isinstance(moved, Moved):
-        lost.update({Asset.alkane(each.block, each.tx): atoms for each, atoms in held.items()})
-        return not held
+        lost.update({Asset.alkane(each.block, each.tx): atoms for each, atoms in held.items() if atoms})
+        return isinstance(moved, Stranded)
     for target, balances in zip((*outputs, lost), (*moved.outputs, moved.lost), strict=True):
         target.update({Asset.alkane(each.block, each.tx): atoms for each, atoms in balances.items() if atoms})
     return True
