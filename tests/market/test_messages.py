@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgpack
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.market.messages import (
@@ -21,6 +26,7 @@ from darkswap_browser.market.messages import (
 )
 from darkswap_browser.market.trade.terms import Declaration, Role
 from tests.soak.world import COINS, RAW, SETTLED, SIGNED
+from tests.support.hostile import assert_only_malformed, damaged
 
 TRADE = "ab" * 16
 REQUEST = TakeRequest(
@@ -104,3 +110,119 @@ def test_too_much_of_anything_is_refused() -> None:
         decode(bytes(MAX_MESSAGE + 1))
     with pytest.raises(MalformedMessage):
         decode(b"\x91" * 5000)
+
+
+Fields = dict[str, Any]
+Change = Callable[[Fields], object]
+
+
+def with_envelope(change: Change) -> bytes:
+    fields: Fields = msgpack.unpackb(encode(envelope(TRADE, 3, BODIES[4])))
+    change(fields)
+    return bytes(msgpack.packb(fields))
+
+
+def with_body(body: Body, change: Change) -> Envelope:
+    whole = envelope(TRADE, 3, body)
+    fields: Fields = msgpack.unpackb(whole.body)
+    change(fields)
+    return Envelope(type=whole.type, trade_id=TRADE, seq=3, body=bytes(msgpack.packb(fields)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"v": 2}, "is not of version 1"),
+        ({"v": True}, "v is not a whole number"),
+        ({"type": b"cancel"}, "type is not a text"),
+        ({"type": "x" * 33}, "type is not a text of at most 32"),
+        ({"trade_id": "AB" * 16}, "trade_id is not 16 bytes in lower-case hex"),
+        ({"trade_id": "ab" * 15}, "trade_id is not 16 bytes"),
+        ({"trade_id": bytes(16)}, "trade_id is not 16 bytes"),
+        ({"seq": 0}, "seq is not a whole number from 1"),
+        ({"seq": 2**32}, "seq is not a whole number from 1"),
+        ({"body": "text"}, "body is not at most"),
+        ({"signature": bytes(129)}, "signature is not at most 128 bytes"),
+    ],
+)
+def test_an_envelope_with_a_wrong_field_is_malformed(changes: Fields, reason: str) -> None:
+    with pytest.raises(MalformedMessage, match=reason):
+        decode(with_envelope(lambda fields: fields.update(changes)))
+
+
+COIN = ["11" * 32, 0, 1000, b"\x51\x20" + bytes(32), "0"]
+
+
+def coin(at: int, value: object) -> Change:
+    row = [*COIN[:at], value, *COIN[at + 1 :]]
+    return lambda fields: fields["declaration"].update(bitcoin_coins=[row])
+
+
+@pytest.mark.parametrize(
+    ("body", "change", "reason"),
+    [
+        (REQUEST, lambda fields: fields.update(fill=7), "an amount is not a text of digits"),
+        (REQUEST, lambda fields: fields.update(fill="-7"), "an amount is not a text of digits"),
+        (REQUEST, lambda fields: fields.update(fill="\u0667"), "an amount is not a text of digits"),
+        (REQUEST, lambda fields: fields.update(fill="07"), "not a canonical number"),
+        (REQUEST, lambda fields: fields.update(fill=str(2**128)), "not a canonical number of 128 bits"),
+        (REQUEST, lambda fields: fields.update(fee_rate=0), "fee_rate is not a whole number from 1"),
+        (REQUEST, lambda fields: fields.update(deadline=2**40 + 1), "deadline is not a whole number"),
+        (REQUEST, lambda fields: fields.update(order_hash="02" * 31), "order_hash is not 32 bytes"),
+        (REQUEST, lambda fields: fields.update(proofs=[[b"", []]] * 41), "proofs is not a list of at most 40"),
+        (REQUEST, lambda fields: fields.update(proofs=[[b""]]), "proofs holds something else than lists of 2"),
+        (REQUEST, lambda fields: fields.update(proofs=[[bytes(35), []]]), "script is not at most 34 bytes"),
+        (REQUEST, lambda fields: fields.update(proofs=[[b"", [b""] * 5]]), "a witness is not a list of at most 4"),
+        (REQUEST, lambda fields: fields.update(declaration=[]), "declaration is not a map"),
+        (REQUEST, lambda fields: fields["declaration"].update(receive=bytes(35)), "receive is not at most 34 bytes"),
+        (REQUEST, lambda fields: fields["declaration"].update(asset_coins=[COIN[:4]]), "else than lists of 5"),
+        (REQUEST, lambda fields: fields["declaration"].update(asset_coins=[COIN] * 20), "more than 20 coins"),
+        (REQUEST, coin(0, "AA" * 32), "txid is not 32 bytes in lower-case hex"),
+        (REQUEST, coin(1, 2**32), "vout is not a whole number"),
+        (REQUEST, coin(2, 21 * 10**14 + 1), "sats is not a whole number"),
+        (REQUEST, coin(2, -1), "sats is not a whole number"),
+        (REQUEST, coin(3, bytes(35)), "script is not at most 34 bytes"),
+        (REQUEST, coin(4, "1.0"), "an amount is not a text of digits"),
+        (BODIES[1], lambda fields: fields.update(txid="ab"), "txid is not 32 bytes"),
+        (BODIES[2], lambda fields: fields.update(witnesses=[[40, []]]), "index is not a whole number from 0 to 39"),
+        (BODIES[2], lambda fields: fields.update(witnesses=[[1, []], [0, []]]), "not in ascending order"),
+        (BODIES[2], lambda fields: fields.update(witnesses=[[1, []], [1, []]]), "not in ascending order"),
+        (BODIES[2], lambda fields: fields.update(witnesses=[[0, ["text"]]]), "item is not at most 256 bytes"),
+        (BODIES[3], lambda fields: fields.update(raw="00"), "raw is not at most"),
+        (BODIES[4], lambda fields: fields.update(reason="x" * 201), "reason is not a text of at most 200"),
+    ],
+)
+def test_a_body_with_a_wrong_field_is_malformed(body: Body, change: Change, reason: str) -> None:
+    with pytest.raises(MalformedMessage, match=reason):
+        body_of(with_body(body, change))
+
+
+def test_damaged_messages_are_malformed_or_others() -> None:
+    for body in (BODIES[2], BODIES[4]):
+        whole = envelope(TRADE, 3, body)
+        for data in damaged(encode(whole)):
+            assert_only_malformed(decode, data)
+        for data in damaged(whole.body):
+            changed = Envelope(type=whole.type, trade_id=TRADE, seq=3, body=data)
+            assert_only_malformed(lambda _, message=changed: body_of(message), data)
+
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=9)
+    | st.binary(max_size=40),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(BODIES), st.data(), plain)
+@settings(max_examples=100)
+def test_a_field_of_any_other_kind_is_malformed_or_a_message(body: Body, data: st.DataObject, value: Any) -> None:
+    fields: Fields = msgpack.unpackb(envelope(TRADE, 3, body).body)
+    at = data.draw(st.sampled_from(sorted(fields)))
+    changed = with_body(body, lambda each: each.update({at: value}))
+    assert_only_malformed(lambda _: body_of(changed), changed.body)

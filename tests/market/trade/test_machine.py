@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -73,8 +74,22 @@ def test_a_state_is_kept_as_bytes_and_comes_back(state: at.State) -> None:
             values.decode(at.State, data[:cut], at.VERSION)
 
 
+def test_no_state_is_left_out_of_these_tests() -> None:
+    assert {type(state) for state in STATES} == set(get_args(at.State))
+
+
 def test_every_state_has_its_names_of_the_original_bindings() -> None:
-    assert {at.names_of(state)[1] for state in STATES} == {"pending", "confirming", "completed", "failed", "canceled"}
+    """TradeState and TradeStatus as its users know them; an end is never called pending or confirming."""
+    names = {at.names_of(state) for state in STATES}
+    assert {name for name, _ in names} == {
+        "Created", "MakerPsbtSent", "TakerPsbtSent", "TakerSigned", "MakerSigned", "Completed", "Failed", "Canceled",
+        "Expired",
+    }  # fmt: skip
+    assert {status for _, status in names} == {"pending", "confirming", "completed", "failed", "canceled"}
+    for state in STATES:
+        status = at.names_of(state)[1]
+        assert (status in ("pending", "confirming")) <= (not isinstance(state, at.End))
+        assert (status == "pending") <= isinstance(state, at.Timed)
 
 
 def test_a_cancel_after_our_signatures_left_frees_nothing() -> None:
