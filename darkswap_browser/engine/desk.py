@@ -65,7 +65,7 @@ class OrderDesk:
         self._network = network
         self._chain = chain
         self._relays = relays
-        self._records = order_records(runtime.store, network, aside)
+        self._records = order_records(runtime.store, network, str(identity.peer_id), aside)
         self._orders: dict[str, OrderRecord] = {}
         self._wallet: Wallet | None = None
         self._coins: Coins | None = None
@@ -252,13 +252,12 @@ class OrderDesk:
         """The latest revision. Raises `OrderNotFound`."""
         return order_codec.decode_text(self._record(order_id).text).order
 
-    def revision(self, order_id: str, order_hash: str) -> Order | None:
-        """Of an order of ours: the latest revision, or an older one on the same terms, when that is its hash."""
+    def revision(self, order_id: str, order_hash: str) -> str | None:
+        """Text of an order of ours: the latest revision, or an older one on the same terms, when that is its hash."""
         record = self._orders.get(order_id)
         for text in (record.text, *record.earlier) if record is not None else ():
-            order = order_codec.decode_text(text).order
-            if order_codec.order_hash(order) == order_hash:
-                return order
+            if order_codec.order_hash(order_codec.decode_text(text).order) == order_hash:
+                return text
         return None
 
     # --- partial fills of our own
@@ -279,6 +278,10 @@ class OrderDesk:
             fills = tuple(fill for fill in record.fills if fill.trade_id != trade_id)
             status = OrderStatus.OPEN if record.status is OrderStatus.FILLED else record.status
             await self._put(order_id, replace(record, fills=fills, status=status), "updated")
+
+    def held(self) -> Sequence[tuple[str, str]]:
+        """Orders of ours and the trades that take of them now."""
+        return [(key, fill.trade_id) for key, record in self._orders.items() for fill in record.fills if not fill.done]
 
     async def filled(self, order_id: str, trade_id: str) -> None:
         """That trade is confirmed. Idempotent."""

@@ -23,11 +23,13 @@ from darkswap_browser.market.trade.effects import (
     Verify,
 )
 from darkswap_browser.market.trade.events import Event, Received, Tick
-from darkswap_browser.market.trade.states import Completed, Conflicted, End, State
+from darkswap_browser.market.trade.states import Completed, Conflicted, End, Settled, State
 from darkswap_browser.storage.trades import TradeRecord
 
 LONGEST_NAP = 5.0
 """Seconds: hosts stretch timers of pages in the background and stop them in sleep, so the wall clock is looked at."""
+BROADCAST_AGAIN = 15
+"""Seconds before what a server has taken is offered to it again."""
 
 Work = Validate | Verify | Sign | Countersign | SelfSpend | Broadcast
 """Effects that take time and end in an event."""
@@ -65,6 +67,8 @@ class TradeRun:
         self._timer: asyncio.Task[None] | None = None
         self._outgoing: Send | None = None
         self._works: dict[Work | str, asyncio.Task[None]] = {}
+        self._offered: dict[str, int] = {}
+        """When a transaction was broadcast last, by txid."""
         self._changed: asyncio.Future[None] | None = None
 
     @property
@@ -131,7 +135,9 @@ class TradeRun:
         before = self.state
         step = machine.step(before, event, self._around.now())
         if step.state != before:
-            self.record = replace(self.record, state=step.state, updated_at=self._around.now())
+            now = self._around.now()
+            done = self.record.completed_at or (now if isinstance(step.state, Completed | Settled) else None)
+            self.record = replace(self.record, state=step.state, updated_at=now, completed_at=done)
             await self._around.save(self.record)
         for effect in step.effects:
             self._perform(effect)
@@ -162,6 +168,8 @@ class TradeRun:
                 if self._timer is not None:
                     self._timer.cancel()
                 self._timer = self._spawn(self._tick(at), "trade timer")
+            case Broadcast(txid, _) if self._around.now() - self._offered.get(txid, 0) < BROADCAST_AGAIN:
+                return
             case Validate() | Verify() | Sign() | Countersign() | SelfSpend() | Broadcast():
                 if effect not in self._works:
                     self._begin(effect, self._work(effect))
@@ -176,6 +184,8 @@ class TradeRun:
 
     async def _work(self, effect: Work) -> None:
         event = await self._around.work(self.record, effect)
+        if isinstance(effect, Broadcast):
+            self._offered[effect.txid] = self._around.now()
         self._works.pop(effect, None)
         if event is not None:
             self.put(event)

@@ -95,6 +95,8 @@ class TradeView:
     status: TradeStatus
     phase: str
     """Finer than `state`: the name of the machine's own state, in lower case with underscores."""
+    steps: tuple[tuple[str, str], ...]
+    """Name and "done", "active", "todo" or "failed", in the order of the story."""
     txid: str | None
     raw: bytes | None
     """The final transaction, once both have signed."""

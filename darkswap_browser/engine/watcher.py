@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.chain.base import Chain, Tip
 from darkswap_browser.errors import ChainError
+from darkswap_browser.market.trade import events
 from darkswap_browser.market.trade.effects import Watch
 
 FAST = 2.0
@@ -57,6 +58,20 @@ class Blind:
 
 
 Sight = InBlock | InMempool | SpentElsewhere | Nowhere | Blind
+
+
+def event_of(sight: Sight) -> events.Event | None:
+    """What it is to the trade's rules; None where they have no use for it."""
+    match sight:
+        case InBlock(txid, height, confirmations):
+            return events.Confirmed(txid, height, confirmations)
+        case InMempool(txid):
+            return events.SeenInMempool(txid)
+        case SpentElsewhere(txid, confirmations) if confirmations:
+            return events.Conflicted(txid, confirmations)
+        case Nowhere():
+            return events.Unconfirmed()
+    return None
 
 
 async def look(chain: Chain, watched: Watch, tip: Tip) -> Sight:

@@ -1,4 +1,4 @@
-"""Orders as they are kept: `orders/<network>/<id>`, our own and those of others."""
+"""Orders as they are kept: `orders/<network>/<peer id>/<id>`, our own and those of others, of whoever we are there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from darkswap_browser.storage.records import Records, Report
 
 VERSION = 1
 MAX_ORDERS = 1000
-"""Kept per network: the original's maxOrders; a record takes 1 to 5 KiB."""
+"""Kept per network and peer: the original's maxOrders; a record takes 1 to 5 KiB."""
 
 
 class OrderStatus(StrEnum):
@@ -52,5 +52,5 @@ class OrderRecord:
     updated_at: int
 
 
-def order_records(store: KeyValueStore, network: str, report: Report) -> Records[OrderRecord]:
-    return Records(store, f"orders/{network}/", OrderRecord, version=VERSION, cap=MAX_ORDERS, report=report)
+def order_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[OrderRecord]:
+    return Records(store, f"orders/{network}/{peer}/", OrderRecord, version=VERSION, cap=MAX_ORDERS, report=report)

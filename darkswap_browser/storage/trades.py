@@ -1,4 +1,7 @@
-"""Trades as they are kept: `trades/<network>/<id>`. The state alone is enough to go on; the rest is for faces."""
+"""Trades as they are kept: `trades/<network>/<peer id>/<id>`. The state is enough to go on; the rest is for faces.
+
+Tabs of one browser share a store and may be different peers, so everything is kept under the peer id whose it is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from darkswap_browser.runtime.base import KeyValueStore
 from darkswap_browser.storage.records import Records, Report
 
 MAX_TRADES = 1000
-"""Kept per network, ended ones included: the history; a record takes some KiB."""
+"""Kept per network and peer, ended ones included: the history; a record takes some KiB."""
+MAX_BEGUN = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +34,18 @@ class TradeRecord:
     """Coins that were reserved for it are free again."""
 
 
-def trade_records(store: KeyValueStore, network: str, report: Report) -> Records[TradeRecord]:
-    return Records(store, f"trades/{network}/", TradeRecord, version=VERSION, cap=MAX_TRADES, report=report)
+@dataclass(frozen=True, slots=True)
+class TakeBegun:
+    """Kept under a trade's id from before its first coin is reserved until the trade itself is kept: what a crash in
+    between leaves reserved is found by it. `at`: unix seconds.
+    """
+
+    at: int
+
+
+def trade_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TradeRecord]:
+    return Records(store, f"trades/{network}/{peer}/", TradeRecord, version=VERSION, cap=MAX_TRADES, report=report)
+
+
+def takes_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TakeBegun]:
+    return Records(store, f"takes/{network}/{peer}/", TakeBegun, version=VERSION, cap=MAX_BEGUN, report=report)

@@ -76,7 +76,9 @@ class SignRefused:
 
 @dataclass(frozen=True, slots=True)
 class CancelAsked:
-    """By the user; after our signatures left it changes nothing."""
+    """By the user; after our signatures left it changes nothing. `reason`: a sentence for the other side."""
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

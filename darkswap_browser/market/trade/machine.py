@@ -228,8 +228,8 @@ def _before(state: Timed, event: Event, now: int) -> Step:
     trade, deadline = state.trade, state.trade.terms.deadline
     signing = min(now + trade.sign_seconds, deadline)
     match state, event:
-        case _, CancelAsked():
-            return _cancel(trade, "USER_REJECTED", "")
+        case _, CancelAsked(reason):
+            return _cancel(trade, "USER_REJECTED", reason)
         case ((Validating() | Verifying()), CheckRefused(code, detail)):
             return _to(Failed(_say(trade, Cancel(code, detail)), code, detail))
         case ((Signing() | Countersigning()), SignRefused("USER_REJECTED" as code, detail)):

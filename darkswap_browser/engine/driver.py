@@ -1,0 +1,265 @@
+"""What every trade is surrounded by: the store, the peer, the chain, the wallet, and whoever listens to its story."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.engine import post
+from darkswap_browser.engine.desk import OrderDesk
+from darkswap_browser.engine.intake import Intake
+from darkswap_browser.engine.run import TradeRun, Work, report
+from darkswap_browser.engine.stream import TradeLinks
+from darkswap_browser.engine.trade_views import view_of
+from darkswap_browser.engine.views import TradeEvent, TradeStatus, TradeView
+from darkswap_browser.engine.watcher import Blind, Sight, Watcher, event_of
+from darkswap_browser.engine.workshop import Purse, Workshop
+from darkswap_browser.errors import TooManyRequests, TradeNotFound, WalletNotConnected
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.market.trade.checks import Policy
+from darkswap_browser.market.trade.effects import (
+    Broadcast,
+    Countersign,
+    Effect,
+    Notify,
+    Release,
+    SelfSpend,
+    Send,
+    Sign,
+    Validate,
+    Verify,
+    Watch,
+)
+from darkswap_browser.market.trade.events import Event
+from darkswap_browser.market.trade.states import Completed, Settled
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.storage.records import Report
+from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
+from darkswap_browser.wallets.base import Coins, Wallet
+
+
+class Driver:
+    """The trades that are known here, and the `Surroundings` of each."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        identity: Identity,
+        network: str,
+        chain: Chain,
+        coins: Coins,
+        desk: OrderDesk,
+        links: TradeLinks,
+        policy: Policy,
+        limits: Limits,
+        aside: Report,
+    ) -> None:
+        self._runtime = runtime
+        self._identity = identity
+        self._local = str(identity.peer_id)
+        self._limits = limits
+        self._coins = coins
+        self._desk = desk
+        self._links = links
+        self._wallet: Wallet | None = None
+        self._wallet_there: asyncio.Future[None] | None = None
+        self._records = trade_records(runtime.store, network, self._local, aside)
+        self.intake = Intake(desk, policy, limits)
+        self.workshop = Workshop(chain, policy, runtime.clock.now, self._purse, self._busy)
+        self._watcher = Watcher(chain, self._seen)
+        self.runs: dict[str, TradeRun] = {}
+        self._blind: dict[str, str] = {}
+        self._told: dict[str, TradeStatus] = {}
+        self._subscribers: list[Callable[[TradeEvent], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life
+
+    async def load(self) -> None:
+        for trade_id, record in (await self._records.all()).items():
+            run = self.runs[trade_id] = TradeRun(record, self, self._limits.trade_inbox)
+            self._told[trade_id] = self.view(run).status
+
+    def resume(self) -> None:
+        for run in self.runs.values():
+            if not (run.is_over and run.record.released):
+                run.resume()
+                self.keep_link(run)
+
+    async def stop(self) -> None:
+        await self._watcher.close()
+        for run in self.runs.values():
+            await run.stop()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def set_wallet(self, wallet: Wallet | None) -> None:
+        self._wallet = wallet
+        if wallet is not None and self._wallet_there is not None and not self._wallet_there.done():
+            self._wallet_there.set_result(None)
+
+    @property
+    def wallet(self) -> Wallet:
+        """Raises `WalletNotConnected`."""
+        if self._wallet is None:
+            raise WalletNotConnected
+        return self._wallet
+
+    @property
+    def has_wallet(self) -> bool:
+        return self._wallet is not None
+
+    # --- trades
+
+    async def begin(self, record: TradeRecord) -> TradeRun:
+        """Kept first, then begun."""
+        run = TradeRun(record, self, self._limits.trade_inbox)
+        self.runs[run.id] = run
+        try:
+            await run.start()
+        except BaseException:
+            del self.runs[run.id]
+            raise
+        self.keep_link(run)
+        return run
+
+    async def make_room(self) -> None:
+        """The oldest trade that is over goes when there are too many. Raises `TooManyRequests`."""
+        live = [run for run in self.runs.values() if not run.is_over]
+        if len(live) >= self._limits.trades_live:
+            raise TooManyRequests("trades at once", self._limits.trades_live)
+        over = [run for run in self.runs.values() if run.is_over and run.record.released]
+        if len(self.runs) >= MAX_TRADES and over:
+            oldest = min(over, key=lambda run: run.record.updated_at)
+            await self._records.delete(oldest.id)
+            del self.runs[oldest.id]
+
+    def run(self, trade_id: str) -> TradeRun:
+        """Raises `TradeNotFound`."""
+        run = self.runs.get(trade_id)
+        if run is None:
+            raise TradeNotFound(trade_id)
+        return run
+
+    def keep_link(self, run: TradeRun) -> None:
+        peer = run.state.trade.peer
+        if run.needs_peer:
+            self._links.keep(PeerId.parse(peer), run.record.relays)
+        elif not any(each.needs_peer and each.state.trade.peer == peer for each in self.runs.values()):
+            self._links.release(PeerId.parse(peer))
+
+    # --- what a trade needs (Surroundings)
+
+    def now(self) -> int:
+        return int(self._runtime.clock.now())
+
+    async def save(self, record: TradeRecord) -> None:
+        await self._records.put(record.state.trade.terms.trade_id, record)
+
+    async def send(self, record: TradeRecord, message: Send) -> None:
+        trade = record.state.trade
+        sealed = await post.seal(self._identity, trade.role, trade.terms.trade_id, message.seq, message.body)
+        await self._links.send(PeerId.parse(trade.peer), sealed)
+
+    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+        trade = record.state.trade
+        match effect:
+            case Validate():
+                return await self.workshop.validate(trade, record.request.proofs if record.request else ())
+            case Verify():
+                return await self.workshop.verify(trade)
+            case Sign():
+                return await self.workshop.sign(trade)
+            case Countersign(witnesses):
+                return await self.workshop.countersign(trade, witnesses)
+            case SelfSpend():
+                return await self.workshop.self_spend(trade)
+            case Broadcast(txid, raw):
+                return await self.workshop.broadcast(txid, raw)
+
+    def prompt(self, run: TradeRun, effect: Effect) -> None:
+        match effect:
+            case Watch():
+                self._watcher.watch(run.id, effect)
+            case Release():
+                self._watcher.forget(run.id)
+                self._spawn(self._release(run), "trade release")
+            case Notify():
+                self.keep_link(run)
+                if isinstance(run.state, Completed):
+                    self._spawn(self._desk.filled(run.state.trade.terms.order_id, run.id), "order fill")
+                self._tell(run)
+
+    async def _release(self, run: TradeRun) -> None:
+        terms = run.state.trade.terms
+        await self._coins.release(run.id)
+        if isinstance(run.state, Settled):
+            await self._desk.filled(terms.order_id, run.id)
+        else:
+            await self._desk.unhold(terms.order_id, run.id)
+        if not run.record.released:
+            self.intake.ended(run.record)
+            run.record = replace(run.record, released=True)
+            await self.save(run.record)
+        self.workshop.forget(run.id)
+        self._blind.pop(run.id, None)
+
+    # --- chain and wallet
+
+    def _seen(self, trade_id: str, sight: Sight) -> None:
+        run = self.runs.get(trade_id)
+        if run is None:
+            return
+        blind = sight.reason if isinstance(sight, Blind) else ""
+        if blind != self._blind.get(trade_id, ""):
+            self._blind[trade_id] = blind
+            self._tell(run)
+        event = event_of(sight)
+        if event is not None:
+            run.put(event)
+
+    async def _purse(self) -> Purse:
+        """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""
+        while self._wallet is None:
+            if self._wallet_there is None or self._wallet_there.done():
+                self._wallet_there = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._wallet_there)
+        return Purse(self._wallet, self._coins)
+
+    def _busy(self, trade_id: str) -> frozenset[OutPoint]:
+        """Coins of ours in other trades."""
+        others = (run.state.trade.own for run in self.runs.values() if run.id != trade_id and not run.is_over)
+        return frozenset(coin.outpoint for own in others if own is not None for coin in own.coins)
+
+    # --- telling
+
+    def subscribe(self, callback: Callable[[TradeEvent], None]) -> Callable[[], None]:
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+
+    def view(self, run: TradeRun) -> TradeView:
+        return view_of(run.record, self._local, self._blind.get(run.id, ""))
+
+    def _tell(self, run: TradeRun) -> None:
+        view = self.view(run)
+        before = self._told.get(run.id)
+        self._told[run.id] = view.status
+        kind = "created" if before is None else view.status.value
+        if before is not None and (before is view.status or not view.status.is_over):
+            kind = "updated"
+        loop = asyncio.get_running_loop()
+        for callback in self._subscribers:
+            loop.call_soon(callback, TradeEvent(kind, view))
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(report)

@@ -1,0 +1,82 @@
+"""At the maker's door: whether a stranger's request is worth looking at, before any coin of ours is shown for it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from darkswap_browser.engine.desk import OrderDesk
+from darkswap_browser.engine.tries import Tries
+from darkswap_browser.errors import DarkSwapError, InvalidOrder, TradeRefused
+from darkswap_browser.market import orders
+from darkswap_browser.market.messages import TakeRequest
+from darkswap_browser.market.trade.checks import Policy
+from darkswap_browser.market.trade.states import Canceled, Expired, Failed, Offered, Settled, State
+from darkswap_browser.market.trade.terms import Role
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.storage.trades import TradeRecord
+
+LONGEST = 600
+"""Seconds from a request to its deadline: so long may a taker who vanishes hold coins of ours."""
+THEIR_FAULT = ("BAD_SIGNATURE", "TX_MISMATCH")
+
+
+class Intake:
+    def __init__(self, desk: OrderDesk, policy: Policy, limits: Limits) -> None:
+        self._desk = desk
+        self._policy = policy
+        self._limits = limits
+        self._tries = Tries(limits.trade_tries, limits.trade_tries_kept)
+
+    async def admit(self, peer: str, trade_id: str, request: TakeRequest, live: Sequence[TradeRecord], now: int) -> str:
+        """Text of the revision of ours that is taken, of which the wanted part is held for the trade from now on.
+
+        Raises `TradeRefused` with a code of facts §3.9.
+        """
+        with_peer = [each for each in live if each.state.trade.peer == peer]
+        if len(live) >= self._limits.trades_live or len(with_peer) >= self._limits.trades_per_peer:
+            raise TradeRefused("BUSY", "too many trades go on already")
+        if not self._tries.allows(_keys(peer, request)):
+            raise TradeRefused("BUSY", "too many requests for this order, or with these coins, came to nothing")
+        view = self._desk.get(request.order_id)
+        if view is None or not view.is_local or view.status.is_over:
+            raise TradeRefused("ORDER_GONE", "there is no such order any more")
+        text = self._desk.revision(request.order_id, request.order_hash)
+        if text is None:
+            raise TradeRefused("PRICE_CHANGED", "the order was changed since")
+        if not self._policy.fee_floor <= request.fee_rate <= self._policy.fee_cap:
+            raise TradeRefused("FEE_RANGE", f"{request.fee_rate} sats per 1000 vB is beyond what the maker accepts")
+        if not now < request.deadline <= now + LONGEST + orders.CLOCK_SKEW:
+            raise TradeRefused("TIMEOUT", "the deadline is in the past or too far away; look at both clocks")
+        try:
+            await self._desk.hold(request.order_id, trade_id, request.fill)
+        except InvalidOrder as error:
+            code = "INSUFFICIENT" if error.path == "amount" else "ORDER_GONE"
+            raise TradeRefused(code, f"{error.path} {error.reason}") from None
+        except DarkSwapError as error:
+            raise TradeRefused(error.code, str(error)) from None
+        return text
+
+    def ended(self, record: TradeRecord) -> None:
+        """Remembers who made us show and hold coins for nothing."""
+        state = record.state
+        if record.request is None or state.trade.role is not Role.MAKER:
+            return
+        if isinstance(state, Settled):
+            self._tries.succeeded(_keys(state.trade.peer, record.request))
+        elif _came_to_nothing(state):
+            self._tries.failed(_keys(state.trade.peer, record.request))
+
+
+def _came_to_nothing(state: State) -> bool:
+    match state:
+        case Canceled(_, by, _, _):
+            return by is Role.TAKER
+        case Expired(_, waiting):
+            return waiting == Offered.__name__
+        case Failed(_, code, _):
+            return code in THEIR_FAULT or (code.startswith("V") and code[1:].isdigit())
+    return False
+
+
+def _keys(peer: str, request: TakeRequest) -> list[Hashable]:
+    return [(peer, request.order_id), *(coin.outpoint for coin in request.declaration.coins)]

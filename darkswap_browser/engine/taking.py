@@ -1,0 +1,71 @@
+"""The taker's beginning of a trade: whether an order can be taken, at which rate, in which time, with which coins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from darkswap_browser.engine.declaring import declare, prove
+from darkswap_browser.engine.views import OrderView
+from darkswap_browser.errors import InvalidArgument, InvalidOrder
+from darkswap_browser.market import orders
+from darkswap_browser.market.messages import TakeRequest
+from darkswap_browser.market.orders import Order
+from darkswap_browser.market.trade.checks import Policy
+from darkswap_browser.market.trade.settlement import check_terms
+from darkswap_browser.market.trade.terms import Declaration, Role, Terms
+from darkswap_browser.storage.orders import OrderStatus
+from darkswap_browser.wallets.base import Coins, Wallet
+
+CHECK_SECONDS = 60
+"""For the maker's answer and both sides' checks, together."""
+REVIEW_SECONDS = 120
+"""For a person to read what the transaction does."""
+MAKER_SECONDS = 180
+"""For the maker's signature, which may be an extension's: a person reads its popup."""
+
+
+def check_takeable(order: Order, view: OrderView | None, fill: int, now: int) -> None:
+    """Raises `InvalidOrder`. What is left of it only its maker knows for certain."""
+    if view is None or view.status not in (OrderStatus.OPEN, OrderStatus.PAUSED):
+        raise InvalidOrder("order_id", f"is {view.status.value if view else 'gone'} already")
+    orders.check_current(order, now)
+    orders.check_fill(order, fill, order.base_atoms)
+    if view.funded is False:
+        raise InvalidOrder("order_id", "has no coins behind it any more", "Ask its maker for another one.")
+
+
+def checked_rate(rate: int, policy: Policy) -> int:
+    """Sats per 1000 vB. Raises `InvalidArgument` for what neither side would accept."""
+    if not policy.fee_floor <= rate <= policy.fee_cap:
+        range_ = f"{policy.fee_floor / 1000:g} to {policy.fee_cap / 1000:g} sats per vbyte"
+        raise InvalidArgument("fee_rate", f"is {rate / 1000:g} sats per vbyte", f"Accepted here: {range_}.")
+    return rate
+
+
+def seconds_for(wallet: Wallet, *, review: bool) -> int:
+    """From the request to the deadline after which nobody signs."""
+    return CHECK_SECONDS + int(wallet.sign_seconds) + MAKER_SECONDS + (REVIEW_SECONDS if review else 0)
+
+
+async def prepare(
+    terms: Terms, wallet: Wallet, coins: Coins, now: Callable[[], int], seconds: int
+) -> tuple[Terms, Declaration, TakeRequest]:
+    """Coins reserved under the trade's id and proved to be ours, and the request that names them. The deadline counts
+    from now on, when the wallet has answered. Raises `TradeRefused`, `InsufficientFunds`, `WalletRejected`,
+    `WalletFailed`, `ChainError`.
+    """
+    check_terms(terms)
+    own = await declare(terms, Role.TAKER, wallet, coins)
+    proofs = await prove(terms, own, wallet)
+    agreed = replace(terms, deadline=now() + seconds)
+    request = TakeRequest(
+        order_id=agreed.order_id,
+        order_hash=agreed.order_hash,
+        fill=agreed.base_atoms,
+        fee_rate=agreed.fee_rate,
+        deadline=agreed.deadline,
+        declaration=own,
+        proofs=proofs,
+    )
+    return agreed, own, request

@@ -1,0 +1,178 @@
+"""What people are told of a trade: where it stands, why it ended, and what is safe to do now."""
+
+from __future__ import annotations
+
+from darkswap_browser.engine.views import Reason
+from darkswap_browser.market.trade.states import (
+    Canceled,
+    Completed,
+    Conflicted,
+    Countersigning,
+    Expired,
+    Exposed,
+    Failed,
+    Offered,
+    Pending,
+    Requesting,
+    Reviewing,
+    Revoked,
+    Revoking,
+    Settled,
+    SignaturesOut,
+    Signing,
+    State,
+    Trade,
+    Validating,
+    Verifying,
+)
+from darkswap_browser.market.trade.terms import Role
+
+CODES = {
+    "ORDER_GONE": "The order is no longer there.",
+    "PRICE_CHANGED": "The order was changed in the meantime. Ask its maker for the present link.",
+    "INSUFFICIENT": "There are not enough coins for this trade.",
+    "INSUFFICIENT_FUNDS": "There are not enough coins for this trade.",
+    "INPUT_SPENT": "A coin of this trade was spent by another transaction.",
+    "INDEXER_LAG": "An index is behind the chain. Try again in a minute.",
+    "TX_MISMATCH": "Both sides computed different transactions.",
+    "BAD_SIGNATURE": "A signature or proof of the other side does not hold.",
+    "BAD_SIGHASH": "A signature of the other side does not commit to the whole transaction.",
+    "FEE_RANGE": "The fee rate is beyond what one side accepts.",
+    "TIMEOUT": "It took too long.",
+    "USER_REJECTED": "It was declined.",
+    "BROADCAST_REJECTED": "The network did not take the transaction.",
+    "PEER_GONE": "The other side could not be reached.",
+    "BUSY": "The maker has too much to do with others.",
+    "WALLET_NOT_CONNECTED": "The maker's wallet is closed.",
+    "CHAIN_UNREACHABLE": "The chain servers do not answer.",
+    "CHAIN_INCONSISTENT": "The chain servers contradict each other.",
+}
+WAITED = {
+    Requesting.__name__: "The maker did not answer in time.",
+    Validating.__name__: "Checking the taker's coins took too long.",
+    Verifying.__name__: "Checking the transaction took too long.",
+    Reviewing.__name__: "It was not signed in time.",
+    Signing.__name__: "The wallet did not sign in time.",
+    Offered.__name__: "The taker did not sign in time.",
+    Countersigning.__name__: "The wallet did not sign in time.",
+}
+FREE = "Nothing that was signed left this device. Your coins are free."
+ADVICE: dict[type[State], str] = {
+    Requesting: "The maker was asked. Nothing is signed; you may leave at any time.",
+    Validating: "Somebody takes your order; the coins are being checked. Nothing is signed.",
+    Verifying: "The transaction is built again and checked here. Nothing is signed.",
+    Reviewing: "Look at what you give and get, then sign. Until you do, nothing can happen to your coins.",
+    Signing: "Confirm in your wallet if it asks. Nothing has left this device yet.",
+    Offered: "The taker decides now. Nothing is signed; keep this page open.",
+    Countersigning: "The taker has signed. Confirm in your wallet if it asks: then the trade is sent to the network.",
+    SignaturesOut: "Your signature is with the maker, who can complete the trade now. Wait; your coins stay reserved.",
+    Completed: "Done: what you got is in a block.",
+    Settled: "Done, for good.",
+    Exposed: "Your signature is out. The maker did not complete the trade in time, but still can. Take your signature "
+    "back to be safe, or wait.",
+    Revoking: "A transaction to yourself takes your signature back. Whichever of the two is mined first counts.",
+    Revoked: "Your signature is worth nothing any more. Your coins are free.",
+    Conflicted: "Another transaction spent a coin of this trade. Coins stay reserved until it is deep in the chain.",
+    Canceled: FREE,
+    Expired: FREE,
+}
+STEPS: dict[Role, tuple[str, ...]] = {
+    Role.TAKER: ("request", "verify", "review", "sign", "countersign", "broadcast", "confirm"),
+    Role.MAKER: ("request", "verify", "sign", "countersign", "broadcast", "confirm"),
+}
+ACTIVE: dict[str, str] = {
+    Requesting.__name__: "request",
+    Validating.__name__: "verify",
+    Verifying.__name__: "verify",
+    Reviewing.__name__: "review",
+    Signing.__name__: "sign",
+    Offered.__name__: "sign",
+    SignaturesOut.__name__: "countersign",
+    Exposed.__name__: "countersign",
+    Revoking.__name__: "countersign",
+    Countersigning.__name__: "countersign",
+}
+
+
+def advice_of(state: State) -> str:
+    match state:
+        case Pending(_, _, True, _, _):
+            return "The transaction waits for a block. There is nothing to do; this page may be closed."
+        case Pending(_, _, _, _, ""):
+            return "Both have signed. The transaction is being sent to the network."
+        case Pending():
+            return "The network does not take the transaction; it is offered again. Your signature can be taken back."
+        case Failed(trade, _, _):
+            return FREE if not trade.witnesses and not trade.raw else "The trade is over. Coins not spent are free."
+    return ADVICE[type(state)]
+
+
+def reason_of(state: State, blind: str) -> Reason | None:
+    """`blind`: why the chain cannot be seen now; empty when it can."""
+    match state:
+        case Failed(_, code, detail):
+            return Reason(code, _sentence(code, detail))
+        case Canceled(trade, by, code, reason):
+            return Reason(code, _canceled(trade, by, code, reason))
+        case Expired(_, waiting):
+            return Reason("TIMEOUT", WAITED.get(waiting, CODES["TIMEOUT"]))
+        case Pending(_, _, False, _, refusal) if refusal:
+            return Reason("BROADCAST_REJECTED", f"The network says: {refusal}")
+        case Exposed(_, detail) if detail:
+            return Reason("REVOKE_FAILED", f"Taking the signature back failed: {detail}")
+        case Conflicted(_, by_txid, depth):
+            return Reason("INPUT_SPENT", f"{by_txid} spent a coin of this trade, {depth} blocks deep.")
+    return Reason("CHAIN", f"The chain cannot be seen now: {blind}") if blind else None
+
+
+def steps_of(state: State) -> tuple[tuple[str, str], ...]:
+    trade = state.trade
+    names = [name for name in STEPS[trade.role] if name != "review" or not trade.auto]
+    active = _active(state)
+    if active is None:
+        return tuple((name, "done") for name in names)
+    at = names.index(active) if active in names else 0
+    failed = isinstance(state, Failed | Canceled | Expired | Revoked | Conflicted)
+    mark = "failed" if failed else "active"
+    return tuple((name, "done" if i < at else mark if i == at else "todo") for i, name in enumerate(names))
+
+
+def _active(state: State) -> str | None:
+    trade = state.trade
+    match state:
+        case Completed() | Settled():
+            return None
+        case Pending(_, _, seen, _, _):
+            return "confirm" if seen else "broadcast"
+        case Expired(_, waiting):
+            return ACTIVE[waiting]
+        case Failed() | Canceled() | Revoked() | Conflicted():
+            return _stopped_at(trade)
+    return ACTIVE[type(state).__name__]
+
+
+def _stopped_at(trade: Trade) -> str:
+    """The step that a trade which is over was at, by what it knows."""
+    if trade.raw:
+        return "confirm"
+    if trade.role is Role.MAKER:
+        return "sign" if trade.txid else "verify"
+    if trade.witnesses:
+        return "countersign"
+    return "verify" if trade.theirs is not None else "request"
+
+
+def _sentence(code: str, detail: str) -> str:
+    if code[:1] == "V" and code[1:].isdigit():
+        return f"A check before signing did not hold ({code}): {detail}."
+    words = CODES.get(code, "It did not work out.")
+    return f"{words} ({detail})" if detail else words
+
+
+def _canceled(trade: Trade, by: Role, code: str, reason: str) -> str:
+    if by is trade.role:
+        return "You canceled it." if code == "USER_REJECTED" else _sentence(code, reason)
+    who = "The maker" if by is Role.MAKER else "The taker"
+    said = CODES.get(code, f"code {code}")
+    # Their own words, marked as theirs.
+    return f"{who} ended it. {said}" + (f" They say: “{reason}”" if reason else "")

@@ -1,0 +1,318 @@
+"""What a trade asks to be done that needs chain or wallet: checks, signatures, the self-spend, the broadcast.
+
+Every method ends in an event for the machine. Nothing is signed that `checks` did not pass on evidence of the moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from darkswap_browser.bitcoin import bip322
+from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
+from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of
+from darkswap_browser.bitcoin.runes.runestone import Runestone
+from darkswap_browser.bitcoin.script import ScriptKind, kind_of
+from darkswap_browser.bitcoin.signing import with_witnesses
+from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.engine import revocation
+from darkswap_browser.engine.declaring import account_of, declare
+from darkswap_browser.engine.evidence import gather
+from darkswap_browser.errors import (
+    BroadcastRejected,
+    ChainError,
+    DarkSwapError,
+    InsufficientFunds,
+    MalformedMessage,
+    TradeRefused,
+    VerificationFailed,
+    WalletFailed,
+)
+from darkswap_browser.market.assets import AssetKind
+from darkswap_browser.market.messages import OwnershipProof, Witnesses
+from darkswap_browser.market.orders import ownership_message
+from darkswap_browser.market.trade import settlement as settlements
+from darkswap_browser.market.trade.checks import Policy, Sight, check_before_signing, scripts_of
+from darkswap_browser.market.trade.effect import Contents, Effect, effect_of
+from darkswap_browser.market.trade.events import (
+    BroadcastRefused,
+    CheckRefused,
+    Countersigned,
+    Event,
+    SeenInMempool,
+    SelfSpendRefused,
+    SelfSpent,
+    Signed,
+    SignRefused,
+    Validated,
+    Verified,
+)
+from darkswap_browser.market.trade.evidence import Evidence
+from darkswap_browser.market.trade.settlement import Settlement
+from darkswap_browser.market.trade.signatures import complete, v15_v16_wallet_answer, v17_their_signatures
+from darkswap_browser.market.trade.states import Trade
+from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.wallets.base import Account, Coins, Purpose, Wallet
+
+FRESH = 15.0
+"""Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
+RETRY = 5.0
+"""Seconds between two attempts to reach a server with a transaction that must go out."""
+MAX_DETAIL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A connected wallet and its coins."""
+
+    wallet: Wallet
+    coins: Coins
+
+
+class Workshop:
+    """`purse()` waits until a wallet is connected; `busy(trade_id)` tells the coins that other trades hold."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        policy: Policy,
+        now: Callable[[], float],
+        purse: Callable[[], Awaitable[Purse]],
+        busy: Callable[[str], frozenset[OutPoint]],
+    ) -> None:
+        self._chain = chain
+        self._policy = policy
+        self._now = now
+        self._purse = purse
+        self._busy = busy
+        self._evidence: dict[str, Evidence] = {}
+
+    # --- before signatures
+
+    async def validate(self, trade: Trade, proofs: Sequence[OwnershipProof]) -> Event:
+        """Maker: the taker's coins are its own and as told; then our coins, and every rule over the settlement."""
+        try:
+            theirs = _known(trade.theirs)
+            _check_proofs(trade.terms, theirs, proofs)
+            purse = await self._purse()
+            own = await declare(trade.terms, trade.role, purse.wallet, purse.coins)
+            settlement = settlement_of(trade.terms, trade.role, own, theirs)
+            await self._check(trade, own, settlement, settlement.txid)
+            return Validated(own, settlement.txid)
+        except DarkSwapError as error:
+            return CheckRefused(*_why(error))
+
+    async def verify(self, trade: Trade) -> Event:
+        """Taker: the settlement built here is the one the maker means, and every rule holds."""
+        try:
+            await self._check(trade, _known(trade.own), _settlement(trade), trade.txid)
+            return Verified()
+        except DarkSwapError as error:
+            return CheckRefused(*_why(error))
+
+    async def _check(self, trade: Trade, own: Declaration, settlement: Settlement, told: str) -> None:
+        purse = await self._purse()
+        outpoints = [each.outpoint for each in settlement.tx.inputs]
+        evidence = await gather(self._chain, outpoints, self._now())
+        self._evidence[trade.terms.trade_id] = evidence
+        sight = Sight(
+            role=trade.role,
+            agreed=trade.terms,
+            own=own,
+            theirs=_known(trade.theirs),
+            settlement=settlement,
+            told_txid=told,
+            evidence=evidence,
+            own_scripts=frozenset(account.script for account in purse.wallet.accounts),
+            own_coins=frozenset(coin.outpoint for coin in own.coins),
+            busy=self._busy(trade.terms.trade_id),
+            policy=self._policy,
+        )
+        check_before_signing(sight)
+
+    # --- signatures
+
+    async def sign(self, trade: Trade) -> Event:
+        try:
+            return Signed(await self._sign(trade, _settlement(trade)))
+        except DarkSwapError as error:
+            return SignRefused(*_why(error))
+
+    async def countersign(self, trade: Trade, theirs: Witnesses) -> Event:
+        try:
+            settlement = _settlement(trade)
+            v17_their_signatures(settlement, Role.TAKER, theirs)
+            self._evidence.pop(trade.terms.trade_id, None)
+            own = await self._sign(trade, settlement)
+            return Countersigned(complete(settlement, own, theirs).serialize())
+        except DarkSwapError as error:
+            return SignRefused(*_why(error))
+
+    async def _sign(self, trade: Trade, settlement: Settlement) -> Witnesses:
+        known = self._evidence.get(trade.terms.trade_id)
+        if known is None or self._now() - known.now > FRESH:
+            await self._check(trade, _known(trade.own), settlement, trade.txid)
+        purse = await self._purse()
+        accounts = _accounts(purse.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
+        asked = await self._asked(settlement.tx, settlement.prevouts, accounts)
+        returned = await purse.wallet.sign_psbt(asked.serialize(), accounts)
+        return v15_v16_wallet_answer(returned, asked, settlement, trade.role)
+
+    async def _asked(self, tx: Transaction, prevouts: Sequence[TxOutput], accounts: Mapping[int, Account]) -> Psbt:
+        previous = {}
+        for index in accounts:
+            if kind_of(prevouts[index].script) is not ScriptKind.P2TR:
+                txid = tx.inputs[index].outpoint.txid
+                previous[txid] = await self._chain.transaction(txid)
+        return make(tx, prevouts, previous, {index: account.public_key for index, account in accounts.items()})
+
+    # --- after signatures
+
+    async def broadcast(self, txid: str, raw: bytes) -> Event:
+        """Until a server takes it, or says why none will."""
+        while True:
+            try:
+                await self._chain.broadcast(raw)
+                return SeenInMempool(txid)
+            except BroadcastRejected as error:
+                return BroadcastRefused(txid, error.reason[:MAX_DETAIL])
+            except ChainError:
+                await asyncio.sleep(RETRY)
+
+    async def self_spend(self, trade: Trade) -> Event:
+        try:
+            made = await self._self_spend(trade)
+            return SelfSpent(made.txid, made.serialize())
+        except DarkSwapError as error:
+            return SelfSpendRefused(_why(error)[1])
+
+    async def _self_spend(self, trade: Trade) -> Transaction:
+        """The largest coin of plain bitcoin if there is one; else an asset's, which goes back to where it was."""
+        purse = await self._purse()
+        own, settlement = _known(trade.own), _settlement(trade)
+        rate = await self._chain.fee_rate(1)
+        beat = max(sum(settlement.fees.values()), _fee_of(trade))
+        change = account_of(purse.wallet, Purpose.PAYMENT).script
+        keep: tuple[TxOutput, ...] = ()
+        if own.bitcoin_coins:
+            first = max(own.bitcoin_coins, key=lambda coin: coin.sats)
+        else:
+            first = own.asset_coins[0]
+            keep = _kept(first, trade.terms.gives(trade.role)[0].kind)
+        coins = [first]
+        if revocation.needed(coins, keep, change, beat, rate) > first.sats:
+            more = await purse.coins.select_bitcoin(
+                lambda some: (
+                    revocation.needed(
+                        [first, *(Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in some)],
+                        keep,
+                        change,
+                        beat,
+                        rate,
+                    )
+                    - first.sats
+                ),
+                trade.terms.trade_id,
+            )
+            coins += [Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in more]
+        made = revocation.build(coins, keep, change, beat, rate)
+        prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
+        accounts = _accounts(purse.wallet, prevouts, range(len(coins)))
+        asked = await self._asked(made, prevouts, accounts)
+        returned = await purse.wallet.sign_psbt(asked.serialize(), accounts)
+        try:
+            answer = Psbt.parse(returned)
+        except MalformedMessage as error:
+            raise WalletFailed(purse.wallet.kind, error.reason) from None
+        return with_witnesses(made, prevouts, signatures_of(answer, asked, accounts))
+
+    # --- for the eye
+
+    def preview(self, trade: Trade) -> Effect:
+        """What the transaction does to us, by what was last seen of its coins, or else by what was declared of them.
+
+        Raises `TradeRefused` while the other side is not known.
+        """
+        own, theirs, settlement = _known(trade.own), _known(trade.theirs), _settlement(trade)
+        return effect_of(
+            settlement.tx,
+            settlement.prevouts,
+            self._contents(trade, own, theirs),
+            frozenset(settlement.inputs_of(trade.role)),
+            scripts_of(own),
+            settlement.fees[trade.role],
+        )
+
+    def _contents(self, trade: Trade, own: Declaration, theirs: Declaration) -> Contents:
+        evidence = self._evidence.get(trade.terms.trade_id)
+        if evidence is not None:
+            return {each: dict(facts.assets) for each, facts in evidence.coins.items()}
+        terms, role = trade.terms, trade.role
+        given = {coin.outpoint: {terms.gives(role)[0]: coin.atoms} for coin in own.asset_coins}
+        return given | {coin.outpoint: {terms.gets(role)[0]: coin.atoms} for coin in theirs.asset_coins}
+
+    def forget(self, trade_id: str) -> None:
+        self._evidence.pop(trade_id, None)
+
+
+def settlement_of(terms: Terms, role: Role, own: Declaration, theirs: Declaration) -> Settlement:
+    return settlements.build(terms, own, theirs) if role is Role.MAKER else settlements.build(terms, theirs, own)
+
+
+def _settlement(trade: Trade) -> Settlement:
+    return settlement_of(trade.terms, trade.role, _known(trade.own), _known(trade.theirs))
+
+
+def _known(declaration: Declaration | None) -> Declaration:
+    if declaration is None:
+        raise TradeRefused("TERMS", "the other side has not told what it brings")
+    return declaration
+
+
+def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipProof]) -> None:
+    """Raises `TradeRefused`: somebody else's coins are not worth showing ours for."""
+    message = ownership_message(terms.trade_id, [coin.outpoint for coin in theirs.coins])
+    witnesses = {proof.script: serialize_witness(proof.witness) for proof in proofs}
+    for script in {coin.script for coin in theirs.coins}:
+        if script not in witnesses or not bip322.verify_simple(script, message, witnesses[script]):
+            raise TradeRefused("BAD_SIGNATURE", "no proof that the coins are the taker's")
+
+
+def _accounts(wallet: Wallet, prevouts: Sequence[TxOutput], indexes: Sequence[int]) -> dict[int, Account]:
+    by_script = {account.script: account for account in wallet.accounts}
+    missing = [index for index in indexes if prevouts[index].script not in by_script]
+    if missing:
+        raise WalletFailed(wallet.kind, "another account or wallet is connected than the trade was begun with")
+    return {index: by_script[prevouts[index].script] for index in indexes}
+
+
+def _kept(coin: Coin, kind: AssetKind) -> tuple[TxOutput, ...]:
+    """Output 0 takes all that lies on the coin. Alkanes stay nowhere without a protostone (facts §0.2)."""
+    protocol = encode_protostones([Protostone(edicts=(), pointer=0, refund=0)]) if kind is AssetKind.ALKANE else ()
+    stone = Runestone(pointer=0, protocol=protocol)
+    return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())
+
+
+def _fee_of(trade: Trade) -> int:
+    """Sats that our earlier self-spend pays, as far as its coins are the trade's; 0 when there is none."""
+    if not trade.spend_raw or trade.own is None:
+        return 0
+    made = Transaction.parse(trade.spend_raw)
+    sats = {coin.outpoint: coin.sats for coin in trade.own.coins}
+    brought = sum(sats.get(each.outpoint, 0) for each in made.inputs)
+    return max(brought - sum(output.sats for output in made.outputs), 0)
+
+
+def _why(error: DarkSwapError) -> tuple[str, str]:
+    """Code and sentence. Whatever is no failure of a check, of the chain or of the wallet is a fault of ours."""
+    match error:
+        case VerificationFailed(rule=rule, detail=detail):
+            return rule, detail[:MAX_DETAIL]
+        case TradeRefused(reason=code, detail=detail):
+            return code, detail[:MAX_DETAIL]
+        case InsufficientFunds():
+            return "INSUFFICIENT", str(error)[:MAX_DETAIL]
+        case _:
+            return error.code, str(error)[:MAX_DETAIL]
