@@ -132,10 +132,11 @@ def paid_by_mistake() -> Sight:
     return RUNE_DEAL.with_declared(TAKER, bitcoin_change_script=mine).sight(MAKER)
 
 
-def twenty_one_coins() -> Sight:
+def crowd(count: int) -> Sight:
+    """As many coins of the maker, declared and spent."""
     sight = RUNE_DEAL.sight(TAKER)
     plan = sight.settlement
-    more = tuple(Coin(OutPoint(f"{number:064x}", 0), 9, STRANGER) for number in range(21 - MAKERS_INPUTS))
+    more = tuple(Coin(OutPoint(f"{number:064x}", 0), 9, STRANGER) for number in range(count - MAKERS_INPUTS))
     theirs = replace(sight.theirs, bitcoin_coins=sight.theirs.bitcoin_coins + more)
     tx = replace(plan.tx, inputs=plan.tx.inputs + tuple(TxInput(each.outpoint) for each in more))
     prevouts = plan.prevouts + tuple(TxOutput(each.sats, each.script) for each in more)
@@ -172,7 +173,7 @@ def lied(**lie: Any) -> Look:
 
 def missing_output() -> Sight:
     def lie(each: Coin) -> Coin:
-        return replace(each, outpoint=OutPoint(each.outpoint.txid, 7))
+        return replace(each, outpoint=OutPoint(each.outpoint.txid, 2))
 
     declared = RUNE_DEAL.declared[MAKER]
     changed = RUNE_DEAL.with_declared(MAKER, bitcoin_coins=tuple(map(lie, declared.bitcoin_coins)))

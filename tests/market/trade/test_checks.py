@@ -16,7 +16,7 @@ from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.transaction import OutPoint, TxInput, TxOutput
 from darkswap_browser.errors import VerificationFailed
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.market.trade.checks import BEFORE_SIGNING, GENESIS, Policy, check_before_signing
+from darkswap_browser.market.trade.checks import BEFORE_SIGNING, GENESIS, Policy, check_before_signing, scripts_of
 from darkswap_browser.market.trade.evidence import MATURITY
 from darkswap_browser.market.trade.terms import Role
 from tests.market.trade.cases import ALKANE, LARGEST, MAKER, OTHER_RUNE, PAIRS, RUNE, TAKER, named
@@ -28,6 +28,7 @@ from tests.market.trade.sights import (
     absurd_fee,
     agreed,
     coin,
+    crowd,
     first,
     inputs,
     lied,
@@ -42,7 +43,6 @@ from tests.market.trade.sights import (
     stone,
     told,
     transaction,
-    twenty_one_coins,
 )
 from tests.support.deal import DEADLINE, HEIGHT, TIP, deal, script_of
 
@@ -89,7 +89,7 @@ ROWS = (
     Row("V5", "their coin left out", "other inputs", inputs(lambda rows: rows[1:])),
     Row("V5", "a stranger's coin", "other inputs", inputs(lambda rows: [*rows, BESIDE])),
     Row("V5", "my coin declared by them", "a coin of mine", seen(theirs=WITH_MINE)),
-    Row("V5", "21 coins", "more than 20 coins", twenty_one_coins),
+    Row("V5", "21 coins", "more than 20 coins", lambda: crowd(21)),
     Row("V6", "a sat less", "not as planned", outputs(first(lambda each: replace(each, sats=each.sats - 1)))),
     Row("V6", "another script", "not as planned", outputs(first(lambda each: replace(each, script=STRANGER)))),
     Row("V6", "outputs swapped", "not as planned", outputs(lambda rows: [rows[1], rows[0], *rows[2:]])),
@@ -190,8 +190,8 @@ def test_nothing_is_found_where_nothing_is_wrong(pair: tuple[Asset, Asset], left
 
 
 def test_what_does_not_harm_is_no_hindrance() -> None:
-    """Our own settlement in the mempool; an index one block behind; assets that came along on their coins; the
-    last second but nine.
+    """Our own settlement in the mempool; an index one block behind; assets that came along on their coins; ten seconds
+    left; bounds just reached; no script but those that are paid; twenty coins.
     """
     looks = (
         coin(TAKER, MAKER, "asset_coins", spent_by=RUNE_DEAL.settlement().txid),
@@ -199,9 +199,11 @@ def test_what_does_not_harm_is_no_hindrance() -> None:
         coin(TAKER, MAKER, "asset_coins", runes={RUNE: 30_000, OTHER_RUNE: 9}, inscriptions=("i0",)),
         told(now=DEADLINE - 10),
         seen(policy=Policy(fee_floor=2500, fee_cap=2500, confirmations=TIP - HEIGHT + 1)),
+        seen(own_scripts=scripts_of(RUNE_DEAL.declared[TAKER])),
     )
     for look in looks:
         check_before_signing(look())
+    BEFORE_SIGNING["V5"](crowd(20))
 
 
 def test_a_reward_is_as_good_as_any_coin_when_it_is_mature() -> None:

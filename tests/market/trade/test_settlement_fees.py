@@ -127,3 +127,12 @@ def test_sats_said_to_be_needed_suffice_whatever_the_other_side_brings(
     enough = (replace(own.bitcoin_coins[0], sats=needed),) if needed else ()
     crowded = done.with_declared(role.other, bitcoin_coins=crowd).with_declared(role, bitcoin_coins=enough)
     assert len(crowded.settlement().inputs_of(role.other)) == 20
+
+
+def test_no_sats_are_needed_where_the_asset_coins_bring_enough() -> None:
+    done = deal(RUNE, OTHER_RUNE)
+    coin = done.declared[MAKER].asset_coins[0]
+    needed = sats_needed(done.terms, MAKER, [coin], [])
+    assert needed > 0
+    assert sats_needed(done.terms, MAKER, [replace(coin, sats=coin.sats + needed - 1)], []) == 1
+    assert sats_needed(done.terms, MAKER, [replace(coin, sats=coin.sats + needed + 5)], []) == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -112,7 +113,14 @@ def test_what_cannot_be_settled_is_refused_by_name(change: Change, code: str, de
     assert refused.value.reason == code and detail in refused.value.detail
 
 
-def test_a_runestone_that_nodes_would_not_relay_is_refused() -> None:
-    wide, wider = Asset.alkane(LARGEST - 1, LARGEST), Asset.alkane(LARGEST, LARGEST)
-    with pytest.raises(TradeRefused, match=r"the OP_RETURN has 1.. bytes; 83 are relayed"):
-        deal(wide, wider, left=1, base_atoms=LARGEST - 1, quote_atoms=LARGEST - 1).settlement()
+def test_a_runestone_of_83_bytes_is_built_and_a_longer_one_refused() -> None:
+    """What nodes of before Core 30 relay."""
+    built, refused = set[int](), set[int]()
+    for width, bits in product((70, 90, 110), range(8, 125, 6)):
+        wide = deal(Asset.alkane(2**width, 0), RUNE, base_atoms=2**60, quote_atoms=2**bits, left=1)
+        try:
+            built.add(len(wide.settlement().outputs[-1].script))
+        except TradeRefused as error:
+            assert error.reason == "TERMS" and error.detail.endswith("83 are relayed")
+            refused.add(int(error.detail.split()[3]))
+    assert (max(built), min(refused)) == (83, 84)
