@@ -52,9 +52,9 @@ def read_protostones(values: Sequence[int]) -> list[Protostone]:
     numbers = integers(data)
     stones = []
     at = 0
-    # A tag of 0 is the padding of the last chunk.
-    while at < len(numbers) and numbers[at]:
-        if at + 1 == len(numbers) or at + 2 + numbers[at + 1] > len(numbers):
+    # A tag of 0 is the padding of the last chunk; one without a length behind it is passed over.
+    while at + 1 < len(numbers) and numbers[at]:
+        if at + 2 + numbers[at + 1] > len(numbers):
             raise Cut
         stones.append(_protostone(numbers[at], numbers[at + 2 : at + 2 + numbers[at + 1]]))
         at += 2 + numbers[at + 1]
@@ -85,7 +85,7 @@ def _edicts(body: Sequence[int]) -> tuple[Edict, ...]:
         block, tx = block + body[at], body[at + 1] + (tx if body[at] == 0 else 0)
         if block > U128 or tx > U128:
             return ()
-        edicts.append((block, tx, body[at + 2], body[at + 3] & U32))
+        edicts.append((block, tx, body[at + 2], body[at + 3]))
     return tuple(edicts)
 
 
@@ -120,19 +120,20 @@ class _Flow:
 
     def run(self) -> list[Sheet]:
         for at, stone in enumerate(self._stones):
-            if stone.tag == ALKANES_TAG:
-                self._step(stone, self._sheets.pop(self._outputs + 1 + at, Counter()))
+            self._step(stone, self._sheets.pop(self._outputs + 1 + at, Counter()))
         empty: Sheet = Counter()
         return [+self._sheets.get(vout, empty) if vout in self._open else empty for vout in range(self._outputs)]
 
     def _step(self, stone: Protostone, sheet: Sheet) -> None:
-        if stone.message:
+        """Stones of other protocols hand on what they were sent; only their messages are nobody's business here."""
+        if stone.message and stone.tag == ALKANES_TAG:
             if stone.pointer is None or stone.refund is None:
                 raise _Stranded
             self._give(stone.refund, sheet)
             return
         for block, tx, amount, output in stone.edicts:
-            if block == 0 and tx != 0:
+            # "All outputs" is compared in 32 bits, every other output has to fit them.
+            if (block == 0 and tx != 0) or (output > U32 and output & U32 != self._outputs):
                 raise _Stranded
             alkane = block, tx
             for target, share in self._shares(sheet[alkane], amount, output):
@@ -146,7 +147,7 @@ class _Flow:
         self._sheets.setdefault(target, Counter()).update(sheet)
 
     def _shares(self, left: int, amount: int, output: int) -> list[tuple[int, int]]:
-        if output != self._outputs:
+        if output & U32 != self._outputs:
             return [(output, min(amount or left, left))]
         if amount:
             return [(vout, max(0, min(amount, left - at * amount))) for at, vout in enumerate(self._open)]

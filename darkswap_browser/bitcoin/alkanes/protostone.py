@@ -5,7 +5,7 @@ They travel in a runestone's PROTOCOL field, cut into values of 15 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId, ProtoEdict
@@ -16,6 +16,7 @@ ALKANES = 1
 BODY, MESSAGE, BURN, POINTER, REFUND = 0, 81, 83, 91, 93
 CHUNK = 15
 """Bytes of a value in use: with the 16th always 0 no varint can pass ord's limit."""
+CHUNK_MASK = (1 << 8 * CHUNK) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +58,7 @@ def decode_protostones(values: Sequence[int]) -> tuple[Protostone, ...] | None:
 
     Field 95 (where a protoburn comes from) and unknown ones are dropped.
     """
-    data = b"".join(value.to_bytes(16, "little")[:CHUNK] for value in values)
-    integers = read_varints(data)
+    integers = read_varints(_joined(values))
     if integers is None:
         return None
     stones = []
@@ -86,7 +86,6 @@ def _stone(tag: int, integers: Sequence[int]) -> Protostone:
             break
         fields.setdefault(integers[at], []).append(integers[at + 1])
         at += 2
-    message = b"".join(value.to_bytes(16, "little")[:CHUNK] for value in fields.get(MESSAGE, ()))
     first = {name: values[0] for name, values in fields.items()}
     return Protostone(
         tag=tag,
@@ -95,8 +94,12 @@ def _stone(tag: int, integers: Sequence[int]) -> Protostone:
         pointer=first[POINTER] & MAX_U32 if POINTER in first else None,
         refund=first[REFUND] & MAX_U32 if REFUND in first else None,
         burn=first.get(BURN),
-        message=message,
+        message=_joined(fields.get(MESSAGE, ())),
     )
+
+
+def _joined(values: Iterable[int]) -> bytes:
+    return b"".join((value & CHUNK_MASK).to_bytes(CHUNK, "little") for value in values)
 
 
 def _edicts(integers: Sequence[int]) -> tuple[ProtoEdict, ...]:
