@@ -70,6 +70,20 @@ def test_pushes_of_every_width_are_joined(width: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("opcode", "size", "data"),
+    [
+        (0x4C, b"\x4b", b"\x01\x80\x00" + b"\x01\x00" * 35),
+        (0x4D, b"\x4b\x00", b"\x01\x80\x00" + b"\x01\x00" * 35),
+        (0x4E, b"\x4a\x00\x00\x00", b"\x01\x00" * 36),
+    ],
+)
+def test_an_opcode_that_is_as_large_as_the_rest_is_no_size(opcode: int, size: bytes, data: bytes) -> None:
+    rest = size + data + b"\x16\x00"
+    assert len(rest) == opcode
+    assert decipher(transaction(b"\x6a\x5d" + bytes([opcode]) + rest)) == Runestone(pointer=0)
+
+
+@pytest.mark.parametrize(
     ("rest", "flaw"),
     [
         (b"\x04", Flaw.INVALID_SCRIPT),
