@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 
 _HOMES = {
+    "DarkSwap": "app.darkswap",
     "DarkSwapError": "errors",
     "IceCandidate": "runtime.base",
     "Libp2pSignaling": "protocols.signaling.exchange",

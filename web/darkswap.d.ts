@@ -68,6 +68,7 @@ export type DarkSwapErrorCode =
   | "BROADCAST_REJECTED"
   // orders, trades, wallets
   | "INSUFFICIENT_FUNDS" | "ORDER_NOT_FOUND" | "TRADE_NOT_FOUND" | "INVALID_ORDER" | "TRADE_REFUSED"
+  | "TRADES_ELSEWHERE"
   | "VERIFICATION_FAILED" | "WALLET" | "WALLET_NOT_CONNECTED" | "USER_REJECTED" | "WALLET_FAILED"
   // a fault in this library
   | "ERROR" | "INTERNAL";
@@ -487,6 +488,8 @@ export interface Trade {
   can_cancel: boolean;
   /** Our signature is out and no answer came: the coins can be moved so that it is worth nothing. */
   can_revoke: boolean;
+  /** Of our self-spend that makes the signature given away worth nothing. */
+  revoke_txid?: string;
 }
 
 export interface TakeOptions extends CallOptions {

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from darkswap_browser.app.records import plain
 from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument
 
+MONEY = re.compile(r"(^|_)(atoms|sats)$")
+"""Keys whose whole numbers may be larger than JavaScript's: they cross as texts and become bigints there."""
 Method = Callable[..., Awaitable[object]]
 ToJs = Callable[[bytes], object]
 """Makes a Uint8Array with a copy of the bytes."""
@@ -36,6 +39,21 @@ class Hooks(Protocol):
         ...
 
     def event(self, text: str) -> None: ...
+
+
+def to_json(value: object) -> str:
+    """Of records and plain values; amounts as texts of digits."""
+    return json.dumps(_exact(plain(value)))
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: str(part) if _is_amount(key, part) else _exact(part) for key, part in value.items()}
+    return [_exact(part) for part in value] if isinstance(value, list) else value
+
+
+def _is_amount(key: str, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and MONEY.search(key) is not None
 
 
 def error_shape(error: Exception) -> Mapping[str, object]:
@@ -120,7 +138,7 @@ class Calls:
     async def _run(self, call: int, work: Awaitable[object]) -> None:
         try:
             result = await work
-            self._reply(call, True, json.dumps(plain(result)))
+            self._reply(call, True, to_json(result))
         except DarkSwapError as error:
             self.fail(call, error)
         except Exception as error:
@@ -128,7 +146,7 @@ class Calls:
             raise
 
     def fail(self, call: int, error: Exception) -> None:
-        self._reply(call, False, json.dumps(error_shape(error)))
+        self._reply(call, False, to_json(error_shape(error)))
 
     def done(self, call: int) -> None:
         self._reply(call, True, "null")

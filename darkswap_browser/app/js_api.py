@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from darkswap_browser.app.calls import Calls, Hooks, JsBytes, Method, ToJs, error_shape, pack, unpack
+from darkswap_browser.app.calls import Calls, Hooks, JsBytes, Method, ToJs, error_shape, pack, to_json, unpack
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.app.js_peer import PeerHooks, WebRtcConnection
 from darkswap_browser.app.network import Network
@@ -64,7 +64,6 @@ class Node:
         self._channels: dict[str, Channel] = {}
         self._busy: dict[str, asyncio.Future[None]] = {}
         self._end_events: Callable[[], None] | None = None
-        self._end_parts: list[Callable[[], None]] = []
         self._end_signals: Callable[[], None] | None = None
 
     def _methods(self) -> dict[str, Callable[..., Awaitable[object]]]:
@@ -96,15 +95,9 @@ class Node:
     def network(self) -> Network:
         return self._network
 
-    def extend(self, methods: Mapping[str, Method], on_end: Callable[[], None]) -> None:
-        """More methods for `call`, of a part that is told when the node is freed."""
+    def extend(self, methods: Mapping[str, Method]) -> None:
+        """More methods for `call`."""
         self._calls.extend(methods)
-        self._end_parts.append(on_end)
-
-    def tell(self, event: Mapping[str, object]) -> None:
-        """One event for the page, when it listens."""
-        if self._end_events is not None:
-            self._hooks.event(json.dumps(event))
 
     def call(self, number: int, name: str, arguments: str) -> None:
         self._calls.begin(number, name, arguments)
@@ -200,7 +193,7 @@ class Node:
         self._end_events = self._network.subscribe(self._event) if on else None
 
     def _event(self, event: NetworkEvent) -> None:
-        self._hooks.event(json.dumps({"type": event.type, "at": event.at, **event.fields}))
+        self._hooks.event(to_json({"type": event.type, "at": event.at, **event.fields}))
 
     def listen_signals(self, on: bool) -> None:
         if self._end_signals is not None:
@@ -220,8 +213,6 @@ class Node:
     def free(self, number: int) -> None:
         """Stop for good; the reply says that the proxy may go."""
         self._calls.cancel_all()
-        for end in self._end_parts:
-            end()
         self.listen_events(False)
         self.listen_signals(False)
         self._network.farewell()

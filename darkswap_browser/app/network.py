@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from darkswap_browser.app import signals, stack
 from darkswap_browser.app.circuits import WebRtcCircuitRelay
@@ -57,6 +57,7 @@ class Network:
         self._starting: asyncio.Task[None] | None = None
         self._sink: MessageSink | None = None
         self._end_life: Callable[[], None] = lambda: None
+        self._closers: list[Callable[[], Awaitable[None]]] = []
 
     # --- life
 
@@ -88,6 +89,8 @@ class Network:
         built, self._stack = self._stack, None
         if built is not None:
             self._end_life()
+            for close in self._closers:
+                await close()
             await built.close()
             self._facts.unwatch(built)
 
@@ -96,6 +99,18 @@ class Network:
             self.farewell()
         elif word in ("online", "resumed") and self._stack is not None:
             self._stack.liveness.check_now()
+
+    async def stack(self) -> Stack:
+        """All parts of the running node, for what is built on top of it."""
+        return await self._up()
+
+    def before_stop(self, close: Callable[[], Awaitable[None]]) -> None:
+        """`close` is awaited whenever the node stops, while its connections are still there."""
+        self._closers.append(close)
+
+    def tell(self, kind: str, fields: Mapping[str, object]) -> None:
+        """One more event for all who subscribed."""
+        self._facts.tell(kind, fields)
 
     async def _up(self) -> Stack:
         if self._stack is None:

@@ -39,7 +39,8 @@
      │  ├ WalletNotConnected            no wallet is connected
      │  ├ WalletRejected                the user said no in the wallet
      │  └ WalletFailed                  the wallet failed or answered with something else than asked
-     └ (trading)                        LocalError: InsufficientFunds, OrderNotFound, TradeNotFound, InvalidOrder;
+     └ (trading)                        LocalError: InsufficientFunds, OrderNotFound, TradeNotFound, InvalidOrder,
+                                        TradesElsewhere;
                                         RemoteError: TradeRefused (by the peer, with a `reason`) and
                                         VerificationFailed (a check of ours, V1 to V20, named by `rule`)
 
@@ -91,6 +92,7 @@ from darkswap_browser.errors.trading import (
     RateLimited,
     TradeNotFound,
     TradeRefused,
+    TradesElsewhere,
     VerificationFailed,
     WalletError,
     WalletFailed,
@@ -136,6 +138,7 @@ __all__ = [
     "TooManyRequests",
     "TradeNotFound",
     "TradeRefused",
+    "TradesElsewhere",
     "UnknownRelay",
     "Unsupported",
     "VerificationFailed",

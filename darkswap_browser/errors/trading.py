@@ -102,6 +102,21 @@ class TradeNotFound(LocalError):
         return f"no trade {self.trade}"
 
 
+class TradesElsewhere(LocalError):
+    """Two tabs or processes with one identity: only one of them may go on with its trades."""
+
+    code = "TRADES_ELSEWHERE"
+    retryable = True
+    hint = "Close the other tab or program that trades under this identity, or use another identity.name here."
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        super().__init__(peer)
+
+    def __str__(self) -> str:
+        return f"{self.peer} trades in another tab or program"
+
+
 class InvalidOrder(InvalidArgument):
     """An order that cannot be, or can no longer be, made, changed or taken."""
 

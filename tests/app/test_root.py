@@ -8,7 +8,7 @@ import sys
 import darkswap_browser
 
 NAMES = {
-    "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics", "RelayReservation",
+    "DarkSwap", "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics", "RelayReservation",
     "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "WebRtcCircuitRelay", "WebRtcDataChannel",
 }  # fmt: skip
 

@@ -44,8 +44,18 @@ class AssetBook:
             await self._keep(found)
         return found
 
+    async def shown(self, asset: Asset) -> AssetInfo:
+        """For display only: of an asset never met while its index is away, the id stands for the name and whole atoms
+        for amounts.
+        """
+        try:
+            return await self.info(asset)
+        except ChainError:
+            return AssetInfo(asset=asset, name=str(asset))
+
     async def amount(self, asset: Asset, atoms: int) -> AssetAmount:
-        known = await self.info(asset)
+        """For display, as `shown`."""
+        known = await self.shown(asset)
         return AssetAmount(str(asset), known.name, format_amount(atoms, known.decimals), atoms)
 
     async def _ask(self, asset: Asset) -> AssetInfo:

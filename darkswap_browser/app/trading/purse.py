@@ -103,8 +103,8 @@ class Purse:
         return WalletInfo(
             type=self.wallet.kind,
             network=self._network,
-            address=self._account(Purpose.ASSETS).address,
-            payment_address=self._account(Purpose.PAYMENT).address,
+            address=self.account(Purpose.ASSETS).address,
+            payment_address=self.account(Purpose.PAYMENT).address,
             supports_runes=bool(self._config.ord),
             supports_alkanes=bool(self._config.alkanes),
             is_new=self._is_new,
@@ -112,7 +112,7 @@ class Purse:
 
     def address(self, purpose: str | None) -> str:
         try:
-            return self._account(Purpose(purpose or Purpose.ASSETS)).address
+            return self.account(Purpose(purpose or Purpose.ASSETS)).address
         except ValueError:
             raise InvalidArgument("purpose", f"is {purpose!r}", "Say assets or payment.") from None
 
@@ -123,10 +123,11 @@ class Purse:
 
     async def sign(self, message: str) -> str:
         """BIP322 "simple", base64, by the account that keeps assets."""
-        witness = await self.wallet.sign_message(self._account(Purpose.ASSETS), message)
+        witness = await self.wallet.sign_message(self.account(Purpose.ASSETS), message)
         return base64.b64encode(witness).decode()
 
-    def _account(self, purpose: Purpose) -> Account:
+    def account(self, purpose: Purpose) -> Account:
+        """Raises `WalletNotConnected`."""
         return next(each for each in self.wallet.accounts if each.purpose is purpose)
 
     def _accounts(self) -> Sequence[Account]:
@@ -146,7 +147,7 @@ class Purse:
 
 
 async def _sheet(balance: Balance, book: AssetBook) -> BalanceSheet:
-    info = await book.info(balance.asset)
+    info = await book.shown(balance.asset)
 
     def text(atoms: int) -> str:
         return format_amount(atoms, info.decimals)

@@ -1,0 +1,24 @@
+"""The whole node for Python: `Network`, and the trades over it, in one object."""
+
+from __future__ import annotations
+
+from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.app.network import Network
+from darkswap_browser.app.trading.trading import Trading
+from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
+from darkswap_browser.runtime.base import Runtime
+
+
+class DarkSwap(Network, Trading):
+    """`start` also takes up the trades that were going on, so that a maker without a page answers takers."""
+
+    def __init__(
+        self, config: NetworkConfig | None = None, runtime: Runtime | None = None, *, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        Network.__init__(self, config, runtime, limits=limits)
+        Trading.__init__(self, self)
+
+    async def start(self) -> None:
+        """Raises `TradesElsewhere`."""
+        await Network.start(self)
+        await self.resume_trades()

@@ -1,0 +1,363 @@
+"""The trading half of a node: wallet, orders and trades in the words of darkswap.d.ts, over the engine.
+
+Everything is brought up by the first call that needs it, and goes down with the node; what was going on is kept and
+taken up again. Events come with the node's own, by `subscribe`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from darkswap_browser.app.network import Network
+from darkswap_browser.app.stack import Stack
+from darkswap_browser.app.trading import drafts
+from darkswap_browser.app.trading.assets import AssetBook, described
+from darkswap_browser.app.trading.meeting import here, reach_through
+from darkswap_browser.app.trading.purse import Purse
+from darkswap_browser.app.trading.records import (
+    AssetDescription,
+    BalanceSheet,
+    CoinSheet,
+    OrderCheck,
+    OrderSheet,
+    Problem,
+    TradeSheet,
+    WalletInfo,
+)
+from darkswap_browser.app.trading.sheets import order_sheet, trade_sheet
+from darkswap_browser.chain.base import Chain, ChainConfig
+from darkswap_browser.chain.quorum import open_chain
+from darkswap_browser.engine.desk import OrderDesk
+from darkswap_browser.engine.trader import Trader
+from darkswap_browser.engine.views import OrderEvent, OrderView, TradeEvent, TradeView
+from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument, TradesElsewhere
+from darkswap_browser.market.amounts import format_amount, parse_amount, total_for
+from darkswap_browser.market.assets import AssetKind
+from darkswap_browser.market.orders import Side
+from darkswap_browser.market.trade.checks import Policy
+from darkswap_browser.wallets.base import Purpose
+
+LOCK_PATIENCE = 3.0
+"""Seconds to wait for another tab of the same identity: a page that is being reloaded is gone sooner."""
+CHANGES = ("price", "total", "expires_in", "paused")
+MAX_WAITING_EVENTS = 1000
+"""Events whose names and decimals are still being looked up; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What lives as long as one start of the node."""
+
+    stack: Stack
+    desk: OrderDesk
+    trader: Trader
+    telling: asyncio.Task[None]
+    lock: AsyncExitStack
+
+
+class Trading:
+    """Assets are texts ("BTC", "RUNE:840000:1", "ALKANE:2:0"), amounts decimal texts in display units."""
+
+    def __init__(self, network: Network) -> None:
+        config = network.config
+        self._node = network
+        self._bitcoin_network = config.bitcoin_network
+        self._terms = config.trading.with_public_servers(config.bitcoin_network)
+        terms, runtime = self._terms, network.runtime
+        servers = ChainConfig(
+            esplora=terms.esplora,
+            ord=terms.ord,
+            alkanes=terms.alkanes,
+            quorum=terms.quorum or (2 if len(terms.esplora) > 1 else 1),
+        )
+        self._chain: Chain = open_chain(
+            servers,
+            fetch=runtime.fetch,
+            store=runtime.store,
+            entropy=runtime.entropy,
+            max_fee_rate=terms.max_fee_rate,
+        )
+        self._purse = Purse(runtime, self._bitcoin_network, terms, self._chain, self._wallet_gone)
+        self._book = AssetBook(lambda: self._chain, runtime.store, self._bitcoin_network)
+        self._open: _Open | None = None
+        self._opening = asyncio.Lock()
+        self._untold: asyncio.Queue[OrderEvent | TradeEvent] = asyncio.Queue()
+        network.before_stop(self._close)
+
+    # --- life
+
+    async def resume_trades(self) -> None:
+        """Takes up what was going on, as every other call does. Raises `TradesElsewhere`."""
+        await self._engine()
+
+    async def _engine(self) -> _Open:
+        stack = await self._node.stack()
+        async with self._opening:
+            if self._open is None or self._open.stack is not stack:
+                self._open = await self._bring_up(stack)
+            return self._open
+
+    async def _bring_up(self, stack: Stack) -> _Open:
+        runtime, network, peer = self._node.runtime, self._bitcoin_network, str(stack.swarm.local_peer)
+        lock = AsyncExitStack()
+        try:
+            async with asyncio.timeout(LOCK_PATIENCE):
+                await lock.enter_async_context(runtime.locks.hold(f"darkswap/trades/{network}/{peer}"))
+        except TimeoutError:
+            raise TradesElsewhere(peer) from None
+        terms = self._terms
+        desk = OrderDesk(runtime, stack.swarm.identity, network, self._chain, lambda: here(stack), self._set_aside)
+        policy = Policy(fee_cap=terms.max_fee_rate)
+        trader = Trader(
+            runtime,
+            stack.swarm,
+            network,
+            self._chain,
+            self._purse.coins,
+            desk,
+            reach_through(stack),
+            policy,
+            terms.confirmations,
+            self._set_aside,
+        )
+        try:
+            await desk.start()
+            await trader.start()
+        except BaseException:
+            await lock.aclose()
+            raise
+        self._give_wallet(desk, trader)
+        desk.subscribe(self._happened)
+        trader.subscribe(self._happened)
+        telling = asyncio.get_running_loop().create_task(self._tell_all(desk, trader), name="trading events")
+        return _Open(stack, desk, trader, telling, lock)
+
+    async def _close(self) -> None:
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.telling.cancel()
+            await opened.trader.stop()
+            await opened.desk.stop()
+            await opened.lock.aclose()
+
+    def _set_aside(self, key: str, reason: str) -> None:
+        hint = "What was kept there could not be read. Its bytes are still in the store, under set-aside/."
+        self._node.tell("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
+
+    # --- events
+
+    def _happened(self, event: OrderEvent | TradeEvent) -> None:
+        if self._untold.qsize() >= MAX_WAITING_EVENTS:
+            self._untold.get_nowait()
+        self._untold.put_nowait(event)
+
+    async def _tell_all(self, desk: OrderDesk, trader: Trader) -> None:
+        """One after the other, in the order in which they happened."""
+        while True:
+            event = await self._untold.get()
+            if isinstance(event, OrderEvent):
+                sheet = await order_sheet(event.order, self._book)
+                self._node.tell(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
+                continue
+            trade = await self._sheet(trader, event.trade)
+            self._node.tell(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
+            if event.kind != "updated":
+                self._node.tell("balance_updated", {})
+
+    # --- wallet
+
+    async def get_available_wallets(self) -> Sequence[str]:
+        return await self._purse.available()
+
+    async def connect_wallet(self, config: Mapping[str, object]) -> WalletInfo:
+        """`WalletConfig` of darkswap.d.ts. Raises `InvalidArgument`, `WalletRejected`, `WalletFailed`."""
+        opened = await self._engine()
+        info = await self._purse.open(config)
+        self._give_wallet(opened.desk, opened.trader)
+        self._node.tell("wallet_connected", {"wallet": info})
+        return info
+
+    async def disconnect_wallet(self) -> None:
+        await self._let_go("You disconnected it.")
+
+    async def _let_go(self, reason: str) -> None:
+        if await self._purse.close():
+            if self._open is not None:
+                self._give_wallet(self._open.desk, self._open.trader)
+            self._node.tell("wallet_disconnected", {"reason": reason})
+
+    def _wallet_gone(self, reason: str) -> None:
+        # Kept by the loop until it is done; it takes no time.
+        self._leaving = asyncio.get_running_loop().create_task(self._let_go(reason), name="wallet gone")
+
+    def _give_wallet(self, desk: OrderDesk, trader: Trader) -> None:
+        wallet = self._purse.wallet if self._purse.is_connected else None
+        desk.set_wallet(wallet, self._purse.coins if wallet is not None else None)
+        trader.set_wallet(wallet)
+
+    async def is_wallet_connected(self) -> bool:
+        return self._purse.is_connected
+
+    async def get_wallet_info(self) -> WalletInfo | None:
+        return self._purse.info() if self._purse.is_connected else None
+
+    async def export_mnemonic(self, passphrase: str | None = None) -> str:
+        return await self._purse.words(passphrase or "")
+
+    async def get_address(self, purpose: str | None = None) -> str:
+        return self._purse.address(purpose)
+
+    async def get_balances(self) -> Sequence[BalanceSheet]:
+        """Bitcoin first; asks the chain."""
+        return await self._purse.balances(self._book)
+
+    async def get_coins(self) -> Sequence[CoinSheet]:
+        return await self._purse.sheets(self._book)
+
+    async def freeze_coin(self, outpoint: str, on: bool) -> None:
+        await self._purse.freeze(outpoint, on)
+        self._node.tell("balance_updated", {})
+
+    async def sign_message(self, message: str) -> str:
+        """BIP322 "simple", base64."""
+        return await self._purse.sign(message)
+
+    # --- orders
+
+    async def check_order(self, draft: Mapping[str, object]) -> OrderCheck:
+        """What an order to be would be, and what is wrong with it. Nothing is kept or reserved."""
+        opened = await self._engine()
+        try:
+            read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
+            problems = drafts.problems_of(opened.desk.compose(read.draft))
+            rate, fee = await self._chain.fee_rate(1), 0
+            if self._purse.is_connected:
+                accounts = self._purse.account(Purpose.ASSETS), self._purse.account(Purpose.PAYMENT)
+                fee = drafts.fee_of(read.draft, accounts, rate)
+                await self._purse.coins.refresh()
+                balances = {each.asset: each for each in await self._purse.coins.balances()}
+                gives = read.base if read.draft.side is Side.SELL else read.quote
+                lacking = drafts.funds_problem(read.draft, gives, balances, fee)
+                problems += [lacking] if lacking is not None else []
+            else:
+                problems.append(Problem("wallet", "Connect a wallet first."))
+        except (InvalidArgument, ChainError) as error:
+            return drafts.refused(error)
+        return OrderCheck(
+            ok=not problems,
+            problems=tuple(problems),
+            price=read.price,
+            total=read.total,
+            quote_atoms=read.draft.quote_atoms,
+            fee_sats=fee,
+            fee_rate=format_amount(rate, 3),
+        )
+
+    async def create_order(self, draft: Mapping[str, object]) -> OrderSheet:
+        """Raises `InvalidArgument`, `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `ChainError` …"""
+        opened = await self._engine()
+        read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
+        return await self._order(await opened.desk.create(read.draft))
+
+    async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderSheet:
+        """`price` or `total`, `expires_in` (seconds from now), `paused`."""
+        opened = await self._engine()
+        given = {key: value for key, value in change.items() if value is not None}
+        if unknown := [key for key in given if key not in CHANGES]:
+            raise InvalidArgument(unknown[0], "cannot be changed", f"Can be: {', '.join(CHANGES)}.")
+        paused = given.get("paused")
+        if not isinstance(paused, bool | None):
+            raise InvalidArgument("paused", "is neither true nor false")
+        order = opened.desk.order(order_id)
+        base, quote = await self._book.info(order.base), await self._book.info(order.quote)
+        quote_atoms: int | None = None
+        if "total" in given:
+            quote_atoms = parse_amount(str(given["total"]), quote.decimals, "total")
+        elif "price" in given:
+            up = order.side is Side.SELL
+            quote_atoms = total_for(str(given["price"]), order.base_atoms, base.decimals, quote.decimals, up=up)
+        expires_in = drafts.seconds(given, "expires_in", 0) if "expires_in" in given else None
+        return await self._order(
+            await opened.desk.change(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
+        )
+
+    async def cancel_order(self, order_id: str) -> OrderSheet:
+        return await self._order(await (await self._engine()).desk.cancel(order_id))
+
+    async def get_order(self, order_id: str) -> OrderSheet | None:
+        view = (await self._engine()).desk.get(order_id)
+        return None if view is None else await self._order(view)
+
+    async def get_orders(self) -> Sequence[OrderSheet]:
+        """Newest change first."""
+        return [await self._order(view) for view in (await self._engine()).desk.all()]
+
+    async def import_order(self, text: str) -> OrderSheet:
+        """From its text or link; signature and coins are checked. Raises `InvalidOrder`."""
+        return await self._order(await (await self._engine()).desk.import_text(text))
+
+    async def _order(self, view: OrderView) -> OrderSheet:
+        return await order_sheet(view, self._book)
+
+    # --- trades
+
+    async def take_order(
+        self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
+    ) -> TradeSheet:
+        """`amount` of base, all of it by default; `fee_rate` in sats per vbyte. See `Trader.take`."""
+        opened = await self._engine()
+        fill: int | None = None
+        if amount is not None:
+            base = await self._book.info(opened.desk.order(order_id).base)
+            fill = parse_amount(amount, base.decimals)
+        if fee_rate is not None and not (isinstance(fee_rate, int | float) and 0 < fee_rate < 1_000_000):
+            raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
+        rate = None if fee_rate is None else int(fee_rate * 1000)
+        return await self._trade(await opened.trader.take(order_id, fill, rate, review=review))
+
+    async def confirm_trade(self, trade_id: str) -> TradeSheet:
+        return await self._trade(await (await self._engine()).trader.confirm(trade_id))
+
+    async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeSheet:
+        return await self._trade(await (await self._engine()).trader.cancel(trade_id, reason or ""))
+
+    async def revoke_trade(self, trade_id: str) -> TradeSheet:
+        return await self._trade(await (await self._engine()).trader.revoke(trade_id))
+
+    async def wait_for_trade(self, trade_id: str) -> TradeSheet:
+        """Until it is completed, failed or canceled."""
+        return await self._trade(await (await self._engine()).trader.wait(trade_id))
+
+    async def get_trade(self, trade_id: str) -> TradeSheet | None:
+        view = (await self._engine()).trader.get(trade_id)
+        return None if view is None else await self._trade(view)
+
+    async def get_trades(self) -> Sequence[TradeSheet]:
+        """Newest first."""
+        return [await self._trade(view) for view in (await self._engine()).trader.all()]
+
+    async def _trade(self, view: TradeView) -> TradeSheet:
+        return await self._sheet((await self._engine()).trader, view)
+
+    async def _sheet(self, trader: Trader, view: TradeView) -> TradeSheet:
+        try:
+            effect = trader.effect(view.id)
+        except DarkSwapError:
+            effect = None  # terms that no transaction can be built of: the trade itself says why
+        return await trade_sheet(view, effect, self._book)
+
+    # --- assets
+
+    async def get_rune_info(self, text: str) -> AssetDescription | None:
+        return await self._asset(AssetKind.RUNE, text)
+
+    async def get_alkane_info(self, text: str) -> AssetDescription | None:
+        return await self._asset(AssetKind.ALKANE, text)
+
+    async def _asset(self, kind: AssetKind, text: str) -> AssetDescription | None:
+        """By id ("840000:1") or name."""
+        found = await self._book.find(kind, text.strip())
+        return None if found is None else described(found)

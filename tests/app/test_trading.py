@@ -1,0 +1,128 @@
+"""The trading face on CPython: two nodes, our relay, a regtest chain under Bitcoin Core's validation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from darkswap_browser import DarkSwap, NetworkConfig
+from darkswap_browser.runtime.native.host import native_runtime
+from tests.interop.processes import our_relay
+from tests.support.regtest import RegtestProcess
+
+pytestmark = pytest.mark.native
+
+
+class Table:
+    """A relay, a chain, and whoever sits at the table."""
+
+    def __init__(self, chain: RegtestProcess, relay: str, stack: AsyncExitStack) -> None:
+        self.chain = chain
+        self.relay = relay
+        self._stack = stack
+
+    async def seat(self) -> DarkSwap:
+        config = {**self.chain.config, "network": {"relays": [self.relay]}, "identity": {"persist": False}}
+        node = await self._stack.enter_async_context(DarkSwap(NetworkConfig.from_mapping(config), native_runtime()))
+        await node.make_relay_reservation(self.relay.rpartition("/")[2])
+        await node.connect_wallet({"type": "seed"})
+        return node
+
+    async def give(self, node: DarkSwap, asset: str = "BTC", atoms: int | None = None) -> None:
+        purpose = "payment" if asset == "BTC" else "assets"
+        address = await node.get_address(purpose)
+        await asyncio.to_thread(self.chain.faucet, address, asset, atoms)
+
+    async def mine(self, blocks: int = 1) -> None:
+        await asyncio.to_thread(self.chain.mine, blocks)
+
+
+@asynccontextmanager
+async def table(folder: Path) -> AsyncIterator[Table]:
+    async with AsyncExitStack() as stack:
+        chain = stack.enter_context(RegtestProcess(folder))
+        relay = stack.enter_context(our_relay())
+        yield Table(chain, relay, stack)
+
+
+async def atoms_of(node: DarkSwap, asset: str) -> int:
+    return sum(each.atoms for each in await node.get_balances() if each.asset == asset)
+
+
+async def rune(node: DarkSwap, name: str) -> str:
+    found = await node.get_rune_info(name)
+    assert found is not None
+    return found.asset
+
+
+async def settle(there: Table, maker: DarkSwap, taker: DarkSwap, draft: dict[str, object], amount: str | None) -> str:
+    """From the draft to both sides' word that it is completed; the txid."""
+    assert (await maker.check_order(draft)).problems == ()
+    order = await maker.create_order(draft)
+    seen = await taker.import_order(f"https://example.org/#order={order.text}")
+    assert seen.funded and seen.is_active and not seen.is_local
+    trade = await taker.take_order(order.id, amount, review=True)
+    while (trade := await taker.get_trade(trade.id) or trade).phase != "reviewing":
+        assert trade.reason is None, trade.reason
+        await asyncio.sleep(0.01)
+    assert trade.effect is not None and trade.effect.fee_sats > 0
+    await taker.confirm_trade(trade.id)
+    while (await taker.get_trade(trade.id) or trade).phase != "pending":
+        await asyncio.sleep(0.01)
+    await there.mine()
+    ended = await taker.wait_for_trade(trade.id)
+    made = await maker.wait_for_trade(trade.id)
+    assert ended.status == made.status == "completed" and ended.txid == made.txid
+    assert ended.txid is not None
+    return ended.txid
+
+
+async def test_a_rune_is_bought_for_bitcoin_a_part_at_a_time(tmp_path: Path) -> None:
+    async with table(tmp_path) as there:
+        maker, taker = await there.seat(), await there.seat()
+        dark = await rune(maker, "DARK•TEST•COINS")
+        await there.give(maker, dark)
+        await there.give(maker)
+        await there.give(taker)
+        draft = {
+            "base_asset": dark,
+            "quote_asset": "BTC",
+            "side": "sell",
+            "amount": "100.5",
+            "price": "0.000005",
+            "min_amount": "10",
+        }
+        txid = await settle(there, maker, taker, draft, "50.25")
+        assert await atoms_of(taker, dark) == 5025
+        assert await atoms_of(maker, dark) == 100_000 - 5025
+        (order,) = await maker.get_orders()
+        assert (order.remaining_amount, order.filled_amount) == ("50.25", "50.25")
+        assert there.chain.get(f"/api/tx/{txid}/status")["confirmed"]
+
+
+async def test_an_alkane_is_bought_for_bitcoin_and_a_rune_for_a_rune(tmp_path: Path) -> None:
+    async with table(tmp_path) as there:
+        maker, taker = await there.seat(), await there.seat()
+        dark, light = await rune(maker, "DARKTESTCOINS"), await rune(maker, "LIGHT.TEST.COINS")
+        alkane = "ALKANE:2:0"
+        for node, asset in ((maker, dark), (maker, "BTC"), (maker, alkane), (taker, light), (taker, "BTC")):
+            await there.give(node, asset)
+        await settle(
+            there,
+            maker,
+            taker,
+            {"base_asset": alkane, "quote_asset": "BTC", "side": "sell", "amount": "2", "total": "0.0002"},
+            None,
+        )
+        await settle(
+            there,
+            maker,
+            taker,
+            {"base_asset": dark, "quote_asset": light, "side": "sell", "amount": "20", "total": "30"},
+            None,
+        )
+        assert await atoms_of(taker, dark) == 2000 and await atoms_of(maker, light) == 30
