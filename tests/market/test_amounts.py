@@ -82,6 +82,7 @@ def test_what_is_no_amount_is_refused_by_the_name_of_the_field(text: str, reason
 
 def test_a_decimal_may_be_nothing() -> None:
     assert parse_decimal("0.0", "price") == 0
+    assert parse_decimal("0" * MAX_TEXT, "price") == 0
     assert format_amount(0, 8) == "0"
 
 
@@ -95,6 +96,8 @@ def test_a_decimal_may_be_nothing() -> None:
         (1, 0, MAX_U128, 0, str(MAX_U128)),
         (1, 38, MAX_U128, 0, str(MAX_U128) + "0" * 38),
         (7, 0, 7, 0, "1"),
+        (10**12, 0, 10**11, 0, "0.1"),
+        (10**35, 0, 123456789012345, 0, "0.00000000000000000000123456789012"),
     ],
 )
 def test_a_price_is_quote_for_one_base(
@@ -124,6 +127,7 @@ def test_a_total_at_a_price_is_rounded_by_less_than_an_atom(price: int, base: in
 
 
 def test_a_total_beyond_all_amounts_is_refused_as_a_price_that_is_none() -> None:
+    assert total_for("1", MAX_U128, 0, 0, up=True) == MAX_U128
     with pytest.raises(InvalidArgument, match="more than there can be") as refused:
         total_for("2", MAX_U128, 0, 0, up=True)
     assert refused.value.path == "price"

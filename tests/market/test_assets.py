@@ -67,3 +67,13 @@ def test_numbers_that_cannot_be_an_id_are_refused_without_a_text_too() -> None:
         with pytest.raises(InvalidArgument, match="is not an id of its kind"):
             asset.checked()
     assert BTC.checked() is BTC
+
+
+def test_the_first_and_the_last_id_of_each_kind_are_read() -> None:
+    for text in (
+        "RUNE:1:0",
+        "RUNE:18446744073709551615:4294967295",
+        "ALKANE:1:0",
+        "ALKANE:340282366920938463463374607431768211455:340282366920938463463374607431768211455",
+    ):
+        assert str(Asset.parse(text)) == text

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.market.messages import (
     MAX_MESSAGE,
@@ -24,7 +25,7 @@ from darkswap_browser.market.messages import (
     encode,
     envelope,
 )
-from darkswap_browser.market.trade.terms import Declaration, Role
+from darkswap_browser.market.trade.terms import Coin, Declaration, Role
 from tests.soak.world import COINS, RAW, SETTLED, SIGNED
 from tests.support.hostile import assert_only_malformed, damaged
 
@@ -110,6 +111,38 @@ def test_too_much_of_anything_is_refused() -> None:
         decode(bytes(MAX_MESSAGE + 1))
     with pytest.raises(MalformedMessage):
         decode(b"\x91" * 5000)
+
+
+def test_as_much_as_is_allowed_is_read() -> None:
+    coin = Coin(OutPoint("ff" * 32, 2**32 - 1), 21 * 10**14, bytes(34), 2**128 - 1)
+    most = Declaration(
+        asset_coins=(coin,) * 10,
+        bitcoin_coins=(coin,) * 10,
+        receive_script=bytes(34),
+        asset_change_script=bytes(34),
+        bitcoin_change_script=bytes(34),
+    )
+    witness = (bytes(256),) * 4
+    bodies: tuple[Body, ...] = (
+        TakeRequest(
+            order_id="00" * 32,
+            order_hash="ff" * 32,
+            fill=0,
+            fee_rate=2**32 - 1,
+            deadline=2**40,
+            declaration=most,
+            proofs=(OwnershipProof(bytes(34), witness),) * 40,
+        ),
+        TakerSignatures(tuple((index, witness) for index in range(20, 40))),
+        Cancel("x" * 32, "x" * 200),
+    )
+    for body in bodies:
+        message = envelope(TRADE, 2**32 - 1, body)
+        assert len(encode(message)) <= MAX_MESSAGE and body_of(decode(encode(message))) == body
+    padded = envelope(TRADE, 1, FinalTransaction(b""))
+    fields = msgpack.unpackb(encode(padded))
+    room = MAX_MESSAGE - len(msgpack.packb({**fields, "later": bytes(60_000)})) + 60_000
+    assert decode(msgpack.packb({**fields, "later": bytes(room)})) == padded
 
 
 Fields = dict[str, Any]
