@@ -8,8 +8,8 @@ import sys
 import darkswap_browser
 
 NAMES = {
-    "DarkSwap", "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics", "RelayReservation",
-    "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "WebRtcCircuitRelay", "WebRtcDataChannel",
+    "DarkSwap", "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics",
+    "RelayReservation", "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "WebRtcCircuitRelay", "WebRtcDataChannel",
 }  # fmt: skip
 
 

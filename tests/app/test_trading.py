@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser import DarkSwap, NetworkConfig
+from darkswap_browser.app.trading.records import TradeSheet
 from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
 from tests.support.regtest import RegtestProcess
@@ -59,6 +60,21 @@ async def rune(node: DarkSwap, name: str) -> str:
     return found.asset
 
 
+async def reaches(node: DarkSwap, trade_id: str, phase: str) -> TradeSheet:
+    """The trade as soon as it is told to be in that phase, or is in it already."""
+    told: asyncio.Queue[None] = asyncio.Queue()
+    end = node.subscribe(lambda event: told.put_nowait(None))
+    try:
+        while True:
+            trade = await node.get_trade(trade_id)
+            assert trade is not None and trade.status in ("pending", "confirming"), trade
+            if trade.phase == phase:
+                return trade
+            await told.get()
+    finally:
+        end()
+
+
 async def settle(there: Table, maker: DarkSwap, taker: DarkSwap, draft: dict[str, object], amount: str | None) -> str:
     """From the draft to both sides' word that it is completed; the txid."""
     assert (await maker.check_order(draft)).problems == ()
@@ -66,13 +82,10 @@ async def settle(there: Table, maker: DarkSwap, taker: DarkSwap, draft: dict[str
     seen = await taker.import_order(f"https://example.org/#order={order.text}")
     assert seen.funded and seen.is_active and not seen.is_local
     trade = await taker.take_order(order.id, amount, review=True)
-    while (trade := await taker.get_trade(trade.id) or trade).phase != "reviewing":
-        assert trade.reason is None, trade.reason
-        await asyncio.sleep(0.01)
+    trade = await reaches(taker, trade.id, "reviewing")
     assert trade.effect is not None and trade.effect.fee_sats > 0
     await taker.confirm_trade(trade.id)
-    while (await taker.get_trade(trade.id) or trade).phase != "pending":
-        await asyncio.sleep(0.01)
+    await reaches(taker, trade.id, "pending")
     await there.mine()
     ended = await taker.wait_for_trade(trade.id)
     made = await maker.wait_for_trade(trade.id)
