@@ -9,7 +9,8 @@ import darkswap_browser
 
 NAMES = {
     "DarkSwap", "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics",
-    "RelayReservation", "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "WebRtcCircuitRelay", "WebRtcDataChannel",
+    "RelayReservation", "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "WebRtcCircuitRelay",
+    "WebRtcDataChannel",
 }  # fmt: skip
 
 
