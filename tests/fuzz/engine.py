@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import darkswap_browser
-from tests.fuzz.targets import Target
+from tests.fuzz.target import Target
 
 PACKAGE = str(Path(darkswap_browser.__file__).parent)
 MAX_INPUT = 4096
