@@ -39,11 +39,19 @@ class RegtestProcess:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the regtest service ended with {self._process.wait()}")
-        self.url: str = json.loads(line)["url"]
+        said = json.loads(line)
+        self.url: str = said["url"]
+        self.assets: list[dict[str, Any]] = said["assets"]
+
+    @property
+    def page_config(self) -> dict[str, Any]:
+        """As `/config.json` has it: with the assets that the page offers by name."""
+        config = self.config
+        return {**config, "chain": {**config["chain"], "assets": self.assets}}
 
     @property
     def config(self) -> dict[str, Any]:
-        """What `/config.json` has to say about it."""
+        """A node's configuration."""
         return {
             "bitcoin": {"network": "regtest"},
             "chain": {

@@ -88,21 +88,24 @@ def chain(port: int, folder: Path, block_seconds: float) -> Process:
     return Process("regtest chain", [*command, "--block-seconds", str(block_seconds)], CHAIN_LOG)
 
 
-def chain_config(url: str) -> dict[str, Any]:
-    """What `/config.json` says of a regtest service."""
+def chain_config(url: str, assets: Sequence[Any]) -> dict[str, Any]:
+    """What `/config.json` says of a regtest service. `assets`: what its faucet gives, for the page to offer."""
     servers = {name: [f"{url}/{path}"] for name, path in (("esplora", "api"), ("ord", "ord"), ("alkanes", "alkanes"))}
-    return {"bitcoin": {"network": "regtest"}, "chain": {**servers, "faucet": f"{url}/regtest/faucet"}}
+    return {
+        "bitcoin": {"network": "regtest"},
+        "chain": {**servers, "faucet": f"{url}/regtest/faucet", "assets": assets},
+    }
 
 
 def chain_or_not(started: Process) -> dict[str, Any]:
     """Its part of the configuration; empty, and said, when it did not start: the page has a use without it."""
     try:
-        url = str(started.ready()["url"])
+        said = started.ready()
     except Refused as refusal:
         print(f"{refusal} The page is served without trades.", file=sys.stderr, flush=True)
         return {}
-    print(f"Chain  {url}", flush=True)
-    return chain_config(url)
+    print(f"Chain  {said['url']}", flush=True)
+    return chain_config(str(said["url"]), said["assets"])
 
 
 def run(options: argparse.Namespace, relay_arguments: Sequence[str]) -> None:

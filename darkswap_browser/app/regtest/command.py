@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darkswap_browser.app.regtest.policy import LENIENT, STRICT
+from darkswap_browser.app.regtest.control import assets_of
 from darkswap_browser.app.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.app.version import VERSION
 
@@ -76,7 +77,8 @@ async def _serve(options: RegtestOptions) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     async with RegtestService(options) as service:
-        sys.stdout.write(json.dumps({"event": "ready", "url": service.url}) + "\n")
+        ready = {"event": "ready", "url": service.url, "assets": assets_of(service.faucet)}
+        sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         await ended.wait()
     return 0

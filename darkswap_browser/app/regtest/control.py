@@ -49,16 +49,12 @@ class Control:
 
     def _status(self) -> Json:
         tip = self._node.ledger.tip
-        assets = [
-            {"asset": str(each.asset), "name": each.name, "symbol": each.symbol, "decimals": each.decimals}
-            for each in self._faucet.assets()
-        ]
         return {
             "height": tip.height,
             "hash": tip.block_hash,
             "mempool": len(self._node.mempool.waiting),
             "rules": self._node.mempool.rules.name,
-            "assets": assets,
+            "assets": assets_of(self._faucet),
             "faults": [dataclasses.asdict(each) for each in self._faults.active],
         }
 
@@ -111,6 +107,14 @@ class Control:
     def _honest(self, _: Json) -> Json:
         self._faults.reset()
         return {"active": 0}
+
+
+def assets_of(faucet: Faucet) -> list[Json]:
+    """What the faucet gives, as the page's own configuration names it."""
+    return [
+        {"asset": str(each.asset), "name": each.name, "symbol": each.symbol, "decimals": each.decimals}
+        for each in faucet.assets()
+    ]
 
 
 def _integer(arguments: Json, name: str, default: int) -> int:

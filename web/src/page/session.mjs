@@ -376,7 +376,9 @@ async function readConfig() {
 function nodeConfig(config, identity, options) {
   const network = { ...config.network };
   if (options.get("direct") === "off") network.direct = false;
-  const { bitcoin, chain, trade } = config;
+  const { bitcoin, trade } = config;
+  // `assets`, which the page offers by name, are no setting of the node.
+  const { assets, ...chain } = config.chain;
   return { network, bitcoin, chain, trade, identity: identity ? { name: identity } : { persist: false } };
 }
 
