@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.bench import rows
 from tests.bench.row import Row, table
+from tests.bench.runestones import runestones
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "size": rows.wheel_size,
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "channel": rows.channel,
     "relayed": rows.relayed,
     "relay": rows.relay,
+    "runestones": runestones,
 }
 
 

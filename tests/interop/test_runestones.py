@@ -16,13 +16,13 @@ import pytest
 from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U64, MAX_U128, Edict, RuneId
 from darkswap_browser.bitcoin.runes.names import name_of, with_spacers
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Etching, MintTerms, Runestone, decipher
+from tests.bitcoin.runes.blocks import HEIGHTS, Scripts, shapes
 from tests.bitcoin.runes.cases import DATA, PAYS, script_of, transaction
 from tests.bitcoin.runes.test_deciphering import CALL, FLAWS, POINTED, SWAP
 from tests.interop.processes import WEB, node_command
 
 pytestmark = pytest.mark.native
 
-Scripts = tuple[bytes, ...]
 TAGS = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 126, 127, 16383]
 BOUNDS = [0, 1, 2, 7, 38, 39, 97, 0x7FFFFFF, MAX_U32, MAX_U32 + 1, MAX_U64, MAX_U64 + 1, MAX_U128]
 
@@ -175,6 +175,13 @@ def test_it_reads_every_transaction_as_we_do() -> None:
     for scripts, artifact, answer in zip(chosen + made, ours, answers, strict=True):
         assert without_turbo(answer) == as_theirs(artifact), [script.hex() for script in scripts]
     assert {Runestone, Cenotaph, type(None)} == {type(artifact) for artifact in ours[len(chosen) :]}
+
+
+@pytest.mark.parametrize("height", HEIGHTS)
+def test_it_reads_mainnet_as_we_do(height: int) -> None:
+    found = shapes(height)
+    for scripts, answer in zip(found, decoded(found), strict=True):
+        assert without_turbo(answer) == as_theirs(decipher(transaction(*scripts)))
 
 
 def test_it_writes_every_runestone_as_we_do() -> None:
