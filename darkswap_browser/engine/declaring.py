@@ -51,9 +51,14 @@ async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Dec
     )
 
 
+def proof_message(terms: Terms, own: Declaration) -> str:
+    """Names the order too, which is one maker's: shown to another maker, the proof of a trade proves nothing."""
+    return ownership_message(f"{terms.order_id} {terms.trade_id}", [coin.outpoint for coin in own.coins])
+
+
 async def prove(terms: Terms, own: Declaration, wallet: Wallet) -> tuple[OwnershipProof, ...]:
     """One per script. Raises `WalletRejected`, `WalletFailed`."""
-    message = ownership_message(terms.trade_id, [coin.outpoint for coin in own.coins])
+    message = proof_message(terms, own)
     scripts = {coin.script for coin in own.coins}
     accounts = {each.script: each for each in wallet.accounts if each.script in scripts}
     if missing := scripts - set(accounts):

@@ -10,8 +10,15 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import funding
 from darkswap_browser.engine.run import report
+from darkswap_browser.engine.shelf import OrderShelf
 from darkswap_browser.engine.views import OrderEvent, OrderView
-from darkswap_browser.errors import ChainError, InvalidOrder, OrderNotFound, WalletError, WalletNotConnected
+from darkswap_browser.errors import (
+    ChainError,
+    DarkSwapError,
+    InsufficientFunds,
+    InvalidOrder,
+    WalletNotConnected,
+)
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import order_codec, orders
@@ -20,12 +27,10 @@ from darkswap_browser.market.order_codec import SignedCancellation, SignedOrder
 from darkswap_browser.market.orders import Cancellation, Order, Side
 from darkswap_browser.market.trade.terms import FeeRule
 from darkswap_browser.runtime.base import Runtime
-from darkswap_browser.storage.orders import MAX_ORDERS, Fill, OrderRecord, OrderStatus, order_records
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records
 from darkswap_browser.storage.records import Report
 from darkswap_browser.wallets.base import Coins, Wallet
 
-MAX_LIVE = 50
-"""Open orders of one maker, ourselves included (facts §4.3)."""
 MAX_EARLIER = 8
 """Older revisions of ours that are still honoured: one per renewal of the coins behind a partly filled order."""
 CHECK_SECONDS = 30.0
@@ -65,19 +70,20 @@ class OrderDesk:
         self._network = network
         self._chain = chain
         self._relays = relays
-        self._records = order_records(runtime.store, network, str(identity.peer_id), aside)
-        self._orders: dict[str, OrderRecord] = {}
+        records = order_records(runtime.store, network, str(identity.peer_id), aside)
+        self._shelf = OrderShelf(records, str(identity.peer_id), self._now)
         self._wallet: Wallet | None = None
         self._coins: Coins | None = None
-        self._subscribers: list[Callable[[OrderEvent], None]] = []
         self._watching: asyncio.Task[None] | None = None
+        self._revising = asyncio.Lock()
+        """Two revisions at once would bear the same number, which is what cheats do."""
 
     # --- life
 
     async def start(self) -> None:
         """Loads what is kept and begins to watch. Idempotent."""
         if self._watching is None:
-            self._orders = await self._records.all()
+            await self._shelf.load()
             self._watching = asyncio.get_running_loop().create_task(self._watch(), name="order watch")
             self._watching.add_done_callback(report)
 
@@ -92,16 +98,24 @@ class OrderDesk:
 
     def subscribe(self, callback: Callable[[OrderEvent], None]) -> Callable[[], None]:
         """Call `callback` with every change; returns how to stop it."""
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+        return self._shelf.subscribe(callback)
 
     # --- our own
 
     async def create(self, draft: OrderDraft) -> OrderView:
         """Raises `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `WalletRejected`, `ChainError`."""
-        self._make_room(str(self._identity.peer_id))
+        self._shelf.make_room(str(self._identity.peer_id))
+        order = self.compose(draft)
+        orders.check_order(order)
+        order = await self._with_funds(order, order.gives[1])
+        text = await self._sign(order)
+        record = OrderRecord(text=text, funded=True, seq=0, updated_at=self._now())
+        return await self._shelf.put(order.order_id, record, "created")
+
+    def compose(self, draft: OrderDraft) -> Order:
+        """Ours, as it would be made now, without the coins behind it; not judged."""
         now = self._now()
-        order = Order(
+        return Order(
             maker=str(self._identity.peer_id),
             network=self._network,
             base=draft.base,
@@ -117,11 +131,6 @@ class OrderDesk:
             nonce=self._runtime.entropy.bytes(orders.NONCE_SIZE),
             relays=self._here(),
         )
-        orders.check_order(order)
-        order = await self._with_funds(order, order.gives[1])
-        text = await self._sign(order)
-        record = OrderRecord(text=text, funded=True, seq=0, updated_at=now)
-        return await self._put(order.order_id, record, "created")
 
     async def change(
         self,
@@ -132,40 +141,47 @@ class OrderDesk:
         paused: bool | None = None,
     ) -> OrderView:
         """The next revision of an order of ours. `quote_atoms`: for all of its base. Raises `InvalidOrder` …"""
-        record, order = self._own(order_id)
-        now = self._now()
-        if quote_atoms is not None:
-            order = replace(order, quote_atoms=quote_atoms)
-        if expires_in is not None:
-            order = replace(order, created_at=now, expires_at=now + expires_in)
-        if paused is not None:
-            order = replace(order, paused=paused)
-        return await self._revise(order_id, record, order)
 
-    async def _revise(self, order_id: str, record: OrderRecord, order: Order) -> OrderView:
-        before = order_codec.decode_text(record.text).order
-        order = replace(order, seq=record.seq + 1, relays=self._here())
-        orders.check_order(order)
-        text = await self._sign(order)
-        earlier = (*record.earlier, record.text)[-MAX_EARLIER:] if funding.same_terms(before, order) else ()
-        status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
-        changed = replace(record, text=text, earlier=earlier, status=status, seq=order.seq)
-        return await self._put(order_id, changed, "updated")
+        def changed(order: Order) -> Order:
+            now = self._now()
+            if quote_atoms is not None:
+                order = replace(order, quote_atoms=quote_atoms)
+            if expires_in is not None:
+                order = replace(order, created_at=now, expires_at=now + expires_in)
+            return order if paused is None else replace(order, paused=paused)
+
+        return await self._revise(order_id, changed)
+
+    async def _revise(self, order_id: str, changed: Callable[[Order], Order], funded: bool | None = None) -> OrderView:
+        """`funded` None: as it was."""
+        async with self._revising:
+            record, before = self._own(order_id)
+            order = replace(changed(before), seq=record.seq + 1, relays=self._here())
+            orders.check_order(order)
+            text = await self._sign(order)
+            record, _ = self._own(order_id)  # trades may have taken of it meanwhile
+            earlier = (*record.earlier, record.text)[-MAX_EARLIER:] if funding.same_terms(before, order) else ()
+            status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
+            funded = record.funded if funded is None else funded
+            revised = replace(record, text=text, earlier=earlier, status=status, seq=order.seq, funded=funded)
+            return await self._shelf.put(order_id, revised, "updated")
 
     async def cancel(self, order_id: str) -> OrderView:
         """For good: a signed cancellation is kept until the order would have expired. Raises `InvalidOrder` …"""
-        record, order = self._own(order_id)
-        return await self._end(record, order, OrderStatus.CANCELED)
+        return await self._end(order_id, OrderStatus.CANCELED)
 
-    async def _end(self, record: OrderRecord, order: Order, status: OrderStatus) -> OrderView:
-        item = Cancellation(maker=order.maker, order_id=order.order_id, seq=record.seq + 1, at=self._now())
-        signature = await self._identity.sign(order_codec.signing_bytes(item))
-        packed = order_codec.encode_cancellation(SignedCancellation(item, signature))
-        ended = replace(record, status=status, cancellation=packed, seq=item.seq)
-        return await self._put(order.order_id, ended, "canceled")
+    async def _end(self, order_id: str, status: OrderStatus) -> OrderView:
+        async with self._revising:
+            record, order = self._own(order_id)
+            item = Cancellation(maker=order.maker, order_id=order_id, seq=record.seq + 1, at=self._now())
+            signature = await self._identity.sign(order_codec.signing_bytes(item))
+            packed = order_codec.encode_cancellation(SignedCancellation(item, signature))
+            record = self._shelf.record(order_id)  # trades may have taken of it meanwhile
+            ended = replace(record, status=status, cancellation=packed, seq=item.seq)
+            return await self._shelf.put(order_id, ended, "canceled")
 
     def _own(self, order_id: str) -> tuple[OrderRecord, Order]:
-        record = self._record(order_id)
+        record = self._shelf.record(order_id)
         order = order_codec.decode_text(record.text).order
         if order.maker != str(self._identity.peer_id):
             raise InvalidOrder("order_id", "is another maker's order")
@@ -203,15 +219,17 @@ class OrderDesk:
             self._runtime.crypto, order_codec.signing_bytes(order), signed.signature
         ):
             raise InvalidOrder("order", "is not signed by its maker", "Do not trade with whoever sent it.")
-        known = self._orders.get(order.order_id)
-        if known is not None and (known.cancellation or not await self._is_newer(known, order)):
-            return self._view(order.order_id, known)
+        known = self._shelf.find(order.order_id)
+        if known is not None and (
+            self._is_local(order) or known.cancellation or not await self._is_newer(known, order)
+        ):
+            return self._shelf.view(order.order_id, known)
         orders.check_current(replace(order, paused=False), self._now())
         if known is None:
-            self._make_room(order.maker)
+            self._shelf.make_room(order.maker)
         status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
         record = OrderRecord(text=order_codec.encode_text(signed), status=status, seq=order.seq, updated_at=self._now())
-        await self._put(order.order_id, record, "created" if known is None else "updated")
+        await self._shelf.put(order.order_id, record, "created" if known is None else "updated")
         return await self.check_funds(order.order_id)
 
     async def _is_newer(self, known: OrderRecord, order: Order) -> bool:
@@ -219,42 +237,41 @@ class OrderDesk:
         try:
             return orders.supersedes(order.seq, known.seq, same=before == order)
         except InvalidOrder:
-            for order_id, record in list(self._orders.items()):
-                if order_codec.decode_text(record.text).order.maker == order.maker and not self._is_local(order):
-                    await self._drop(order_id)
+            for order_id, record in self._shelf.all().items():
+                if order_codec.decode_text(record.text).order.maker == order.maker:
+                    await self._shelf.drop(order_id)
             raise
 
     async def check_funds(self, order_id: str) -> OrderView:
         """Looks at the coins behind an order: `funded` True, False, or None when the chain did not tell."""
-        record = self._record(order_id)
+        record = self._shelf.record(order_id)
         order = order_codec.decode_text(record.text).order
         try:
             funded: bool | None = await funding.is_funded(order, self._chain)
         except ChainError:
             funded = None
-        current = self._record(order_id)
+        current = self._shelf.record(order_id)
         if current.text != record.text or current.funded is funded:
-            return self._view(order_id, current)
-        return await self._put(order_id, replace(current, funded=funded), "updated")
+            return self._shelf.view(order_id, current)
+        return await self._shelf.put(order_id, replace(current, funded=funded), "updated")
 
     # --- what there is
 
     def get(self, order_id: str) -> OrderView | None:
-        record = self._orders.get(order_id)
-        return None if record is None else self._view(order_id, record)
+        record = self._shelf.find(order_id)
+        return None if record is None else self._shelf.view(order_id, record)
 
     def all(self) -> Sequence[OrderView]:
         """Newest change first."""
-        views = [self._view(order_id, record) for order_id, record in self._orders.items()]
-        return sorted(views, key=lambda view: (-view.updated_at, view.id))
+        return self._shelf.views()
 
     def order(self, order_id: str) -> Order:
         """The latest revision. Raises `OrderNotFound`."""
-        return order_codec.decode_text(self._record(order_id).text).order
+        return order_codec.decode_text(self._shelf.record(order_id).text).order
 
     def revision(self, order_id: str, order_hash: str) -> str | None:
         """Text of an order of ours: the latest revision, or an older one on the same terms, when that is its hash."""
-        record = self._orders.get(order_id)
+        record = self._shelf.find(order_id)
         for text in (record.text, *record.earlier) if record is not None else ():
             if order_codec.order_hash(order_codec.decode_text(text).order) == order_hash:
                 return text
@@ -269,52 +286,60 @@ class OrderDesk:
             return
         orders.check_current(order, self._now())
         orders.check_fill(order, atoms, funding.remaining(order, record.fills))
-        await self._put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
+        await self._shelf.put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
 
     async def unhold(self, order_id: str, trade_id: str) -> None:
         """That trade came to nothing. Idempotent."""
-        record = self._orders.get(order_id)
+        record = self._shelf.find(order_id)
         if record is not None and any(fill.trade_id == trade_id for fill in record.fills):
             fills = tuple(fill for fill in record.fills if fill.trade_id != trade_id)
             status = OrderStatus.OPEN if record.status is OrderStatus.FILLED else record.status
-            await self._put(order_id, replace(record, fills=fills, status=status), "updated")
+            await self._shelf.put(order_id, replace(record, fills=fills, status=status), "updated")
 
     def held(self) -> Sequence[tuple[str, str]]:
         """Orders of ours and the trades that take of them now."""
-        return [(key, fill.trade_id) for key, record in self._orders.items() for fill in record.fills if not fill.done]
+        return [
+            (key, fill.trade_id) for key, record in self._shelf.all().items() for fill in record.fills if not fill.done
+        ]
 
     async def filled(self, order_id: str, trade_id: str) -> None:
         """That trade is confirmed. Idempotent."""
-        record = self._orders.get(order_id)
+        record = self._shelf.find(order_id)
         if record is None or not any(fill.trade_id == trade_id and not fill.done for fill in record.fills):
             return
         fills = tuple(replace(fill, done=True) if fill.trade_id == trade_id else fill for fill in record.fills)
         order = order_codec.decode_text(record.text).order
         full = sum(fill.atoms for fill in fills if fill.done) >= order.base_atoms
         status = OrderStatus.FILLED if full else record.status
-        await self._put(order_id, replace(record, fills=fills, status=status), "filled")
+        await self._shelf.put(order_id, replace(record, fills=fills, status=status), "filled")
 
     # --- watching
 
     async def _watch(self) -> None:
         rounds = 0
         while True:
-            for order_id in list(self._orders):
+            for order_id in self._shelf.all():
                 await self._look(order_id, foreign=rounds % FOREIGN_ROUNDS == 0)
             rounds += 1
             await asyncio.sleep(CHECK_SECONDS)
 
     async def _look(self, order_id: str, *, foreign: bool) -> None:
-        record = self._orders.get(order_id)
+        try:
+            await self._judge(order_id, foreign=foreign)
+        except DarkSwapError:
+            return  # looked at again next time; a taker's own checks hold meanwhile
+
+    async def _judge(self, order_id: str, *, foreign: bool) -> None:
+        record = self._shelf.find(order_id)
         if record is None:
             return
         order = order_codec.decode_text(record.text).order
         over = self._now() >= order.expires_at
         if record.status.is_over:
             if self._now() >= order.expires_at + orders.CLOCK_SKEW and not self._is_local(order):
-                await self._drop(order_id)
+                await self._shelf.drop(order_id)
         elif over:
-            await self._put(order_id, replace(record, status=OrderStatus.EXPIRED), "expired")
+            await self._shelf.put(order_id, replace(record, status=OrderStatus.EXPIRED), "expired")
         elif self._is_local(order):
             await self._look_at_own(order_id, record, order)
         elif foreign:
@@ -322,17 +347,22 @@ class OrderDesk:
 
     async def _look_at_own(self, order_id: str, record: OrderRecord, order: Order) -> None:
         """A spent coin ends the order, unless our own trade spent it: then others take its place."""
-        try:
-            if not await self._is_spent(order.funding):
+        if not await self._is_spent(order.funding):
+            return
+        if not record.fills:
+            await self._end(order_id, OrderStatus.UNFUNDED)
+        elif all(fill.done for fill in record.fills) and self._wallet is not None:
+            left = funding.remaining(order, record.fills)
+            atoms = left if order.side is Side.SELL else orders.quote_for(order, left)
+            try:
+                found = await self._with_funds(order, atoms)
+            except InsufficientFunds:
+                if record.funded is not False:
+                    await self._shelf.put(order_id, replace(self._shelf.record(order_id), funded=False), "updated")
                 return
-            if not record.fills:
-                await self._end(record, order, OrderStatus.UNFUNDED)
-            elif all(fill.done for fill in record.fills) and self._wallet is not None:
-                left = funding.remaining(order, record.fills)
-                atoms = left if order.side is Side.SELL else orders.quote_for(order, left)
-                await self._revise(order_id, record, await self._with_funds(order, atoms))
-        except (ChainError, WalletError, InvalidOrder):
-            return  # looked at again next time; a taker's own checks hold meanwhile
+            await self._revise(
+                order_id, lambda latest: replace(latest, funding=found.funding, proofs=found.proofs), funded=True
+            )
 
     async def _is_spent(self, outpoints: Sequence[OutPoint]) -> bool:
         for outpoint in outpoints:
@@ -340,38 +370,7 @@ class OrderDesk:
                 return True
         return False
 
-    # --- keeping
-
-    def _make_room(self, maker: str) -> None:
-        """Raises `InvalidOrder` when that maker has too many open orders, or there is no room for one more."""
-        live = [view for view in self.all() if not view.status.is_over and view.maker == maker]
-        if len(live) >= MAX_LIVE:
-            raise InvalidOrder("order", f"is one more than the {MAX_LIVE} that a maker may have open")
-        if len(self._orders) >= MAX_ORDERS:
-            raise InvalidOrder("order", f"is one more than the {MAX_ORDERS} that are kept", "Cancel some first.")
-
-    async def _put(self, order_id: str, record: OrderRecord, kind: str) -> OrderView:
-        stamped = replace(record, updated_at=self._now())
-        await self._records.put(order_id, stamped)
-        self._orders[order_id] = stamped
-        view = self._view(order_id, stamped)
-        loop = asyncio.get_running_loop()
-        for callback in self._subscribers:
-            loop.call_soon(callback, OrderEvent(kind, view))
-        return view
-
-    async def _drop(self, order_id: str) -> None:
-        await self._records.delete(order_id)
-        self._orders.pop(order_id, None)
-
-    def _record(self, order_id: str) -> OrderRecord:
-        record = self._orders.get(order_id)
-        if record is None:
-            raise OrderNotFound(order_id)
-        return record
-
-    def _view(self, order_id: str, record: OrderRecord) -> OrderView:
-        return funding.view_of(order_id, record, str(self._identity.peer_id), self._now())
+    # --- small
 
     def _is_local(self, order: Order) -> bool:
         return order.maker == str(self._identity.peer_id)

@@ -17,7 +17,7 @@ from darkswap_browser.engine.trade_views import view_of
 from darkswap_browser.engine.views import TradeEvent, TradeStatus, TradeView
 from darkswap_browser.engine.watcher import Blind, Sight, Watcher, event_of
 from darkswap_browser.engine.workshop import Purse, Workshop
-from darkswap_browser.errors import TooManyRequests, TradeNotFound, WalletNotConnected
+from darkswap_browser.errors import TooManyRequests, TradeNotFound, TradeRefused, WalletNotConnected
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.trade.checks import Policy
@@ -34,7 +34,7 @@ from darkswap_browser.market.trade.effects import (
     Verify,
     Watch,
 )
-from darkswap_browser.market.trade.events import Event
+from darkswap_browser.market.trade.events import Event, SignRefused
 from darkswap_browser.market.trade.states import Completed, Settled
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.runtime.base import Runtime
@@ -126,6 +126,7 @@ class Driver:
             await run.start()
         except BaseException:
             del self.runs[run.id]
+            await self._records.delete(run.id)
             raise
         self.keep_link(run)
         return run
@@ -140,6 +141,7 @@ class Driver:
             oldest = min(over, key=lambda run: run.record.updated_at)
             await self._records.delete(oldest.id)
             del self.runs[oldest.id]
+            self._told.pop(oldest.id, None)
 
     def run(self, trade_id: str) -> TradeRun:
         """Raises `TradeNotFound`."""
@@ -178,6 +180,10 @@ class Driver:
             case Sign():
                 return await self.workshop.sign(trade)
             case Countersign(witnesses):
+                try:
+                    self.intake.check_stands(record)
+                except TradeRefused as refusal:
+                    return SignRefused(refusal.reason, refusal.detail)
                 return await self.workshop.countersign(trade, witnesses)
             case SelfSpend():
                 return await self.workshop.self_spend(trade)

@@ -12,7 +12,7 @@ from darkswap_browser.engine.views import OrderView
 from darkswap_browser.errors import MalformedMessage, NotOnChain
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC
-from darkswap_browser.market.orders import CoinProof, Order, ownership_message
+from darkswap_browser.market.orders import CoinProof, Order, ownership_message, quote_for
 from darkswap_browser.market.trade.terms import MAX_INPUTS
 from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus
 from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Wallet
@@ -49,7 +49,8 @@ async def _prove(wallet: Wallet, account: Account, message: str) -> CoinProof:
 
 
 async def is_funded(order: Order, chain: Chain) -> bool:
-    """Whether the coins named exist, are unspent and confirmed, hold what is offered, and are proved to be one owner's.
+    """Whether the coins named exist, are unspent, and confirmed, hold what the least part of the order takes (some
+    of it may be sold already), and are proved to be one owner's.
 
     Raises `ChainError` when the chain does not tell.
     """
@@ -67,13 +68,13 @@ async def is_funded(order: Order, chain: Chain) -> bool:
     for script in {output.script for output in outputs}:
         if script not in proofs or not bip322.verify_simple(script, message, proofs[script]):
             return False
-    asset, atoms = order.gives
+    asset, _ = order.gives
     holdings = await chain.holdings(order.funding, verify=True) if order.funding else {}
     if asset == BTC:
         held = sum(each.sats for each, at in zip(outputs, order.funding, strict=True) if holdings[at].is_clean)
     else:
         held = sum(each.assets.get(asset, 0) for each in holdings.values())
-    return held >= min(atoms, order.min_fill if asset == order.base else atoms)
+    return held >= (order.min_fill if asset == order.base else quote_for(order, order.min_fill))
 
 
 def remaining(order: Order, fills: Sequence[Fill]) -> int:

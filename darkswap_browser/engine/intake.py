@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from darkswap_browser.engine.desk import OrderDesk
+from darkswap_browser.engine.funding import same_terms
 from darkswap_browser.engine.tries import Tries
 from darkswap_browser.errors import DarkSwapError, InvalidOrder, TradeRefused
-from darkswap_browser.market import orders
+from darkswap_browser.market import order_codec, orders
 from darkswap_browser.market.messages import TakeRequest
 from darkswap_browser.market.trade.checks import Policy
 from darkswap_browser.market.trade.states import Canceled, Expired, Failed, Offered, Settled, State
 from darkswap_browser.market.trade.terms import Role
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.storage.trades import TradeRecord
 
 LONGEST = 600
 """Seconds from a request to its deadline: so long may a taker who vanishes hold coins of ours."""
-THEIR_FAULT = ("BAD_SIGNATURE", "TX_MISMATCH")
+THEIR_FAULT = ("BAD_SIGNATURE", "TX_MISMATCH", "TERMS", "V5", "V9", "V10", "V11", "V17")
+"""What a request or its coins are refused for; the other rules are about our own coins and wallet."""
 
 
 class Intake:
@@ -50,21 +54,35 @@ class Intake:
         try:
             await self._desk.hold(request.order_id, trade_id, request.fill)
         except InvalidOrder as error:
-            code = "INSUFFICIENT" if error.path == "amount" else "ORDER_GONE"
-            raise TradeRefused(code, f"{error.path} {error.reason}") from None
+            if error.path == "amount":
+                left = f"{view.remaining_atoms} base atoms are left"
+                raise TradeRefused("INSUFFICIENT", f"the {error.path} {error.reason}; {left}") from None
+            raise TradeRefused("ORDER_GONE", f"{error.path} {error.reason}") from None
         except DarkSwapError as error:
             raise TradeRefused(error.code, str(error)) from None
         return text
+
+    def check_stands(self, record: TradeRecord) -> None:
+        """Before the last signature: the maker may have thought better of it. Raises `TradeRefused`."""
+        order_id = record.state.trade.terms.order_id
+        view = self._desk.get(order_id)
+        if view is None or view.status is OrderStatus.CANCELED:
+            raise TradeRefused("ORDER_GONE", "the order was canceled meanwhile")
+        latest, taken = self._desk.order(order_id), order_codec.decode_text(record.order).order
+        if not same_terms(replace(latest, paused=taken.paused), taken):
+            raise TradeRefused("PRICE_CHANGED", "the order was changed meanwhile")
 
     def ended(self, record: TradeRecord) -> None:
         """Remembers who made us show and hold coins for nothing."""
         state = record.state
         if record.request is None or state.trade.role is not Role.MAKER:
             return
+        keys = _keys(state.trade.peer, record.request)
         if isinstance(state, Settled):
-            self._tries.succeeded(_keys(state.trade.peer, record.request))
+            self._tries.succeeded(keys)
         elif _came_to_nothing(state):
-            self._tries.failed(_keys(state.trade.peer, record.request))
+            # Until ours were shown, nothing has proved that those coins were the asker's own.
+            self._tries.failed(keys if state.trade.own is not None else keys[:1])
 
 
 def _came_to_nothing(state: State) -> bool:
@@ -74,7 +92,7 @@ def _came_to_nothing(state: State) -> bool:
         case Expired(_, waiting):
             return waiting == Offered.__name__
         case Failed(_, code, _):
-            return code in THEIR_FAULT or (code.startswith("V") and code[1:].isdigit())
+            return code in THEIR_FAULT
     return False
 
 

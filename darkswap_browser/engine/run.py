@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Protocol
 
-from darkswap_browser.errors import ResourceLimit
+from darkswap_browser.errors import DarkSwapError, ObjectFreed, ResourceLimit
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade.effects import (
     Broadcast,
@@ -30,6 +30,8 @@ LONGEST_NAP = 5.0
 """Seconds: hosts stretch timers of pages in the background and stop them in sleep, so the wall clock is looked at."""
 BROADCAST_AGAIN = 15
 """Seconds before what a server has taken is offered to it again."""
+SAVE_AGAIN = 5.0
+"""Seconds after which a store that failed is tried again: nothing is done that is not kept."""
 
 Work = Validate | Verify | Sign | Countersign | SelfSpend | Broadcast
 """Effects that take time and end in an event."""
@@ -64,12 +66,14 @@ class TradeRun:
         self._most = inbox
         self._events: deque[tuple[Event, asyncio.Future[machine.Answer] | None]] = deque()
         self._draining: asyncio.Task[None] | None = None
+        self._answering: asyncio.Future[machine.Answer] | None = None
         self._timer: asyncio.Task[None] | None = None
         self._outgoing: Send | None = None
         self._works: dict[Work | str, asyncio.Task[None]] = {}
         self._offered: dict[str, int] = {}
         """When a transaction was broadcast last, by txid."""
         self._changed: asyncio.Future[None] | None = None
+        self._stopped = False
 
     @property
     def state(self) -> State:
@@ -97,12 +101,21 @@ class TradeRun:
         self._add(event, None)
 
     async def ask(self, event: Event) -> machine.Answer:
-        """As `put`, and what the machine said to it."""
+        """As `put`, and what the machine said to it. Raises what the store raises when it cannot be kept, and
+        `ObjectFreed` when everything is stopped meanwhile.
+        """
+        self._check_running()
         answer: asyncio.Future[machine.Answer] = asyncio.get_running_loop().create_future()
         self._add(event, answer)
         return await answer
 
+    def _check_running(self) -> None:
+        if self._stopped:
+            raise ObjectFreed("the node")
+
     def _add(self, event: Event, answer: asyncio.Future[machine.Answer] | None) -> None:
+        if self._stopped:
+            return
         self._events.append((event, answer))
         if self._draining is None or self._draining.done():
             self._draining = self._spawn(self._drain(), "trade step")
@@ -119,17 +132,27 @@ class TradeRun:
             self._perform(effect)
 
     async def wait_change(self) -> None:
-        """Until a step changed the state."""
+        """Until a step changed the state. Raises `ObjectFreed` when everything is stopped meanwhile."""
+        self._check_running()
         if self._changed is None or self._changed.done():
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._changed)
 
     async def _drain(self) -> None:
         while self._events:
-            event, answer = self._events.popleft()
-            said = await self._take(event)
-            if answer is not None and not answer.done():
-                answer.set_result(said)
+            event, self._answering = self._events.popleft()
+            try:
+                said = await self._take(event)
+            except DarkSwapError as error:
+                if self._answering is None:
+                    # Not a wish that can be uttered again, but something that happened.
+                    self._events.appendleft((event, None))
+                    await asyncio.sleep(SAVE_AGAIN)
+                elif not self._answering.done():
+                    self._answering.set_exception(error)
+                continue
+            if self._answering is not None and not self._answering.done():
+                self._answering.set_result(said)
 
     async def _take(self, event: Event) -> machine.Answer:
         before = self.state
@@ -137,23 +160,25 @@ class TradeRun:
         if step.state != before:
             now = self._around.now()
             done = self.record.completed_at or (now if isinstance(step.state, Completed | Settled) else None)
-            self.record = replace(self.record, state=step.state, updated_at=now, completed_at=done)
-            await self._around.save(self.record)
+            record = replace(self.record, state=step.state, updated_at=now, completed_at=done)
+            await self._around.save(record)
+            self.record = record
         for effect in step.effects:
             self._perform(effect)
         if step.state != before:
-            if isinstance(step.state, End):
-                self._rest()
+            self._leave_off()
             if self._changed is not None and not self._changed.done():
                 self._changed.set_result(None)
         return step.answer
 
-    def _rest(self) -> None:
-        """At the end only what has to be said is still done."""
+    def _leave_off(self) -> None:
+        """Work that an earlier state asked for and this one does not: nobody broadcasts what he takes back."""
+        wanted = machine.effects_of(self.state)
         for key, task in list(self._works.items()):
-            if key != "send":
+            if key != "send" and key not in wanted:
                 task.cancel()
-        if self._timer is not None:
+                del self._works[key]
+        if self.is_over and self._timer is not None:
             self._timer.cancel()
 
     # --- effects
@@ -181,6 +206,7 @@ class TradeRun:
         while self._outgoing is not None:
             message, self._outgoing = self._outgoing, None
             await self._around.send(self.record, message)
+        self._works.pop("send", None)  # not later: what is said next begins anew
 
     async def _work(self, effect: Work) -> None:
         event = await self._around.work(self.record, effect)
@@ -216,6 +242,13 @@ class TradeRun:
 
     async def stop(self) -> None:
         """At once; what was saved is all that stays."""
+        self._stopped = True
+        waiting = [self._changed, self._answering, *(answer for _, answer in self._events)]
+        self._events.clear()
+        for each in waiting:
+            if each is not None and not each.done():
+                each.set_exception(ObjectFreed("the node"))
+                each.exception()  # whoever waits gets it; that nobody does is no fault
         tasks = [each for each in (self._timer, self._draining, *self._works.values()) if each is not None]
         for task in tasks:
             task.cancel()

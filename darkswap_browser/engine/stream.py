@@ -109,6 +109,7 @@ class TradeLinks:
                     stream.reset()
                     self._drop(peer, link, stream)
         self._look(peer, link)
+        self._forget(peer, link)
         return False
 
     def _link(self, peer: PeerId) -> _Link:

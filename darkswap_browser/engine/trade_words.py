@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from darkswap_browser.engine.views import Reason
 from darkswap_browser.market.trade.states import (
     Canceled,
@@ -27,6 +29,8 @@ from darkswap_browser.market.trade.states import (
 )
 from darkswap_browser.market.trade.terms import Role
 
+CODE = re.compile(r"[A-Z0-9_]{1,32}")
+RULE = re.compile(r"V[0-9]{1,2}")
 CODES = {
     "ORDER_GONE": "The order is no longer there.",
     "PRICE_CHANGED": "The order was changed in the meantime. Ask its maker for the present link.",
@@ -68,8 +72,8 @@ ADVICE: dict[type[State], str] = {
     SignaturesOut: "Your signature is with the maker, who can complete the trade now. Wait; your coins stay reserved.",
     Completed: "Done: what you got is in a block.",
     Settled: "Done, for good.",
-    Exposed: "Your signature is out. The maker did not complete the trade in time, but still can. Take your signature "
-    "back to be safe, or wait.",
+    Exposed: "Your signature is out. The maker did not complete the trade, but still can. Take your signature back to "
+    "be safe, or wait.",
     Revoking: "A transaction to yourself takes your signature back. Whichever of the two is mined first counts.",
     Revoked: "Your signature is worth nothing any more. Your coins are free.",
     Conflicted: "Another transaction spent a coin of this trade. Coins stay reserved until it is deep in the chain.",
@@ -113,13 +117,15 @@ def reason_of(state: State, blind: str) -> Reason | None:
         case Failed(_, code, detail):
             return Reason(code, _sentence(code, detail))
         case Canceled(trade, by, code, reason):
-            return Reason(code, _canceled(trade, by, code, reason))
+            return Reason(_code(code), _canceled(trade, by, code, reason))
         case Expired(_, waiting):
             return Reason("TIMEOUT", WAITED.get(waiting, CODES["TIMEOUT"]))
         case Pending(_, _, False, _, refusal) if refusal:
             return Reason("BROADCAST_REJECTED", f"The network says: {refusal}")
-        case Exposed(_, detail) if detail:
+        case Exposed(_, detail, _) if detail:
             return Reason("REVOKE_FAILED", f"Taking the signature back failed: {detail}")
+        case Exposed(_, _, declined) if declined:
+            return Reason(_code(declined), f"The maker says that it does not complete the trade. {_said(declined)}")
         case Conflicted(_, by_txid, depth):
             return Reason("INPUT_SPENT", f"{by_txid} spent a coin of this trade, {depth} blocks deep.")
     return Reason("CHAIN", f"The chain cannot be seen now: {blind}") if blind else None
@@ -163,7 +169,7 @@ def _stopped_at(trade: Trade) -> str:
 
 
 def _sentence(code: str, detail: str) -> str:
-    if code[:1] == "V" and code[1:].isdigit():
+    if RULE.fullmatch(code):
         return f"A check before signing did not hold ({code}): {detail}."
     words = CODES.get(code, "It did not work out.")
     return f"{words} ({detail})" if detail else words
@@ -173,6 +179,16 @@ def _canceled(trade: Trade, by: Role, code: str, reason: str) -> str:
     if by is trade.role:
         return "You canceled it." if code == "USER_REJECTED" else _sentence(code, reason)
     who = "The maker" if by is Role.MAKER else "The taker"
-    said = CODES.get(code, f"code {code}")
     # Their own words, marked as theirs.
-    return f"{who} ended it. {said}" + (f" They say: “{reason}”" if reason else "")
+    return f"{who} ended it. {_said(code)}" + (f" They say: “{reason}”" if reason else "")
+
+
+def _code(told: str) -> str:
+    """A code from outside is passed on if it looks like one."""
+    return told if CODE.fullmatch(told) else "OTHER"
+
+
+def _said(told: str) -> str:
+    if RULE.fullmatch(told):
+        return f"A check did not hold there ({told})."
+    return CODES.get(told, f"Its code is {_code(told)}.")

@@ -18,7 +18,7 @@ from darkswap_browser.bitcoin.signing import with_witnesses
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import revocation
-from darkswap_browser.engine.declaring import account_of, declare
+from darkswap_browser.engine.declaring import account_of, declare, proof_message
 from darkswap_browser.engine.evidence import gather
 from darkswap_browser.errors import (
     BroadcastRejected,
@@ -32,7 +32,6 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.messages import OwnershipProof, Witnesses
-from darkswap_browser.market.orders import ownership_message
 from darkswap_browser.market.trade import settlement as settlements
 from darkswap_browser.market.trade.checks import Policy, Sight, check_before_signing, scripts_of
 from darkswap_browser.market.trade.effect import Contents, Effect, effect_of
@@ -54,7 +53,7 @@ from darkswap_browser.market.trade.settlement import Settlement
 from darkswap_browser.market.trade.signatures import complete, v15_v16_wallet_answer, v17_their_signatures
 from darkswap_browser.market.trade.states import Trade
 from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
-from darkswap_browser.wallets.base import Account, Coins, Purpose, Wallet
+from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Purpose, Wallet
 
 FRESH = 15.0
 """Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
@@ -193,30 +192,31 @@ class Workshop:
         purse = await self._purse()
         own, settlement = _known(trade.own), _settlement(trade)
         rate = await self._chain.fee_rate(1)
-        beat = max(sum(settlement.fees.values()), _fee_of(trade))
+        beat = sum(settlement.fees.values())
         change = account_of(purse.wallet, Purpose.PAYMENT).script
-        keep: tuple[TxOutput, ...] = ()
-        if own.bitcoin_coins:
-            first = max(own.bitcoin_coins, key=lambda coin: coin.sats)
-        else:
-            first = own.asset_coins[0]
-            keep = _kept(first, trade.terms.gives(trade.role)[0].kind)
-        coins = [first]
-        if revocation.needed(coins, keep, change, beat, rate) > first.sats:
+        coins = await self._spent_before(trade)
+        if coins:
+            paid = sum(coin.sats for coin in coins) - sum(
+                each.sats for each in Transaction.parse(trade.spend_raw).outputs
+            )
+            beat = max(beat, paid)
+        plain = sorted(own.bitcoin_coins, key=lambda coin: -coin.sats)
+        coins = coins or [*plain[:1], *own.asset_coins[: not plain]]
+        kept = next((coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint), None)
+        keep = () if kept is None else _kept(kept, trade.terms.gives(trade.role)[0].kind)
+
+        def lacking(some: Sequence[Coin]) -> int:
+            return revocation.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
+
+        for each in plain:
+            if lacking(coins) > 0 and each not in coins:
+                coins.append(each)
+        if lacking(coins) > 0:
             more = await purse.coins.select_bitcoin(
-                lambda some: (
-                    revocation.needed(
-                        [first, *(Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in some)],
-                        keep,
-                        change,
-                        beat,
-                        rate,
-                    )
-                    - first.sats
-                ),
+                lambda some: lacking([*coins, *map(_plain, some)]) + sum(each.utxo.sats for each in some),
                 trade.terms.trade_id,
             )
-            coins += [Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in more]
+            coins += map(_plain, more)
         made = revocation.build(coins, keep, change, beat, rate)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
         accounts = _accounts(purse.wallet, prevouts, range(len(coins)))
@@ -227,6 +227,15 @@ class Workshop:
         except MalformedMessage as error:
             raise WalletFailed(purse.wallet.kind, error.reason) from None
         return with_witnesses(made, prevouts, signatures_of(answer, asked, accounts))
+
+    async def _spent_before(self, trade: Trade) -> list[Coin]:
+        """The coins of our earlier self-spend, in its order; none when there is none."""
+        coins = []
+        for each in Transaction.parse(trade.spend_raw).inputs if trade.spend_raw else ():
+            source = Transaction.parse(await self._chain.transaction(each.outpoint.txid))
+            output = source.outputs[each.outpoint.vout]
+            coins.append(Coin(each.outpoint, output.sats, output.script))
+        return coins
 
     # --- for the eye
 
@@ -273,7 +282,7 @@ def _known(declaration: Declaration | None) -> Declaration:
 
 def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipProof]) -> None:
     """Raises `TradeRefused`: somebody else's coins are not worth showing ours for."""
-    message = ownership_message(terms.trade_id, [coin.outpoint for coin in theirs.coins])
+    message = proof_message(terms, theirs)
     witnesses = {proof.script: serialize_witness(proof.witness) for proof in proofs}
     for script in {coin.script for coin in theirs.coins}:
         if script not in witnesses or not bip322.verify_simple(script, message, witnesses[script]):
@@ -295,14 +304,8 @@ def _kept(coin: Coin, kind: AssetKind) -> tuple[TxOutput, ...]:
     return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())
 
 
-def _fee_of(trade: Trade) -> int:
-    """Sats that our earlier self-spend pays, as far as its coins are the trade's; 0 when there is none."""
-    if not trade.spend_raw or trade.own is None:
-        return 0
-    made = Transaction.parse(trade.spend_raw)
-    sats = {coin.outpoint: coin.sats for coin in trade.own.coins}
-    brought = sum(sats.get(each.outpoint, 0) for each in made.inputs)
-    return max(brought - sum(output.sats for output in made.outputs), 0)
+def _plain(owned: OwnedCoin) -> Coin:
+    return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)
 
 
 def _why(error: DarkSwapError) -> tuple[str, str]:

@@ -197,7 +197,7 @@ def _received(state: State, event: Received, now: int) -> Step:
             return _to(Canceled(heard, trade.role.other, body.code, body.reason))
         case SignaturesOut(), Cancel():
             # Advice: the maker can still complete the settlement, so the coins stay reserved; the user may revoke now.
-            return _to(Exposed(trade, body.code))
+            return _to(Exposed(trade, declined=body.code))
         case Requesting(), TakeAccept():
             checked = replace(heard, theirs=body.declaration, txid=body.txid)
             return _to(Verifying(checked, min(now + VERIFY_SECONDS, deadline)))

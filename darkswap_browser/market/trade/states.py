@@ -137,6 +137,8 @@ class Exposed:
     trade: Trade
     detail: str = ""
     """Why taking the signature back failed, the last time."""
+    declined: str = ""
+    """The code with which the maker said that it will not complete the settlement; it can do so all the same."""
 
 
 @dataclass(frozen=True, slots=True)
