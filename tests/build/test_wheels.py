@@ -49,8 +49,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
 
 
 def test_every_line_of_record_is_right(wheel: Path) -> None:
-    page = wheels.for_page(wheel)
-    for path in (wheel, page, wheels.embit_wheel()):
+    for path in (wheel, wheels.for_page(wheel), wheels.trading_wheel(wheel), wheels.embit_wheel()):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             record = next(name for name in names if name.endswith(".dist-info/RECORD"))
@@ -63,13 +62,16 @@ def test_every_line_of_record_is_right(wheel: Path) -> None:
                     assert (digest, size) == (f"sha256={text}", str(len(data))), name
 
 
-def test_what_a_page_downloads_never_imports_what_was_left_out(wheel: Path) -> None:
-    gone = tuple(name.rstrip("/").removesuffix(".py").replace("/", ".") for name in wheels.HOST_ONLY)
-    with zipfile.ZipFile(wheels.for_page(wheel)) as archive:
+@pytest.mark.parametrize("part", ["to talk", "to trade"])
+def test_what_a_page_downloads_never_imports_what_was_left_out(wheel: Path, part: str) -> None:
+    trades = part == "to trade"
+    left_out = wheels.HOST_ONLY if trades else wheels.HOST_ONLY + wheels.TRADING
+    gone = tuple(name.rstrip("/").removesuffix(".py").replace("/", ".") for name in left_out)
+    with zipfile.ZipFile(wheels.trading_wheel(wheel) if trades else wheels.for_page(wheel)) as archive:
         for name in archive.namelist():
             if not name.endswith(".py"):
                 continue
-            assert not name.startswith(wheels.HOST_ONLY)
+            assert not name.startswith(left_out)
             tree = ast.parse(archive.read(name))
             for node in tree.body:
                 if isinstance(node, ast.ImportFrom):
@@ -106,10 +108,23 @@ def test_the_wheel_made_of_embit_has_all_that_the_package_imports_of_it() -> Non
     assert wanted and wanted <= set(wheels.EMBIT_PARTS)
 
 
-def test_a_page_that_only_uses_the_network_does_not_load_embit(built: Path) -> None:
+def test_the_two_wheels_of_a_page_hold_the_whole_package_but_what_only_hosts_use(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        whole = {name for name in archive.namelist() if ".dist-info/" not in name}
+    parts: list[str] = []
+    for path in (wheels.for_page(wheel), wheels.trading_wheel(wheel)):
+        with zipfile.ZipFile(path) as archive:
+            parts += [name for name in archive.namelist() if ".dist-info/" not in name]
+    assert sorted(parts) == sorted(name for name in whole if not name.startswith(wheels.HOST_ONLY))
+
+
+def test_a_page_that_only_uses_the_network_loads_nothing_of_what_trades(built: Path) -> None:
     lock = _lock()
-    assert "embit" in lock and (built / str(lock["embit"]["file_name"])).stat().st_size < 60_000
-    assert not [name for name, entry in lock.items() if "embit" in entry["depends"]]  # type: ignore[operator]
+    assert (built / str(lock["embit"]["file_name"])).stat().st_size < 60_000
+    assert lock["darkswap-browser-trade"]["depends"] == ["darkswap-browser", "embit"]
+    for part in ("embit", "darkswap-browser-trade"):
+        users = {name for name, entry in lock.items() if part in entry["depends"]}  # type: ignore[operator]
+        assert users <= {"darkswap-browser-trade"}
 
 
 def test_the_lock_names_every_file_by_its_hash(built: Path) -> None:

@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -30,7 +30,7 @@ MODULES = ROOT / "web" / "node_modules"
 # The oldest date a zip archive can hold.
 EPOCH = "315532800"
 # What the page imports at every start is compiled; the others are loaded rarely, or are machine code already.
-COMPILED = ("darkswap_browser", "embit", "pure_protobuf", "typing_extensions")
+COMPILED = ("darkswap_browser", "darkswap_browser_trade", "embit", "pure_protobuf", "typing_extensions")
 # What only a CPython host or a test can use: in the wheel, but not in the one that a page downloads.
 HOST_ONLY = (
     "darkswap_browser/app/regtest/",
@@ -41,6 +41,19 @@ HOST_ONLY = (
     "darkswap_browser/runtime/native/",
     "darkswap_browser/runtime/simulated/",
 )
+# What trades, with what only that needs: a page downloads it when it first trades, so that those that talk do not wait.
+TRADING = (
+    "darkswap_browser/app/darkswap.py",
+    "darkswap_browser/app/js_trade.py",
+    "darkswap_browser/app/trading/",
+    "darkswap_browser/bitcoin/",
+    "darkswap_browser/chain/",
+    "darkswap_browser/engine/",
+    "darkswap_browser/market/",
+    "darkswap_browser/storage/",
+    "darkswap_browser/wallets/",
+)
+TRADING_PACKAGE = "darkswap_browser_trade"
 # Of embit, what `darkswap_browser.bitcoin` imports and what that imports: no native code, no second ledger, no PSBTs.
 EMBIT_PARTS = (
     "embit/__init__.py",
@@ -125,37 +138,59 @@ def source_wheel() -> Path:
 
 
 def for_page(wheel: Path) -> Path:
-    """The same wheel without what is `HOST_ONLY`."""
+    """The same wheel without what is `HOST_ONLY` or `TRADING`."""
     target = CACHE / "page" / wheel.name
     target.parent.mkdir(parents=True, exist_ok=True)
+    gone = HOST_ONLY + TRADING
     with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as result:
         for entry in source.infolist():
             data = source.read(entry)
             if entry.filename.endswith(".dist-info/RECORD"):
-                data = b"".join(line for line in data.splitlines(True) if not line.decode().startswith(HOST_ONLY))
-            if not entry.filename.startswith(HOST_ONLY):
+                data = b"".join(line for line in data.splitlines(True) if not line.decode().startswith(gone))
+            if not entry.filename.startswith(gone):
                 result.writestr(entry, data)
     return target
+
+
+def trading_wheel(wheel: Path) -> Path:
+    """The rest of it for a page, as a package of its own that goes into the same folder."""
+    version = wheel.name.split("-")[1]
+    with zipfile.ZipFile(wheel) as source:
+        names = [name for name in source.namelist() if name.startswith(TRADING)]
+        files = {name: source.read(name) for name in names}
+    needs = f"Requires-Dist: darkswap_browser =={version}\nRequires-Dist: embit\n"
+    metadata = f"Metadata-Version: 2.1\nName: {TRADING_PACKAGE}\nVersion: {version}\n{needs}"
+    return _pure_wheel(TRADING_PACKAGE, version, files, {"METADATA": metadata.encode()})
 
 
 def embit_wheel() -> Path:
     """`embit-…-py3-none-any.whl` of the parts in use, from what is installed: embit is published as sources only."""
     installed = importlib.metadata.distribution("embit")
+
+    def read(name: str) -> bytes:
+        return Path(str(installed.locate_file(name))).read_bytes()
+
     info = f"embit-{installed.version}.dist-info"
-    names = [*EMBIT_PARTS, f"{info}/METADATA", f"{info}/licenses/LICENSE"]
-    files = {name: Path(str(installed.locate_file(name))).read_bytes() for name in names}
-    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: darkswap\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    facts = {name: read(f"{info}/{name}") for name in ("METADATA", "licenses/LICENSE")}
+    return _pure_wheel("embit", installed.version, {name: read(name) for name in EMBIT_PARTS}, facts)
+
+
+def _pure_wheel(name: str, version: str, files: Mapping[str, bytes], facts: Mapping[str, bytes]) -> Path:
+    """`facts`: files of the dist-info folder; WHEEL and RECORD come of themselves."""
+    info = f"{name}-{version}.dist-info"
+    kind = b"Wheel-Version: 1.0\nGenerator: darkswap\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    whole = {**files, **{f"{info}/{key}": data for key, data in facts.items()}, f"{info}/WHEEL": kind}
     rows = []
-    for name, data in files.items():
+    for path, data in whole.items():
         text = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        rows.append(f"{name},sha256={text},{len(data)}\n")
-    files[f"{info}/RECORD"] = "".join([*rows, f"{info}/RECORD,,\n"]).encode()
-    target = CACHE / "embit" / f"embit-{installed.version}-py3-none-any.whl"
+        rows.append(f"{path},sha256={text},{len(data)}\n")
+    whole[f"{info}/RECORD"] = "".join([*rows, f"{info}/RECORD,,\n"]).encode()
+    target = CACHE / name / f"{name}-{version}-py3-none-any.whl"
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w") as archive:
-        for name, data in files.items():
+        for path, data in whole.items():
             # A date of its own would make every archive another; the bits are those of a plain readable file.
-            entry = zipfile.ZipInfo(name)
+            entry = zipfile.ZipInfo(path)
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return target
@@ -225,8 +260,7 @@ def lock_text(wheels: Iterable[Path]) -> str:
 def page_wheels(node: Path, source: Path) -> list[Path]:
     """Every wheel the page may load, compiled where that pays."""
     fetched = fetch(BUILD / "browser.lock", CACHE / "browser")
-    to_compile = [
-        wheel for wheel in [for_page(source), embit_wheel(), *fetched] if wheel.name.split("-")[0] in COMPILED
-    ]
+    ours = [for_page(source), trading_wheel(source), embit_wheel()]
+    to_compile = [wheel for wheel in [*ours, *fetched] if wheel.name.split("-")[0] in COMPILED]
     rest = [wheel for wheel in fetched if wheel not in to_compile]
     return compiled(node, to_compile) + rest

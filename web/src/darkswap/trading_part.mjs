@@ -6,8 +6,7 @@ import { checkPackages, closure, missing } from "./package_files.mjs";
 import { interpreter } from "./runtime.mjs";
 
 const API = "darkswap_browser.app.js_trade";
-/** The extra `trade` of the package: keys and curves. */
-const NEEDED = "embit";
+const NEEDED = "darkswap_browser_trade";
 
 let loading = null;
 
