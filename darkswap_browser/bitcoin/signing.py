@@ -1,8 +1,11 @@
-"""Inputs signed and checked: P2TR by its key (BIP86), P2WPKH, P2SH-P2WPKH; with SIGHASH_DEFAULT or ALL only."""
+"""Inputs signed and checked: P2TR by its key (BIP86), P2WPKH, P2SH-P2WPKH.
+
+With SIGHASH_DEFAULT or ALL, which leave nothing open. `sign_pair` alone signs otherwise, for whoever asks for just that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from darkswap_browser.bitcoin import curve
@@ -11,7 +14,11 @@ from darkswap_browser.bitcoin.sighash import Sighash, segwit_v0_digest, taproot_
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, VerificationFailed
 
-ALL_BYTE = bytes([Sighash.ALL])
+WHOLE = (Sighash.DEFAULT, Sighash.ALL)
+"""Types of signatures that commit to all inputs and outputs."""
+PAIR = (Sighash.SINGLE_ANYONECANPAY,)
+"""The type that commits to one input and the output at its place, whatever stands beside them."""
+NO_TYPE = -1
 
 
 def script_for(kind: ScriptKind, public_key: bytes) -> bytes:
@@ -31,14 +38,34 @@ def sign_input(tx: Transaction, index: int, prevouts: Sequence[TxOutput], privat
 
     `prevouts` are those of all inputs. Raises `InvalidArgument`: the coin is not this key's, or of another kind.
     """
+    is_taproot = kind_of(_prevout(prevouts, index).script) is ScriptKind.P2TR
+    return _sign(tx, index, prevouts, private, aux32, Sighash.DEFAULT if is_taproot else Sighash.ALL)
+
+
+def sign_pair(tx: Transaction, index: int, prevouts: Sequence[TxOutput], private: bytes, aux32: bytes) -> bytes:
+    """As `sign_input`, with SIGHASH_SINGLE|ANYONECANPAY: 65 bytes for P2TR. It binds the coin to the output at `index`
+    and nothing else, for as long as the coin is unspent.
+
+    Raises `InvalidArgument` also where there is no such output: version 0 would then sign the coin away to anybody.
+    """
+    if index >= len(tx.outputs):
+        raise InvalidArgument("index", f"there is no output {index} for the signature of input {index} to commit to")
+    return _sign(tx, index, prevouts, private, aux32, Sighash.SINGLE_ANYONECANPAY)
+
+
+def _sign(
+    tx: Transaction, index: int, prevouts: Sequence[TxOutput], private: bytes, aux32: bytes, sighash: Sighash
+) -> bytes:
     script = _prevout(prevouts, index).script
     kind = kind_of(script)
     public = curve.public_key(private)
     if script_for(kind, public) != script:
         raise InvalidArgument("key", f"is not the one that input {index} needs")
+    mark = b"" if sighash is Sighash.DEFAULT else bytes([sighash])
     if kind is ScriptKind.P2TR:
-        return curve.schnorr_sign(curve.taproot_private(private), taproot_digest(tx, index, prevouts), aux32)
-    return curve.ecdsa_sign(private, _v0_digest(tx, index, prevouts, public)) + ALL_BYTE
+        digest = taproot_digest(tx, index, prevouts, sighash)
+        return curve.schnorr_sign(curve.taproot_private(private), digest, aux32) + mark
+    return curve.ecdsa_sign(private, _v0_digest(tx, index, prevouts, public, sighash)) + mark
 
 
 def witness_of(script: bytes, public_key: bytes, signature: bytes) -> tuple[bytes, ...]:
@@ -64,10 +91,16 @@ def with_witnesses(
     return replace(tx, inputs=tuple(inputs))
 
 
-def verify_input(tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str = "V17") -> None:
+def verify_input(
+    tx: Transaction,
+    index: int,
+    prevouts: Sequence[TxOutput],
+    rule: str = "V17",
+    types: Collection[Sighash] = WHOLE,
+) -> None:
     """Checks one signed input of `tx` against digests computed here. Raises `VerificationFailed(rule)`.
 
-    Refused as well: sighash types other than DEFAULT and ALL, an annex, script paths, scripts of other kinds.
+    Refused as well: other sighash types than `types`, an annex, script paths, scripts of other kinds.
     """
     script = _prevout(prevouts, index).script
     spends = tx.inputs[index]
@@ -75,49 +108,65 @@ def verify_input(tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule
     if kind not in (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH):
         raise VerificationFailed(rule, f"input {index} spends a script of kind {kind}")
     if kind is ScriptKind.P2TR:
-        _verify_taproot(tx, index, prevouts, rule)
+        _verify_taproot(tx, index, prevouts, rule, types)
     else:
-        _verify_v0(tx, index, prevouts, rule)
+        _verify_v0(tx, index, prevouts, rule, types)
     if spends.script_sig != script_sig_of(script, spends.witness):
         raise VerificationFailed(rule, f"input {index} carries a scriptSig that does not belong there")
 
 
-def _verify_taproot(tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str) -> None:
+def _verify_taproot(
+    tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str, types: Collection[Sighash]
+) -> None:
     witness = tx.inputs[index].witness
     if len(witness) != 1:
         raise VerificationFailed(rule, f"input {index} has {len(witness)} witness items instead of one signature")
     (signature,) = witness
-    if len(signature) == 65 and signature[64] == Sighash.ALL:
-        sighash = Sighash.ALL
-    elif len(signature) == 64:
-        sighash = Sighash.DEFAULT
-    else:
-        raise VerificationFailed(rule, f"input {index} is not signed with SIGHASH_DEFAULT or ALL")
+    # The byte behind 64 names the type. DEFAULT has none, so that a zero there is no type at all (BIP341).
+    number = NO_TYPE
+    if len(signature) == 64:
+        number = Sighash.DEFAULT
+    elif len(signature) == 65:
+        number = signature[64] or NO_TYPE
+    sighash = _type_of(index, len(tx.outputs), number, types, rule)
     digest = taproot_digest(tx, index, prevouts, sighash)
     if not curve.schnorr_verify(prevouts[index].script[2:], digest, signature[:64]):
         raise VerificationFailed(rule, f"the signature of input {index} is wrong")
 
 
-def _verify_v0(tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str) -> None:
+def _verify_v0(
+    tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str, types: Collection[Sighash]
+) -> None:
     script, witness = prevouts[index].script, tx.inputs[index].witness
     if len(witness) != 2:
         raise VerificationFailed(rule, f"input {index} has {len(witness)} witness items instead of signature and key")
     signature, public = witness
     if len(public) != 33 or script_for(kind_of(script), public) != script:
         raise VerificationFailed(rule, f"input {index} is signed by a key that its coin is not paid to")
-    if signature[-1:] != ALL_BYTE:
-        raise VerificationFailed(rule, f"input {index} is not signed with SIGHASH_ALL")
-    if not curve.ecdsa_verify(public, _v0_digest(tx, index, prevouts, public), signature[:-1]):
+    marked = [each for each in types if each is not Sighash.DEFAULT]
+    sighash = _type_of(index, len(tx.outputs), signature[-1] if signature else NO_TYPE, marked, rule)
+    if not curve.ecdsa_verify(public, _v0_digest(tx, index, prevouts, public, sighash), signature[:-1]):
         raise VerificationFailed(rule, f"the signature of input {index} is wrong")
+
+
+def _type_of(index: int, outputs: int, number: int, types: Collection[Sighash], rule: str) -> Sighash:
+    """`number` as one of `types`."""
+    if number not in types:
+        names = " or ".join(each.name for each in types)
+        raise VerificationFailed(rule, f"input {index} is not signed with SIGHASH_{names}")
+    sighash = Sighash(number)
+    if sighash & 3 == Sighash.SINGLE and index >= outputs:
+        raise VerificationFailed(rule, f"there is no output {index} for the signature of input {index} to commit to")
+    return sighash
 
 
 def _key_program(public_key: bytes) -> bytes:
     return b"\x00\x14" + curve.hash160(public_key)
 
 
-def _v0_digest(tx: Transaction, index: int, prevouts: Sequence[TxOutput], public_key: bytes) -> bytes:
+def _v0_digest(tx: Transaction, index: int, prevouts: Sequence[TxOutput], public_key: bytes, sighash: Sighash) -> bytes:
     script_code = b"\x76\xa9\x14" + curve.hash160(public_key) + b"\x88\xac"
-    return segwit_v0_digest(tx, index, script_code, prevouts[index].sats)
+    return segwit_v0_digest(tx, index, script_code, prevouts[index].sats, sighash)
 
 
 def _prevout(prevouts: Sequence[TxOutput], index: int) -> TxOutput:
