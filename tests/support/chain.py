@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
@@ -20,10 +21,18 @@ REPLACEMENT_STEP = 1000
 FEE_RATE = 5000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     hash: str
     transactions: tuple[Transaction, ...]
+
+    @cached_property
+    def by_txid(self) -> Mapping[str, Transaction]:
+        return {each.txid: each for each in self.transactions}
+
+    @cached_property
+    def spends(self) -> Mapping[OutPoint, str]:
+        return {spent.outpoint: txid for txid, each in self.by_txid.items() for spent in each.inputs}
 
 
 class SimChain:
@@ -90,28 +99,29 @@ class SimChain:
     def find(self, txid: str) -> tuple[Transaction, int | None] | None:
         """A transaction and its height, None in the mempool."""
         for height, block in enumerate(self.blocks):
-            for each in block.transactions:
-                if each.txid == txid:
-                    return each, height
+            if txid in block.by_txid:
+                return block.by_txid[txid], height
         waiting = self.mempool.get(txid)
         return (waiting, None) if waiting is not None else None
 
     def spend(self, outpoint: OutPoint) -> Spend | None:
         for height, block in enumerate(self.blocks):
-            for each in block.transactions:
-                if any(spent.outpoint == outpoint for spent in each.inputs):
-                    return Spend(each.txid, height)
+            if outpoint in block.spends:
+                return Spend(block.spends[outpoint], height)
         for txid, waiting in self.mempool.items():
             if any(spent.outpoint == outpoint for spent in waiting.inputs):
                 return Spend(txid, None)
         return None
 
     def utxos(self, script: bytes) -> list[Utxo]:
-        everything = [(height, each) for height, block in enumerate(self.blocks) for each in block.transactions]
+        everything: list[tuple[int | None, str, Transaction]] = [
+            (height, txid, each) for height, block in enumerate(self.blocks) for txid, each in block.by_txid.items()
+        ]
+        everything += [(None, txid, each) for txid, each in self.mempool.items()]
         found = []
-        for height, made in [*everything, *((None, each) for each in self.mempool.values())]:
+        for height, txid, made in everything:
             for vout, output in enumerate(made.outputs):
-                outpoint = OutPoint(made.txid, vout)
+                outpoint = OutPoint(txid, vout)
                 if output.script == script and self.spend(outpoint) is None:
                     found.append(Utxo(outpoint, output.sats, script, height))
         return found

@@ -11,6 +11,7 @@ from darkswap_browser.bitcoin.address import address_of
 from darkswap_browser.bitcoin.psbt import Psbt, with_witness
 from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.signing import script_for, sign_input, witness_of
+from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import WalletFailed, WalletRejected
 from darkswap_browser.wallets.base import Account, Purpose
 
@@ -29,6 +30,8 @@ class SimWallet:
         self.delay = 0.0
         self.signed: list[str] = []
         """Ids of the transactions that it signed inputs of."""
+        self.settled: dict[OutPoint, set[str]] = {}
+        """Of each of its coins, the transactions shared with others that it signed it into."""
         self.forge: Callable[[Psbt], Psbt] | None = None
         """What is done to a PSBT before it is returned."""
         self._keys: dict[bytes, bytes] = {}
@@ -70,6 +73,9 @@ class SimWallet:
             signature = sign_input(asked.unsigned, index, known, self._keys[account.script], AUX)
             signed = with_witness(signed, index, witness_of(account.script, account.public_key, signature))
         self.signed.append(asked.unsigned.txid)
+        if len(inputs) < len(asked.inputs):
+            for index in inputs:
+                self.settled.setdefault(asked.unsigned.inputs[index].outpoint, set()).add(asked.unsigned.txid)
         return (self.forge(signed) if self.forge else signed).serialize()
 
     async def sign_message(self, account: Account, message: str) -> bytes:

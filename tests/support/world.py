@@ -98,12 +98,12 @@ class SimWorld:
         made.server.start()
         return made
 
-    async def reload(self, old: SimPeer) -> SimPeer:
+    async def reload(self, old: SimPeer, *listen: str) -> SimPeer:
         """As a page reload: the same identity and store, everything else new."""
         runtime = self.world.reload(old.name)
         await old.close()
         self.peers.remove(old)
-        return await self._make(old.name, runtime, ())
+        return await self._make(old.name, runtime, listen)
 
     async def close(self) -> None:
         for peer in self.peers:
