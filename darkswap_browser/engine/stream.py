@@ -61,6 +61,7 @@ class TradeLinks:
         self._listener = listener
         self._links: dict[PeerId, _Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
         rate = Rate(self._limits.trade_burst, self._limits.trade_interval)
         self._buckets = TokenBuckets(rate, self._limits.connections)
 
@@ -68,7 +69,8 @@ class TradeLinks:
         self._swarm.handle(TRADE_PROTOCOL, self._accept, on_limited=True, max_inbound=self._limits.trade_streams)
 
     async def close(self) -> None:
-        """Idempotent."""
+        """Idempotent. For good: whoever wants a link afterwards gets none."""
+        self._closed = True
         self._swarm.unhandle(TRADE_PROTOCOL)
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
@@ -128,7 +130,7 @@ class TradeLinks:
     # --- ways
 
     def _look(self, peer: PeerId, link: _Link) -> None:
-        if link.wanted and not link.streams and link.search is None:
+        if link.wanted and not link.streams and link.search is None and not self._closed:
             link.search = self._spawn(self._find(peer, link), "trade link")
 
     async def _find(self, peer: PeerId, link: _Link) -> None:

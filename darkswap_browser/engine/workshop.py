@@ -40,7 +40,6 @@ from darkswap_browser.market.trade.events import (
     CheckRefused,
     Countersigned,
     Event,
-    SeenInMempool,
     SelfSpendRefused,
     SelfSpent,
     Signed,
@@ -169,12 +168,12 @@ class Workshop:
 
     # --- after signatures
 
-    async def broadcast(self, txid: str, raw: bytes) -> Event:
-        """Until a server takes it, or says why none will."""
+    async def broadcast(self, txid: str, raw: bytes) -> Event | None:
+        """Until a server takes it, or says why none will. None: taken, or known already; where it is, the chain tells."""
         while True:
             try:
                 await self._chain.broadcast(raw)
-                return SeenInMempool(txid)
+                return None
             except BroadcastRejected as error:
                 return BroadcastRefused(txid, error.reason[:MAX_DETAIL])
             except ChainError:

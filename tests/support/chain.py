@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -211,6 +212,10 @@ class SimServers:
     def __init__(self, chain: SimChain) -> None:
         self.chain = chain
         self.down = False
+        self.delay = 0.0
+        """Seconds before each answer."""
+        self.hidden: set[str] = set()
+        """Transactions that they never heard of."""
         self.lag = 0
         self.asked: list[str] = []
         self.told_holdings: dict[OutPoint, Holdings] = {}
@@ -220,21 +225,23 @@ class SimServers:
         """What every broadcast is answered with, when set."""
         self.rate = FEE_RATE
 
-    def _ask(self, what: str) -> None:
+    async def _ask(self, what: str) -> None:
         self.asked.append(what)
+        if self.delay:
+            await asyncio.sleep(self.delay)
         if self.down:
             raise ChainUnreachable("sim", "no answer")
 
     async def tip(self, *, verify: bool = False) -> Tip:
-        self._ask("tip")
+        await self._ask("tip")
         return Tip(self.chain.height, self.chain.blocks[-1].hash)
 
     async def genesis(self) -> str:
-        self._ask("genesis")
+        await self._ask("genesis")
         return self.chain.blocks[0].hash
 
     async def transaction(self, txid: str) -> bytes:
-        self._ask("transaction")
+        await self._ask("transaction")
         if txid in self.told_transactions:
             return self.told_transactions[txid]
         found = self.chain.find(txid)
@@ -243,35 +250,36 @@ class SimServers:
         return found[0].serialize()
 
     async def status(self, txid: str, *, verify: bool = False) -> TxStatus | None:
-        self._ask("status")
-        found = self.chain.find(txid)
+        await self._ask("status")
+        found = None if txid in self.hidden else self.chain.find(txid)
         if found is None:
             return None
         height = found[1]
         return TxStatus(height, None if height is None else self.chain.blocks[height].hash)
 
     async def spend(self, outpoint: OutPoint, *, verify: bool = False) -> Spend | None:
-        self._ask("spend")
+        await self._ask("spend")
         if outpoint in self.told_spends:
             return self.told_spends[outpoint]
-        return self.chain.spend(outpoint)
+        spend = self.chain.spend(outpoint)
+        return None if spend is not None and spend.txid in self.hidden else spend
 
     async def utxos(self, script: bytes) -> Sequence[Utxo]:
-        self._ask("utxos")
+        await self._ask("utxos")
         return self.chain.utxos(script)
 
     async def broadcast(self, raw: bytes) -> str:
-        self._ask("broadcast")
+        await self._ask("broadcast")
         if self.rejects:
             raise BroadcastRejected("sim", self.rejects)
         return self.chain.accept(raw)
 
     async def fee_rate(self, target: int) -> int:
-        self._ask("fee_rate")
+        await self._ask("fee_rate")
         return self.rate
 
     async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
-        self._ask("holdings")
+        await self._ask("holdings")
         if verify and self.lag:
             raise Lagging("sim", self.chain.height - self.lag, self.chain.height)
         return {each: self.told_holdings.get(each) or self._holdings(each) for each in outpoints}
@@ -285,11 +293,11 @@ class SimServers:
         return Holdings(runes, alkanes, ())
 
     async def info(self, asset: Asset) -> AssetInfo | None:
-        self._ask("info")
+        await self._ask("info")
         return BITCOIN_INFO if asset.kind is AssetKind.BTC else self.chain.infos.get(asset)
 
     async def find(self, kind: AssetKind, name: str) -> AssetInfo | None:
-        self._ask("find")
+        await self._ask("find")
         found = (each for asset, each in self.chain.infos.items() if asset.kind is kind and each.name == name)
         return next(found, None)
 
