@@ -1,6 +1,6 @@
 """Inputs signed and checked: P2TR by its key (BIP86), P2WPKH, P2SH-P2WPKH.
 
-With SIGHASH_DEFAULT or ALL, which leave nothing open. `sign_pair` alone signs otherwise, for whoever asks for just that.
+With SIGHASH_DEFAULT or ALL, which leave nothing open. `sign_pair` alone signs otherwise, and does nothing else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Orders and cancellations as bytes, as what is signed, and as text for links and QR codes.
 
-The body is one msgpack array in a fixed order; bytes that are not exactly what would be written are refused, so one
-order, and one cancellation, has one form. Signatures are by the maker's identity key over `signing_bytes`.
+The body is one msgpack array in a fixed order, with one field more for a private sale; bytes that are not exactly what
+would be written are refused, so one order, and one cancellation, has one form. Signatures are by the maker's identity
+key over `signing_bytes`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument, InvalidOrder, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Side, check_order
+from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Sale, Side, check_order
 from darkswap_browser.market.trade.terms import FeeRule
 
 VERSION = 1
@@ -74,6 +75,7 @@ def body_of(order: Order) -> bytes:
                 list(order.relays),
                 [[bytes.fromhex(each.txid), each.vout] for each in order.funding],
                 [[proof.script, proof.witness] for proof in order.proofs],
+                *([] if order.sale is None else [[order.sale.payment_script, order.sale.witness]]),
             ]
         )
     )
@@ -107,10 +109,10 @@ def decode_order(data: bytes) -> SignedOrder:
         raise MalformedMessage(WHAT, "is not msgpack") from None
     if not isinstance(fields, list) or not fields or fields[0] != VERSION:
         raise MalformedMessage(WHAT, f"is not of version {VERSION}")
-    if len(fields) != len(_READERS) + 1:
+    if len(fields) - 1 not in (len(_READERS) - 1, len(_READERS)):
         raise MalformedMessage(WHAT, f"has {len(fields)} fields")
     try:
-        values = {name: read(value) for (name, read), value in zip(_READERS, fields[1:], strict=True)}
+        values = {name: read(value) for (name, read), value in zip(_READERS, fields[1:], strict=False)}
         order = Order(**values)
         check_order(order)
     except InvalidArgument as error:
@@ -237,6 +239,11 @@ def _proof(value: object) -> CoinProof:
     return CoinProof(_bytes(script, MAX_SCRIPT, 1), _bytes(witness, MAX_WITNESS, 1))
 
 
+def _sale(value: object) -> Sale:
+    script, witness = _pair(value)
+    return Sale(_bytes(script, MAX_SCRIPT, 1), _bytes(witness, MAX_WITNESS, 1))
+
+
 _READERS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("network", _text),
     ("maker", _maker),
@@ -255,4 +262,6 @@ _READERS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("relays", _list(_text, 4)),
     ("funding", _list(_outpoint, 20)),
     ("proofs", _list(_proof, 20)),
+    ("sale", _sale),
 )
+"""Of these the last is only there in a private sale."""

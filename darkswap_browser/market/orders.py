@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint
-from darkswap_browser.errors import InvalidOrder
+from darkswap_browser.bitcoin.script import ScriptKind, kind_of
+from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint, parse_witness
+from darkswap_browser.errors import InvalidOrder, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset
 from darkswap_browser.market.trade.terms import MAX_INPUTS, POSTAGE, FeeRule
@@ -26,6 +27,7 @@ NONCE_SIZE = 16
 MAX_RELAYS = 4
 MAX_RELAY_ADDRESS = 256
 NETWORKS = ("mainnet", "testnet", "signet", "regtest")
+PAID_KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH, ScriptKind.P2WSH)
 ID_DOMAIN = b"darkswap order id 1"
 
 
@@ -41,6 +43,18 @@ class CoinProof:
     """A BIP322 "simple" witness, serialised, by the key of `script` over `ownership_message`."""
 
     script: bytes
+    witness: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What makes an order a private sale: the maker's part of the transaction, signed beforehand.
+
+    `witness`, serialised, spends the one funding coin with SIGHASH_SINGLE|ANYONECANPAY, so that `payment_script` gets
+    the price and the sats of that coin (`market.trade.sale`). Whoever has the order can complete it.
+    """
+
+    payment_script: bytes
     witness: bytes
 
 
@@ -68,6 +82,7 @@ class Order:
     proofs: tuple[CoinProof, ...] = ()
     """One for each script among the funding coins."""
     paused: bool = False
+    sale: Sale | None = None
 
     @property
     def order_id(self) -> str:
@@ -134,6 +149,32 @@ def check_order(order: Order) -> None:
     _demand(len(set(order.funding)) == len(order.funding) <= MAX_INPUTS, "funding", f"is not up to {MAX_INPUTS} coins")
     _demand(len({each.script for each in order.proofs}) == len(order.proofs), "proofs", "name a script twice")
     _demand(len(order.proofs) <= max(1, len(order.funding)), "proofs", "are more than there are coins")
+    if order.sale is not None:
+        _check_sale(order, order.sale)
+
+
+def check_whole_lot(order: Order) -> None:
+    """Whether it could be a private sale. Raises `InvalidOrder` with the field."""
+    _demand(order.side is Side.SELL, "side", "is not sell: only what is paid in bitcoin can be sold by a signature")
+    _demand(order.base != BTC, "base", "is bitcoin: only runes and alkanes can be sold by a signature")
+    _demand(order.quote == BTC, "quote", "is not bitcoin: a signature given away protects a payment in sats only")
+    # No signature of this kind can say that a rest comes back.
+    _demand(order.min_fill == order.base_atoms, "min_fill", "is a part: a private sale is of the whole lot")
+
+
+def _check_sale(order: Order, sale: Sale) -> None:
+    """What was signed once cannot be revised, only taken back by spending the coin."""
+    check_whole_lot(order)
+    _demand(order.seq == 0 and not order.paused, "sale", "cannot be changed: its signature stands")
+    _demand(
+        order.fee_rule is FeeRule.TAKER_PAYS, "fee_rule", "is not taker_pays, as the maker's part is signed already"
+    )
+    _demand(len(order.funding) == 1, "funding", "is not the one coin that is sold")
+    _demand(kind_of(sale.payment_script) in PAID_KINDS, "sale", "pays a script that is not standard")
+    try:
+        parse_witness(sale.witness)
+    except MalformedMessage as error:
+        raise InvalidOrder("sale", f"holds no witness: it {error.reason}") from None
 
 
 def check_current(order: Order, now: float) -> None:

@@ -22,4 +22,5 @@ def terms_of(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline:
         fee_rule=order.fee_rule,
         fee_rate=fee_rate,
         deadline=deadline,
+        private_sale=order.sale is not None,
     )

@@ -13,7 +13,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.identity.peer_id import KeyType, PublicKey
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.order_codec import SignedOrder
-from darkswap_browser.market.orders import CoinProof, Order, Side, ownership_message
+from darkswap_browser.market.orders import CoinProof, Order, Sale, Side, ownership_message
 from darkswap_browser.market.trade.terms import FeeRule, Role
 from tests.support.deal import AUX, key_of, script_of
 
@@ -23,6 +23,8 @@ CREATED = 1_800_000_000
 RUNE, ALKANE = Asset.rune(840_000, 1), Asset.alkane(2, 0)
 COINS = tuple(OutPoint(f"{number:02x}" * 32, number) for number in (7, 3))
 SIGNATURE = bytes(range(64))
+SALE = Sale(script_of(Role.MAKER, "payment", ScriptKind.P2WPKH), b"\x01\x41" + bytes(64) + b"\x83")
+"""Nobody's signature, of the right form."""
 
 
 def order(**changes: Any) -> Order:
@@ -50,6 +52,11 @@ def funded(coins: Sequence[OutPoint] = COINS[:1], **changes: Any) -> Order:
     """By coins of one P2TR script, to be met at one relay."""
     made = order(funding=tuple(coins), relays=(RELAY,), **changes)
     return replace(made, proofs=(CoinProof(script_of(Role.MAKER, "assets", ScriptKind.P2TR), _proof(made)),))
+
+
+def sold(**changes: Any) -> Order:
+    """A private sale."""
+    return funded(**{"min_fill": 1_000_000, "fee_rule": FeeRule.TAKER_PAYS, "sale": SALE} | changes)
 
 
 def signed(made: Order) -> SignedOrder:

@@ -32,7 +32,7 @@ from darkswap_browser.market.order_codec import (
 )
 from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Side, check_order
 from darkswap_browser.market.trade.terms import FeeRule, Role
-from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RELAY, RUNE, SIGNATURE, funded, order, signed
+from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RELAY, RUNE, SALE, SIGNATURE, funded, order, signed, sold
 from tests.support.deal import KINDS, script_of
 from tests.support.hostile import assert_only_malformed, damaged, mutations
 from tests.support.native_identity import CRYPTO, identity
@@ -49,9 +49,9 @@ FULL = replace(
         for kind in KINDS
     ),
 )
-ORDERS = (order(), funded(), funded(COINS), order(side=Side.BUY, fee_rule=FeeRule.TAKER_PAYS), FULL)
+ORDERS = (order(), funded(), funded(COINS), order(side=Side.BUY, fee_rule=FeeRule.TAKER_PAYS), FULL, sold())
 CANCELED = SignedCancellation(Cancellation(maker=MAKER, order_id=order().order_id, seq=3, at=CREATED), SIGNATURE)
-each_order = pytest.mark.parametrize("made", ORDERS, ids=["bare", "one coin", "two coins", "buys", "full"])
+each_order = pytest.mark.parametrize("made", ORDERS, ids=["bare", "one coin", "two coins", "buys", "full", "sold"])
 
 
 @each_order
@@ -113,6 +113,14 @@ def test_the_body_is_one_list_in_a_fixed_order() -> None:
         [[bytes.fromhex(COINS[0].txid), COINS[0].vout]],
         [[funded().proofs[0].script, funded().proofs[0].witness]],
     ]
+
+
+def test_a_private_sale_has_one_field_more_and_every_other_order_the_fields_it_always_had() -> None:
+    fields = msgpack.unpackb(body_of(sold()))
+    assert fields[-1] == [SALE.payment_script, SALE.witness]
+    assert fields[:-1] == msgpack.unpackb(body_of(replace(sold(), sale=None)))
+    assert (fields[0], len(fields)) == (1, len(NAMES) + 1)
+    assert order_hash(sold()) != order_hash(replace(sold(), sale=None))
 
 
 def test_the_hash_names_a_revision_and_a_signature_serves_one_kind_of_thing() -> None:
@@ -266,7 +274,13 @@ MALFORMED: Mapping[str, tuple[bytes, str]] = {
     "an empty list": (SIGNATURE + b"\x90", "is not of version 1"),
     "another version": (with_field("version", 2), "is not of version 1"),
     "a field less": (packed(lambda fields: fields.pop()), "has 17 fields"),
-    "a field more": (packed(lambda fields: fields.append(0)), "has 19 fields"),
+    "a sale that is none": (packed(lambda fields: fields.append(0)), "is not a list of two"),
+    "two fields more": (packed(lambda fields: fields.extend([0, 0])), "has 20 fields"),
+    "a sale of a part": (packed(lambda fields: fields.append([SALE.payment_script, SALE.witness])), "of the whole lot"),
+    "a sale to nobody": (packed(lambda fields: fields[-1].__setitem__(0, b""), sold()), "is not 1 to 34 bytes"),
+    "a sale signed at length": (packed(lambda fields: fields[-1].__setitem__(1, bytes(257)), sold()), "1 to 256 bytes"),
+    "a sale without a witness": (packed(lambda fields: fields[-1].__setitem__(1, b"\x02\x00"), sold()), "no witness"),
+    "a sale that is a list of three": (packed(lambda fields: fields[-1].append(0), sold()), "is not a list of two"),
     "true for one": (with_field("version", True), "its one form"),
     "a float for one": (with_field("version", 1.0), "its one form"),
     "a number with a zero before": (with_field("base_atoms", b"\x00\x0f\x42\x40"), "its one form"),

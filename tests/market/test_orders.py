@@ -18,6 +18,7 @@ from darkswap_browser.market.orders import (
     CLOCK_SKEW,
     MAX_LIFETIME,
     CoinProof,
+    Sale,
     Side,
     check_current,
     check_fill,
@@ -26,7 +27,8 @@ from darkswap_browser.market.orders import (
     quote_for,
     supersedes,
 )
-from tests.market.cases import ALKANE, COINS, CREATED, RUNE, funded, order
+from darkswap_browser.market.trade.terms import FeeRule
+from tests.market.cases import ALKANE, COINS, CREATED, RUNE, SALE, funded, order, sold
 
 BUY = {"side": Side.BUY}
 IN_BITCOIN = {"base": BTC, "quote": RUNE, "base_atoms": 250_000, "quote_atoms": 1_000_000, "min_fill": 546}
@@ -212,3 +214,30 @@ def test_a_proof_of_coins_serves_one_purpose_only() -> None:
         ownership_message(made.order_id, (*made.funding, OutPoint("99" * 32, 0))),
     ):
         assert not bip322.verify_simple(proof.script, other, proof.witness)
+
+
+def test_a_private_sale_is_of_one_whole_lot_for_bitcoin() -> None:
+    check_order(sold())
+    check_order(sold(base=ALKANE))
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("side", {"side": Side.BUY}),
+        ("base", {"base": BTC, "quote": RUNE}),
+        ("quote", {"quote": ALKANE}),
+        ("min_fill", {"min_fill": 999_999}),
+        ("sale", {"seq": 1}),
+        ("sale", {"paused": True}),
+        ("fee_rule", {"fee_rule": FeeRule.OWN_WEIGHT}),
+        ("funding", {"coins": COINS}),
+        ("funding", {"coins": ()}),
+        ("sale", {"sale": Sale(b"\x6a", SALE.witness)}),
+        ("sale", {"sale": Sale(SALE.payment_script, b"\x01")}),
+    ],
+)
+def test_nothing_else_can_be_a_private_sale(path: str, changes: Mapping[str, Any]) -> None:
+    with pytest.raises(InvalidOrder) as refused:
+        check_order(sold(**changes))
+    assert refused.value.path == path

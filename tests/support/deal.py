@@ -12,6 +12,7 @@ from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
 from darkswap_browser.market.messages import Witnesses
+from darkswap_browser.market.trade import sale as sales
 from darkswap_browser.market.trade import settlement as settlements
 from darkswap_browser.market.trade.checks import GENESIS, Sight
 from darkswap_browser.market.trade.evidence import CoinFacts, Evidence
@@ -61,7 +62,8 @@ class Deal:
     """The transaction of each coin."""
 
     def settlement(self) -> Settlement:
-        return settlements.build(self.terms, self.declared[Role.MAKER], self.declared[Role.TAKER])
+        build = sales.build if self.terms.private_sale else settlements.build
+        return build(self.terms, self.declared[Role.MAKER], self.declared[Role.TAKER])
 
     def evidence(self) -> Evidence:
         """What honest servers say."""
@@ -110,6 +112,9 @@ class Deal:
 
     def witnesses(self, role: Role) -> Witnesses:
         settlement = self.settlement()
+        if self.terms.private_sale and role is Role.MAKER:
+            private = self._key(settlement, role, sales.LOT)
+            return ((sales.LOT, pair_for(settlement.tx, sales.LOT, settlement.prevouts, private)),)
         return tuple(
             (index, witness_for(settlement, index, self._key(settlement, role, index)))
             for index in settlement.inputs_of(role)
@@ -123,6 +128,29 @@ class Deal:
 def witness_for(settlement: Settlement, index: int, private: bytes) -> tuple[bytes, ...]:
     signature = signing.sign_input(settlement.tx, index, settlement.prevouts, private, AUX)
     return signing.witness_of(settlement.prevouts[index].script, curve.public_key(private), signature)
+
+
+def pair_for(tx: Transaction, index: int, prevouts: Sequence[TxOutput], private: bytes) -> tuple[bytes, ...]:
+    """The witness of a maker that sells the coin at `index` for the output there."""
+    signature = signing.sign_pair(tx, index, prevouts, private, AUX)
+    return signing.witness_of(prevouts[index].script, curve.public_key(private), signature)
+
+
+def sale(base: Asset, *, style: Style | None = None, coins: int = 2, spare: int = 40_000, **more: int) -> Deal:
+    """A private sale: the lot, and a taker with `coins` coins, whose first has the price in it and `spare` sats."""
+    style = style or Style()
+    plain = deal(base, BTC, style=style, fee_rule=FeeRule.TAKER_PAYS, spare=spare, **more)
+    maker, taker = plain.declared[Role.MAKER], plain.declared[Role.TAKER]
+    paid = script_of(Role.MAKER, "payment", style.outputs)
+    offered = Declaration(
+        asset_coins=maker.asset_coins, receive_script=paid, asset_change_script=paid, bitcoin_change_script=paid
+    )
+    made_by = dict(plain.made_by)
+    script = script_of(Role.TAKER, "payment", style.bitcoin)
+    others = tuple(_coin(f"other {number}", 5_000, script, 0, made_by, False) for number in range(coins - 1))
+    buying = replace(taker, bitcoin_coins=(*taker.bitcoin_coins, *others))
+    terms = replace(plain.terms, private_sale=True)
+    return Deal(terms=terms, declared={Role.MAKER: offered, Role.TAKER: buying}, made_by=made_by)
 
 
 def deal(

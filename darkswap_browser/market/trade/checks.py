@@ -230,6 +230,11 @@ def v11_their_assets(sight: Sight) -> None:
         _demand("V11", balances is not None, f"no index knows what {coin.outpoint} holds")
         held = (balances or {}).get(asset, 0)
         _demand("V11", held == coin.atoms, f"{coin.outpoint} holds {held} atoms of {asset}, not {coin.atoms}")
+        if sight.agreed.private_sale:
+            # A lot is sold as it lies: nothing else is paid for, and nothing else should change hands with it.
+            _demand("V11", facts.known, f"no index vouches for what else {coin.outpoint} holds")
+            alone = set(facts.assets) == {asset} and not facts.inscriptions
+            _demand("V11", alone, f"{coin.outpoint} holds other things than {asset}")
 
 
 def v12_own_assets(sight: Sight) -> None:

@@ -45,7 +45,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Countersign:
-    """Maker: check these witnesses (V17) and all rules again, then sign. → `Countersigned` or `SignRefused`."""
+    """Check these witnesses of the other side (V17), and all rules again; sign. → `Countersigned` or `SignRefused`."""
 
     witnesses: Witnesses
 

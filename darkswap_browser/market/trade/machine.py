@@ -116,6 +116,11 @@ def take(trade: Trade, request: TakeRequest, now: int) -> Step:
     return _to(Requesting(said, min(now + ANSWER_SECONDS, trade.terms.deadline)))
 
 
+def buy(trade: Trade, now: int) -> Step:
+    """The taker's first in a private sale: all is known, and nobody is asked."""
+    return _to(Verifying(trade, min(now + VERIFY_SECONDS, trade.terms.deadline)))
+
+
 def answer(trade: Trade, seq: int, now: int) -> Step:
     """The maker's first, for a `TakeRequest` under number `seq` whose declaration is in `trade.theirs`."""
     return _to(Validating(replace(trade, received=seq), min(now + ANSWER_SECONDS, trade.terms.deadline)))
@@ -187,6 +192,8 @@ def _received(state: State, event: Received, now: int) -> Step:
     trade, body = state.trade, event.body
     if event.seq <= trade.received:
         return Step(state, (), Answer.DUPLICATE)
+    if trade.sale:
+        return Step(state, (), Answer.REFUSED)
     heard = replace(trade, received=event.seq)
     deadline = trade.terms.deadline
     match state, body:
@@ -240,9 +247,9 @@ def _before(state: Timed, event: Event, now: int) -> Step:
             offered = replace(trade, own=own, txid=txid)
             return _to(Offered(_say(offered, TakeAccept(own, txid)), deadline))
         case Verifying(), Verified():
-            return _to(Signing(trade, signing) if trade.auto else Reviewing(trade, deadline))
+            return _to(_signing(trade, signing) if trade.auto else Reviewing(trade, deadline))
         case Reviewing(), Approved():
-            return _to(Signing(trade, signing))
+            return _to(_signing(trade, signing))
         case Signing(), Signed(witnesses):
             said = _say(replace(trade, witnesses=witnesses), TakerSignatures(witnesses))
             return _to(SignaturesOut(said, min(now + trade.sign_seconds + ANSWER_SECONDS, deadline)))
@@ -328,11 +335,18 @@ def _to(state: State) -> Step:
     return Step(state, (*effects_of(state), Notify()))
 
 
+def _signing(trade: Trade, until: int) -> State:
+    """Who signs last can broadcast: in a private sale that is the taker."""
+    return Countersigning(trade, until, trade.sale) if trade.sale else Signing(trade, until)
+
+
 def _cancel(trade: Trade, code: str, reason: str) -> Step:
     return _to(Canceled(_say(trade, Cancel(code, reason)), trade.role, code, reason))
 
 
 def _say(trade: Trade, body: Body) -> Trade:
+    if trade.sale:
+        return trade
     return replace(trade, said=body, sent=trade.sent + 1)
 
 

@@ -83,9 +83,10 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
     """Pure: the same arguments, the same transaction. Raises `TradeRefused` with a code of facts §3.9."""
     declared = {Role.MAKER: maker, Role.TAKER: taker}
     check_terms(terms)
+    _demand(not terms.private_sale, "TERMS", "a private sale has another transaction")
     for role, declaration in declared.items():
         check_declaration(terms, role, declaration)
-    _check_apart(maker, taker)
+    check_apart(maker, taker)
     giver, receiver = terms.base_giver, terms.base_giver.other
     groups = [
         (giver, declared[giver].asset_coins),
@@ -152,7 +153,8 @@ def check_declaration(terms: Terms, role: Role, declaration: Declaration) -> Non
         _demand(held >= atoms, "INSUFFICIENT", f"the {role} brings {held} atoms of {asset} and owes {atoms}")
 
 
-def _check_apart(maker: Declaration, taker: Declaration) -> None:
+def check_apart(maker: Declaration, taker: Declaration) -> None:
+    """Raises `TradeRefused` for a coin that both declare."""
     shared = {coin.outpoint for coin in maker.coins} & {coin.outpoint for coin in taker.coins}
     _demand(not shared, "TERMS", "both sides bring the same coin")
 
@@ -195,7 +197,7 @@ def _with_change(
     for role in sorted(order, key=lambda each: each is Role.TAKER):
         script = declared[role].bitcoin_change_script
         weight = _weight_of(terms, role, declared, fixed, data, [each for each in outputs if each not in fixed])
-        without, with_change = (_fee(terms, weight), _fee(terms, weight + output_weight(script)))
+        without, with_change = (fee_for(terms, weight), fee_for(terms, weight + output_weight(script)))
         if terms.fee_rule is FeeRule.TAKER_PAYS and role is Role.MAKER:
             without = with_change = 0
         change = rests[role] - with_change
@@ -239,7 +241,7 @@ def _weight_of(
     return inputs + outputs + (shared // 2 if role is Role.MAKER else shared - shared // 2)
 
 
-def _fee(terms: Terms, weight: int) -> int:
+def fee_for(terms: Terms, weight: int) -> int:
     """Sats for `weight`, rounded up."""
     return -(-terms.fee_rate * weight // 4000)
 
@@ -305,5 +307,5 @@ def sats_needed(terms: Terms, role: Role, asset_coins: Sequence[Coin], scripts: 
             weight = 0
         else:
             weight += 3 * WIDEST_OUTPUT + MAX_INPUTS * 364
-    needed = (atoms if gives == BTC else 0) + postage + _fee(terms, weight) - sum(coin.sats for coin in asset_coins)
+    needed = (atoms if gives == BTC else 0) + postage + fee_for(terms, weight) - sum(coin.sats for coin in asset_coins)
     return max(needed, 0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from darkswap_browser.bitcoin.psbt import Psbt, signatures_of
-from darkswap_browser.bitcoin.signing import verify_input, with_witnesses
+from darkswap_browser.bitcoin.sighash import Sighash
+from darkswap_browser.bitcoin.signing import PAIR, WHOLE, verify_input, with_witnesses
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.errors import MalformedMessage, VerificationFailed
 from darkswap_browser.market.messages import Witnesses
+from darkswap_browser.market.trade.sale import LOT
 from darkswap_browser.market.trade.settlement import Settlement
 from darkswap_browser.market.trade.terms import Role
 
@@ -29,13 +31,15 @@ def as_witnesses(found: Mapping[int, tuple[bytes, ...]]) -> Witnesses:
 
 
 def v17_their_signatures(settlement: Settlement, signer: Role, witnesses: Witnesses) -> None:
-    """Exactly the signer's inputs, each signature good and of a kind that commits to everything."""
+    """Exactly the signer's inputs, each signature good and of a kind that commits to everything; of a private sale the
+    lot's, of the kind that commits to the payment, and none other.
+    """
     places = tuple(index for index, _ in witnesses)
     if places != settlement.inputs_of(signer):
         raise VerificationFailed("V17", f"the {signer}'s signatures are for other inputs than its own")
     tx = with_witnesses(settlement.tx, settlement.prevouts, dict(witnesses))
     for index in places:
-        verify_input(tx, index, settlement.prevouts, "V17")
+        verify_input(tx, index, settlement.prevouts, "V17", _types(settlement, index))
 
 
 def complete(settlement: Settlement, maker: Witnesses, taker: Witnesses) -> Transaction:
@@ -54,8 +58,12 @@ def v18_final(settlement: Settlement, raw: bytes) -> Transaction:
     if tx.txid != settlement.txid:
         raise VerificationFailed("V18", "the finished transaction is another one")
     for index in range(len(tx.inputs)):
-        verify_input(tx, index, settlement.prevouts, "V18")
+        verify_input(tx, index, settlement.prevouts, "V18", _types(settlement, index))
     return tx
+
+
+def _types(settlement: Settlement, index: int) -> Collection[Sighash]:
+    return PAIR if settlement.terms.private_sale and index == LOT else WHOLE
 
 
 def v19_spendable(depth: int, needed: int) -> None:

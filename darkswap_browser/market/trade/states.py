@@ -4,6 +4,8 @@ They are kept by `storage.values`, which writes any frozen dataclass: `State` is
 
     taker: Requesting → Verifying → Reviewing → Signing → SignaturesOut ─┐
     maker: Validating → Offered → Countersigning ────────────────────────┴→ Pending → Completed → Settled
+    taker of a private sale, where the maker has signed and nobody is talked to:
+           Verifying → Reviewing → Countersigning → Pending …
     our signatures out, and no broadcast by the deadline: Exposed → Revoking → Revoked, or Completed
     another spend of an input in a block: Conflicted → Failed          before our signatures: Failed, Canceled, Expired
 """
@@ -46,6 +48,8 @@ class Trade:
     """Taker: ours, from when they left."""
     raw: bytes = b""
     """The whole settlement. Empty for a taker who has not got the maker's last message."""
+    sale: Witnesses = ()
+    """Taker of a private sale: the maker's, out of the order."""
     spend_txid: str = ""
     """Our self-spend, once there is one; then `spend_raw` too."""
     spend_raw: bytes = b""
@@ -106,7 +110,7 @@ class Countersigning:
     trade: Trade
     until: int
     witnesses: Witnesses
-    """The taker's."""
+    """The other side's."""
 
 
 @dataclass(frozen=True, slots=True)

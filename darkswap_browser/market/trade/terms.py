@@ -50,6 +50,8 @@ class Terms:
     """Sats per 1000 virtual bytes."""
     deadline: int
     """Unix seconds: nobody signs afterwards."""
+    private_sale: bool = False
+    """The maker signed its part beforehand, for whoever holds the order (`market.trade.sale`)."""
 
     def gives(self, role: Role) -> tuple[Asset, int]:
         return (self.base, self.base_atoms) if role is self.base_giver else (self.quote, self.quote_atoms)

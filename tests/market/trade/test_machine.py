@@ -19,9 +19,10 @@ TRADES = tuple(
     replace(trade_of(role), own=COINS[role], theirs=COINS[role.other], txid=SETTLED, said=REQUEST, sent=1)
     for role in Role
 )
+SALE = replace(trade_of(Role.TAKER), own=COINS[Role.TAKER], theirs=COINS[Role.MAKER], txid=SETTLED, sale=SIGNED)
 STATES: tuple[at.State, ...] = tuple(
     state
-    for trade in TRADES
+    for trade in (*TRADES, SALE)
     for state in (
         at.Requesting(trade, 1020), at.Verifying(trade, 1010), at.Reviewing(trade, DEADLINE), at.Signing(trade, 1060),
         at.Validating(trade, 1020), at.Offered(trade, DEADLINE), at.Countersigning(trade, 1060, SIGNED),
@@ -50,7 +51,11 @@ EVENTS: tuple[on.Event, ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{type(state).__name__}-{state.trade.role}")
+def named(state: at.State) -> str:
+    return f"{type(state).__name__}-{'sale' if state.trade.sale else state.trade.role}"
+
+
+@pytest.mark.parametrize("state", STATES, ids=named)
 def test_every_event_in_every_state_has_an_answer(state: at.State) -> None:
     for event in EVENTS:
         for now in (START, DEADLINE + 1):
@@ -65,7 +70,7 @@ def test_every_event_in_every_state_has_an_answer(state: at.State) -> None:
                 assert (do.Release() in step.effects) == isinstance(step.state, at.End)
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{type(state).__name__}-{state.trade.role}")
+@pytest.mark.parametrize("state", STATES, ids=named)
 def test_a_state_is_kept_as_bytes_and_comes_back(state: at.State) -> None:
     data = values.encode(state, at.VERSION)
     assert values.decode(at.State, data, at.VERSION) == state
@@ -109,6 +114,47 @@ def test_a_deadline_with_signatures_out_exposes_and_a_wish_then_spends_ourselves
     assert isinstance(late.state, at.Exposed)
     wish = machine.step(late.state, on.RevokeAsked(), 1081)
     assert isinstance(wish.state, at.Revoking) and do.SelfSpend() in wish.effects
+
+
+def test_a_private_sale_is_bought_without_a_word_to_anybody() -> None:
+    step = machine.buy(SALE, START)
+    for event, state in (
+        (on.Verified(), at.Reviewing(SALE, DEADLINE)),
+        (on.Approved(), at.Countersigning(SALE, START + 60, SIGNED)),
+        (on.Countersigned(RAW), at.Pending(replace(SALE, raw=RAW), DEADLINE)),
+        (on.SeenInMempool(SETTLED), at.Pending(replace(SALE, raw=RAW), 0, seen=True)),
+        (on.Confirmed(SETTLED, 100, 2), at.Completed(replace(SALE, raw=RAW), 100, 2)),
+    ):
+        assert not any(isinstance(each, do.Send) for each in step.effects)
+        step = machine.step(step.state, event, START)
+        assert step.state == state
+    assert do.Countersign(SIGNED) in machine.effects_of(at.Countersigning(SALE, START + 60, SIGNED))
+
+
+@pytest.mark.parametrize("state", [each for each in STATES if each.trade.sale], ids=named)
+def test_in_a_private_sale_nothing_is_said_or_heard(state: at.State) -> None:
+    for event in EVENTS:
+        for now in (START, DEADLINE + 1):
+            step = machine.step(state, event, now)
+            assert not any(isinstance(each, do.Send) for each in step.effects)
+            assert step.state.trade.said is None
+            if isinstance(event, on.Received) and now == START:
+                assert step.state == state and step.answer in (machine.Answer.REFUSED, machine.Answer.DUPLICATE)
+
+
+def test_a_buyer_who_is_told_to_sign_at_once_signs_at_once() -> None:
+    at_once = replace(SALE, auto=True)
+    step = machine.step(machine.buy(at_once, START).state, on.Verified(), START)
+    assert step.state == at.Countersigning(at_once, START + 60, SIGNED)
+
+
+def test_the_loser_of_two_buyers_has_his_coins_back_once_the_other_purchase_is_deep() -> None:
+    state: at.State = at.Pending(replace(SALE, raw=RAW), DEADLINE)
+    state = machine.step(state, on.BroadcastRefused(SETTLED, "txn-mempool-conflict"), START).state
+    state = machine.step(state, on.Conflicted("99" * 32, 1), START).state
+    assert isinstance(state, at.Conflicted)
+    step = machine.step(state, on.Conflicted("99" * 32, 9), START)
+    assert isinstance(step.state, at.Failed) and step.state.code == "INPUT_SPENT" and do.Release() in step.effects
 
 
 def test_schedules_keep_every_promise() -> None:
