@@ -218,9 +218,12 @@ class SimServers:
         """Transactions that they never heard of."""
         self.lag = 0
         self.asked: list[str] = []
+        self.offered: list[str] = []
+        """Ids of the transactions that they were asked to broadcast."""
         self.told_holdings: dict[OutPoint, Holdings] = {}
         self.told_spends: dict[OutPoint, Spend | None] = {}
         self.told_transactions: dict[str, bytes] = {}
+        self.told_genesis = ""
         self.rejects: str = ""
         """What every broadcast is answered with, when set."""
         self.rate = FEE_RATE
@@ -238,7 +241,7 @@ class SimServers:
 
     async def genesis(self) -> str:
         await self._ask("genesis")
-        return self.chain.blocks[0].hash
+        return self.told_genesis or self.chain.blocks[0].hash
 
     async def transaction(self, txid: str) -> bytes:
         await self._ask("transaction")
@@ -269,6 +272,7 @@ class SimServers:
         return self.chain.utxos(script)
 
     async def broadcast(self, raw: bytes) -> str:
+        self.offered.append(Transaction.parse(raw).txid)
         await self._ask("broadcast")
         if self.rejects:
             raise BroadcastRejected("sim", self.rejects)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from darkswap_browser.bitcoin import bip322, curve
@@ -16,6 +17,24 @@ from darkswap_browser.errors import WalletFailed, WalletRejected
 from darkswap_browser.wallets.base import Account, Purpose
 
 AUX = bytes(32)
+
+
+# Worlds of one seed sign the same things again and again: each is computed once.
+@lru_cache
+def _public_key(private: bytes) -> bytes:
+    return curve.public_key(private)
+
+
+@lru_cache(maxsize=1024)
+def _message_witness(script: bytes, private: bytes, message: str) -> bytes:
+    return bip322.sign_simple(script, private, message, AUX)
+
+
+@lru_cache(maxsize=1024)
+def _signature(psbt: bytes, index: int, private: bytes) -> bytes:
+    asked = Psbt.parse(psbt)
+    prevouts = [asked.spent(each) for each in range(len(asked.inputs))]
+    return sign_input(asked.unsigned, index, [each for each in prevouts if each is not None], private, AUX)
 
 
 class SimWallet:
@@ -42,7 +61,7 @@ class SimWallet:
 
     def _account(self, name: str, purpose: Purpose, kind: ScriptKind) -> Account:
         private = sha256(f"{name}/{purpose}".encode()).digest()
-        public = curve.public_key(private)
+        public = _public_key(private)
         script = script_for(kind, public)
         self._keys[script] = private
         return Account(purpose, address_of(script, self.network) or "", script, public)
@@ -65,12 +84,9 @@ class SimWallet:
             raise WalletRejected(self.kind)
         if self.broken:
             raise WalletFailed(self.kind, "out of order")
-        asked = Psbt.parse(psbt)
-        prevouts = [asked.spent(index) for index in range(len(asked.inputs))]
-        known = [each for each in prevouts if each is not None]
-        signed = asked
+        asked = signed = Psbt.parse(psbt)
         for index, account in inputs.items():
-            signature = sign_input(asked.unsigned, index, known, self._keys[account.script], AUX)
+            signature = _signature(psbt, index, self._keys[account.script])
             signed = with_witness(signed, index, witness_of(account.script, account.public_key, signature))
         self.signed.append(asked.unsigned.txid)
         if len(inputs) < len(asked.inputs):
@@ -79,7 +95,7 @@ class SimWallet:
         return (self.forge(signed) if self.forge else signed).serialize()
 
     async def sign_message(self, account: Account, message: str) -> bytes:
-        return bip322.sign_simple(account.script, self._keys[account.script], message, AUX)
+        return _message_witness(account.script, self._keys[account.script], message)
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         return lambda: None
