@@ -33,6 +33,7 @@ EPOCH = "315532800"
 COMPILED = ("darkswap_browser", "darkswap_browser_trade", "embit", "pure_protobuf", "typing_extensions")
 # What only a CPython host or a test can use: in the wheel, but not in the one that a page downloads.
 HOST_ONLY = (
+    "darkswap_browser/app/cli/",
     "darkswap_browser/app/regtest/",
     "darkswap_browser/app/relay/",
     "darkswap_browser/app/relay_server.py",

@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from darkswap_browser.app.network import Network
-from darkswap_browser.app.stack import Stack
-from darkswap_browser.app.trading import drafts
+from darkswap_browser.app.stack import Stack, load_identity
+from darkswap_browser.app.trading import drafts, kept
 from darkswap_browser.app.trading.assets import AssetBook, described
 from darkswap_browser.app.trading.meeting import here, reach_through
 from darkswap_browser.app.trading.purse import Purse
@@ -56,6 +56,11 @@ class _Open:
     trader: Trader
     telling: asyncio.Task[None]
     lock: AsyncExitStack
+
+
+def lock_name(network: str, peer: str) -> str:
+    """Held by the one program that goes on with the trades of an identity."""
+    return f"darkswap/trades/{network}/{peer}"
 
 
 class Trading:
@@ -105,7 +110,7 @@ class Trading:
         lock = AsyncExitStack()
         try:
             async with asyncio.timeout(LOCK_PATIENCE):
-                await lock.enter_async_context(runtime.locks.hold(f"darkswap/trades/{network}/{peer}"))
+                await lock.enter_async_context(runtime.locks.hold(lock_name(network, peer)))
         except TimeoutError:
             raise TradesElsewhere(peer) from None
         terms = self._terms
@@ -123,13 +128,14 @@ class Trading:
             terms.confirmations,
             self._set_aside,
         )
+        # Before they start: the first look at our orders may have to renew one.
+        self._give_wallet(desk, trader)
         try:
             await desk.start()
             await trader.start()
         except BaseException:
             await lock.aclose()
             raise
-        self._give_wallet(desk, trader)
         desk.subscribe(self._happened)
         trader.subscribe(self._happened)
         telling = asyncio.get_running_loop().create_task(self._tell_all(desk, trader), name="trading events")
@@ -179,6 +185,10 @@ class Trading:
         self._give_wallet(opened.desk, opened.trader)
         self._node.tell("wallet_connected", {"wallet": info})
         return info
+
+    async def open_wallet(self, config: Mapping[str, object]) -> WalletInfo:
+        """As `connect_wallet`, without starting the node: to look at a wallet, or to have it there from the start."""
+        return await self._purse.open(config)
 
     async def disconnect_wallet(self) -> None:
         await self._let_go("You disconnected it.")
@@ -295,6 +305,11 @@ class Trading:
         """Newest change first."""
         return [await self._order(view) for view in (await self._engine()).desk.all()]
 
+    async def kept_orders(self) -> Sequence[OrderSheet]:
+        """As `get_orders`, without starting the node: what the program that trades has kept by now."""
+        views = await kept.orders(self._node.runtime, *await self._whose(), self._set_aside)
+        return [await self._order(view) for view in views]
+
     async def import_order(self, text: str) -> OrderSheet:
         """From its text or link; signature and coins are checked. Raises `InvalidOrder`."""
         return await self._order(await (await self._engine()).desk.import_text(text))
@@ -338,6 +353,15 @@ class Trading:
     async def get_trades(self) -> Sequence[TradeSheet]:
         """Newest first."""
         return [await self._trade(view) for view in (await self._engine()).trader.all()]
+
+    async def kept_trades(self) -> Sequence[TradeSheet]:
+        """As `get_trades`, without starting the node; what their transactions do is not computed."""
+        views = await kept.trades(self._node.runtime, *await self._whose(), self._set_aside)
+        return [await trade_sheet(view, None, self._book) for view in views]
+
+    async def _whose(self) -> tuple[str, str]:
+        identity = await load_identity(self._node.config, self._node.runtime)
+        return self._bitcoin_network, str(identity.peer_id)
 
     async def _trade(self, view: TradeView) -> TradeSheet:
         return await self._sheet((await self._engine()).trader, view)

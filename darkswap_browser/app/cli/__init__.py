@@ -1,0 +1,1 @@
+"""`darkswap`: wallet, orders and trades from a terminal. `command` is where it begins."""
