@@ -89,13 +89,12 @@ class Esplora:
 
     async def utxos(self, script: bytes) -> Sequence[Utxo]:
         """Coinbases are told from others only while they are immature: nobody asks for it later."""
-        listed = await self._json(f"/scripthash/{sha256(script).hexdigest()}/utxo")
+        path = f"/scripthash/{sha256(script).hexdigest()}/utxo"
+        listed, tip = await asyncio.gather(self._json(path), self._json("/blocks/tip/height"))
         found = [_utxo(node, script) for node in listed.items()]
         if len({utxo.outpoint for utxo in found}) < len(found):
             raise Inconsistent(self.name, "lists an output twice")
-        if not any(utxo.height is not None for utxo in found):
-            return found
-        oldest = (await self._json("/blocks/tip/height")).integer(MAX_HEIGHT) - MATURITY
+        oldest = tip.integer(MAX_HEIGHT) - MATURITY
         return list(await asyncio.gather(*(self._judged(utxo, oldest) for utxo in found)))
 
     async def _judged(self, utxo: Utxo, oldest: int) -> Utxo:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.alkanes import Alkanes
-from darkswap_browser.chain.asking import Given, agreed, every, first, unanimous
+from darkswap_browser.chain.asking import Given, Together, agreed, every, first, unanimous
 from darkswap_browser.chain.base import (
     UNKNOWN,
     AssetSource,
@@ -47,9 +47,18 @@ SHOWN_SECONDS = 10.0
 BEHIND = 1
 """Blocks that an index, or a server beside another, may be behind."""
 
+AGREED_SECONDS = 2.0
+"""How long the latest block is good for what is signed on: one trade asks for it a dozen times within a second."""
+
+MAX_FACTS = 10_000
+"""Of one kind, under one latest block: far above what a wallet has coins."""
+
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 Sheet = tuple[tuple[Asset, int], ...] | None
-Contents = tuple[tuple[Sheet, Sheet, tuple[str, ...] | None], ...]
+Content = tuple[Sheet, Sheet, tuple[str, ...] | None]
+Contents = tuple[Content, ...]
 
 
 def open_chain(
@@ -67,6 +76,27 @@ def open_chain(
         config.quorum,
         max_fee_rate,
     )
+
+
+class BlockFacts:
+    """What servers agreed on of blocks. It cannot change without another latest block, so it is good as long as that
+    is the same: in which block a transaction is, and what an output carries, by the kinds of assets asked for.
+    """
+
+    def __init__(self) -> None:
+        self._tip: Tip | None = None
+        self.statuses: dict[str, TxStatus] = {}
+        self.contents: dict[frozenset[AssetKind], dict[OutPoint, Content]] = {}
+
+    def at(self, tip: Tip) -> None:
+        if tip != self._tip:
+            self._tip = tip
+            self.statuses, self.contents = {}, {}
+
+    def keep(self, kept: dict[K, V], key: K, value: V) -> None:
+        """As far as there is room."""
+        if len(kept) < MAX_FACTS:
+            kept[key] = value
 
 
 class Quorum:
@@ -88,6 +118,9 @@ class Quorum:
         """The loop's time of the look, and what was seen."""
         self._lags: dict[str, tuple[float, bool]] = {}
         """By index: the loop's time of the look, and whether it was behind."""
+        self._agreed: tuple[float, Tip] | None = None
+        self._together = Together()
+        self._facts = BlockFacts()
 
     def _needed(self, sources: Sequence[object]) -> int:
         return min(self._quorum, max(len(sources), 1))
@@ -101,6 +134,15 @@ class Quorum:
         return await _again(self._agreed_tip)
 
     async def _agreed_tip(self) -> Tip:
+        """As `_ask_tip`; questions at once are one, and the answer is good for a moment."""
+        if self._agreed is not None and asyncio.get_running_loop().time() - self._agreed[0] < AGREED_SECONDS:
+            return self._agreed[1]
+        tip = await self._together.ask("tip", self._ask_tip)
+        self._agreed = asyncio.get_running_loop().time(), tip
+        self._facts.at(tip)
+        return tip
+
+    async def _ask_tip(self) -> Tip:
         """The highest block that enough servers are at, or one behind."""
         answers, failures = await self._every(lambda source: source.tip())
         needed = self._needed(self._chains)
@@ -128,11 +170,26 @@ class Quorum:
         if not verify:
             return await first(self._chains, lambda source: source.status(txid))
 
+        return await _again(lambda: self._agreed_status(txid))
+
+    async def _agreed_status(self, txid: str) -> TxStatus | None:
+        facts = await self._facts_now()
+        known = facts.statuses
+        if txid in known:
+            return known[txid]
+
         async def ask() -> TxStatus | None:
             answers, failures = await self._every(lambda source: source.status(txid))
             return agreed(f"where transaction {txid} is", answers, failures, self._needed(self._chains))
 
-        return await _again(ask)
+        found = await self._together.ask(("status", txid), ask)
+        if found is not None and found.height is not None:
+            facts.keep(known, txid, found)
+        return found
+
+    async def _facts_now(self) -> BlockFacts:
+        await self._agreed_tip()
+        return self._facts
 
     async def spend(self, outpoint: OutPoint, *, verify: bool = False) -> Spend | None:
         if not verify:
@@ -211,26 +268,37 @@ class Quorum:
     async def _verified(
         self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
     ) -> Mapping[OutPoint, Holdings]:
-        async def ask() -> Contents:
-            tip, mined = await asyncio.gather(self._agreed_tip(), self._mined({each.txid for each in outpoints}))
+        kinds = frozenset().union(*(source.covers for source in sources))
 
-            async def ask_one(source: AssetSource) -> Contents:
-                height = await _checked_height(source, tip)
-                held = await source.holdings(outpoints)
-                # It may have gone back for a reorganisation meanwhile.
-                height = min(height, await _checked_height(source, tip))
-                read = [each if mined[each.txid] <= height else None for each in outpoints]
-                return tuple(_contents(UNKNOWN if each is None else held[each]) for each in read)
+        async def ask() -> Mapping[OutPoint, Holdings]:
+            facts = await self._facts_now()
+            known = facts.contents.setdefault(kinds, {})
+            missing = tuple(each for each in outpoints if each not in known)
+            read = dict(zip(missing, await self._read(sources, missing), strict=True)) if missing else {}
+            for outpoint, held in read.items():
+                if held != _contents(UNKNOWN):
+                    facts.keep(known, outpoint, held)
+            return {each: _holdings(*(read[each] if each in read else known[each])) for each in outpoints}
 
-            answers, failures = await every(sources, ask_one, self._needed(sources))
-            return agreed("what outputs hold", answers, failures, self._needed(sources))
+        return await _again(ask)
 
-        contents = await _again(ask)
-        return {outpoint: _holdings(*each) for outpoint, each in zip(outpoints, contents, strict=True)}
+    async def _read(self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]) -> Contents:
+        tip, mined = await asyncio.gather(self._agreed_tip(), self._mined({each.txid for each in outpoints}))
+
+        async def ask_one(source: AssetSource) -> Contents:
+            height = await _checked_height(source, tip)
+            held = await source.holdings(outpoints)
+            # It may have gone back for a reorganisation meanwhile.
+            height = min(height, await _checked_height(source, tip))
+            read = [each if mined[each.txid] <= height else None for each in outpoints]
+            return tuple(_contents(UNKNOWN if each is None else held[each]) for each in read)
+
+        answers, failures = await every(sources, ask_one, self._needed(sources))
+        return agreed("what outputs hold", answers, failures, self._needed(sources))
 
     async def _mined(self, txids: set[str]) -> Mapping[str, float]:
         """By txid the height, or infinity: of an output in no block that it read, an index says "nothing"."""
-        statuses = await asyncio.gather(*map(self.status, txids))
+        statuses = await asyncio.gather(*map(self._agreed_status, txids))
         heights = (inf if status is None or status.height is None else status.height for status in statuses)
         return dict(zip(txids, heights, strict=True))
 
@@ -274,7 +342,7 @@ def _rate(rates: Mapping[int, int], target: int) -> int:
     return rates[min(rates)] if rates else RELAY_FLOOR
 
 
-def _contents(held: Holdings) -> tuple[Sheet, Sheet, tuple[str, ...] | None]:
+def _contents(held: Holdings) -> Content:
     """In an order of its own, so that equal holdings are equal values."""
     inscriptions = None if held.inscriptions is None else tuple(sorted(held.inscriptions))
     return _sheet(held.runes), _sheet(held.alkanes), inscriptions

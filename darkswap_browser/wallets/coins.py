@@ -6,6 +6,7 @@ under the same script (facts P11). A coin that no index vouches for cannot be sp
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin
 from darkswap_browser.wallets.reservations import Claims, Reservations, check_owner
 from darkswap_browser.wallets.selection import MAX_COINS, Needed, Value, select
 
+FRESH_SECONDS = 2.0
+"""How long a look at all coins is good for another choice: a trade chooses twice. Each coin chosen is asked about."""
 COINBASE_MATURITY = 100
 """Blocks, the coinbase's own included, before its coins can be spent (consensus)."""
 
@@ -29,9 +32,12 @@ class WalletCoins:
         self._reservations = reservations
         self._accounts = accounts
         self._found: Sequence[OwnedCoin] = ()
+        self._verified: tuple[float, tuple[Account, ...]] = (-FRESH_SECONDS, ())
+        """When `_found` was looked up by the word of enough servers (the loop's time), and for which accounts."""
 
     async def refresh(self) -> Sequence[OwnedCoin]:
         self._found = await self._find(verify=False)
+        self._verified = (-FRESH_SECONDS, ())
         return _claimed(self._found, await self._reservations.read())
 
     async def balances(self) -> Sequence[Balance]:
@@ -48,6 +54,25 @@ class WalletCoins:
             return coin.holdings.assets.get(asset, 0)
 
         return await self._select(_Wish(asset, fits, value, lambda _: atoms), owner)
+
+    async def select_lot(self, asset: Asset, atoms: int, owner: str) -> OwnedCoin:
+        def fits(coin: OwnedCoin) -> bool:
+            return holds_only(coin, asset) and coin.holdings.assets[asset] == atoms
+
+        try:
+            (coin,) = await self._select(_Wish(asset, fits, lambda _: atoms, lambda _: atoms), owner)
+        except InsufficientFunds as error:
+            held = sorted(
+                (each.holdings.assets[asset] for each in self._found if is_free(each) and holds_only(each, asset)),
+                reverse=True,
+            )
+            told = ", ".join(map(str, held[:5]))
+            lots = (
+                f"Coins of yours that hold it alone have {told} atoms." if held else "No coin of yours holds it alone."
+            )
+            hint = f"One coin must hold exactly what is sold. {lots}"
+            raise InsufficientFunds(error.asset, error.needed, error.available, hint) from None
+        return coin
 
     async def select_bitcoin(self, sats: Needed, owner: str) -> Sequence[OwnedCoin]:
         return await self._select(_Wish(BTC, is_plain, lambda coin: coin.utxo.sats, sats), owner)
@@ -67,7 +92,10 @@ class WalletCoins:
     async def _select(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin]:
         """The chain is asked before the lock is taken: other tabs wait for the choice only."""
         check_owner(owner)
-        self._found = await self._find(verify=True)
+        now, accounts = asyncio.get_running_loop().time(), tuple(self._accounts())
+        if now - self._verified[0] >= FRESH_SECONDS or self._verified[1] != accounts:
+            self._found = await self._find(verify=True)
+            self._verified = now, accounts
         while True:
             async with self._reservations.change() as claims:
                 coins = _claimed(self._found, claims)
@@ -87,7 +115,8 @@ class WalletCoins:
         gone: set[OutPoint] = set()
         asked = False
         try:
-            gone = {each for each in outpoints if await self._chain.spend(each, verify=True) is not None}
+            spends = await asyncio.gather(*(self._chain.spend(each, verify=True) for each in outpoints))
+            gone = {each for each, spend in zip(outpoints, spends, strict=True) if spend is not None}
             asked = True
         finally:
             if gone or not asked:
@@ -100,10 +129,16 @@ class WalletCoins:
     async def _find(self, *, verify: bool) -> Sequence[OwnedCoin]:
         """Every coin once, free or not, in the order of outpoints."""
         accounts = self._accounts()
-        tip = await self._chain.tip(verify=verify)
-        by_outpoint: dict[OutPoint, Utxo] = {}
-        for script in dict.fromkeys(account.script for account in accounts):
-            by_outpoint |= {utxo.outpoint: utxo for utxo in await self._chain.utxos(script) if utxo.script == script}
+        scripts = list(dict.fromkeys(account.script for account in accounts))
+        tip, found = await asyncio.gather(
+            self._chain.tip(verify=verify), asyncio.gather(*map(self._chain.utxos, scripts))
+        )
+        by_outpoint = {
+            utxo.outpoint: utxo
+            for script, utxos in zip(scripts, found, strict=True)
+            for utxo in utxos
+            if utxo.script == script
+        }
         outpoints = sorted(by_outpoint)
         holdings = await self._chain.holdings(outpoints, verify=verify) if outpoints else {}
         coins = []

@@ -11,7 +11,7 @@ from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.runtime.simulated.world import World
 from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
-from darkswap_browser.wallets.coins import WalletCoins
+from darkswap_browser.wallets.coins import FRESH_SECONDS, WalletCoins
 from darkswap_browser.wallets.reservations import Reservations
 from tests.support.native_identity import CRYPTO
 from tests.support.wallet_chain import CLEAN, HEIGHT, WalletChain, outpoint
@@ -244,3 +244,29 @@ async def test_a_server_that_gives_coins_of_another_script_is_not_believed() -> 
     found: list[OwnedCoin] = list(await wallet_coins(chain).refresh())
     assert numbers(found) == [2]
     assert found[0].holdings == CLEAN
+
+
+async def test_a_second_choice_within_a_moment_asks_only_about_the_coins_it_chooses() -> None:
+    chain = WalletChain()
+    chain.add(1, TAPROOT, 546, runes(100))
+    chain.add(2, SEGWIT, 50_000)
+    coins = wallet_coins(chain)
+    assert numbers(await coins.select_asset(RUNE, 60, "trade")) == [1]
+    asked = len(chain.asked)
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "trade")) == [2]
+    assert chain.asked[asked:] == ["spend True"]
+    await asyncio.sleep(FRESH_SECONDS)
+    chain.add(3, SEGWIT, 60_000)
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "other")) == [3]
+
+
+async def test_another_account_is_looked_up_at_once() -> None:
+    chain = WalletChain()
+    chain.add(1, TAPROOT, 50_000)
+    chain.add(2, SEGWIT, 60_000)
+    accounts = list(ONE)
+    host = World(crypto=CRYPTO).runtime("alice")
+    coins = WalletCoins(chain, Reservations(host.store, host.locks, "regtest"), lambda: accounts)
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "trade")) == [1]
+    accounts[:] = TWO[1:]
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "other")) == [2]
