@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from darkswap_browser.bitcoin import curve, psbt_fields
 from darkswap_browser.bitcoin.psbt_fields import Field, PsbtMap, malformed, read_map
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.bitcoin.signing import script_sig_of, verify_input, with_witnesses, witness_of
+from darkswap_browser.bitcoin.signing import WHOLE, script_sig_of, verify_input, with_witnesses, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Reader, Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, VerificationFailed
 
@@ -68,11 +68,13 @@ def make(
     prevouts: Sequence[TxOutput],
     previous: Mapping[str, bytes],
     internal_keys: Mapping[int, bytes],
+    sighash: Sighash | None = None,
 ) -> Psbt:
     """What a wallet is asked to sign. `prevouts` are those of all inputs, which it needs to show amounts and fee.
 
     `internal_keys`: input → our key of 33 bytes, for the inputs that are ours. `previous`: txid → raw transaction, for
-    our inputs of version 0, as their signatures say nothing of the other inputs' amounts. Raises `InvalidArgument`.
+    our inputs of version 0, as their signatures say nothing of the other inputs' amounts. `sighash`: asked for by name,
+    where it is not the usual one. Raises `InvalidArgument`.
     """
     if len(prevouts) != len(tx.inputs):
         raise InvalidArgument("prevouts", f"are {len(prevouts)} for {len(tx.inputs)} inputs")
@@ -82,6 +84,8 @@ def make(
         pairs: dict[bytes, bytes] = {psbt_fields.WITNESS_UTXO.key(): prevout.serialize()}
         if (key := internal_keys.get(index)) is not None:
             pairs |= _own_fields(spends.outpoint, prevout, previous, key)
+            if sighash is not None:
+                pairs[psbt_fields.SIGHASH_TYPE.key()] = sighash.to_bytes(4, "little")
         inputs.append(PsbtMap(tuple(sorted(pairs.items()))))
     pair = psbt_fields.UNSIGNED.key(), unsigned.serialize(witness=False)
     return Psbt(unsigned, PsbtMap((pair,)), tuple(inputs), tuple(PsbtMap() for _ in tx.outputs))
@@ -105,12 +109,14 @@ def with_witness(psbt: Psbt, index: int, witness: tuple[bytes, ...]) -> Psbt:
     return replace(psbt, inputs=tuple(inputs))
 
 
-def signatures_of(returned: Psbt, expected: Psbt, inputs: Iterable[int]) -> dict[int, tuple[bytes, ...]]:
+def signatures_of(
+    returned: Psbt, expected: Psbt, inputs: Iterable[int], types: Collection[Sighash] = WHOLE
+) -> dict[int, tuple[bytes, ...]]:
     """Input → verified witness, for exactly the `inputs` that were to be signed, in whatever manner the wallet left
     them: as signatures or finalised. Scripts and amounts are taken from `expected`, which we made.
 
     Raises `VerificationFailed`: V16, another transaction came back; V15, a signature is missing, wrong, or of a type
-    other than SIGHASH_DEFAULT and ALL.
+    that is none of `types`.
     """
     if returned.unsigned.txid != expected.unsigned.txid:
         raise VerificationFailed("V16", f"the wallet returned the transaction {returned.unsigned.txid}")
@@ -120,9 +126,9 @@ def signatures_of(returned: Psbt, expected: Psbt, inputs: Iterable[int]) -> dict
         raise InvalidArgument("expected", "does not tell what each input spends")
     result = {}
     for index in inputs:
-        witness = _harvest(returned.inputs[index], prevouts[index].script, index)
+        witness = _harvest(returned.inputs[index], prevouts[index].script, index, types)
         signed = with_witnesses(expected.unsigned, prevouts, {index: witness})
-        verify_input(signed, index, prevouts, "V15")
+        verify_input(signed, index, prevouts, "V15", types)
         result[index] = witness
     return result
 
@@ -168,10 +174,10 @@ def _own_fields(outpoint: OutPoint, prevout: TxOutput, previous: Mapping[str, by
     return fields
 
 
-def _harvest(fields: PsbtMap, script: bytes, index: int) -> tuple[bytes, ...]:
+def _harvest(fields: PsbtMap, script: bytes, index: int, types: Collection[Sighash]) -> tuple[bytes, ...]:
     """What stands for a signature of this input, not verified."""
     sighash = fields.get(psbt_fields.SIGHASH_TYPE)
-    if sighash not in (None, Sighash.DEFAULT, Sighash.ALL):
+    if sighash is not None and sighash not in types:
         raise VerificationFailed("V15", f"input {index} asks for the sighash type {sighash}")
     final = fields.get(psbt_fields.FINAL_WITNESS)
     if final is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.chain.base import Holdings, Utxo
 from darkswap_browser.market.assets import Asset
+from darkswap_browser.market.trade.terms import Coin
 
 
 class Purpose(StrEnum):
@@ -67,16 +68,32 @@ class Wallet(Protocol):
     async def disconnect(self) -> None: ...
 
 
+@runtime_checkable
+class SaleSigner(Protocol):
+    """What a wallet can do besides, if its user has switched private sales on. Never asked for by a field of a PSBT:
+    such a signature is made by this method alone.
+    """
+
+    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+        """The witness that gives `lot`, a coin of `account`, to whoever pays `payment` for it: SIGHASH_SINGLE|
+        ANYONECANPAY, good until the coin is spent. `previous`: the transaction that made the coin. Raises
+        `WalletRejected`, `WalletFailed`, and `Unsupported` where the wallet cannot be asked for it.
+        """
+        ...
+
+
 class CoinState(StrEnum):
     CONFIRMED = "confirmed"
     PENDING = "pending"
     RESERVED = "reserved"
-    """Held by a trade, or frozen by the user: see `reserved_by`."""
+    """Held by a trade or a private sale, or frozen by the user: see `reserved_by`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedCoin:
-    """One of our outputs. `reserved_by`: a trade id, "frozen", or "" when it is free."""
+    """One of our outputs. `reserved_by`: a trade id, "order " and the id of a private sale, "frozen", or "" when it is
+    free.
+    """
 
     utxo: Utxo
     account: Account
@@ -112,6 +129,12 @@ class Coins(Protocol):
     async def select_asset(self, asset: Asset, atoms: int, owner: str) -> Sequence[OwnedCoin]:
         """Confirmed free coins that hold `asset` and nothing else, together at least `atoms`, few of them; reserved
         at once for `owner` (a trade id). Raises `InsufficientFunds`.
+        """
+        ...
+
+    async def select_lot(self, asset: Asset, atoms: int, owner: str) -> OwnedCoin:
+        """A confirmed free coin that holds exactly `atoms` of `asset` and nothing else; reserved at once for `owner`.
+        Raises `InsufficientFunds`.
         """
         ...
 

@@ -62,10 +62,9 @@ class WalletCoins:
         try:
             (coin,) = await self._select(_Wish(asset, fits, lambda _: atoms, lambda _: atoms), owner)
         except InsufficientFunds as error:
-            held = sorted(
-                (each.holdings.assets[asset] for each in self._found if is_free(each) and holds_only(each, asset)),
-                reverse=True,
-            )
+            coins = _claimed(self._found, await self._reservations.read())
+            free = [each for each in coins if is_free(each) and holds_only(each, asset)]
+            held = sorted((each.holdings.assets[asset] for each in free), reverse=True)
             told = ", ".join(map(str, held[:5]))
             lots = (
                 f"Coins of yours that hold it alone have {told} atoms." if held else "No coin of yours holds it alone."

@@ -8,8 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from darkswap_browser.bitcoin.bip322 import verify_simple
-from darkswap_browser.bitcoin.psbt import MAX_PSBT
-from darkswap_browser.errors import WalletFailed
+from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, make, signatures_of
+from darkswap_browser.bitcoin.sighash import Sighash
+from darkswap_browser.bitcoin.signing import PAIR
+from darkswap_browser.bitcoin.transaction import TxOutput
+from darkswap_browser.errors import InvalidArgument, MalformedMessage, Unsupported, WalletFailed
+from darkswap_browser.market.trade.sale import template
+from darkswap_browser.market.trade.terms import Coin
 from darkswap_browser.runtime.base import WalletProviders
 from darkswap_browser.wallets.base import Account
 
@@ -44,6 +49,20 @@ class ExtensionWallet:
 
         return unsubscribe
 
+    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+        """Of what comes back, only a good signature of that very type is taken. Raises `VerificationFailed` too."""
+        self._judge()
+        if account not in self.accounts or lot.script != account.script:
+            raise WalletFailed(self.kind, f"has no account {account.address} that this coin is of")
+        prevouts, sources = (TxOutput(lot.sats, lot.script),), {lot.outpoint.txid: previous}
+        kind = Sighash.SINGLE_ANYONECANPAY
+        try:
+            asked = make(template(lot, payment), prevouts, sources, {0: account.public_key}, kind)
+            answer = Psbt.parse(await self._sign_pair(asked.serialize(), account))
+        except (InvalidArgument, MalformedMessage) as error:
+            raise WalletFailed(self.kind, str(error)) from error
+        return signatures_of(answer, asked, (0,), PAIR)[0]
+
     async def sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         self._judge()
         for index, account in inputs.items():
@@ -67,6 +86,11 @@ class ExtensionWallet:
 
     async def _sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         raise NotImplementedError
+
+    async def _sign_pair(self, psbt: bytes, account: Account) -> bytes:
+        """Input 0 with SIGHASH_SINGLE|ANYONECANPAY, for those that can be told so."""
+        hint = "Private sales are signed by the wallet of this page, by UniSat and its kind, and by Leather."
+        raise Unsupported(f"a private sale with {self.kind}", hint)
 
     async def _sign_message(self, account: Account, message: str) -> bytes:
         raise NotImplementedError

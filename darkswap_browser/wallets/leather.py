@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
@@ -24,10 +24,16 @@ PURPOSES = {"p2tr": Purpose.ASSETS, "p2wpkh": Purpose.PAYMENT}
 
 class LeatherWallet(ExtensionWallet):
     async def _sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
+        return await self._listed(psbt, sorted(inputs), (Sighash.DEFAULT, Sighash.ALL))
+
+    async def _sign_pair(self, psbt: bytes, account: Account) -> bytes:
+        return await self._listed(psbt, (0,), (Sighash.SINGLE_ANYONECANPAY,))
+
+    async def _listed(self, psbt: bytes, inputs: Sequence[int], types: Sequence[Sighash]) -> bytes:
         params = {
             "hex": psbt.hex(),
-            "signAtIndex": sorted(inputs),
-            "allowedSighash": [int(Sighash.DEFAULT), int(Sighash.ALL)],
+            "signAtIndex": list(inputs),
+            "allowedSighash": [int(each) for each in types],
             "broadcast": False,
             "network": NETWORKS[self.network],
         }

@@ -18,9 +18,11 @@ from darkswap_browser.bitcoin.curve import public_key
 from darkswap_browser.bitcoin.psbt import Psbt, with_witness
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.bitcoin.signing import script_for, sign_input, witness_of
+from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_pair, witness_of
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, WalletFailed
+from darkswap_browser.market.trade.sale import template
+from darkswap_browser.market.trade.terms import Coin
 from darkswap_browser.runtime.base import Crypto, Entropy, KeyValueStore, Locks
 from darkswap_browser.wallets.base import Account, Purpose
 from darkswap_browser.wallets.seed_record import ROUNDS, seal, unseal
@@ -65,6 +67,17 @@ class SeedWallet:
         except (InvalidArgument, MalformedMessage) as error:
             raise WalletFailed(KIND, str(error)) from error
         return signed.serialize()
+
+    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+        if lot.script != account.script:
+            raise WalletFailed(KIND, f"was asked to sell a coin that is not of {account.address}")
+        prevouts = (TxOutput(lot.sats, lot.script),)
+        private, chance = self._key(account.script), self._entropy.bytes(32)
+        try:
+            signature = sign_pair(template(lot, payment), 0, prevouts, private, chance)
+        except InvalidArgument as error:
+            raise WalletFailed(KIND, str(error)) from error
+        return witness_of(account.script, account.public_key, signature)
 
     async def sign_message(self, account: Account, message: str) -> bytes:
         return bip322.sign_simple(account.script, self._key(account.script), message, self._entropy.bytes(32))

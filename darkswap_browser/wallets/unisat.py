@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.errors import Unsupported, WalletFailed
 from darkswap_browser.runtime.base import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
@@ -26,8 +27,17 @@ OLD_NETWORKS = {"livenet": "mainnet", "mainnet": "mainnet", "testnet": "testnet"
 class UnisatWallet(ExtensionWallet):
     async def _sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         # Without the list it signs every input it can; left to itself it finalises (facts P1, P2).
-        listed = [{"index": index, "address": inputs[index].address} for index in sorted(inputs)]
-        options = {"autoFinalized": False, "toSignInputs": listed}
+        return await self._listed(
+            psbt, [{"index": index, "address": inputs[index].address} for index in sorted(inputs)]
+        )
+
+    async def _sign_pair(self, psbt: bytes, account: Account) -> bytes:
+        # Another type than the usual is signed only if it is named here and in the PSBT.
+        types = [int(Sighash.SINGLE_ANYONECANPAY)]
+        return await self._listed(psbt, [{"index": 0, "address": account.address, "sighashTypes": types}])
+
+    async def _listed(self, psbt: bytes, inputs: Sequence[Mapping[str, Any]]) -> bytes:
+        options = {"autoFinalized": False, "toSignInputs": list(inputs)}
         return from_hex(self.kind, await self._call("signPsbt", [psbt.hex(), options]))
 
     async def _sign_message(self, account: Account, message: str) -> bytes:

@@ -11,9 +11,11 @@ from darkswap_browser.bitcoin import bip322, curve
 from darkswap_browser.bitcoin.address import address_of
 from darkswap_browser.bitcoin.psbt import Psbt, with_witness
 from darkswap_browser.bitcoin.script import ScriptKind
-from darkswap_browser.bitcoin.signing import script_for, sign_input, witness_of
-from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_pair, witness_of
+from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.errors import WalletFailed, WalletRejected
+from darkswap_browser.market.trade.sale import template
+from darkswap_browser.market.trade.terms import Coin
 from darkswap_browser.wallets.base import Account, Purpose
 
 AUX = bytes(32)
@@ -51,6 +53,8 @@ class SimWallet:
         """Ids of the transactions that it signed inputs of."""
         self.settled: dict[OutPoint, set[str]] = {}
         """Of each of its coins, the transactions shared with others that it signed it into."""
+        self.sold: list[OutPoint] = []
+        """Coins that it signed away for a payment."""
         self.forge: Callable[[Psbt], Psbt] | None = None
         """What is done to a PSBT before it is returned."""
         self._keys: dict[bytes, bytes] = {}
@@ -93,6 +97,14 @@ class SimWallet:
             for index in inputs:
                 self.settled.setdefault(asked.unsigned.inputs[index].outpoint, set()).add(asked.unsigned.txid)
         return (self.forge(signed) if self.forge else signed).serialize()
+
+    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+        if self.refuses:
+            raise WalletRejected(self.kind)
+        prevouts = (TxOutput(lot.sats, lot.script),)
+        signature = sign_pair(template(lot, payment), 0, prevouts, self._keys[account.script], AUX)
+        self.sold.append(lot.outpoint)
+        return witness_of(account.script, account.public_key, signature)
 
     async def sign_message(self, account: Account, message: str) -> bytes:
         return _message_witness(account.script, self._keys[account.script], message)

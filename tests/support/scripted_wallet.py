@@ -18,7 +18,7 @@ from darkswap_browser.bitcoin.psbt import Psbt, make, with_witness
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash, taproot_digest
-from darkswap_browser.bitcoin.signing import script_for, script_sig_of, sign_input, witness_of
+from darkswap_browser.bitcoin.signing import script_for, script_sig_of, sign_input, sign_pair, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput, serialize_witness
 from darkswap_browser.errors import WalletRejected
 from darkswap_browser.runtime.simulated.host import SeededEntropy
@@ -100,7 +100,8 @@ class Keys:
         prevouts = [psbt.spent(n) or TxOutput(0, b"") for n in range(len(psbt.inputs))]
         script = prevouts[index].script
         private = self.private[script]
-        signature = sign_input(psbt.unsigned, index, prevouts, private, bytes(32))
+        pair = psbt.inputs[index].get(psbt_fields.SIGHASH_TYPE) == Sighash.SINGLE_ANYONECANPAY
+        signature = (sign_pair if pair else sign_input)(psbt.unsigned, index, prevouts, private, bytes(32))
         return witness_of(script, curve.public_key(private), signature)
 
 
@@ -212,6 +213,12 @@ class ScriptedExtension:
         return bip322.sign_simple(script, self.keys.private[script], message, bytes(32))
 
 
+def _check_types(text: str, named: list[int]) -> None:
+    """Another type than the usual is signed only if it is named beside the PSBT and in it."""
+    wanted = [fields.get(psbt_fields.SIGHASH_TYPE) for fields in Psbt.parse(bytes.fromhex(text)).inputs]
+    assert [kind for kind in wanted if kind is not None] == named
+
+
 class UnisatExtension(ScriptedExtension):
     """One address: the first."""
 
@@ -238,6 +245,7 @@ class UnisatExtension(ScriptedExtension):
         text, options = params
         assert options["autoFinalized"] is False
         assert {each["address"] for each in options["toSignInputs"]} <= set(self.addresses[:1])
+        _check_types(text, [kind for each in options["toSignInputs"] for kind in each.get("sighashTypes", ())])
         return (await self.sign(bytes.fromhex(text), [each["index"] for each in options["toSignInputs"]])).hex()
 
     async def _signMessage(self, params: Any) -> Any:
@@ -293,7 +301,8 @@ class LeatherExtension(ScriptedExtension):
         ]}  # fmt: skip
 
     async def _signPsbt(self, params: Any) -> Any:
-        assert params["allowedSighash"] == [0, 1] and params["broadcast"] is False and params["network"] == "devnet"
+        assert params["broadcast"] is False and params["network"] == "devnet"
+        _check_types(params["hex"], [kind for kind in params["allowedSighash"] if kind not in (0, 1)])
         return {"hex": (await self.sign(bytes.fromhex(params["hex"]), params["signAtIndex"])).hex()}
 
     async def _signMessage(self, params: Any) -> Any:

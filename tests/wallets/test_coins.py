@@ -110,6 +110,28 @@ async def test_an_asset_is_selected_from_few_coins_and_exactly_where_possible() 
     assert sorted(numbers(await coins.select_asset(RUNE, 50, "third"))) == [2, 3]
 
 
+async def test_a_lot_is_one_coin_that_holds_exactly_what_is_sold() -> None:
+    chain = WalletChain()
+    chain.add(1, TAPROOT, 546, runes(100))
+    chain.add(2, TAPROOT, 546, runes(60))
+    chain.add(3, TAPROOT, 546, runes(40))
+    chain.add(4, TAPROOT, 546, Holdings({RUNE: 60, OTHER: 1}, {}, ()))
+    chain.add(5, TAPROOT, 546, Holdings({RUNE: 60}, {}, ("inscription",)))
+    chain.add(6, TAPROOT, 546, Holdings({RUNE: 60}, None, ()))
+    coins = wallet_coins(chain)
+    lot = await coins.select_lot(RUNE, 60, "order")
+    assert numbers([lot]) == [2] and lot.state is CoinState.RESERVED and lot.reserved_by == "order"
+    assert await coins.reserved("order") == [outpoint(2)]
+    for atoms in (60, 140, 1):
+        with pytest.raises(InsufficientFunds) as refused:
+            await coins.select_lot(RUNE, atoms, "another")
+        assert "exactly what is sold" in refused.value.hint and "100, 40 atoms" in refused.value.hint
+    with pytest.raises(InsufficientFunds) as refused:
+        await coins.select_lot(OTHER, 1, "another")
+    assert "No coin of yours holds it alone" in refused.value.hint
+    assert await coins.reserved("another") == []
+
+
 async def test_only_what_is_confirmed_and_mature_is_spent() -> None:
     chain = WalletChain()
     chain.add(1, SEGWIT, 1000, Holdings(), height=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from darkswap_browser.bitcoin import bip322, psbt_fields
 from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
-from darkswap_browser.errors import InvalidArgument, MalformedMessage, WalletFailed
+from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
+from darkswap_browser.errors import InvalidArgument, MalformedMessage, VerificationFailed, WalletFailed
+from darkswap_browser.market.trade.sale import check_witness
+from darkswap_browser.market.trade.terms import Coin
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.runtime.simulated.world import World
 from darkswap_browser.wallets.base import Purpose
@@ -218,6 +222,28 @@ async def test_it_signs_nothing_that_is_not_its_own_or_asked_for_in_another_way(
         await wallet.sign_psbt(bare.serialize(), {1: payment})
     with pytest.raises(WalletFailed):
         await wallet.sign_psbt(b"psbt", {0: assets})
+
+
+async def test_it_sells_a_coin_by_a_method_of_its_own_and_by_no_field_of_a_psbt() -> None:
+    wallet = opened()
+    payment = TxOutput(30_546, wallet.accounts[1].script)
+    for account in wallet.accounts:
+        lot = Coin(OutPoint("11" * 32, 0), 546, account.script, 100)
+        witness = await wallet.sign_sale(lot, payment, account, b"")
+        check_witness(lot, payment, witness)
+        assert witness[0][-1] == 0x83
+        with pytest.raises(VerificationFailed):
+            check_witness(lot, replace(payment, sats=30_545), witness)
+    with pytest.raises(WalletFailed, match="a coin that is not of"):
+        await wallet.sign_sale(lot, payment, wallet.accounts[0], b"")
+    trade = Trade.of(wallet)
+    for index, account in trade.inputs.items():
+        asked = trade.with_field(index, psbt_fields.SIGHASH_TYPE.key(), (0x83).to_bytes(4, "little"))
+        with pytest.raises(WalletFailed, match="sighash type 131"):
+            await wallet.sign_psbt(asked.serialize(), {index: account})
+    await wallet.disconnect()
+    with pytest.raises(WalletFailed, match="is closed"):
+        await wallet.sign_sale(lot, payment, wallet.accounts[1], b"")
 
 
 async def test_messages_are_signed_as_bip322_says() -> None:
