@@ -31,13 +31,13 @@ class Intake:
         self._limits = limits
         self._tries = Tries(limits.trade_tries, limits.trade_tries_kept)
 
-    async def admit(self, peer: str, trade_id: str, request: TakeRequest, live: Sequence[TradeRecord], now: int) -> str:
+    async def admit(self, peer: str, trade_id: str, request: TakeRequest, busy: Sequence[str], now: int) -> str:
         """Text of the revision of ours that is taken, of which the wanted part is held for the trade from now on.
+        `busy`: the peer of each trade that goes on or is being admitted.
 
         Raises `TradeRefused` with a code of facts §3.9.
         """
-        with_peer = [each for each in live if each.state.trade.peer == peer]
-        if len(live) >= self._limits.trades_live or len(with_peer) >= self._limits.trades_per_peer:
+        if len(busy) >= self._limits.trades_live or busy.count(peer) >= self._limits.trades_per_peer:
             raise TradeRefused("BUSY", "too many trades go on already")
         if not self._tries.allows(_keys(peer, request)):
             raise TradeRefused("BUSY", "too many requests for this order, or with these coins, came to nothing")

@@ -15,7 +15,6 @@ from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
     EndOfStream,
-    RemoteError,
     ResourceLimit,
     StreamError,
 )
@@ -167,7 +166,7 @@ class TradeLinks:
             await self._read(peer, stream)
         except EndOfStream:
             await close_quietly(stream)
-        except (RemoteError, StreamError, ConnectionLost):
+        except DarkSwapError:
             stream.reset()
 
     async def _read(self, peer: PeerId, stream: BufferedStream) -> None:

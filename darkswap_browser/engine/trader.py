@@ -17,7 +17,7 @@ from darkswap_browser.engine.views import TradeEvent, TradeView
 from darkswap_browser.errors import InvalidArgument, InvalidOrder, LocalError, ProtocolViolation, TradeRefused
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import messages, order_codec
-from darkswap_browser.market.messages import Cancel, Envelope, TakeRequest
+from darkswap_browser.market.messages import Cancel, Envelope, FinalTransaction, TakeRequest
 from darkswap_browser.market.taking import terms_of
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade.checks import Policy
@@ -63,7 +63,8 @@ class Trader:
         self._driver = Driver(
             runtime, swarm.identity, network, chain, coins, desk, self._links, policy, swarm.limits, aside
         )
-        self._admitting: set[str] = set()
+        self._admitting: dict[str, str] = {}
+        """Trade ids that are being looked at → peers who asked."""
 
     # --- life
 
@@ -212,6 +213,8 @@ class Trader:
         body = messages.body_of(envelope)
         if body is None:
             return
+        if isinstance(body, FinalTransaction) and not trade.raw and envelope.seq > trade.received:
+            self._driver.workshop.check_final(trade, body.raw)
         if run.is_over and isinstance(trade.said, Cancel) and not isinstance(body, Cancel):
             await self._driver.send(run.record, Send(trade.sent, trade.said))
         run.put(Received(envelope.seq, body))
@@ -227,7 +230,7 @@ class Trader:
         if not isinstance(request, TakeRequest) or envelope.trade_id in self._admitting:
             return
         await post.check_seal(self._runtime.crypto, peer, Role.TAKER, envelope)
-        self._admitting.add(envelope.trade_id)
+        self._admitting[envelope.trade_id] = str(peer)
         try:
             await self._admit(peer, envelope, request)
         except (TradeRefused, LocalError) as refusal:
@@ -238,14 +241,15 @@ class Trader:
             sealed = await post.seal(self._identity, Role.MAKER, envelope.trade_id, 1, body)
             await self._links.send(peer, sealed)
         finally:
-            self._admitting.discard(envelope.trade_id)
+            del self._admitting[envelope.trade_id]
 
     async def _admit(self, peer: PeerId, envelope: Envelope, request: TakeRequest) -> None:
         if not self._driver.has_wallet:
             raise TradeRefused("WALLET_NOT_CONNECTED", "")
         wallet, trade_id = self._driver.wallet, envelope.trade_id
-        live = [run.record for run in self._driver.runs.values() if not run.is_over]
-        text = await self._driver.intake.admit(str(peer), trade_id, request, live, self._now())
+        live = [run.state.trade.peer for run in self._driver.runs.values() if not run.is_over]
+        busy = [*live, *(asker for other, asker in self._admitting.items() if other != trade_id)]
+        text = await self._driver.intake.admit(str(peer), trade_id, request, busy, self._now())
         order = order_codec.decode_text(text).order
         try:
             await self._driver.make_room()

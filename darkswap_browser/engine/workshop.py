@@ -49,7 +49,12 @@ from darkswap_browser.market.trade.events import (
 )
 from darkswap_browser.market.trade.evidence import Evidence
 from darkswap_browser.market.trade.settlement import Settlement
-from darkswap_browser.market.trade.signatures import complete, v15_v16_wallet_answer, v17_their_signatures
+from darkswap_browser.market.trade.signatures import (
+    complete,
+    v15_v16_wallet_answer,
+    v17_their_signatures,
+    v18_final,
+)
 from darkswap_browser.market.trade.states import Trade
 from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Purpose, Wallet
@@ -168,8 +173,12 @@ class Workshop:
 
     # --- after signatures
 
+    def check_final(self, trade: Trade, raw: bytes) -> None:
+        """Whether it is the settlement, and all its signatures hold. Raises `VerificationFailed`, `TradeRefused`."""
+        v18_final(_settlement(trade), raw)
+
     async def broadcast(self, txid: str, raw: bytes) -> Event | None:
-        """Until a server takes it, or says why none will. None: taken, or known already; where it is, the chain tells."""
+        """Until a server takes it, or says why none will. None: one has it; where it is by now, the chain tells."""
         while True:
             try:
                 await self._chain.broadcast(raw)
