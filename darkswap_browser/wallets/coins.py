@@ -91,22 +91,39 @@ class WalletCoins:
     async def _select(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin]:
         """The chain is asked before the lock is taken: other tabs wait for the choice only."""
         check_owner(owner)
-        now, accounts = asyncio.get_running_loop().time(), tuple(self._accounts())
-        if now - self._verified[0] >= FRESH_SECONDS or self._verified[1] != accounts:
-            self._found = await self._find(verify=True)
-            self._verified = now, accounts
+        is_fresh = not self._is_recent()
+        if is_fresh:
+            await self._look()
         while True:
-            async with self._reservations.change() as claims:
-                coins = _claimed(self._found, claims)
-                free = [coin for coin in coins if is_free(coin) and wish.fits(coin)]
-                chosen = select(free, wish.value, wish.needed)
-                if chosen is None:
-                    raise _insufficient(wish, coins)
-                claims.held |= {coin.utxo.outpoint: owner for coin in chosen}
+            chosen = await self._claim(wish, owner)
+            if chosen is None:
+                if is_fresh:
+                    raise _insufficient(wish, _claimed(self._found, await self._reservations.read()))
+                # Coins may have come since.
+                await self._look()
+                is_fresh = True
+                continue
             gone = await self._spent(chosen, owner)
             if not gone:
                 return [replace(coin, state=CoinState.RESERVED, reserved_by=owner) for coin in chosen]
             self._found = [coin for coin in self._found if coin.utxo.outpoint not in gone]
+
+    def _is_recent(self) -> bool:
+        at, accounts = self._verified
+        return asyncio.get_running_loop().time() - at < FRESH_SECONDS and accounts == tuple(self._accounts())
+
+    async def _look(self) -> None:
+        accounts = tuple(self._accounts())
+        self._found = await self._find(verify=True)
+        self._verified = asyncio.get_running_loop().time(), accounts
+
+    async def _claim(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin] | None:
+        """Chosen among those found, and reserved. None: they do not suffice."""
+        async with self._reservations.change() as claims:
+            free = [coin for coin in _claimed(self._found, claims) if is_free(coin) and wish.fits(coin)]
+            chosen = select(free, wish.value, wish.needed)
+            claims.held |= {coin.utxo.outpoint: owner for coin in chosen or ()}
+            return chosen
 
     async def _spent(self, chosen: Sequence[OwnedCoin], owner: str) -> set[OutPoint]:
         """Which of the chosen are spent after all, by the word of enough servers; then none stays reserved."""
