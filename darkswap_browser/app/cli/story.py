@@ -62,6 +62,12 @@ class Story:
                 return trade
             self.tell(await self._session.events.get())
 
+    def end(self, trade: Sheet) -> None:
+        """The last word on a trade."""
+        line = telling.trade_line(trade)
+        lines = [line] if self._told.get(trade["id"]) != line else []
+        self._session.out.event("ended", {"trade": trade}, [*lines, trade["advice"]])
+
     def _tell_waiting(self) -> None:
         try:
             while True:

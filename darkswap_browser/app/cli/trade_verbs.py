@@ -20,15 +20,16 @@ async def take(session: Session) -> int:
         order = sheet(await node.import_order(given.text))
         session.names.learn_orders([order])
         session.out.event("order", {"order": order}, [*telling.order_lines(order, session.names), ""])
+        story = Story(session)
+        story.knows(order)
         if order["is_local"]:
             raise InvalidOrder("order", "is your own", "Orders are for others to take.")
         trade_id = (await node.take_order(order["id"], given.amount, True, given.fee_rate)).id
-        story = Story(session)
         if not await _agreed(session, story, trade_id):
             session.out.event("ended", {"trade": await node.get_trade(trade_id)}, ["Not taken. Nothing was signed."])
             return FAILED
         trade = await story.until(trade_id, _ended_or_sent if given.no_wait else telling.is_over)
-    return _end(session, trade, sent=given.no_wait)
+    return _end(story, trade, sent=given.no_wait)
 
 
 async def _agreed(session: Session, story: Story, trade_id: str) -> bool:
@@ -55,9 +56,9 @@ def _ended_or_sent(trade: Sheet) -> bool:
     return telling.is_over(trade) or telling.is_sent(trade)
 
 
-def _end(session: Session, trade: Sheet, *, sent: bool = False) -> int:
+def _end(story: Story, trade: Sheet, *, sent: bool = False) -> int:
+    story.end(trade)
     done = trade["status"] == "completed" or (sent and not telling.is_over(trade) and telling.is_sent(trade))
-    session.out.event("ended", {"trade": trade}, [telling.trade_line(trade), trade["advice"]])
     return 0 if done else FAILED
 
 
@@ -90,8 +91,9 @@ async def revoke(session: Session) -> int:
     await session.learn_names()
     async with session.acting() as node:
         await node.revoke_trade(trade_id)
-        trade = await Story(session).until(trade_id, telling.is_over)
-    _end(session, trade)
+        story = Story(session)
+        trade = await story.until(trade_id, telling.is_over)
+    story.end(trade)
     return 0 if trade["phase"] == "revoked" else FAILED
 
 
@@ -99,8 +101,9 @@ async def wait(session: Session) -> int:
     trade_id = await session.trade_id(session.given.id)
     await session.learn_names()
     async with session.acting():
-        trade = await Story(session).until(trade_id, telling.is_over)
-    return _end(session, trade)
+        story = Story(session)
+        trade = await story.until(trade_id, telling.is_over)
+    return _end(story, trade)
 
 
 async def resume(session: Session) -> int:
@@ -111,5 +114,5 @@ async def resume(session: Session) -> int:
         session.out.event("ready", {"trades": going}, [f"Going on: {len(going)}."])
         story = Story(session)
         ends = [await story.until(trade_id, telling.is_over) for trade_id in going]
-    codes = [_end(session, trade) for trade in ends]
+    codes = [_end(story, trade) for trade in ends]
     return max(codes, default=0)
