@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
+from darkswap_browser.bitcoin.runes.runestone import Runestone
 from darkswap_browser.bitcoin.script import dust_limit, input_weight, output_weight
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InsufficientFunds
+from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.trade.terms import Coin
 
 OVERHEAD = 42
@@ -42,6 +45,13 @@ def build(
         raise InsufficientFunds("BTC", wanted, held, "A self-spend pays more than the trade; add bitcoin for its fee.")
     change = TxOutput(held - wanted + dust_limit(change_script), change_script)
     return Transaction(tuple(TxInput(each.outpoint) for each in coins), (*keep, change))
+
+
+def home(coin: Coin, kind: AssetKind) -> tuple[TxOutput, ...]:
+    """Output 0 takes all that lies on the coin. Alkanes stay nowhere without a protostone (facts §0.2)."""
+    protocol = encode_protostones([Protostone(edicts=(), pointer=0, refund=0)]) if kind is AssetKind.ALKANE else ()
+    stone = Runestone(pointer=0, protocol=protocol)
+    return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())
 
 
 def _vsize(coins: Sequence[Coin], outputs: Sequence[TxOutput]) -> int:

@@ -6,18 +6,14 @@ Every method ends in an event for the machine. Nothing is signed that `checks` d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.bitcoin import bip322
-from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
-from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of
-from darkswap_browser.bitcoin.runes.runestone import Runestone
-from darkswap_browser.bitcoin.script import ScriptKind, kind_of
-from darkswap_browser.bitcoin.signing import with_witnesses
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import revocation
+from darkswap_browser.engine.asking import accounts_for, asked, sign_all
 from darkswap_browser.engine.declaring import account_of, declare, proof_message
 from darkswap_browser.engine.evidence import gather
 from darkswap_browser.errors import (
@@ -25,13 +21,11 @@ from darkswap_browser.errors import (
     ChainError,
     DarkSwapError,
     InsufficientFunds,
-    MalformedMessage,
     TradeRefused,
     VerificationFailed,
-    WalletFailed,
 )
-from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.messages import OwnershipProof, Witnesses
+from darkswap_browser.market.trade import sale
 from darkswap_browser.market.trade import settlement as settlements
 from darkswap_browser.market.trade.checks import Policy, Sight, check_before_signing, scripts_of
 from darkswap_browser.market.trade.effect import Contents, Effect, effect_of
@@ -57,7 +51,7 @@ from darkswap_browser.market.trade.signatures import (
 )
 from darkswap_browser.market.trade.states import Trade
 from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
-from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Purpose, Wallet
+from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, Wallet
 
 FRESH = 15.0
 """Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
@@ -108,9 +102,13 @@ class Workshop:
             return CheckRefused(*_why(error))
 
     async def verify(self, trade: Trade) -> Event:
-        """Taker: the settlement built here is the one the maker means, and every rule holds."""
+        """Taker: the settlement built here is the one the maker means, and every rule holds; so does the maker's
+        signature where it has given it already.
+        """
         try:
             await self._check(trade, _known(trade.own), _settlement(trade), trade.txid)
+            if trade.sale:
+                v17_their_signatures(_settlement(trade), trade.role.other, trade.sale)
             return Verified()
         except DarkSwapError as error:
             return CheckRefused(*_why(error))
@@ -146,10 +144,11 @@ class Workshop:
     async def countersign(self, trade: Trade, theirs: Witnesses) -> Event:
         try:
             settlement = _settlement(trade)
-            v17_their_signatures(settlement, Role.TAKER, theirs)
+            v17_their_signatures(settlement, trade.role.other, theirs)
             self._evidence.pop(trade.terms.trade_id, None)
             own = await self._sign(trade, settlement)
-            return Countersigned(complete(settlement, own, theirs).serialize())
+            both = (own, theirs) if trade.role is Role.MAKER else (theirs, own)
+            return Countersigned(complete(settlement, *both).serialize())
         except DarkSwapError as error:
             return SignRefused(*_why(error))
 
@@ -158,18 +157,10 @@ class Workshop:
         if known is None or self._now() - known.now > FRESH:
             await self._check(trade, _known(trade.own), settlement, trade.txid)
         purse = await self._purse()
-        accounts = _accounts(purse.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
-        asked = await self._asked(settlement.tx, settlement.prevouts, accounts)
-        returned = await purse.wallet.sign_psbt(asked.serialize(), accounts)
-        return v15_v16_wallet_answer(returned, asked, settlement, trade.role)
-
-    async def _asked(self, tx: Transaction, prevouts: Sequence[TxOutput], accounts: Mapping[int, Account]) -> Psbt:
-        previous = {}
-        for index in accounts:
-            if kind_of(prevouts[index].script) is not ScriptKind.P2TR:
-                txid = tx.inputs[index].outpoint.txid
-                previous[txid] = await self._chain.transaction(txid)
-        return make(tx, prevouts, previous, {index: account.public_key for index, account in accounts.items()})
+        accounts = accounts_for(purse.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
+        wanted = await asked(self._chain, settlement.tx, settlement.prevouts, accounts)
+        returned = await purse.wallet.sign_psbt(wanted.serialize(), accounts)
+        return v15_v16_wallet_answer(returned, wanted, settlement, trade.role)
 
     # --- after signatures
 
@@ -211,7 +202,7 @@ class Workshop:
         plain = sorted(own.bitcoin_coins, key=lambda coin: -coin.sats)
         coins = coins or [*plain[:1], *own.asset_coins[: not plain]]
         kept = next((coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint), None)
-        keep = () if kept is None else _kept(kept, trade.terms.gives(trade.role)[0].kind)
+        keep = () if kept is None else revocation.home(kept, trade.terms.gives(trade.role)[0].kind)
 
         def lacking(some: Sequence[Coin]) -> int:
             return revocation.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
@@ -227,14 +218,7 @@ class Workshop:
             coins += map(_plain, more)
         made = revocation.build(coins, keep, change, beat, rate)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
-        accounts = _accounts(purse.wallet, prevouts, range(len(coins)))
-        asked = await self._asked(made, prevouts, accounts)
-        returned = await purse.wallet.sign_psbt(asked.serialize(), accounts)
-        try:
-            answer = Psbt.parse(returned)
-        except MalformedMessage as error:
-            raise WalletFailed(purse.wallet.kind, error.reason) from None
-        return with_witnesses(made, prevouts, signatures_of(answer, asked, accounts))
+        return await sign_all(purse.wallet, self._chain, made, prevouts)
 
     async def _spent_before(self, trade: Trade) -> list[Coin]:
         """The coins of our earlier self-spend, in its order; none when there is none."""
@@ -275,7 +259,8 @@ class Workshop:
 
 
 def settlement_of(terms: Terms, role: Role, own: Declaration, theirs: Declaration) -> Settlement:
-    return settlements.build(terms, own, theirs) if role is Role.MAKER else settlements.build(terms, theirs, own)
+    build = sale.build if terms.private_sale else settlements.build
+    return build(terms, own, theirs) if role is Role.MAKER else build(terms, theirs, own)
 
 
 def _settlement(trade: Trade) -> Settlement:
@@ -295,21 +280,6 @@ def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipP
     for script in {coin.script for coin in theirs.coins}:
         if script not in witnesses or not bip322.verify_simple(script, message, witnesses[script]):
             raise TradeRefused("BAD_SIGNATURE", "no proof that the coins are the taker's")
-
-
-def _accounts(wallet: Wallet, prevouts: Sequence[TxOutput], indexes: Sequence[int]) -> dict[int, Account]:
-    by_script = {account.script: account for account in wallet.accounts}
-    missing = [index for index in indexes if prevouts[index].script not in by_script]
-    if missing:
-        raise WalletFailed(wallet.kind, "another account or wallet is connected than the trade was begun with")
-    return {index: by_script[prevouts[index].script] for index in indexes}
-
-
-def _kept(coin: Coin, kind: AssetKind) -> tuple[TxOutput, ...]:
-    """Output 0 takes all that lies on the coin. Alkanes stay nowhere without a protostone (facts §0.2)."""
-    protocol = encode_protostones([Protostone(edicts=(), pointer=0, refund=0)]) if kind is AssetKind.ALKANE else ()
-    stone = Runestone(pointer=0, protocol=protocol)
-    return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())
 
 
 def _plain(owned: OwnedCoin) -> Coin:
