@@ -167,7 +167,8 @@ class Driver:
 
     async def send(self, record: TradeRecord, message: Send) -> None:
         trade = record.state.trade
-        sealed = await post.seal(self._identity, trade.role, trade.terms.trade_id, message.seq, message.body)
+        body = self.intake.told(message.body)
+        sealed = await post.seal(self._identity, trade.role, trade.terms.trade_id, message.seq, body)
         await self._links.send(PeerId.parse(trade.peer), sealed)
 
     async def work(self, record: TradeRecord, effect: Work) -> Event | None:

@@ -10,7 +10,7 @@ from darkswap_browser.engine.funding import same_terms
 from darkswap_browser.engine.tries import Tries
 from darkswap_browser.errors import DarkSwapError, InvalidOrder, TradeRefused
 from darkswap_browser.market import order_codec, orders
-from darkswap_browser.market.messages import TakeRequest
+from darkswap_browser.market.messages import Body, Cancel, TakeRequest
 from darkswap_browser.market.trade.checks import Policy
 from darkswap_browser.market.trade.states import Canceled, Expired, Failed, Offered, Settled, State
 from darkswap_browser.market.trade.terms import Role
@@ -22,6 +22,10 @@ LONGEST = 600
 """Seconds from a request to its deadline: so long may a taker who vanishes hold coins of ours."""
 THEIR_FAULT = ("BAD_SIGNATURE", "TX_MISMATCH", "TERMS", "V5", "V9", "V10", "V11", "V17")
 """What a request or its coins are refused for; the other rules are about our own coins and wallet."""
+
+
+TOLD = (*THEIR_FAULT, "TIMEOUT", "USER_REJECTED", "ORDER_GONE", "PRICE_CHANGED")
+"""Codes whose details may leave with a cancellation: no other's says what we have, or which servers we ask."""
 
 
 class Intake:
@@ -59,7 +63,7 @@ class Intake:
                 raise TradeRefused("INSUFFICIENT", f"the {error.path} {error.reason}; {left}") from None
             raise TradeRefused("ORDER_GONE", f"{error.path} {error.reason}") from None
         except DarkSwapError as error:
-            raise TradeRefused(error.code, str(error)) from None
+            raise TradeRefused("BUSY", error.code) from None
         return text
 
     def check_stands(self, record: TradeRecord) -> None:
@@ -71,6 +75,11 @@ class Intake:
         latest, taken = self._desk.order(order_id), order_codec.decode_text(record.order).order
         if not same_terms(replace(latest, paused=taken.paused), taken):
             raise TradeRefused("PRICE_CHANGED", "the order was changed meanwhile")
+
+    @staticmethod
+    def told(body: Body) -> Body:
+        """What the other side is told of what we say."""
+        return replace(body, reason="") if isinstance(body, Cancel) and body.code not in TOLD else body
 
     def ended(self, record: TradeRecord) -> None:
         """Remembers who made us show and hold coins for nothing."""

@@ -23,6 +23,7 @@ from darkswap_browser.errors import (
     InsufficientFunds,
     TradeRefused,
     VerificationFailed,
+    WalletRejected,
 )
 from darkswap_browser.market.messages import OwnershipProof, Witnesses
 from darkswap_browser.market.trade import sale
@@ -293,6 +294,8 @@ def _why(error: DarkSwapError) -> tuple[str, str]:
             return rule, detail[:MAX_DETAIL]
         case TradeRefused(reason=code, detail=detail):
             return code, detail[:MAX_DETAIL]
+        case WalletRejected():
+            return error.code, ""
         case InsufficientFunds():
             return "INSUFFICIENT", str(error)[:MAX_DETAIL]
         case _:
