@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import funding
+from darkswap_browser.engine.composing import OrderDraft, compose
 from darkswap_browser.engine.run import report
+from darkswap_browser.engine.sales import Sales, switched_off
 from darkswap_browser.engine.shelf import OrderShelf
 from darkswap_browser.engine.views import OrderEvent, OrderView
 from darkswap_browser.errors import (
@@ -22,12 +24,10 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import order_codec, orders
-from darkswap_browser.market.assets import Asset
 from darkswap_browser.market.order_codec import SignedCancellation, SignedOrder
 from darkswap_browser.market.orders import Cancellation, Order, Side
-from darkswap_browser.market.trade.terms import FeeRule
 from darkswap_browser.runtime.base import Runtime
-from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records, sales_begun
 from darkswap_browser.storage.records import Report
 from darkswap_browser.wallets.base import Coins, Wallet
 
@@ -39,22 +39,10 @@ FOREIGN_ROUNDS = 4
 """… and so many rounds between two looks at those behind the others'."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderDraft:
-    """Atoms; `min_fill` None: all or nothing. `expires_in` in seconds from now."""
-
-    base: Asset
-    quote: Asset
-    side: Side
-    base_atoms: int
-    quote_atoms: int
-    min_fill: int | None = None
-    expires_in: int = orders.DEFAULT_LIFETIME
-    fee_rule: FeeRule = FeeRule.OWN_WEIGHT
-
-
 class OrderDesk:
-    """`relays()` tells the full multiaddrs of relays where we can be met now. `aside` is told of broken records."""
+    """`relays()` tells the full multiaddrs of relays where we can be met now. `aside` is told of broken records.
+    `private_sales`: they may be made, knowing their risks.
+    """
 
     def __init__(
         self,
@@ -64,6 +52,8 @@ class OrderDesk:
         chain: Chain,
         relays: Callable[[], Sequence[str]],
         aside: Report,
+        *,
+        private_sales: bool = False,
     ) -> None:
         self._runtime = runtime
         self._identity = identity
@@ -72,6 +62,9 @@ class OrderDesk:
         self._relays = relays
         records = order_records(runtime.store, network, str(identity.peer_id), aside)
         self._shelf = OrderShelf(records, str(identity.peer_id), self._now)
+        begun = sales_begun(runtime.store, network, str(identity.peer_id), aside)
+        self._sales = Sales(chain, self._shelf, begun, self._purse, self._now)
+        self._private_sales = private_sales
         self._wallet: Wallet | None = None
         self._coins: Coins | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -103,34 +96,35 @@ class OrderDesk:
     # --- our own
 
     async def create(self, draft: OrderDraft) -> OrderView:
-        """Raises `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `WalletRejected`, `ChainError`."""
+        """Raises `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `WalletRejected`, `ChainError`, and
+        `Unsupported` for a private sale where those are switched off.
+        """
+        if draft.private_sale and not self._private_sales:
+            raise switched_off()
         self._shelf.make_room(str(self._identity.peer_id))
         order = self.compose(draft)
         orders.check_order(order)
-        order = await self._with_funds(order, order.gives[1])
-        text = await self._sign(order)
-        record = OrderRecord(text=text, funded=True, seq=0, updated_at=self._now())
+        if draft.private_sale:
+            return await self._sell(order)
+        return await self._put(await self._with_funds(order, order.gives[1]))
+
+    async def _sell(self, order: Order) -> OrderView:
+        try:
+            view = await self._put(await self._sales.offer(order))
+        except BaseException:
+            await self._sales.drop(order.order_id)
+            raise
+        await self._sales.keep(order.order_id)
+        return view
+
+    async def _put(self, order: Order) -> OrderView:
+        record = OrderRecord(text=await self._sign(order), funded=True, seq=0, updated_at=self._now())
         return await self._shelf.put(order.order_id, record, "created")
 
     def compose(self, draft: OrderDraft) -> Order:
         """Ours, as it would be made now, without the coins behind it; not judged."""
-        now = self._now()
-        return Order(
-            maker=str(self._identity.peer_id),
-            network=self._network,
-            base=draft.base,
-            quote=draft.quote,
-            side=draft.side,
-            base_atoms=draft.base_atoms,
-            quote_atoms=draft.quote_atoms,
-            min_fill=draft.base_atoms if draft.min_fill is None else draft.min_fill,
-            fee_rule=draft.fee_rule,
-            created_at=now,
-            expires_at=now + draft.expires_in,
-            seq=0,
-            nonce=self._runtime.entropy.bytes(orders.NONCE_SIZE),
-            relays=self._here(),
-        )
+        nonce = self._runtime.entropy.bytes(orders.NONCE_SIZE)
+        return compose(draft, str(self._identity.peer_id), self._network, self._now(), nonce, self._here())
 
     async def change(
         self,
@@ -167,18 +161,26 @@ class OrderDesk:
             return await self._shelf.put(order_id, revised, "updated")
 
     async def cancel(self, order_id: str) -> OrderView:
-        """For good: a signed cancellation is kept until the order would have expired. Raises `InvalidOrder` …"""
+        """For good: a signed cancellation is kept until the order would have expired. Of a private sale, the coin is
+        spent to ourselves, and only that ends it. Raises `InvalidOrder` …
+        """
+        if self._is_sale_of_ours(order := self.order(order_id)):
+            return await self._sales.take_back(order.order_id, self._cancellation)
         return await self._end(order_id, OrderStatus.CANCELED)
 
     async def _end(self, order_id: str, status: OrderStatus) -> OrderView:
         async with self._revising:
             record, order = self._own(order_id)
-            item = Cancellation(maker=order.maker, order_id=order_id, seq=record.seq + 1, at=self._now())
-            signature = await self._identity.sign(order_codec.signing_bytes(item))
-            packed = order_codec.encode_cancellation(SignedCancellation(item, signature))
+            seq = record.seq + 1
+            packed = await self._cancellation(order, seq)
             record = self._shelf.record(order_id)  # trades may have taken of it meanwhile
-            ended = replace(record, status=status, cancellation=packed, seq=item.seq)
+            ended = replace(record, status=status, cancellation=packed, seq=seq)
             return await self._shelf.put(order_id, ended, "canceled")
+
+    async def _cancellation(self, order: Order, seq: int) -> bytes:
+        item = Cancellation(maker=order.maker, order_id=order.order_id, seq=seq, at=self._now())
+        signature = await self._identity.sign(order_codec.signing_bytes(item))
+        return order_codec.encode_cancellation(SignedCancellation(item, signature))
 
     def _own(self, order_id: str) -> tuple[OrderRecord, Order]:
         record = self._shelf.record(order_id)
@@ -189,10 +191,13 @@ class OrderDesk:
             raise InvalidOrder("order_id", f"is {record.status.value} already")
         return record, order
 
-    async def _with_funds(self, order: Order, atoms: int) -> Order:
+    def _purse(self) -> tuple[Wallet, Coins]:
         if self._wallet is None or self._coins is None:
             raise WalletNotConnected
-        return await funding.with_funds(order, atoms, self._wallet, self._coins)
+        return self._wallet, self._coins
+
+    async def _with_funds(self, order: Order, atoms: int) -> Order:
+        return await funding.with_funds(order, atoms, *self._purse())
 
     async def _sign(self, order: Order) -> str:
         signed = SignedOrder(order, await self._identity.sign(order_codec.signing_bytes(order)))
@@ -320,6 +325,7 @@ class OrderDesk:
         while True:
             for order_id in self._shelf.all():
                 await self._look(order_id, foreign=rounds % FOREIGN_ROUNDS == 0)
+            await self._sales.tidy()
             rounds += 1
             await asyncio.sleep(CHECK_SECONDS)
 
@@ -335,7 +341,10 @@ class OrderDesk:
             return
         order = order_codec.decode_text(record.text).order
         over = self._now() >= order.expires_at
-        if record.status.is_over:
+        if self._is_sale_of_ours(order):
+            # Its signature outlives its time, and its cancellation until that is in a block.
+            await self._sales.look(order_id)
+        elif record.status.is_over:
             if self._now() >= order.expires_at + orders.CLOCK_SKEW and not self._is_local(order):
                 await self._shelf.drop(order_id)
         elif over:
@@ -371,6 +380,9 @@ class OrderDesk:
         return False
 
     # --- small
+
+    def _is_sale_of_ours(self, order: Order) -> bool:
+        return order.sale is not None and self._is_local(order)
 
     def _is_local(self, order: Order) -> bool:
         return order.maker == str(self._identity.peer_id)

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from darkswap_browser.bitcoin import bip322
+from darkswap_browser.bitcoin.script import kind_of
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
-from darkswap_browser.chain.base import Chain
+from darkswap_browser.chain.base import Chain, Holdings
 from darkswap_browser.engine.views import OrderView
-from darkswap_browser.errors import MalformedMessage, NotOnChain
+from darkswap_browser.errors import MalformedMessage, NotOnChain, VerificationFailed
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import CoinProof, Order, ownership_message, quote_for
+from darkswap_browser.market.trade.sale import check_lot, lot_of
+from darkswap_browser.market.trade.settlement import INPUT_KINDS
 from darkswap_browser.market.trade.terms import MAX_INPUTS
 from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus
 from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Wallet
@@ -70,11 +73,25 @@ async def is_funded(order: Order, chain: Chain) -> bool:
             return False
     asset, _ = order.gives
     holdings = await chain.holdings(order.funding, verify=True) if order.funding else {}
+    if order.sale is not None:
+        return _is_sold(order, outputs[0], holdings[order.funding[0]])
     if asset == BTC:
         held = sum(each.sats for each, at in zip(outputs, order.funding, strict=True) if holdings[at].is_clean)
     else:
         held = sum(each.assets.get(asset, 0) for each in holdings.values())
     return held >= (order.min_fill if asset == order.base else quote_for(order, order.min_fill))
+
+
+def _is_sold(order: Order, output: TxOutput, holdings: Holdings) -> bool:
+    """Whether the signature of a private sale is good for a coin that holds the lot and nothing else."""
+    if kind_of(output.script) not in INPUT_KINDS:
+        return False
+    try:
+        check_lot(order, lot_of(order, output))
+    except VerificationFailed:
+        return False
+    alone = holdings.complete and not holdings.inscriptions
+    return alone and dict(holdings.assets) == {order.base: order.base_atoms}
 
 
 def remaining(order: Order, fills: Sequence[Fill]) -> int:
@@ -118,4 +135,6 @@ def view_of(order_id: str, record: OrderRecord, local: str, now: int) -> OrderVi
         updated_at=record.updated_at,
         expires_at=order.expires_at,
         text=record.text,
+        private_sale=order.sale is not None,
+        cancel_txid=Transaction.parse(record.reclaim).txid if record.reclaim else None,
     )

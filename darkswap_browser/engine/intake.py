@@ -48,6 +48,8 @@ class Intake:
         view = self._desk.get(request.order_id)
         if view is None or not view.is_local or view.status.is_over:
             raise TradeRefused("ORDER_GONE", "there is no such order any more")
+        if view.private_sale:
+            raise TradeRefused("ORDER_GONE", "it is a private sale, which its text completes without being asked for")
         text = self._desk.revision(request.order_id, request.order_hash)
         if text is None:
             raise TradeRefused("PRICE_CHANGED", "the order was changed since")

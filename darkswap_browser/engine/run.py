@@ -90,7 +90,7 @@ class TradeRun:
     @property
     def needs_peer(self) -> bool:
         """Something may still have to be said or heard."""
-        return not isinstance(self.state, End | Completed | Conflicted)
+        return not self.state.trade.sale and not isinstance(self.state, End | Completed | Conflicted)
 
     # --- events
 

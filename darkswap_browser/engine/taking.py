@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from darkswap_browser.engine.declaring import declare, prove
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.engine.declaring import account_of, declare, prove
+from darkswap_browser.engine.sales import output_of
 from darkswap_browser.engine.views import OrderView
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 from darkswap_browser.market import orders
 from darkswap_browser.market.messages import TakeRequest
 from darkswap_browser.market.orders import Order
+from darkswap_browser.market.trade import sale
 from darkswap_browser.market.trade.checks import Policy
-from darkswap_browser.market.trade.settlement import check_terms
-from darkswap_browser.market.trade.terms import Declaration, Role, Terms
+from darkswap_browser.market.trade.settlement import check_declaration, check_terms
+from darkswap_browser.market.trade.states import Trade
+from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.storage.orders import OrderStatus
-from darkswap_browser.wallets.base import Coins, Wallet
+from darkswap_browser.wallets.base import Coins, Purpose, Wallet
 
 CHECK_SECONDS = 60
 """For the maker's answer and both sides' checks, together."""
@@ -69,3 +73,30 @@ async def prepare(
         proofs=proofs,
     )
     return agreed, own, request
+
+
+async def purchase(
+    trade: Trade, order: Order, wallet: Wallet, coins: Coins, chain: Chain, now: Callable[[], int], seconds: int
+) -> Trade:
+    """Of a private sale: `trade` with all that is known of both sides, coins reserved under its id. The maker is not
+    asked. Raises `VerificationFailed` for a signature that sells nothing, and as `prepare`.
+    """
+    terms = trade.terms
+    check_terms(terms)
+    lot = sale.lot_of(order, await output_of(chain, order.funding[0]))
+    theirs = sale.declaration_of(order, lot)
+    check_declaration(terms, Role.MAKER, theirs)
+    sale.check_lot(order, lot)
+    chosen = await coins.select_bitcoin(
+        lambda some: sale.sats_needed(terms, lot, [each.utxo.script for each in some]), terms.trade_id
+    )
+    assets, payment = (account_of(wallet, purpose).script for purpose in (Purpose.ASSETS, Purpose.PAYMENT))
+    own = Declaration(
+        bitcoin_coins=tuple(Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in chosen),
+        receive_script=assets,
+        asset_change_script=assets,
+        bitcoin_change_script=payment,
+    )
+    agreed = replace(terms, deadline=now() + seconds)
+    txid = sale.build(agreed, theirs, own).txid
+    return replace(trade, terms=agreed, own=own, theirs=theirs, txid=txid, sale=sale.witnesses_of(order))

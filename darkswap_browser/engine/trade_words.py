@@ -80,6 +80,13 @@ ADVICE: dict[type[State], str] = {
     Canceled: FREE,
     Expired: FREE,
 }
+SALE_ADVICE: dict[type[State], str] = {
+    Countersigning: "Confirm in your wallet if it asks: then the purchase is sent to the network.",
+    Exposed: "Your purchase was sent, and no server has it now; it can still be mined. Take your signature back to be "
+    "safe, or wait.",
+}
+SALE_STEPS = ("verify", "review", "sign", "broadcast", "confirm")
+"""Of a private sale, where nobody is asked and the maker has signed."""
 STEPS: dict[Role, tuple[str, ...]] = {
     Role.TAKER: ("request", "verify", "review", "sign", "countersign", "broadcast", "confirm"),
     Role.MAKER: ("request", "verify", "sign", "countersign", "broadcast", "confirm"),
@@ -108,7 +115,7 @@ def advice_of(state: State) -> str:
             return "The network does not take the transaction; it is offered again. Your signature can be taken back."
         case Failed(trade, _, _):
             return FREE if not trade.witnesses and not trade.raw else "The trade is over. Coins not spent are free."
-    return ADVICE[type(state)]
+    return (SALE_ADVICE if state.trade.sale else {}).get(type(state)) or ADVICE[type(state)]
 
 
 def reason_of(state: State, blind: str) -> Reason | None:
@@ -133,7 +140,8 @@ def reason_of(state: State, blind: str) -> Reason | None:
 
 def steps_of(state: State) -> tuple[tuple[str, str], ...]:
     trade = state.trade
-    names = [name for name in STEPS[trade.role] if name != "review" or not trade.auto]
+    told = SALE_STEPS if trade.sale else STEPS[trade.role]
+    names = [name for name in told if name != "review" or not trade.auto]
     active = _active(state)
     if active is None:
         return tuple((name, "done") for name in names)
@@ -151,10 +159,17 @@ def _active(state: State) -> str | None:
         case Pending(_, _, seen, _, _):
             return "confirm" if seen else "broadcast"
         case Expired(_, waiting):
-            return ACTIVE[waiting]
+            return _in_sale(trade, ACTIVE[waiting])
         case Failed() | Canceled() | Revoked() | Conflicted():
             return _stopped_at(trade)
-    return ACTIVE[type(state).__name__]
+    return _in_sale(trade, ACTIVE[type(state).__name__])
+
+
+def _in_sale(trade: Trade, step: str) -> str:
+    """The taker of a private sale signs last."""
+    if not trade.sale or step != "countersign":
+        return step
+    return "broadcast" if trade.raw else "sign"
 
 
 def _stopped_at(trade: Trade) -> str:

@@ -12,19 +12,21 @@ from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import post, taking
 from darkswap_browser.engine.desk import OrderDesk
 from darkswap_browser.engine.driver import Driver
+from darkswap_browser.engine.sales import switched_off
 from darkswap_browser.engine.stream import Reach, TradeLinks
 from darkswap_browser.engine.views import TradeEvent, TradeView
 from darkswap_browser.errors import InvalidArgument, InvalidOrder, LocalError, ProtocolViolation, TradeRefused
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import messages, order_codec
 from darkswap_browser.market.messages import Cancel, Envelope, FinalTransaction, TakeRequest
+from darkswap_browser.market.orders import Order
 from darkswap_browser.market.taking import terms_of
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade.checks import Policy
 from darkswap_browser.market.trade.effect import Effect
 from darkswap_browser.market.trade.effects import Send
 from darkswap_browser.market.trade.events import Approved, CancelAsked, Received, Reconnected, RevokeAsked
-from darkswap_browser.market.trade.states import Trade
+from darkswap_browser.market.trade.states import State, Trade
 from darkswap_browser.market.trade.terms import Role, Terms
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.runtime.base import Runtime
@@ -102,11 +104,13 @@ class Trader:
     async def take(
         self, order_id: str, fill: int | None = None, fee_rate: int | None = None, *, review: bool = False
     ) -> TradeView:
-        """Begins a trade: the maker is reached, coins are reserved and proved, the request is on its way.
+        """Begins a trade: the maker is reached, coins are reserved and proved, the request is on its way. Of a private
+        sale nobody is asked: its text is all there is to it.
 
         `fill`: base atoms, all of the order by default. `fee_rate`: sats per 1000 vB, today's by default. `review`:
         nothing is signed before `confirm`. Raises `OrderNotFound`, `InvalidOrder`, `WalletNotConnected`,
-        `InsufficientFunds`, `WalletRejected`, `ChainError`, and `DialFailed` or `NoAddress` when the maker is away.
+        `InsufficientFunds`, `WalletRejected`, `ChainError`, `DialFailed` or `NoAddress` when the maker is away, and
+        `Unsupported` for a private sale where those are switched off.
         """
         wallet = self._driver.wallet
         order = self._desk.order(order_id)
@@ -115,17 +119,18 @@ class Trader:
         view = self._desk.get(order_id)
         amount = order.base_atoms if fill is None else fill
         taking.check_takeable(order, view, amount, self._now())
+        self._check_sale(order)
         rate = taking.checked_rate(await self._chain.fee_rate(1) if fee_rate is None else fee_rate, self._policy)
         await self._driver.make_room()
-        await self._reach(PeerId.parse(order.maker), order.relays)
+        if order.sale is None:
+            await self._reach(PeerId.parse(order.maker), order.relays)
         trade_id = self._runtime.entropy.bytes(16).hex()
         seconds = taking.seconds_for(wallet, review=review)
         terms = terms_of(order, trade_id, fill=amount, fee_rate=rate, deadline=self._now() + seconds)
         await self._begun.put(trade_id, TakeBegun(self._now()))
         try:
-            agreed, own, request = await taking.prepare(terms, wallet, self._coins, self._now, seconds)
-            trade = replace(self._trade(Role.TAKER, agreed, order.maker, wallet, auto=not review), own=own)
-            state = machine.take(trade, request, self._now()).state
+            trade = self._trade(Role.TAKER, terms, order.maker, wallet, auto=not review)
+            state = await self._first(trade, order, wallet, seconds)
             text = view.text if view is not None else ""
             run = await self._driver.begin(
                 TradeRecord(state=state, order=text, relays=order.relays, updated_at=self._now())
@@ -136,6 +141,22 @@ class Trader:
             raise
         await self._begun.delete(trade_id)
         return self._driver.view(run)
+
+    async def _first(self, trade: Trade, order: Order, wallet: Wallet, seconds: int) -> State:
+        if order.sale is not None:
+            bought = await taking.purchase(trade, order, wallet, self._coins, self._chain, self._now, seconds)
+            return machine.buy(bought, self._now()).state
+        agreed, own, request = await taking.prepare(trade.terms, wallet, self._coins, self._now, seconds)
+        return machine.take(replace(trade, terms=agreed, own=own), request, self._now()).state
+
+    def _check_sale(self, order: Order) -> None:
+        if order.sale is None:
+            return
+        if not self._policy.private_sales:
+            raise switched_off()
+        bought = (run for run in self._driver.runs.values() if run.state.trade.terms.order_id == order.order_id)
+        if any(run.state.trade.sale and not run.is_over for run in bought):
+            raise InvalidOrder("order_id", "is being bought by you already")
 
     async def confirm(self, trade_id: str) -> TradeView:
         """After `take(review=True)`: sign what was shown. Again: does nothing."""

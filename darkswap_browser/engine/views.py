@@ -66,6 +66,10 @@ class OrderView:
     updated_at: int
     expires_at: int
     text: str
+    private_sale: bool
+    """Its text holds the maker's signature: whoever has it can complete the sale."""
+    cancel_txid: str | None
+    """Of our transaction that takes back the coin of a private sale: until it is in a block, others can complete it."""
 
 
 @dataclass(frozen=True, slots=True)

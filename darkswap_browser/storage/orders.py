@@ -12,6 +12,8 @@ VERSION = 1
 MAX_ORDERS = 1000
 """Kept per network and peer: the original's maxOrders; a record takes 1 to 5 KiB."""
 
+MAX_BEGUN = 100
+
 
 class OrderStatus(StrEnum):
     OPEN = "open"
@@ -50,6 +52,23 @@ class OrderRecord:
     seq: int
     """The highest seen, of a revision or of the cancellation."""
     updated_at: int
+    reclaim: bytes = b""
+    """Of a private sale of ours: the transaction that takes its coin back, once that was asked for."""
+    released: bool = False
+    """Of a private sale of ours: a spend of its coin is buried, so that nothing has to be held any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaleBegun:
+    """Kept under an order's id from before its lot is reserved until the order itself is kept: what a crash in between
+    leaves reserved is found by it. `at`: unix seconds.
+    """
+
+    at: int
+
+
+def sales_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[SaleBegun]:
+    return Records(store, f"sales/{network}/{peer}/", SaleBegun, version=VERSION, cap=MAX_BEGUN, report=report)
 
 
 def order_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[OrderRecord]:

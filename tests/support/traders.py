@@ -60,6 +60,7 @@ class Party:
             chain,
             lambda: (),
             lambda key, why: self.aside.append((key, why)),
+            private_sales=self.world.policy.private_sales,
         )
         self.trader = Trader(
             runtime,

@@ -10,7 +10,7 @@ from typing import TypeVar
 from darkswap_browser.app.trading.assets import AssetBook
 from darkswap_browser.app.trading.records import OrderCheck, Problem
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.engine.desk import OrderDraft
+from darkswap_browser.engine.composing import OrderDraft
 from darkswap_browser.errors import ChainError, InvalidArgument, InvalidOrder
 from darkswap_browser.market import orders
 from darkswap_browser.market.amounts import format_amount, parse_amount, price_of, total_for

@@ -42,6 +42,8 @@ class Policy:
     fee_cap: int = FEE_CAP
     confirmations: int = 1
     sign_seconds: int = 60
+    private_sales: bool = False
+    """Take them, knowing their risks (`market.trade.sale.RISKS`)."""
 
 
 DEFAULT_POLICY = Policy()
