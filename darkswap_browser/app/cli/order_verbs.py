@@ -56,7 +56,7 @@ def _present(session: Session, story: Story, kind: str, order: Sheet) -> None:
 
 
 async def serve(session: Session) -> None:
-    async with session.acting(meet=True):
+    async with session.acting(meet=True, patient=True):
         story = Story(session, session.given.page)
         await _stay(session, story)
 

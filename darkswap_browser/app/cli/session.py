@@ -83,8 +83,9 @@ class Session:
     # --- the node
 
     @asynccontextmanager
-    async def acting(self, *, meet: bool = False) -> AsyncIterator[DarkSwap]:
-        """The node, up, with its wallet and what was going on. `meet`: takers must find us, so a relay is needed.
+    async def acting(self, *, meet: bool = False, patient: bool = False) -> AsyncIterator[DarkSwap]:
+        """The node, up, with its wallet and what was going on. `meet`: takers must find us, so a relay is needed, at
+        once or, when `patient`, as soon as one serves.
 
         Raises `TradesElsewhere` before anything is done: a second node of one identity would take the first one's
         place at the relays.
@@ -95,8 +96,9 @@ class Session:
         await self.unlock()
         try:
             await Network.start(self.node)
-            # Before the orders: one that is renewed at once must say where its maker is met.
-            await self._reserve(needed=meet)
+            if meet:
+                # Before the orders: one that is renewed at once must say where its maker is met.
+                await self._reserve(patient=patient)
             await self.node.resume_trades()
             yield self.node
         finally:
@@ -111,15 +113,15 @@ class Session:
         except TimeoutError:
             raise TradesElsewhere(str(identity.peer_id)) from None
 
-    async def _reserve(self, *, needed: bool) -> None:
-        """A place at each relay. Raises what the last one said when none gives one and one is `needed`."""
-        relays = {address.peer_id() for address in self.config.relays} if needed else set()
-        said = await asyncio.gather(*(self._reserve_at(relay) for relay in relays if relay is not None))
+    async def _reserve(self, *, patient: bool) -> None:
+        """A place at each relay. Raises what the last one said when none gives one and nobody is `patient`."""
+        relays = {relay for address in self.config.relays if (relay := address.peer_id()) is not None}
+        said = await asyncio.gather(*(self._reserve_at(relay) for relay in relays))
         failures = [error for error in said if error is not None]
+        if failures and len(failures) == len(said) and not patient:
+            raise failures[-1]
         for error in failures:
-            if len(failures) == len(said):
-                raise error
-            self.out.remark(f"A relay does not serve: {error}. It is asked again.")
+            self.out.remark(f"A relay does not serve now: {error}. It is asked again.")
 
     async def _reserve_at(self, relay: PeerId) -> DarkSwapError | None:
         try:

@@ -85,6 +85,14 @@ class Program:
     def event(self, kind: str) -> Event:
         return self.until(lambda event: event["event"] == kind)
 
+    def events(self, *kinds: str) -> dict[str, Event]:
+        """The first of each kind, in whatever order they come."""
+        found: dict[str, Event] = {}
+        while len(found) < len(kinds):
+            event = self.until(lambda event: event["event"] in set(kinds) - set(found))
+            found[event["event"]] = event
+        return found
+
     def sent(self) -> Event:
         """The trade whose transaction the network has."""
         return self.until(
