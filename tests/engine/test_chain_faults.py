@@ -233,7 +233,10 @@ async def test_nothing_is_signed_while_the_chain_cannot_be_judged(when: str, fau
         await asyncio.sleep(5)
         assert await party.holds_nothing()
         other = world.taker if party is world.maker else world.maker
-        assert other.only().phase == ("exposed" if when == "countersigning" else "canceled")
+        told = other.only()
+        assert told.phase == ("exposed" if when == "countersigning" else "canceled")
+        assert told.reason is not None and told.reason.code == view.reason.code
+        assert "no answer" not in told.reason.detail, "which servers somebody asks is nobody else's business"
 
 
 async def test_a_trade_is_not_begun_while_the_chain_cannot_be_judged() -> None:

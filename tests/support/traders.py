@@ -141,12 +141,12 @@ class Party:
         return not held and not self.desk.held() and not await store.keys("takes/")
 
     async def until(self, phase: str, seconds: float = 1000.0) -> TradeView:
-        """Its one trade, once it is in that phase."""
+        """Its newest trade in that phase, once there is one."""
         async with asyncio.timeout(seconds):
-            while not self.trader.all() or self.only().phase != phase:
+            while (found := next((view for view in self.trader.all() if view.phase == phase), None)) is None:
                 self._news.clear()
                 await self._news.wait()
-        return self.only()
+        return found
 
     def _heard(self, event: TradeEvent) -> None:
         self.events.append(event)
