@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests.browser.looks import WIDTHS, looks_right
 from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
 from tests.support.visitor import Visitor
@@ -20,8 +21,6 @@ from web.build.server import Answer, WebServer
 
 NOBODY = "12D3KooWHHzSeKaY8xuZVzkLbKFfvNgPPeKhFBGrMbNzbm5akpqu"
 DEAD_RELAY = f"/ip4/127.0.0.1/tcp/9/ws/p2p/{NOBODY}"
-WIDTHS = (1280, 360)
-THEMES = ("light", "dark")
 
 Seat = Callable[..., Visitor]
 
@@ -74,21 +73,6 @@ def alone(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Visitor]:
         visitor = sit("Dora")
         visitor.page.console()
         yield visitor.open().ready()
-
-
-def looks_right(visitor: Visitor) -> None:
-    """No fault that axe-core knows and no sideways scrolling, in both themes, wide and narrow."""
-    found = []
-    for width in WIDTHS:
-        visitor.window(width, 800)
-        for theme in THEMES:
-            visitor.theme(theme)
-            found += [f"{theme}, {width} px: {fault}" for fault in visitor.faults_of_accessibility()]
-        if visitor.too_wide() > 0:
-            found.append(f"{visitor.too_wide()} px wider than {width} px")
-    visitor.window(1280, 900)
-    visitor.theme("light")
-    assert found == []
 
 
 def test_tabs_of_one_profile_are_two_peers(pair: tuple[Visitor, Visitor]) -> None:

@@ -14,7 +14,7 @@ from tests.support.regtest import RegtestProcess
 from tests.support.visitor import Visitor
 from web.build.server import WebServer
 
-NODE = 'const { node } = document.querySelector("ds-app").session;'
+NODE = 'const { session } = document.querySelector("ds-app"); const { node } = session;'
 
 
 class TradingVisitor(Visitor):
@@ -44,6 +44,7 @@ class TradingVisitor(Visitor):
     # --- what it has
     def wealth(self) -> Counter[str]:
         """Atoms by asset, sats on all coins as "BTC", asked of the chain now."""
+        self.wait_until(lambda: bool(self._js(NODE + "return node && session.market?.wallet")), "a wallet", 60)
         coins = self.page.run_js(NODE + "return await node.get_coins()")
         held: Counter[str] = Counter(BTC=sum(coin["sats"] for coin in coins))
         for coin in coins:
@@ -86,7 +87,7 @@ class TradingVisitor(Visitor):
 
     def signs(self) -> None:
         self.click("#confirm-trade")
-        self.wait_for("#trade-status", "Waiting for the chain")
+        self.wait_for("#trade-advice", "waits for a block")
 
     def moved_as_planned(self, before: Counter[str]) -> bool:
         """Whether the newest trade changed the wallet by what its review said, to the atom and the sat."""

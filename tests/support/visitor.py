@@ -146,16 +146,19 @@ class Visitor:
         """Waits for a file from the peer, saves it into `folder` as a person would, and returns what was saved."""
         link = f'.theirs a[download="{name}"]'
         self.wait_for(link, timeout=timeout)
-        self._cdp("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        return self.saves(link, folder / name, size, timeout)
+
+    def saves(self, link: str, file: Path, size: int = 0, timeout: float = 60.0) -> bytes:
+        """Clicks a link that downloads `file`. `size`: of the whole; 0 when it is not known."""
+        self._cdp("Page.setDownloadBehavior", behavior="allow", downloadPath=str(file.parent))
         self.click(link)
-        saved = folder / name
         # Chromium reserves the name with an empty file before the content is moved there.
         self.wait_until(
-            lambda: saved.is_file() and saved.stat().st_size == size,
-            f"{self.name} to save {size} bytes of {name}",
+            lambda: file.is_file() and 0 < file.stat().st_size and size in (0, file.stat().st_size),
+            f"{self.name} to save {size or 'the'} bytes of {file.name}",
             timeout,
         )
-        return saved.read_bytes()
+        return file.read_bytes()
 
     def window(self, width: int, height: int) -> None:
         self._cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

@@ -23,6 +23,14 @@ const STATUS = {
 const PLACES = [["#/orders", "Trade", ["orders", "new", "order", "import", "trade"]], ["#/wallet", "Wallet", ["wallet"]],
   ["#/history", "History", ["history"]], ["#/", "Talk", ["talk"]]];
 
+const TITLES = { wallet: "Wallet", orders: "Trade", new: "New order", order: "Order", import: "Order", trade: "Trade", history: "History" };
+/** What a visitor who looks elsewhere is told of a trade of an order of theirs, by its status. */
+const CALLS = {
+  pending: "Somebody takes your order.", confirming: "Your order was taken and waits for a block.",
+  completed: "A trade of your order is completed.", failed: "A trade of your order failed.",
+  canceled: "A trade of your order was cancelled.",
+};
+
 class App extends Part {
   createRenderRoot() {
     this.replaceChildren();
@@ -40,8 +48,11 @@ class App extends Part {
   }
 
   updated() {
-    const unread = [...(this.session?.people.values() ?? [])].reduce((sum, one) => sum + one.unread, 0);
-    document.title = unread ? `(${unread}) DarkSwap Browser` : "DarkSwap Browser";
+    const { session } = this;
+    const unread = [...(session?.people.values() ?? [])].reduce((sum, one) => sum + one.unread, 0);
+    const waiting = unread + (session?.market?.unseen.size ?? 0);
+    const place = TITLES[session?.route.view];
+    document.title = `${waiting ? `(${waiting}) ` : ""}${place ? `${place} · ` : ""}DarkSwap Browser`;
   }
 
   render() {
@@ -49,7 +60,7 @@ class App extends Part {
     if (!session) return nothing;
     const { view } = session.route;
     if (view !== "talk") {
-      return html`${this._top()}<div class="layout trading">${this._trading()}</div>
+      return html`${this._top()}<div class="layout trading">${this._trading()}</div>${this._call()}
         <div class="sr" role="status" aria-live="polite">${session.announcement}</div>`;
     }
     const talking = session.conversation !== null;
@@ -62,6 +73,7 @@ class App extends Part {
           : html`<ds-home .session=${session}></ds-home>`}
         ${this._self()}
       </div>
+      ${this._call()}
       <div class="sr" role="status" aria-live="polite">${session.announcement}</div>`;
   }
 
@@ -77,6 +89,15 @@ class App extends Part {
       <button type="button" class="quiet square" @click=${this._theme} aria-label=${isDark() ? "Use light colours" : "Use dark colours"}>
         ${isDark() ? icons.sun : icons.moon}</button>
     </header>`;
+  }
+
+  /** Over the page, so that nothing moves. */
+  _call() {
+    const { market } = this.session;
+    const trade = market?.calling;
+    return html`<div class="call-place" role="status">${trade ? html`<div class="call card"><strong>${CALLS[trade.status]}</strong>
+      <a class="button primary" id="open-call" href="#/trade/${trade.id}">Look at it</a>
+      <button type="button" class="bare" aria-label="Not now" @click=${() => market.seen(trade.id)}>${icons.cross}</button></div>` : nothing}</div>`;
   }
 
   /** The trading half of the page comes when it is first looked at. */

@@ -5,6 +5,8 @@ import { encode } from "uqr";
 import { icons } from "./icons.mjs";
 
 const SAID_FOR = 1800;
+/** Bytes that the largest QR code takes at its lowest error correction. */
+const QR_MOST = 2950;
 
 export class CopyButton extends LitElement {
   static properties = {
@@ -37,6 +39,7 @@ export class CopyButton extends LitElement {
 
 /** A QR code as one path; always dark on white, as cameras expect. */
 export function qrCode(text, label) {
+  if (text.length > QR_MOST) return html`<span class="blank qr-none">Too long for a QR code: send the link.</span>`;
   const { data, size } = encode(text, { ecc: "L", border: 2 });
   let path = "";
   data.forEach((row, y) => row.forEach((dark, x) => {

@@ -5,6 +5,7 @@
 
 import { ByHand } from "./by_hand.mjs";
 import { Conversation } from "./conversation.mjs";
+import { keptWallet } from "./kept.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
 import { Relays } from "./relays.mjs";
 import { readRoute } from "./route.mjs";
@@ -94,7 +95,9 @@ export class Session extends EventTarget {
       for (const address of config.relays) this.relays.add(address);
       setInterval(() => this._figures(), FIGURES_EVERY);
       if (this.wanted) this.connect(this.wanted);
-      this.market?.begin();
+      if (this.market) this.market.begin();
+      // Whoever had a wallet open may have orders out: they are answered wherever in the page the visitor is.
+      else if (keptWallet() && !keptWallet().closed) void this.loadTradingPart();
     } catch (error) {
       this.phase = "failed";
       this.failure = this._noted("start", error);
@@ -134,6 +137,7 @@ export class Session extends EventTarget {
       const target = readFragment(location.hash);
       this.route = readRoute(location.hash);
       if (target) this.connect(target);
+      if (this.route.view === "trade") this.market?.seen(this.route.id);
       this.changed("route");
     });
   }

@@ -30,6 +30,8 @@ const NEXT = {
   INTEGRITY: "The files differ from the ones this page was built with. Reload; if it stays so, do not trust this copy.",
   TIMEOUT: "Try again. If it stays so, check that the other side is online.",
   CONNECTION_LOST: "Check your network. The other side may also have closed its page.",
+  INVALID_ARGUMENT: "Correct it and try again.",
+  INVALID_ORDER: "Ask whoever sent it for the present link.",
   INTERNAL: "This is a fault of the page. Copy the report, reload, and tell us.",
 };
 
@@ -49,6 +51,15 @@ const TITLES = {
   CONNECTION_LOST: "The line broke",
   PEER_ID_MISMATCH: "Somebody else answered",
   INVALID_ARGUMENT: "That does not look right",
+  INVALID_ORDER: "This order is no good",
+  CHAIN: "The chain cannot be asked now",
+  CHAIN_UNREACHABLE: "The chain servers do not answer",
+  RATE_LIMITED: "The chain server asks for a pause",
+  CHAIN_INCONSISTENT: "The chain servers contradict each other",
+  INSUFFICIENT_FUNDS: "There are not enough coins",
+  WALLET_FAILED: "The wallet did not do it",
+  WALLET_REJECTED: "It was declined in the wallet",
+  TRADES_ELSEWHERE: "Another tab trades as this one",
   HANDSHAKE_FAILED: "The other side could not prove who it is",
 };
 
@@ -65,10 +76,26 @@ export function explain(error) {
   const code = error?.code ?? error?.name ?? "ERROR";
   return {
     code,
+    path: error?.details?.path,
     title: REFUSALS[error?.details?.name] ?? TITLES[code] ?? "Something went wrong",
-    reason: sentence(shorten(error?.message || String(error))),
-    next: error?.hint || NEXT[code] || "Try again. If it stays so, copy the report and tell us.",
+    reason: sentence(shorten(reasonOf(error))),
+    next: hintOf(error) || NEXT[code] || "Try again. If it stays so, copy the report and tell us.",
   };
+}
+
+/** What arguments are to whoever reads the page. */
+const ARGUMENTS = { order_id: "order", mnemonic: "wallet's words", funding: "coins behind it", base_atoms: "amount", expires_at: "order's end" };
+
+/** "amount: is too much" in a sentence. */
+function reasonOf(error) {
+  const { path, reason } = error?.details ?? {};
+  const plain = /^[a-z_]+$/.test(path ?? "") && /^(is|are|has|have|holds?|makes?) /.test(reason ?? "");
+  return plain ? `The ${ARGUMENTS[path] ?? path.replaceAll("_", " ")} ${reason}.` : error?.message || String(error);
+}
+
+/** "Check amount." says nothing that the sentence before it did not. */
+function hintOf(error) {
+  return error?.hint === `Check ${error?.details?.path}.` ? "" : error?.hint;
 }
 
 /** The library's sentences begin small, since others go before them. */

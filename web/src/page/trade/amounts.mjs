@@ -16,6 +16,14 @@ export function assetName({ asset, name, symbol }) {
   return html`<span class="asset">${name || asset}${sign} <small class="muted" translate="no">${asset}</small></span>`;
 }
 
+const DECIMAL = /^\d+(\.\d+)?$/;
+
+/** A decimal text in atoms, by whole numbers; null for what is none, or is finer than the asset. */
+export function atomsOf(amount, decimals) {
+  const [whole, rest = ""] = amount.split(".");
+  return DECIMAL.test(amount) && rest.length <= decimals ? BigInt(whole + rest.padEnd(decimals, "0")) : null;
+}
+
 export const sats = (count) => `${grouped(count)} sats`;
 
 export const amountOf = ({ amount, ...asset }) => html`<strong class="figure-text">${grouped(amount)}</strong> ${assetName(asset)}`;
@@ -29,13 +37,19 @@ export const ORDER_WORDS = {
   unfunded: ["bad", "Its coins are gone"],
 };
 
-export const TRADE_WORDS = {
+const TRADE_WORDS = {
   pending: ["busy", "Being agreed"],
   confirming: ["busy", "Waiting for the chain"],
   completed: ["good", "Completed"],
   failed: ["bad", "Failed"],
   canceled: ["", "Cancelled"],
 };
+
+/** The state of a trade; what has both signatures waits for the chain, not for a person. */
+export function tradeWords(trade) {
+  if (trade.status !== "confirming" || trade.raw) return TRADE_WORDS[trade.status];
+  return ["busy", trade.phase === "revoking" ? "Being taken back" : trade.role === "taker" ? "Waiting for the maker" : "Being agreed"];
+}
 
 export function chip([tone, word]) {
   return html`<span class="status ${tone}"><i aria-hidden="true"></i>${word}</span>`;
@@ -51,9 +65,16 @@ export function countdown(at, now = Date.now() / 1000) {
 
 export const day = (at) => new Date(at * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
-/** Base first: "Sells 10 A for 0.001 BTC", as the maker sees it. */
-export function sentence(order) {
-  const base = html`${grouped(order.amount)} ${assetName(order.base)}`;
-  const quote = html`${grouped(order.total)} ${assetName(order.quote)}`;
-  return order.side === "sell" ? html`${base} for ${quote}` : html`${quote} for ${base}`;
+/** What whoever looks at an order would give and get: its maker as it says, anybody else the other way round. */
+export function sides(order) {
+  const base = { ...order.base, amount: order.amount };
+  const quote = { ...order.quote, amount: order.total };
+  return (order.side === "sell") === order.is_local ? { give: base, get: quote } : { give: quote, get: base };
+}
+
+/** The state of an order; of somebody's that was taken from here, that it was. */
+export function orderWords(order, trades) {
+  const taken = [...trades.values()].some((trade) => trade.order_id === order.id && ["confirming", "completed"].includes(trade.status)
+    && trade.base_atoms >= order.base_atoms);
+  return !order.is_local && order.is_active && taken ? ["good", "Taken by you"] : ORDER_WORDS[order.status];
 }

@@ -4,7 +4,7 @@ import { html } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { icons } from "../icons.mjs";
 import { Part } from "../part.mjs";
-import { TRADE_WORDS, amountOf, chip, day, grouped } from "./amounts.mjs";
+import { amountOf, chip, day, tradeWords } from "./amounts.mjs";
 
 const COLUMNS = ["id", "order_id", "role", "status", "base_asset", "amount", "quote_asset", "total", "price", "txid", "created_at", "completed_at"];
 
@@ -19,17 +19,20 @@ class HistoryView extends Part {
     return html`<section class="card" aria-labelledby="history-title">
       <div class="row"><h2 id="history-title">${trades.length === 1 ? "One trade" : `${trades.length} trades`}</h2>
         <span class="actions"><a class="button quiet" id="export-csv" download="darkswap-trades.csv" href=${file("text/csv", csv(trades))}>${icons.down}<span>CSV</span></a>
-          <a class="button quiet" download="darkswap-trades.json" href=${file("application/json", json(trades))}>${icons.down}<span>JSON</span></a></span></div>
+          <a class="button quiet" id="export-json" download="darkswap-trades.json" href=${file("application/json", json(trades))}>${icons.down}<span>JSON</span></a></span></div>
       <div class="scroll"><table class="wide"><thead><tr><th scope="col">When</th><th scope="col">You gave</th><th scope="col">You got</th><th scope="col">State</th></tr></thead>
         <tbody>${repeat(trades, (trade) => trade.id, (trade) => this._row(trade))}</tbody></table></div></section>`;
   }
 
   _row(trade) {
-    const agreed = { base: html`${grouped(trade.amount)} ${trade.base_asset}`, quote: html`${grouped(trade.total)} ${trade.quote_asset}` };
+    const known = this.session.market.assets();
+    const agreed = (asset, amount) => amountOf({ asset, name: "", ...known.get(asset), amount });
     const givesBase = (trade.side === "sell") === (trade.role === "maker");
-    const gave = trade.effect ? trade.effect.gives.map(amountOf) : givesBase ? agreed.base : agreed.quote;
-    const got = trade.effect ? trade.effect.gets.map(amountOf) : givesBase ? agreed.quote : agreed.base;
-    return html`<tr data-trade=${trade.id}><th scope="row"><a href="#/trade/${trade.id}">${day(trade.created_at)}</a></th><td>${gave}</td><td>${got}</td><td>${chip(TRADE_WORDS[trade.status])}</td></tr>`;
+    const base = agreed(trade.base_asset, trade.amount);
+    const quote = agreed(trade.quote_asset, trade.total);
+    const gave = trade.effect ? trade.effect.gives.map(amountOf) : givesBase ? base : quote;
+    const got = trade.effect ? trade.effect.gets.map(amountOf) : givesBase ? quote : base;
+    return html`<tr data-trade=${trade.id}><th scope="row"><a href="#/trade/${trade.id}">${day(trade.created_at)}</a></th><td>${gave}</td><td>${got}</td><td>${chip(tradeWords(trade))}</td></tr>`;
   }
 }
 

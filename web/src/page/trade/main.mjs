@@ -33,18 +33,22 @@ const TITLES = {
 };
 
 class Trade extends Part {
+  /** What had the focus may be gone with the place that was left: then the heading has it, and not the top of the page. */
+  updated() {
+    const { view, id } = this.session.route;
+    const place = `${view}/${id}`;
+    if (this._place && this._place !== place && document.activeElement === document.body) this.querySelector("h1").focus();
+    this._place = place;
+  }
+
   render() {
     const { session } = this;
     const { view } = session.route;
     const [title, line] = TITLES[view];
     return html`<main class="home">
-      <div class="lead"><h1>${title}</h1><p>${line}</p></div>
+      <div class="lead"><h1 tabindex="-1">${title}</h1><p>${line}</p></div>
       ${startup(session) ?? this._ready(view)}
     </main>`;
-  }
-
-  updated() {
-    document.title = `${TITLES[this.session.route.view][0]} · DarkSwap Browser`;
   }
 
   _ready(view) {

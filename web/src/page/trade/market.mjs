@@ -3,12 +3,18 @@
  * the session changes; the rules are Python's.
  */
 
+import { keepWallet, keptWallet } from "../kept.mjs";
 import { go } from "../route.mjs";
 import { explain } from "../words.mjs";
 
 /** Milliseconds between two looks at the wallet's coins while the page is seen. */
 const LOOK_EVERY = 15_000;
-const KEPT_WALLET = "darkswap.wallet";
+/** Milliseconds after which the faucet's coins are looked for again. */
+const LOOK_SOON = 1500;
+/** Wallets that one tab may have restored from words, beside its own. */
+const MOST_WALLETS = 9;
+/** How a maker's page that is closed shows itself when it is called. */
+const AWAY = ["DIAL_FAILED", "NO_ADDRESS", "UNKNOWN_RELAY", "RELAY_REFUSED", "CONNECTION_LOST", "TIMEOUT", "NOT_CONNECTED"];
 
 export class Market {
   constructor(session) {
@@ -27,9 +33,17 @@ export class Market {
     this.trades = new Map();
     /** Text of an order's link that was opened → its failure, or null while it is looked at. */
     this.imports = new Map();
-    /** What the faucet of a test chain was last asked for: {state, message}. */
+    /** What the faucet of a test chain was last asked for: {state, message, txid}. */
     this.faucet = null;
+    /** An order that its maker is being asked for: {order, amount, controller}; null when none is. */
+    this.asking = null;
+    /** Trades of our orders that began while nobody looked. */
+    this.unseen = new Set();
     this._looking = null;
+    addEventListener("beforeunload", (event) => {
+      // A trade that is being agreed is lost to the other side with the page.
+      if ([...this.trades.values()].some((trade) => trade.status === "pending")) event.preventDefault();
+    });
   }
 
   get node() {
@@ -74,10 +88,21 @@ export class Market {
     if (event.trade) {
       const before = this.trades.get(event.trade_id);
       this.trades.set(event.trade_id, event.trade);
+      if (!before && event.trade.role === "maker") this.unseen.add(event.trade_id);
       if (before?.status !== event.trade.status) this.session.announce(`Trade: ${event.trade.advice}`);
+      if (this.session.route.view === "trade") this.seen(this.session.route.id);
     }
     if (event.type === "balance_updated" || event.trade?.status === "completed") this.look();
     if (event.type === "wallet_disconnected") this._walletGone();
+  }
+
+  /** What the visitor should be told of wherever they are: the newest trade of an order of theirs, or null. */
+  get calling() {
+    return this.trades.get([...this.unseen].at(-1)) ?? null;
+  }
+
+  seen(tradeId) {
+    if (this.unseen.delete(tradeId)) this.changed();
   }
 
   // --- wallet
@@ -89,7 +114,7 @@ export class Market {
     this.changed();
     try {
       this.wallet = await this.node.connect_wallet(config);
-      keep({ type: config.type, name: config.name, locked: Boolean(config.passphrase) });
+      keepWallet({ type: config.type, name: config.name, locked: Boolean(config.passphrase) });
       this.connecting = false;
       this._looking ??= setInterval(() => document.visibilityState === "visible" && this.look(), LOOK_EVERY);
       await this.look();
@@ -101,13 +126,23 @@ export class Market {
     return this.wallet !== null;
   }
 
-  connectSeed({ passphrase = "", mnemonic } = {}) {
-    const given = mnemonic ? { mnemonic } : {};
-    return this.connect({ type: "seed", name: this.session.identityName || "default", passphrase, ...given });
+  /** The wallet of this tab, or the one of `mnemonic` under a name that is free or its own. */
+  async connectSeed({ passphrase = "", mnemonic } = {}) {
+    const own = this.session.identityName || "default";
+    const kept = keptWallet();
+    const name = kept?.type === "seed" ? kept.name : own;
+    if (!mnemonic) return this.connect({ type: "seed", name, passphrase });
+    for (let number = 1; number <= MOST_WALLETS; number += 1) {
+      const there = await this.connect({ type: "seed", name: number === 1 ? own : `${own}-${number}`, passphrase, mnemonic });
+      // Another wallet has that name: it says so, or its passphrase is another.
+      const taken = this.walletFailure?.code === "WALLET_FAILED" || this.walletFailure?.path === "name";
+      if (there || !taken) return there;
+    }
+    return false;
   }
 
   async disconnect() {
-    keep(null);
+    keepWallet({ ...keptWallet(), closed: true });
     await this.node.disconnect_wallet();
     this._walletGone();
   }
@@ -122,14 +157,15 @@ export class Market {
   }
 
   _openKeptWallet() {
-    const kept = kept_wallet();
-    if (kept?.type === "seed" && !kept.locked) this.connectSeed();
-    else if (kept && kept.type !== "seed") this.connect({ type: kept.type });
+    const kept = keptWallet();
+    if (!kept || kept.closed || kept.locked) return;
+    if (kept.type === "seed") this.connectSeed();
+    else this.connect({ type: kept.type });
   }
 
   /** Asks the chain for balances and coins. */
   async look() {
-    if (!this.wallet) return;
+    if (!this.wallet || !this.session.online) return;
     try {
       [this.balances, this.coins] = await Promise.all([this.node.get_balances(), this.node.get_coins()]);
       this.coinsFailure = null;
@@ -140,7 +176,11 @@ export class Market {
   }
 
   async freeze(outpoint, on) {
-    await this.node.freeze_coin(outpoint, on);
+    try {
+      await this.node.freeze_coin(outpoint, on);
+    } catch (error) {
+      this.coinsFailure = explain(error);
+    }
     await this.look();
   }
 
@@ -153,12 +193,26 @@ export class Market {
       const address = bitcoin ? this.wallet.payment_address : this.wallet.address;
       const answer = await fetch(this.faucetAddress, { method: "POST", body: JSON.stringify({ address, asset }) });
       if (!answer.ok) throw { code: "CHAIN", message: (await answer.text()).slice(0, 200) };
-      this.faucet = { state: "good", message: "On its way: it can be spent after the next block." };
-      setTimeout(() => this.look(), 1000);
+      this.faucet = { state: "good", message: "Given. Asking the chain…", txid: (await answer.json()).txid };
     } catch (error) {
-      this.faucet = { state: "bad", message: `The faucet did not give: ${explain(error).reason}` };
+      const reason = error instanceof TypeError ? "it does not answer. Check that the test chain runs, then ask again" : explain(error).reason;
+      this.faucet = { state: "bad", message: `The faucet did not give: ${reason}.`.replace("..", ".") };
     }
     this.session.announce(this.faucet.message);
+    await this._awaitGift(this.faucet);
+  }
+
+  /** Says what is true of the coins given: that they are here, or what they wait for. */
+  async _awaitGift(faucet) {
+    if (!faucet.txid) return;
+    await this.look();
+    const coin = this.coins?.find((one) => one.outpoint.startsWith(faucet.txid));
+    if (this.faucet !== faucet) return;
+    const here = coin?.state === "confirmed" && coin.known;
+    this.faucet = { ...faucet, message: here ? "Here it is, and can be spent." : coin ? "On its way: it can be spent after the next block." : faucet.message };
+    this.changed();
+    if (here) this.session.announce(this.faucet.message);
+    else setTimeout(() => void this._awaitGift(this.faucet), LOOK_SOON);
   }
 
   /** Of everything seen so far: text of the asset → {name, decimals, symbol}. */
@@ -168,6 +222,11 @@ export class Market {
     for (const order of this.orders.values()) for (const one of [order.base, order.quote]) known.set(one.asset, one);
     for (const one of this.session.config?.chain?.assets ?? []) if (!known.has(one.asset)) known.set(one.asset, one);
     return known;
+  }
+
+  /** Other assets known here under the name of this one: an imitation shows by its id alone. */
+  namesakes({ asset, name }) {
+    return [...this.assets().values()].filter((one) => one.asset !== asset && name && plain(one.name) === plain(name));
   }
 
   /** What an id or a name means, or null: asked of the index when it is not known here. */
@@ -204,10 +263,21 @@ export class Market {
     }
   }
 
+  /** Calls the maker. Throws in words when that comes to nothing. */
   async take(order, amount) {
-    const trade = await this.node.take_order(order.id, amount, { review: true });
-    this.trades.set(trade.id, trade);
-    go(`#/trade/${trade.id}`);
+    const controller = new AbortController();
+    this.asking = { order, amount, controller };
+    this.changed();
+    try {
+      const trade = await this.node.take_order(order.id, amount, { review: true, signal: controller.signal });
+      this.trades.set(trade.id, trade);
+      go(`#/trade/${trade.id}`);
+    } catch (error) {
+      if (!controller.signal.aborted) throw AWAY.includes(error.code) ? away(error) : error;
+    } finally {
+      this.asking = null;
+      this.changed();
+    }
   }
 
   /** `confirm_trade`, `cancel_trade` or `revoke_trade`. */
@@ -220,20 +290,10 @@ export class Market {
 
 export const plain = (name) => name.replace(/[•.\s]/g, "").toUpperCase();
 
-// Storage throws where the user forbids it: then a wallet is connected anew after each load.
-function keep(wallet) {
-  try {
-    if (wallet) sessionStorage.setItem(KEPT_WALLET, JSON.stringify(wallet));
-    else sessionStorage.removeItem(KEPT_WALLET);
-  } catch {
-    // As above.
-  }
-}
-
-function kept_wallet() {
-  try {
-    return JSON.parse(sessionStorage.getItem(KEPT_WALLET));
-  } catch {
-    return null;
-  }
+function away(error) {
+  return {
+    code: error.code,
+    message: "The maker is away: its page is not open now, or cannot be reached.",
+    hint: "Ask the maker to open it again, then try once more. Nothing is signed, and your coins are free.",
+  };
 }

@@ -3,12 +3,12 @@
 import { html, nothing } from "lit";
 import { Part } from "../part.mjs";
 import { explain } from "../words.mjs";
-import { assetName, grouped, sats } from "./amounts.mjs";
+import { assetName, atomsOf, grouped, sats } from "./amounts.mjs";
 
 /** Milliseconds of rest before what was typed is judged. */
 const REST = 250;
 const LIFETIMES = [[3600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"]];
-const DECIMAL = /^\d+(\.\d+)?$/;
+const NUMBER = /^\d+(\.\d+)?$/;
 
 class NewOrderView extends Part {
   static properties = {
@@ -54,19 +54,23 @@ class NewOrderView extends Part {
       <p class="problem" id="order-problem" aria-live="polite">${this._failure ? `${this._failure.reason} ${this._failure.next}` : general}</p>
       <p class="actions"><button class="primary" id="create-order" ?disabled=${!this._check?.ok || this._busy}>${this._busy ? "Signing…" : "Sign and make the order"}</button>
         <a class="button quiet" href="#/orders">Back</a></p>
-      <p class="muted small">The order names your peer id and the coins behind it to whoever has the link. Keep this page open: it answers when somebody takes it.</p>
+      ${market.wallet.is_new ? html`<p class="notice plain-notice" id="backup-first"><span><strong>First your words:</strong> <a href="#/wallet">write them down</a>, or what you get is lost with this browser's data.</span></p>` : nothing}
+      <p class="muted small">The order names your peer id and the coins behind it to whoever has the link. <strong>Keep this page open</strong>: it answers when somebody takes it. What was traded cannot be taken back.</p>
     </form>`;
   }
 
   _side(name, title, side, problem) {
-    const held = this.session.market.balances?.find((one) => one.asset === side.info?.asset);
+    const { market } = this.session;
+    const held = market.balances?.find((one) => one.asset === side.info?.asset);
     const unknown = side.text && side.info === null && side.looked;
-    const said = unknown ? "No such asset is known to the index." : problem;
+    const alike = side.info ? market.namesakes(side.info) : [];
+    const said = side.failure ?? (unknown ? "No such asset is known to the index. Check its id." : alike.length
+      ? `${alike.map((one) => one.asset).join(", ")} has the same name. Compare the ids.` : problem);
     return html`<fieldset><legend>${title}</legend>
       <label for=${`${name}-asset`}>Asset</label>
       <input id=${`${name}-asset`} list="assets" autocomplete="off" spellcheck="false" translate="no" placeholder="BTC, RUNE:840000:1 or a name" .value=${side.text}
         aria-describedby=${`${name}-said`} aria-invalid=${unknown ? "true" : "false"} @input=${(event) => this._assetTyped(side, event.target.value)}>
-      <p class="fixed-line small">${side.info ? assetName(side.info) : nothing}${name === "give" && held ? html` · ${grouped(held.available)} free` : nothing}</p>
+      <p class="fixed-line small" id=${`${name}-info`}>${side.info ? assetName(side.info) : nothing}${name === "give" && held ? html` · ${grouped(held.available)} free` : nothing}</p>
       <label for=${`${name}-amount`}>Amount</label>
       <input id=${`${name}-amount`} inputmode="decimal" autocomplete="off" .value=${side.amount} aria-describedby=${`${name}-said`} aria-invalid=${said && side.amount ? "true" : "false"}
         @input=${(event) => { side.amount = event.target.value.trim().replace(",", "."); this._changed(); }}>
@@ -90,7 +94,11 @@ class NewOrderView extends Part {
     const asked = (side.asked = (side.asked ?? 0) + 1);
     await new Promise((resolve) => setTimeout(resolve, REST));
     if (asked !== side.asked || !text.trim()) return;
-    const info = await this.session.market.lookUp(text).catch(() => null);
+    side.failure = null;
+    const info = await this.session.market.lookUp(text).catch((error) => {
+      side.failure = error.code === "INVALID_ARGUMENT" ? null : `${explain(error).reason} ${explain(error).next}`;
+      return null;
+    });
     if (asked !== side.asked) return;
     side.info = info;
     side.looked = true;
@@ -117,7 +125,7 @@ class NewOrderView extends Part {
 
   async _judge() {
     const draft = this._draft();
-    if (!draft || !DECIMAL.test(draft.amount) || !DECIMAL.test(draft.total)) return;
+    if (!draft || !NUMBER.test(draft.amount) || !NUMBER.test(draft.total)) return;
     const asked = (this._asked += 1);
     try {
       const check = await this.session.market.node.check_order(draft);
@@ -143,9 +151,9 @@ class NewOrderView extends Part {
 
 /** A tenth of a decimal text, rounded down to what the asset can be divided into, by whole numbers. */
 function tenth(amount, decimals) {
-  const [whole, rest = ""] = amount.split(".");
-  if (!DECIMAL.test(amount) || rest.length > decimals) return amount;
-  const atoms = BigInt(whole + rest.padEnd(decimals, "0")) / 10n || 1n;
+  const all = atomsOf(amount, decimals);
+  if (all === null) return amount;
+  const atoms = all / 10n || 1n;
   const text = String(atoms).padStart(decimals + 1, "0");
   return decimals ? `${text.slice(0, -decimals)}.${text.slice(-decimals)}` : text;
 }

@@ -5,9 +5,9 @@ import { repeat } from "lit/directives/repeat.js";
 import { icons } from "../icons.mjs";
 import { Part } from "../part.mjs";
 import { go } from "../route.mjs";
-import { ORDER_WORDS, TRADE_WORDS, chip, day, sentence } from "./amounts.mjs";
+import { amountOf, chip, day, orderWords, sides, tradeWords } from "./amounts.mjs";
 
-const TEXT = /darkswap:1[A-Za-z0-9_-]+/;
+const TEXT = /darkswap:1[A-Za-z0-9_-]+/g;
 
 class OrdersView extends Part {
   static properties = { ...Part.properties, _problem: { state: true } };
@@ -23,7 +23,7 @@ class OrdersView extends Part {
     const going = [...market.trades.values()].filter((trade) => trade.status === "pending" || trade.status === "confirming");
     return html`
       ${going.length ? html`<section class="card" aria-labelledby="going-title"><h2 id="going-title">Going on now</h2>
-        <ul class="plain">${going.map((trade) => html`<li class="row"><a href="#/trade/${trade.id}">Trade ${trade.id.slice(0, 8)}</a>${chip(TRADE_WORDS[trade.status])}</li>`)}</ul></section>` : nothing}
+        <ul class="plain">${going.map((trade) => html`<li class="row"><a href="#/trade/${trade.id}">Trade ${trade.id.slice(0, 8)}</a>${chip(tradeWords(trade))}</li>`)}</ul></section>` : nothing}
       <div class="pair">
         <section class="card start" aria-labelledby="make-title"><h2 id="make-title">Offer something</h2>
           <p class="muted">Say what you give and what you want. You get a link to send, and stay here to answer.</p>
@@ -38,17 +38,23 @@ class OrdersView extends Part {
           </form></section>
       </div>
       <section class="card" aria-labelledby="known-title"><h2 id="known-title">Orders known here</h2>
-        ${orders.length ? html`<div class="scroll"><table class="wide"><thead><tr><th scope="col">Order</th><th scope="col">Whose</th><th scope="col">Until</th><th scope="col">State</th></tr></thead>
-          <tbody>${repeat(orders, (order) => order.id, (order) => html`<tr><th scope="row"><a href="#/order/${order.id}">${sentence(order)}</a></th>
-            <td>${order.is_local ? "Yours" : "Somebody's"}</td><td>${day(order.expires_at)}</td><td>${chip(ORDER_WORDS[order.status])}</td></tr>`)}</tbody></table></div>`
+        ${orders.length ? html`<div class="scroll"><table class="wide"><thead><tr><th scope="col">You give</th><th scope="col">You get</th><th scope="col">Whose</th><th scope="col">Until</th><th scope="col">State</th></tr></thead>
+          <tbody>${repeat(orders, (order) => order.id, (order) => this._row(order, market))}</tbody></table></div>`
           : html`<p class="muted">None yet. Orders are not published anywhere: they come as links.</p>`}
       </section>
       <p class="muted small"><a href="what-can-go-wrong.html">What can go wrong, and what then happens to your money</a></p>`;
   }
 
+  _row(order, market) {
+    const { give, get } = sides(order);
+    return html`<tr data-order=${order.id}><th scope="row"><a href="#/order/${order.id}">${amountOf(give)}</a></th><td>${amountOf(get)}</td>
+      <td>${order.is_local ? "Yours" : "Somebody's"}</td><td>${day(order.expires_at)}</td><td>${chip(orderWords(order, market.trades))}</td></tr>`;
+  }
+
   _open(event) {
     event.preventDefault();
-    const text = TEXT.exec(this.querySelector("#order-text").value)?.[0];
+    // The last one, as the library reads it: a message may quote an older link above.
+    const text = this.querySelector("#order-text").value.match(TEXT)?.at(-1);
     this._problem = text ? "" : "This holds no order. A link of an order has #order=darkswap:1… in it.";
     if (text) go(`#order=${text}`);
   }

@@ -2,112 +2,101 @@
 
 import { html, nothing } from "lit";
 import "../copying.mjs";
-import { icons } from "../icons.mjs";
 import { Part } from "../part.mjs";
 import { explain, shortId } from "../words.mjs";
-import { TRADE_WORDS, amountOf, chip, countdown, day, sats } from "./amounts.mjs";
-
-const STEPS = {
-  request: "Ask the maker", verify: "Check the transaction", review: "You decide", sign: "You sign", countersign: "The other side signs",
-  broadcast: "Sent to the network", confirm: "In a block",
-};
-const MAKER_STEPS = { ...STEPS, request: "Somebody takes your order", verify: "Check their coins", sign: "They sign", countersign: "You sign" };
-const MARKS = { done: icons.check, failed: icons.cross };
-const TONES = { done: "", active: "now", todo: "open", failed: "bad" };
+import { amountOf, chip, countdown, day, sats, tradeWords } from "./amounts.mjs";
+import { stepList } from "./steps.mjs";
 
 class TradeView extends Part {
   static properties = { ...Part.properties, _busy: { state: true }, _failure: { state: true } };
 
   constructor() {
     super();
-    this._busy = false;
+    this._busy = "";
     this._failure = null;
-    this._leaving = (event) => {
-      if (this._trade()?.status === "pending") event.preventDefault();
-    };
   }
 
   connectedCallback() {
     super.connectedCallback();
     this._ticking = setInterval(() => document.visibilityState === "visible" && this.requestUpdate(), 1000);
-    // A trade that is being agreed is lost to the other side with the page.
-    addEventListener("beforeunload", this._leaving);
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     clearInterval(this._ticking);
-    removeEventListener("beforeunload", this._leaving);
-  }
-
-  _trade() {
-    return this.session.market.trades.get(this.session.route.id);
   }
 
   render() {
-    const trade = this._trade();
+    const { market, route } = this.session;
+    const trade = market.trades.get(route.id);
     if (!trade) {
       return html`<section class="card startup bad"><h2>This trade is not known here</h2><p>Trades are kept by the browser that made them.</p>
         <p class="actions"><a class="button quiet" href="#/history">History</a></p></section>`;
     }
-    return html`<div class="pair trade-pair">${this._progress(trade)}${this._effect(trade)}</div>${this._facts(trade)}`;
+    return html`<div class="trade-pair">${this._progress(trade, market)}<div class="beside">${this._effect(trade)}${this._facts(trade)}</div></div>`;
   }
 
-  _progress(trade) {
-    const words = trade.role === "maker" ? MAKER_STEPS : STEPS;
+  _progress(trade, market) {
+    const going = trade.status === "pending" || trade.status === "confirming";
     const left = trade.expires_at ? countdown(trade.expires_at) : "";
     return html`<section class="card" aria-labelledby="steps-title">
-      <div class="row"><h2 id="steps-title">Progress</h2><span id="trade-status">${chip(TRADE_WORDS[trade.status])}</span></div>
-      <ol class="steps trade-steps">${trade.steps.map((step) => html`<li class=${TONES[step.state]} aria-current=${step.state === "active" ? "step" : nothing}>
-        <span class="dot">${MARKS[step.state] ?? nothing}</span><span class="what">${words[step.name] ?? step.name}<span class="sr">: ${step.state}</span></span>
-        <span class="figure">${step.state === "active" ? left : nothing}</span></li>`)}</ol>
-      ${trade.reason ? html`<div class=${`notice ${trade.status === "failed" || trade.can_revoke ? "bad" : ""}`} id="trade-reason"><strong>${trade.reason.message}</strong><code class="muted">${trade.reason.code}</code></div>` : nothing}
+      <div class="row"><h2 id="steps-title">Progress</h2><span id="trade-status">${chip(tradeWords(trade))}</span></div>
+      ${stepList(trade.steps, trade.role, left)}
+      ${trade.reason ? html`<div class=${`notice ${trade.status === "failed" || trade.can_revoke ? "bad" : "plain-notice"}`} id="trade-reason"><strong>${trade.reason.message}</strong><code class="muted">${trade.reason.code}</code></div>` : nothing}
       <p class="advice" id="trade-advice" aria-live="polite">${trade.advice}</p>
+      ${going && !market.wallet ? html`<p class="advice"><a href="#/wallet">Open your wallet</a>: the trade goes on with it.</p>` : nothing}
       ${this._actions(trade)}
     </section>`;
   }
 
   _actions(trade) {
-    const button = (method, id, tone, words) => html`<button type="button" class=${tone} id=${id} ?disabled=${this._busy} @click=${() => this._act(trade, method)}>${words}</button>`;
+    const button = (method, id, tone, words, busy) => html`<button type="button" class=${tone} id=${id} ?disabled=${Boolean(this._busy)}
+      @click=${() => this._act(trade, method)}>${this._busy === method ? busy : words}</button>`;
     return html`<p class="actions trade-actions">
-      ${trade.can_confirm ? button("confirm_trade", "confirm-trade", "primary", "Sign it") : nothing}
-      ${trade.can_cancel ? button("cancel_trade", "cancel-trade", "quiet", "Cancel") : nothing}
-      ${trade.can_revoke ? button("revoke_trade", "revoke-trade", "primary", "Take my signature back") : nothing}</p>
-      <p class="problem" aria-live="polite">${this._failure ? `${this._failure.reason} ${this._failure.next}` : ""}</p>`;
+      ${trade.can_confirm ? button("confirm_trade", "confirm-trade", "primary", "Sign it", "Signing…") : nothing}
+      ${trade.can_cancel ? button("cancel_trade", "cancel-trade", "quiet", "Cancel", "Cancelling…") : nothing}
+      ${trade.can_revoke ? button("revoke_trade", "revoke-trade", trade.status === "pending" ? "primary" : "quiet", "Take my signature back", "Taking it back…") : nothing}
+      ${["completed", "failed", "canceled"].includes(trade.status) ? html`<a class="button quiet" href="#/wallet">Wallet</a><a class="button quiet" href="#/history">History</a>` : nothing}</p>
+      ${this._failure ? html`<p class="problem" role="alert">${this._failure.reason} ${this._failure.next}</p>` : nothing}`;
   }
 
   _effect(trade) {
     const { effect } = trade;
-    return html`<section class="card effect" aria-labelledby="effect-title"><h2 id="effect-title">What the transaction does to your wallet</h2>
+    return html`<section class="card" aria-labelledby="effect-title"><h2 id="effect-title">What the transaction does to your wallet</h2>
       ${effect ? html`<dl class="effect-list" id="effect">
           <div><dt>You give</dt>${effect.gives.map((one) => html`<dd>${amountOf(one)}</dd>`)}</div>
           <div><dt>You get</dt>${effect.gets.map((one) => html`<dd>${amountOf(one)}</dd>`)}</div>
           <div><dt>Fee</dt><dd>${sats(effect.fee_sats)} to the miners</dd></div></dl>
           <p class="muted small">Read from the transaction itself, not from the order.</p>`
-        : html`<p class="muted">Known as soon as both sides have named their coins and the transaction is built here.</p>`}
+        : html`<p class="muted effect-list">Known as soon as both sides have named their coins and the transaction is built here.</p>`}
+      ${trade.can_confirm ? html`<ul class="bullets small" id="before-signing">
+        <li>Compare the ids, not the names: names can be imitated.</li>
+        <li>Your signature goes first. The maker can then complete this trade, and nothing else, until you take it back.</li>
+        <li>Once it is in a block, nobody can undo it. <a href="what-can-go-wrong.html">What can go wrong</a></li></ul>` : nothing}
     </section>`;
   }
 
   _facts(trade) {
     return html`<section class="card" aria-labelledby="facts-title"><h2 id="facts-title">Details</h2><dl class="facts">
-      <div><dt>Trade</dt><dd class="mono" translate="no">${trade.id}</dd></div>
-      <div><dt>With</dt><dd class="mono" translate="no" title=${trade.peer_id}>${shortId(trade.peer_id)}</dd></div>
-      <div><dt>Order</dt><dd><a href="#/order/${trade.order_id}" translate="no">${trade.order_id.slice(0, 16)}…</a></dd></div>
-      <div><dt>Began</dt><dd>${day(trade.created_at)}</dd></div>
       <div><dt>Transaction</dt><dd class="mono" translate="no" id="trade-txid">${trade.txid ?? "–"}</dd></div>
-      <div><dt>Confirmations</dt><dd>${trade.confirmations}</dd></div></dl>
+      <div><dt>Confirmations</dt><dd id="trade-depth">${trade.confirmations}</dd></div>
+      ${trade.revoke_txid ? html`<div><dt>Taken back by</dt><dd class="mono" translate="no" id="revoke-txid">${trade.revoke_txid}</dd></div>` : nothing}
+      <div><dt>With</dt><dd class="mono" translate="no" title=${trade.peer_id}>${shortId(trade.peer_id)}</dd></div>
+      <div><dt>Order</dt><dd><a class="mono" href="#/order/${trade.order_id}" translate="no">${trade.order_id.slice(0, 16)}…</a></dd></div>
+      <div><dt>Trade</dt><dd class="mono" translate="no">${trade.id}</dd></div>
+      <div><dt>Began</dt><dd>${day(trade.created_at)}</dd></div></dl>
       ${trade.raw ? html`<p class="actions"><ds-copy .text=${trade.raw} label="Copy transaction" what="the transaction"></ds-copy><span class="muted small">Signed by both: anybody may send it to the network.</span></p>` : nothing}</section>`;
   }
 
   async _act(trade, method) {
-    this._busy = true;
+    this._busy = method;
     this._failure = null;
     try {
       await this.session.market.act(trade, method);
     } catch (error) {
       this._failure = explain(error);
     }
-    this._busy = false;
+    this._busy = "";
   }
 }
 

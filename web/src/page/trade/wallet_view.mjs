@@ -5,7 +5,9 @@ import { repeat } from "lit/directives/repeat.js";
 import "../copying.mjs";
 import { qrCode } from "../copying.mjs";
 import { icons } from "../icons.mjs";
+import { keptWallet } from "../kept.mjs";
 import { Part } from "../part.mjs";
+import { explain } from "../words.mjs";
 import { amountOf, assetName, chip, grouped, sats } from "./amounts.mjs";
 
 const KINDS = {
@@ -15,13 +17,15 @@ const KINDS = {
 const COIN_STATES = { confirmed: ["good", "Free"], pending: ["busy", "Not confirmed yet"], reserved: ["", "Reserved"] };
 
 class WalletView extends Part {
-  static properties = { ...Part.properties, _words: { state: true }, _restoring: { state: true }, _problem: { state: true } };
+  static properties = { ...Part.properties, _words: { state: true }, _restoring: { state: true }, _problem: { state: true }, _showing: { state: true } };
 
   constructor() {
     super();
     this._words = "";
     this._restoring = false;
     this._problem = "";
+    /** Whether the words are asked for again, after they were written down once. */
+    this._showing = false;
   }
 
   render() {
@@ -34,15 +38,18 @@ class WalletView extends Part {
   _connect(market) {
     const extensions = market.walletKinds.filter((kind) => kind !== "seed");
     const test = market.network !== "mainnet";
+    const locked = keptWallet()?.locked && !this._restoring;
     return html`<section class="card connect-wallet" aria-labelledby="connect-wallet-title">
-        <h2 id="connect-wallet-title">Connect a wallet</h2>
+        <h2 id="connect-wallet-title">${locked ? "Unlock your wallet" : "Connect a wallet"}</h2>
+        ${isSecureContext ? nothing : html`<div class="notice bad"><strong>This page came over a line that others can change</strong><span>Use it with https, or from this very computer, before you trust it with coins.</span></div>`}
         ${market.walletFailure ? html`<div class="notice bad" role="alert"><strong>${market.walletFailure.title}</strong>
           <span>${market.walletFailure.reason}</span><span>${market.walletFailure.next}</span></div>` : nothing}
         <form class="form" novalidate @submit=${(event) => this._seed(event, market)}>
-          <p>${test ? html`This is <strong>${market.network}</strong>: its coins are worth nothing, so a wallet in the page is the quick way.`
-            : html`A wallet in the page is for small sums. Its words are encrypted by your passphrase and kept in this browser only.`}</p>
+          <p id="hot-wallet">${test ? html`This is <strong>${market.network}</strong>: its coins are worth nothing, so a wallet in the page is the quick way.`
+            : html`Its words are encrypted by your passphrase and kept in this browser only.`}
+            <strong>Its key is used by this page: keep no more than small sums in it.</strong></p>
           <div>
-            <label for="passphrase">Passphrase${test ? " (may stay empty here)" : ""}</label>
+            <label for="passphrase">Passphrase${test && !locked ? " (may stay empty here)" : ""}</label>
             <input id="passphrase" type="password" autocomplete="off" aria-describedby="wallet-problem">
           </div>
           ${this._restoring ? html`<div><label for="mnemonic">Your twelve words</label>
@@ -72,7 +79,7 @@ class WalletView extends Part {
   // --- a wallet
 
   _open(market) {
-    return html`${market.wallet.is_new ? this._backup(market) : nothing}
+    return html`${market.wallet.is_new || this._showing ? this._backup(market) : nothing}
       <div class="pair">${this._address(market)}${this._balances(market)}</div>
       ${market.faucetAddress ? this._faucet(market) : nothing}
       ${this._coins(market)}`;
@@ -83,10 +90,21 @@ class WalletView extends Part {
       <h2 id="backup-title">Write down your words</h2>
       <p>Whoever has them has the coins; without them, clearing this browser's data loses the coins.</p>
       ${this._words ? html`<p class="words" translate="no" id="words">${this._words}</p>` : nothing}
+      ${!this._words && keptWallet()?.locked ? html`<div><label for="words-passphrase">Passphrase</label><input id="words-passphrase" type="password" autocomplete="off"></div>` : nothing}
+      ${this._problem ? html`<p class="problem" role="alert">${this._problem}</p>` : nothing}
       <p class="actions">${this._words
-        ? html`<button type="button" class="primary" id="words-done" @click=${() => { market.wallet.is_new = false; this._words = ""; market.changed(); }}>I wrote them down</button>`
-        : html`<button type="button" class="quiet" id="show-words" @click=${async () => (this._words = await market.node.export_mnemonic())}>Show the words</button>`}</p>
+        ? html`<button type="button" class="primary" id="words-done" @click=${() => { market.wallet.is_new = false; this._words = ""; this._showing = false; market.changed(); }}>I wrote them down</button>`
+        : html`<button type="button" class="quiet" id="show-words" @click=${() => this._showWords(market)}>Show the words</button>`}</p>
     </section>`;
+  }
+
+  async _showWords(market) {
+    this._problem = "";
+    try {
+      this._words = await market.node.export_mnemonic(this.querySelector("#words-passphrase")?.value || undefined);
+    } catch (error) {
+      this._problem = explain(error).reason;
+    }
   }
 
   _address({ wallet, network, disconnect }) {
@@ -100,8 +118,10 @@ class WalletView extends Part {
           ${wallet.payment_address === wallet.address ? nothing : html`<label for="pay-address">Bitcoin for fees and payments</label>
             <input id="pay-address" readonly translate="no" .value=${wallet.payment_address} @focus=${(event) => event.target.select()}>`}
           <p class="actions"><ds-copy .text=${wallet.address} label="Copy address" what="your address"></ds-copy>
+            ${wallet.type === "seed" && !wallet.is_new && !this._showing ? html`<button type="button" class="quiet" id="backup" @click=${() => (this._showing = true)}>Words</button>` : nothing}
             <button type="button" class="quiet" id="disconnect-wallet" @click=${() => disconnect.call(market)}>Disconnect</button></p>
         </div></div>
+      ${wallet.type === "seed" ? html`<p class="muted small">Its key is in this page: for small sums. Send no asset other than bitcoin to the second address.</p>` : nothing}
     </section>`;
   }
 
@@ -110,7 +130,7 @@ class WalletView extends Part {
     return html`<section class="card" aria-labelledby="balances-title">
       <div class="row"><h2 id="balances-title">Balances</h2><button type="button" class="quiet" @click=${() => market.look()}>Refresh</button></div>
       ${market.coinsFailure ? html`<div class="notice bad" role="alert"><strong>${market.coinsFailure.title}</strong><span>${market.coinsFailure.reason}</span><span>${market.coinsFailure.next}</span></div>` : nothing}
-      <div class="scroll"><table class="wide" id="balances"><thead><tr><th scope="col">Asset</th><th scope="col">Available</th><th scope="col">Pending</th><th scope="col">Reserved</th></tr></thead>
+      <div class="scroll" tabindex="0" role="group" aria-labelledby="balances-title"><table class="wide" id="balances"><thead><tr><th scope="col">Asset</th><th scope="col">Available</th><th scope="col">Pending</th><th scope="col">Reserved</th></tr></thead>
         <tbody>${rows === null ? html`<tr><th scope="row" class="muted">Asking the chain…</th><td></td><td></td><td></td></tr>`
           : rows.map((one) => html`<tr data-asset=${one.asset}><th scope="row">${assetName(one)}</th><td class="available">${grouped(one.available)}</td>
             <td>${grouped(one.pending)}</td><td>${grouped(one.locked)}</td></tr>`)}</tbody></table></div>

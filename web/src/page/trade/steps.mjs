@@ -1,0 +1,23 @@
+/** How far a trade is, as a list: the same before the maker answered and after. */
+
+import { html, nothing } from "lit";
+import { icons } from "../icons.mjs";
+
+const TAKER = {
+  request: "Ask the maker", verify: "Check the transaction", review: "You decide", sign: "You sign", countersign: "The other side signs",
+  broadcast: "Sent to the network", confirm: "In a block",
+};
+const MAKER = { ...TAKER, request: "Somebody takes your order", verify: "Check their coins", sign: "They sign", countersign: "You sign" };
+const MARKS = { done: icons.check, failed: icons.cross };
+const TONES = { done: "", active: "now", todo: "open", failed: "bad" };
+
+/** `steps`: as those of a trade. `figure` stands beside the one that goes on. */
+export function stepList(steps, role, figure) {
+  const words = role === "maker" ? MAKER : TAKER;
+  return html`<ol class="steps trade-steps">${steps.map((step) => html`<li class=${TONES[step.state]} aria-current=${step.state === "active" ? "step" : nothing}>
+    <span class="dot">${MARKS[step.state] ?? nothing}</span><span class="what">${words[step.name] ?? step.name}<span class="sr">: ${step.state}</span></span>
+    <span class="figure">${step.state === "active" ? figure : nothing}</span></li>`)}</ol>`;
+}
+
+/** Those of a trade that has not begun: its maker is being called. */
+export const FIRST_STEPS = Object.keys(TAKER).map((name, index) => ({ name, state: index ? "todo" : "active" }));
