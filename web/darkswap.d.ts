@@ -133,7 +133,15 @@ export interface DarkSwapConfig {
     max_fee_rate?: number;
     /** Confirmations until a trade is completed; default 1. */
     confirmations?: number;
-    /** Offer whole lots for bitcoin as a signature that others complete (SIGHASH_SINGLE|ANYONECANPAY); default false. */
+    /**
+     * Make and take private sales: whole lots for bitcoin as a signature that others complete while the maker is away
+     * (SIGHASH_SINGLE|ANYONECANPAY); default false. Know before:
+     * - The signature never expires: until the coin is spent the sale stands, also after the order's own time is over.
+     * - Whoever sees it can complete it, or outbid the buyer while the purchase waits in the mempool (sniping).
+     * - The price is that of the moment of signing: whoever holds the sale may choose his moment, an option given away
+     *   for nothing.
+     * - Calling it off means to spend the coin to oneself, which costs a fee, and counts only once it is in a block.
+     */
     private_sales?: boolean;
   };
   identity?: {
@@ -358,7 +366,7 @@ export interface Coin {
   sats: bigint;
   address: string;
   state: "confirmed" | "pending" | "reserved";
-  /** Trade id, "frozen" or "". */
+  /** Trade id, "order " and the id of a private sale, "cancel " and that id, "frozen" or "". */
   reserved_by: string;
   /** Runes and alkanes on it. */
   assets: AssetAmount[];
@@ -384,6 +392,11 @@ export interface OrderDraft {
   /** Seconds from now; default 86400, at most 604800. */
   expires_in?: number;
   fee_rule?: FeeRule;
+  /**
+   * A whole lot for bitcoin that others complete without this node: needs `trade.private_sales`, where its risks are
+   * told, and one coin that holds exactly `amount`. The taker pays the whole fee. Give its text to one person only.
+   */
+  private_sale?: boolean;
 }
 
 export type OrderStatus = "open" | "paused" | "filled" | "canceled" | "expired" | "unfunded";
@@ -424,12 +437,18 @@ export interface Order {
   expires_at: number;
   /** The whole signed order as text, to be sent, put behind `#order=` of a link, or drawn as a QR code. */
   text: string;
+  /** Its text holds the maker's signature: whoever has it can complete the sale, whether or not the maker is there. */
+  private_sale: boolean;
+  /** Of the transaction by which `cancel_order` takes the coin of a private sale back: counts once it is in a block. */
+  cancel_txid?: string;
 }
 
 /** What an order to be would be: nothing is kept or reserved. */
 export interface OrderCheck {
   ok: boolean;
   problems: { field: keyof OrderDraft | "wallet"; message: string }[];
+  /** What its maker should know before, in plain words; they hinder nothing. */
+  warnings: string[];
   price: string;
   total: string;
   quote_atoms: bigint;

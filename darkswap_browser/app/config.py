@@ -48,6 +48,10 @@ class TradingConfig:
     """Sats per 1000 virtual bytes."""
     confirmations: int = 1
     private_sales: bool = False
+    """Make and take sales of whole lots for bitcoin that are completed without their maker: a signature that never
+    expires, that whoever sees it can use or outbid (sniping), at a price that does not follow the market (an option
+    given away for nothing), and that only a transaction with a fee takes back.
+    """
 
     def with_public_servers(self, network: str) -> TradingConfig:
         return replace(

@@ -11,6 +11,11 @@ import pytest
 
 from darkswap_browser import DarkSwap, NetworkConfig
 from darkswap_browser.app.trading.records import TradeSheet
+from darkswap_browser.bitcoin.address import address_of
+from darkswap_browser.bitcoin.transaction import Transaction
+from darkswap_browser.errors import InvalidArgument, Unsupported
+from darkswap_browser.market.amounts import format_amount
+from darkswap_browser.market.trade.sale import LOT, RISKS
 from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
 from tests.support.regtest import RegtestProcess
@@ -26,8 +31,10 @@ class Table:
         self.relay = relay
         self._stack = stack
 
-    async def seat(self) -> DarkSwap:
-        config = {**self.chain.config, "network": {"relays": [self.relay]}, "identity": {"persist": False}}
+    async def seat(self, **trade: object) -> DarkSwap:
+        config = {
+            **self.chain.config, "network": {"relays": [self.relay]}, "identity": {"persist": False}, "trade": trade,
+        }  # fmt: skip
         node = await self._stack.enter_async_context(DarkSwap(NetworkConfig.from_mapping(config), native_runtime()))
         await node.make_relay_reservation(self.relay.rpartition("/")[2])
         await node.connect_wallet({"type": "seed"})
@@ -52,6 +59,10 @@ async def table(folder: Path) -> AsyncIterator[Table]:
 
 async def atoms_of(node: DarkSwap, asset: str) -> int:
     return sum(each.atoms for each in await node.get_balances() if each.asset == asset)
+
+
+async def free_atoms_of(node: DarkSwap, asset: str) -> int:
+    return sum(each.available_atoms for each in await node.get_balances() if each.asset == asset)
 
 
 async def rune(node: DarkSwap, name: str) -> str:
@@ -139,3 +150,73 @@ async def test_an_alkane_is_bought_for_bitcoin_and_a_rune_for_a_rune(tmp_path: P
             None,
         )
         assert await atoms_of(taker, dark) == 2000 and await atoms_of(maker, light) == 30
+
+
+@pytest.mark.parametrize("kind", ["rune", "alkane"])
+async def test_a_private_sale_is_bought_without_its_maker_and_another_taken_back(tmp_path: Path, kind: str) -> None:
+    async with table(tmp_path) as there:
+        maker, taker = await there.seat(private_sales=True), await there.seat(private_sales=True)
+        asset = await rune(maker, "DARKTESTCOINS") if kind == "rune" else "ALKANE:2:0"
+        for atoms in (5_000, 7_000):
+            await there.give(maker, asset, atoms)
+        await there.give(maker)
+        await there.give(taker)
+        info = await maker.get_rune_info("DARKTESTCOINS") if kind == "rune" else await maker.get_alkane_info("2:0")
+        assert info is not None
+        lots = [format_amount(atoms, info.decimals) for atoms in (5_000, 7_000)]
+        draft = {"base_asset": asset, "quote_asset": "BTC", "side": "sell", "total": "0.0002", "private_sale": True}
+        check = await maker.check_order({**draft, "amount": lots[0]})
+        assert check.ok and check.warnings == RISKS and check.fee_sats == 0
+        sold, kept = [await maker.create_order({**draft, "amount": amount}) for amount in lots]
+        assert sold.private_sale and sold.fee_rule == "taker_pays" and await free_atoms_of(maker, asset) == 0
+        canceled = await maker.cancel_order(kept.id)
+        assert canceled.status == "canceled" and canceled.cancel_txid is not None
+        await there.mine()
+        assert await free_atoms_of(maker, asset) == 7_000
+
+        address = await maker.get_address("payment")
+        await maker.stop()
+        seen = await taker.import_order(f"https://example.org/#order={sold.text}")
+        assert seen.funded and seen.is_active and seen.private_sale
+        assert (await taker.import_order(kept.text)).funded is False
+        trade = await taker.take_order(sold.id, review=True)
+        trade = await reaches(taker, trade.id, "reviewing")
+        assert trade.effect is not None
+        assert [(each.asset, each.atoms) for each in trade.effect.gives] == [("BTC", 20_000)]
+        assert [(each.asset, each.atoms) for each in trade.effect.gets] == [(asset, 5_000)]
+        await taker.confirm_trade(trade.id)
+        await reaches(taker, trade.id, "pending")
+        await there.mine()
+        ended = await taker.wait_for_trade(trade.id)
+        assert ended.status == "completed" and await atoms_of(taker, asset) == 5_000
+        paid = Transaction.parse(bytes.fromhex(ended.raw or "")).outputs[LOT]
+        assert paid.sats > 20_000 and address_of(paid.script, "regtest") == address
+
+
+async def test_private_sales_are_off_by_default_and_the_refusal_tells_their_risks(tmp_path: Path) -> None:
+    async with table(tmp_path) as there:
+        maker, careful = await there.seat(private_sales=True), await there.seat()
+        asset = "ALKANE:2:0"
+        for node in (maker, careful):
+            await there.give(node, asset, 500)
+            await there.give(node)
+        info = await maker.get_alkane_info("2:0")
+        assert info is not None
+        draft = {
+            "base_asset": asset, "quote_asset": "BTC", "side": "sell", "amount": format_amount(500, info.decimals),
+            "total": "0.0002", "private_sale": True,
+        }  # fmt: skip
+        check = await careful.check_order(draft)
+        assert [each.field for each in check.problems] == ["private_sale"] and check.warnings == RISKS
+        assert (await careful.check_order({**draft, "private_sale": False})).warnings == ()
+        order = await maker.create_order(draft)
+        await careful.import_order(order.text)
+        for refused in (careful.create_order(draft), careful.take_order(order.id)):
+            with pytest.raises(Unsupported) as told:
+                await refused
+            assert all(risk in told.value.hint for risk in RISKS)
+        wrong = {**draft, "amount": format_amount(499, info.decimals), "min_amount": format_amount(9, info.decimals)}
+        fields = {each.field for each in (await maker.check_order(wrong)).problems}
+        assert fields == {"amount", "min_amount"}
+        with pytest.raises(InvalidArgument, match="private_sale"):
+            await maker.create_order({**draft, "private_sale": 1})

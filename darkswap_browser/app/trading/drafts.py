@@ -30,10 +30,12 @@ FIELDS = (
     "min_amount",
     "expires_in",
     "fee_rule",
+    "private_sale",
 )
 DRAFT_FIELDS = {
     "base": "base_asset",
     "quote": "quote_asset",
+    "sale": "private_sale",
     "base_atoms": "amount",
     "quote_atoms": "total",
     "min_fill": "min_amount",
@@ -90,6 +92,7 @@ async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str
         min_fill=least,
         expires_in=seconds(values, "expires_in", orders.DEFAULT_LIFETIME),
         fee_rule=rule,
+        private_sale=_flag(values, "private_sale"),
     )
     return ReadDraft(draft, base, quote)
 
@@ -108,6 +111,13 @@ def _text(values: Mapping[str, object], key: str) -> str:
     return value
 
 
+def _flag(values: Mapping[str, object], key: str) -> bool:
+    value = values.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidArgument(key, "is neither true nor false")
+    return value
+
+
 def _choice(kind: type[_Choice], values: Mapping[str, object], key: str) -> _Choice:
     try:
         return kind(_text(values, key))
@@ -118,9 +128,11 @@ def _choice(kind: type[_Choice], values: Mapping[str, object], key: str) -> _Cho
 # --- judging
 
 
-def problems_of(order: Order) -> list[Problem]:
+def problems_of(order: Order, *, private_sale: bool = False) -> list[Problem]:
     """What `check_order` has against it, under the draft's names."""
     try:
+        if private_sale:
+            orders.check_whole_lot(order)
         orders.check_order(order)
     except InvalidOrder as error:
         return [Problem(DRAFT_FIELDS.get(error.path, error.path), _sentence(error.reason))]
@@ -178,7 +190,9 @@ def refused(error: InvalidArgument | ChainError) -> OrderCheck:
         if isinstance(error, InvalidArgument)
         else Problem("base_asset", f"The asset cannot be looked up now: {error}.")
     )
-    return OrderCheck(ok=False, problems=(problem,), price="", total="", quote_atoms=0, fee_sats=0, fee_rate="")
+    return OrderCheck(
+        ok=False, problems=(problem,), warnings=(), price="", total="", quote_atoms=0, fee_sats=0, fee_rate=""
+    )
 
 
 def _sentence(reason: str) -> str:

@@ -124,6 +124,10 @@ class OrderSheet:
     updated_at: int
     expires_at: int
     text: str
+    private_sale: bool
+    """Its text holds the maker's signature: whoever has it can complete the sale."""
+    cancel_txid: str | None
+    """Of the transaction that takes the coin of a private sale back; until it is in a block, others can complete it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +140,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCheck:
-    """What an order to be would be. `fee_rate` in sats per vbyte."""
+    """What an order to be would be. `fee_rate` in sats per vbyte. `warnings`: what its maker should know before; they
+    hinder nothing.
+    """
 
     ok: bool
     problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
     price: str
     total: str
     quote_atoms: int

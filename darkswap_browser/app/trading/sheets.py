@@ -56,6 +56,8 @@ async def order_sheet(view: OrderView, book: AssetBook) -> OrderSheet:
         updated_at=view.updated_at,
         expires_at=view.expires_at,
         text=view.text,
+        private_sale=view.private_sale,
+        cancel_txid=view.cancel_txid,
     )
 
 

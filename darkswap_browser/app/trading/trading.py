@@ -15,6 +15,7 @@ from darkswap_browser.app.network import Network
 from darkswap_browser.app.stack import Stack, load_identity
 from darkswap_browser.app.trading import drafts, kept
 from darkswap_browser.app.trading.assets import AssetBook, described
+from darkswap_browser.app.trading.judging import judge
 from darkswap_browser.app.trading.meeting import here, reach_through
 from darkswap_browser.app.trading.purse import Purse
 from darkswap_browser.app.trading.records import (
@@ -23,7 +24,6 @@ from darkswap_browser.app.trading.records import (
     CoinSheet,
     OrderCheck,
     OrderSheet,
-    Problem,
     TradeSheet,
     WalletInfo,
 )
@@ -34,11 +34,10 @@ from darkswap_browser.engine.desk import OrderDesk
 from darkswap_browser.engine.trader import Trader
 from darkswap_browser.engine.views import OrderEvent, OrderView, TradeEvent, TradeView
 from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument, TradesElsewhere
-from darkswap_browser.market.amounts import format_amount, parse_amount, total_for
+from darkswap_browser.market.amounts import parse_amount, total_for
 from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.orders import Side
 from darkswap_browser.market.trade.checks import Policy
-from darkswap_browser.wallets.base import Purpose
 
 LOCK_PATIENCE = 3.0
 """Seconds to wait for another tab of the same identity: a page that is being reloaded is gone sooner."""
@@ -114,8 +113,16 @@ class Trading:
         except TimeoutError:
             raise TradesElsewhere(peer) from None
         terms = self._terms
-        desk = OrderDesk(runtime, stack.swarm.identity, network, self._chain, lambda: here(stack), self._set_aside)
-        policy = Policy(fee_cap=terms.max_fee_rate)
+        desk = OrderDesk(
+            runtime,
+            stack.swarm.identity,
+            network,
+            self._chain,
+            lambda: here(stack),
+            self._set_aside,
+            private_sales=terms.private_sales,
+        )
+        policy = Policy(fee_cap=terms.max_fee_rate, private_sales=terms.private_sales)
         trader = Trader(
             runtime,
             stack.swarm,
@@ -242,32 +249,15 @@ class Trading:
         opened = await self._engine()
         try:
             read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
-            problems = drafts.problems_of(opened.desk.compose(read.draft))
-            rate, fee = await self._chain.fee_rate(1), 0
-            if self._purse.is_connected:
-                accounts = self._purse.account(Purpose.ASSETS), self._purse.account(Purpose.PAYMENT)
-                fee = drafts.fee_of(read.draft, accounts, rate)
-                await self._purse.coins.refresh()
-                balances = {each.asset: each for each in await self._purse.coins.balances()}
-                gives = read.base if read.draft.side is Side.SELL else read.quote
-                lacking = drafts.funds_problem(read.draft, gives, balances, fee)
-                problems += [lacking] if lacking is not None else []
-            else:
-                problems.append(Problem("wallet", "Connect a wallet first."))
+            order, rate = opened.desk.compose(read.draft), await self._chain.fee_rate(1)
+            return await judge(read, order, self._purse, rate, private_sales=self._terms.private_sales)
         except (InvalidArgument, ChainError) as error:
             return drafts.refused(error)
-        return OrderCheck(
-            ok=not problems,
-            problems=tuple(problems),
-            price=read.price,
-            total=read.total,
-            quote_atoms=read.draft.quote_atoms,
-            fee_sats=fee,
-            fee_rate=format_amount(rate, 3),
-        )
 
     async def create_order(self, draft: Mapping[str, object]) -> OrderSheet:
-        """Raises `InvalidArgument`, `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `ChainError` …"""
+        """Raises `InvalidArgument`, `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `ChainError` …, and
+        `Unsupported` for a private sale where those are switched off.
+        """
         opened = await self._engine()
         read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
         return await self._order(await opened.desk.create(read.draft))
@@ -295,6 +285,7 @@ class Trading:
         )
 
     async def cancel_order(self, order_id: str) -> OrderSheet:
+        """Of a private sale the coin is spent to ourselves: it can be completed until that is in a block."""
         return await self._order(await (await self._engine()).desk.cancel(order_id))
 
     async def get_order(self, order_id: str) -> OrderSheet | None:
