@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint
@@ -11,13 +11,13 @@ from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import post
 from darkswap_browser.engine.desk import OrderDesk
 from darkswap_browser.engine.intake import Intake
-from darkswap_browser.engine.run import TradeRun, Work, report
+from darkswap_browser.engine.run import SAVE_AGAIN, TradeRun, Work, report
 from darkswap_browser.engine.stream import TradeLinks
 from darkswap_browser.engine.trade_views import view_of
 from darkswap_browser.engine.views import TradeEvent, TradeStatus, TradeView
 from darkswap_browser.engine.watcher import Blind, Sight, Watcher, event_of
 from darkswap_browser.engine.workshop import Purse, Workshop
-from darkswap_browser.errors import TooManyRequests, TradeNotFound, TradeRefused, WalletNotConnected
+from darkswap_browser.errors import DarkSwapError, TooManyRequests, TradeNotFound, TradeRefused, WalletNotConnected
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.trade.checks import Policy
@@ -197,11 +197,12 @@ class Driver:
                 self._watcher.watch(run.id, effect)
             case Release():
                 self._watcher.forget(run.id)
-                self._spawn(self._release(run), "trade release")
+                self._spawn(self._until_done(lambda: self._release(run)), "trade release")
             case Notify():
                 self.keep_link(run)
                 if isinstance(run.state, Completed):
-                    self._spawn(self._desk.filled(run.state.trade.terms.order_id, run.id), "order fill")
+                    order_id = run.state.trade.terms.order_id
+                    self._spawn(self._until_done(lambda: self._desk.filled(order_id, run.id)), "order fill")
                 self._tell(run)
 
     async def _release(self, run: TradeRun) -> None:
@@ -264,6 +265,21 @@ class Driver:
         loop = asyncio.get_running_loop()
         for callback in self._subscribers:
             loop.call_soon(callback, TradeEvent(kind, view))
+
+    async def see_to(self, work: Callable[[], Awaitable[None]]) -> None:
+        """At once, or, while the store fails, as soon as it does not: what was reserved must not stay so."""
+        try:
+            await work()
+        except DarkSwapError:
+            self._spawn(self._until_done(work), "trade clearing")
+
+    @staticmethod
+    async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except DarkSwapError:
+                await asyncio.sleep(SAVE_AGAIN)
 
     def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -136,11 +136,14 @@ class Trader:
                 TradeRecord(state=state, order=text, relays=order.relays, updated_at=self._now())
             )
         except BaseException:
-            await self._coins.release(trade_id)
-            await self._begun.delete(trade_id)
+            await self._driver.see_to(lambda: self._undo(trade_id))
             raise
-        await self._begun.delete(trade_id)
+        await self._driver.see_to(lambda: self._begun.delete(trade_id))
         return self._driver.view(run)
+
+    async def _undo(self, trade_id: str) -> None:
+        await self._coins.release(trade_id)
+        await self._begun.delete(trade_id)
 
     async def _first(self, trade: Trade, order: Order, wallet: Wallet, seconds: int) -> State:
         if order.sale is not None:
@@ -279,7 +282,7 @@ class Trader:
             state = machine.answer(trade, envelope.seq, self._now()).state
             await self._driver.begin(TradeRecord(state=state, order=text, request=request, updated_at=self._now()))
         except BaseException:
-            await self._desk.unhold(order.order_id, trade_id)
+            await self._driver.see_to(lambda: self._desk.unhold(order.order_id, trade_id))
             raise
 
     def _now(self) -> int:
