@@ -17,7 +17,14 @@ from darkswap_browser.engine.trade_views import view_of
 from darkswap_browser.engine.views import TradeEvent, TradeStatus, TradeView
 from darkswap_browser.engine.watcher import Blind, Sight, Watcher, event_of
 from darkswap_browser.engine.workshop import Purse, Workshop
-from darkswap_browser.errors import DarkSwapError, TooManyRequests, TradeNotFound, TradeRefused, WalletNotConnected
+from darkswap_browser.errors import (
+    DarkSwapError,
+    ObjectFreed,
+    TooManyRequests,
+    TradeNotFound,
+    TradeRefused,
+    WalletNotConnected,
+)
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.trade.checks import Policy
@@ -77,6 +84,7 @@ class Driver:
         self._told: dict[str, TradeStatus] = {}
         self._subscribers: list[Callable[[TradeEvent], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
 
     # --- life
 
@@ -92,6 +100,7 @@ class Driver:
                 self.keep_link(run)
 
     async def stop(self) -> None:
+        self._stopped = True
         await self._watcher.close()
         for run in self.runs.values():
             await run.stop()
@@ -119,7 +128,9 @@ class Driver:
     # --- trades
 
     async def begin(self, record: TradeRecord) -> TradeRun:
-        """Kept first, then begun."""
+        """Kept first, then begun. Raises `ObjectFreed` after `stop`."""
+        if self._stopped:
+            raise ObjectFreed("the node")
         run = TradeRun(record, self, self._limits.trade_inbox)
         self.runs[run.id] = run
         try:
@@ -271,7 +282,8 @@ class Driver:
         try:
             await work()
         except DarkSwapError:
-            self._spawn(self._until_done(work), "trade clearing")
+            if not self._stopped:
+                self._spawn(self._until_done(work), "trade clearing")
 
     @staticmethod
     async def _until_done(work: Callable[[], Awaitable[None]]) -> None:

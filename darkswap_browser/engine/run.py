@@ -184,6 +184,8 @@ class TradeRun:
     # --- effects
 
     def _perform(self, effect: Effect) -> None:
+        if self._stopped:
+            return
         match effect:
             case Send():
                 self._outgoing = effect
