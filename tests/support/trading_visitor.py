@@ -1,4 +1,4 @@
-"""A visitor of the trading half of the page, and the place where two of them meet: a relay, a regtest chain, the site."""
+"""A visitor of the trading half of the page, and the place where two of them meet: relay, regtest chain, site."""
 
 from __future__ import annotations
 
@@ -107,6 +107,8 @@ class Square:
     site: WebServer
     chain: RegtestProcess
     relay: str
+    folder: Path
+    """Where the chain is kept."""
 
     def configure(self, **changes: object) -> None:
         self.site.site.configure({"relays": [self.relay], "network": {}, **self.chain.page_config, **changes})
@@ -131,7 +133,7 @@ class Square:
 def square(site: WebServer, relay: str, folder: Path) -> Iterator[Square]:
     """The chain runs meanwhile; the site's configuration names it."""
     with RegtestProcess(folder) as chain:
-        place = Square(site, chain, relay)
+        place = Square(site, chain, relay, folder)
         place.configure()
         yield place
     site.site.configure({"relays": []})

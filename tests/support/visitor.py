@@ -154,7 +154,7 @@ class Visitor:
         self.click(link)
         # Chromium reserves the name with an empty file before the content is moved there.
         self.wait_until(
-            lambda: file.is_file() and 0 < file.stat().st_size and size in (0, file.stat().st_size),
+            lambda: file.is_file() and file.stat().st_size > 0 and size in (0, file.stat().st_size),
             f"{self.name} to save {size or 'the'} bytes of {file.name}",
             timeout,
         )

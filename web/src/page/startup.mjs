@@ -5,12 +5,14 @@ import "./copying.mjs";
 import { icons } from "./icons.mjs";
 import { bytes, shortId } from "./words.mjs";
 
-/** A card, or undefined when the node runs and the network is there. */
-export function startup(session) {
+const TALKING = "Open conversations go on where the network still carries them. New ones need a connection to a relay.";
+
+/** A card, or undefined when the node runs and the network is there. `meanwhile`: what being offline means here. */
+export function startup(session, meanwhile = TALKING) {
   if (session.phase === "failed") return failed(session);
   if (!session.online) {
     return html`<section class="card startup bad"><h2>You are offline</h2>
-      <p>Open conversations go on where the network still carries them. New ones need a connection to a relay.</p>
+      <p>${meanwhile}</p>
       <p class="muted">Check Wi-Fi or cable. The page goes on by itself when the network is back.</p></section>`;
   }
   return session.phase === "loading" ? loading(session) : undefined;

@@ -84,12 +84,12 @@ export function explain(error) {
 }
 
 /** What arguments are to whoever reads the page. */
-const ARGUMENTS = { order_id: "order", mnemonic: "wallet's words", funding: "coins behind it", base_atoms: "amount", expires_at: "order's end" };
+const ARGUMENTS = { order_id: "order", mnemonic: "wallet's words", funding: "coins behind it", base_atoms: "amount", expires_at: "order's time" };
 
 /** "amount: is too much" in a sentence. */
 function reasonOf(error) {
   const { path, reason } = error?.details ?? {};
-  const plain = /^[a-z_]+$/.test(path ?? "") && /^(is|are|has|have|holds?|makes?) /.test(reason ?? "");
+  const plain = /^[a-z_]+$/.test(path ?? "") && /^(is|are|was|were|has|have|holds?|makes?) /.test(reason ?? "");
   return plain ? `The ${ARGUMENTS[path] ?? path.replaceAll("_", " ")} ${reason}.` : error?.message || String(error);
 }
 

@@ -1,6 +1,6 @@
 /** The half of the page that trades: its parts, and which of them is shown. */
 
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { Part } from "../part.mjs";
 import { startup } from "../startup.mjs";
 import "./history_view.mjs";
@@ -32,6 +32,8 @@ const TITLES = {
   history: ["History", "Every trade of this browser, kept here and nowhere else."],
 };
 
+const OFFLINE = "What you see is what was known last. Nothing of yours can move meanwhile but what you have signed already.";
+
 class Trade extends Part {
   /** What had the focus may be gone with the place that was left: then the heading has it, and not the top of the page. */
   updated() {
@@ -47,7 +49,7 @@ class Trade extends Part {
     const [title, line] = TITLES[view];
     return html`<main class="home">
       <div class="lead"><h1 tabindex="-1">${title}</h1><p>${line}</p></div>
-      ${startup(session) ?? this._ready(view)}
+      ${startup(session, OFFLINE)}${session.phase === "ready" ? this._ready(view) : nothing}
     </main>`;
   }
 

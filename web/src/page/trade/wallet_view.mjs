@@ -57,7 +57,7 @@ class WalletView extends Part {
           <p class="problem" id="wallet-problem" aria-live="polite">${this._problem}</p>
           <p class="actions">
             <button class="primary" id="open-wallet" ?disabled=${market.connecting}>${market.connecting ? "Opening…" : this._restoring ? "Restore wallet" : "Open wallet"}</button>
-            <button type="button" class="quiet" @click=${() => (this._restoring = !this._restoring)}>${this._restoring ? "Not from words" : "Restore from words"}</button>
+            <button type="button" class="quiet" id="restore-wallet" @click=${() => (this._restoring = !this._restoring)}>${this._restoring ? "Not from words" : "Restore from words"}</button>
           </p>
         </form>
         ${extensions.length ? html`<h3>Or one of your extensions</h3><p class="actions">${extensions.map((kind) => html`<button type="button" class="quiet"
@@ -128,7 +128,7 @@ class WalletView extends Part {
   _balances(market) {
     const rows = market.balances;
     return html`<section class="card" aria-labelledby="balances-title">
-      <div class="row"><h2 id="balances-title">Balances</h2><button type="button" class="quiet" @click=${() => market.look()}>Refresh</button></div>
+      <div class="row"><h2 id="balances-title">Balances</h2><button type="button" class="quiet" id="refresh" @click=${() => market.look()}>Refresh</button></div>
       ${market.coinsFailure ? html`<div class="notice bad" role="alert"><strong>${market.coinsFailure.title}</strong><span>${market.coinsFailure.reason}</span><span>${market.coinsFailure.next}</span></div>` : nothing}
       <div class="scroll" tabindex="0" role="group" aria-labelledby="balances-title"><table class="wide" id="balances"><thead><tr><th scope="col">Asset</th><th scope="col">Available</th><th scope="col">Pending</th><th scope="col">Reserved</th></tr></thead>
         <tbody>${rows === null ? html`<tr><th scope="row" class="muted">Asking the chain…</th><td></td><td></td><td></td></tr>`
@@ -141,9 +141,10 @@ class WalletView extends Part {
 
   _faucet(market) {
     const busy = market.faucet?.state === "busy";
+    const given = [{ asset: "BTC" }, ...(this.session.config.chain.assets ?? [])];
     return html`<section class="card" aria-labelledby="faucet-title"><h2 id="faucet-title">Faucet of this test chain</h2>
       <p class="muted">Coins without value, to try everything with.</p>
-      <p class="actions">${[...market.assets().values()].map((one) => html`<button type="button" class="quiet" data-faucet=${one.asset} ?disabled=${busy}
+      <p class="actions">${given.map((one) => html`<button type="button" class="quiet" data-faucet=${one.asset} ?disabled=${busy}
         @click=${() => market.askFaucet(one.asset)}>${icons.down}<span>${one.asset === "BTC" ? "Bitcoin" : one.name}</span></button>`)}</p>
       <p class="fixed-line ${market.faucet?.state ?? ""}" id="faucet-said">${market.faucet?.message ?? ""}</p></section>`;
   }
@@ -152,7 +153,7 @@ class WalletView extends Part {
     const { coins } = market;
     return html`<section class="card" aria-labelledby="coins-title"><h2 id="coins-title">Coins</h2>
       ${coins === null ? html`<p class="muted">Asking the chain…</p>` : coins.length === 0 ? html`<p class="muted">No coins.</p>`
-        : html`<div class="scroll"><table class="wide"><thead><tr><th scope="col">Coin</th><th scope="col">Holds</th><th scope="col">State</th><th scope="col">Keep</th></tr></thead>
+        : html`<div class="scroll"><table class="wide" id="coins"><thead><tr><th scope="col">Coin</th><th scope="col">Holds</th><th scope="col">State</th><th scope="col">Keep</th></tr></thead>
           <tbody>${repeat(coins, (coin) => coin.outpoint, (coin) => this._coin(market, coin))}</tbody></table></div>`}
     </section>`;
   }
