@@ -196,6 +196,36 @@ async def test_a_deadline_that_passes_while_nothing_can_be_kept_still_ends_the_t
         await _free(world)
 
 
+@pytest.mark.parametrize("kept", ["coins/", "takes/"])
+async def test_coins_of_a_trade_that_could_not_be_kept_are_free_once_the_store_works_again(kept: str) -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world)
+        await world.taker.desk.import_text(order.text)
+        store = world.taker.store
+        store.watch(lambda key, data: setattr(store, "broken", store.broken or key.startswith(kept)))
+        with pytest.raises(Unsupported):
+            await world.taker.trader.take(order.id)
+        assert not await world.taker.holds_nothing()
+        store.watch(lambda key, data: None)
+        store.broken = False
+        await asyncio.sleep(10)
+        assert await world.taker.holds_nothing()
+
+
+async def test_a_part_of_an_order_is_free_again_when_its_trade_could_not_be_kept() -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world)
+        store = world.maker.store
+        store.watch(lambda key, data: setattr(store, "broken", True))
+        await world.taker.takes(order)
+        view = await world.taker.until("canceled")
+        assert view.reason is not None and view.reason.code == "BUSY" and world.maker.desk.held() != []
+        store.watch(lambda key, data: None)
+        store.broken = False
+        await asyncio.sleep(10)
+        assert world.maker.desk.held() == [] and world.maker.trader.all() == []
+
+
 # --- how many
 
 
