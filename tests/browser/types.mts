@@ -1,7 +1,8 @@
 // Compiled, never run: what a page in TypeScript may write against darkswap.d.ts.
 import init, {
   DarkSwapError, DarkSwapWasm, WebRtcConnection, version,
-  type DarkSwapEvent, type RelayReservation, type Unsubscribe,
+  type DarkSwapEvent, type Order, type OrderCheck, type OrderDraft, type RelayReservation, type RuneInfo, type Trade,
+  type Unsubscribe, type WalletInfo,
 } from "./darkswap.mjs";
 
 const loaded = await init({ onProgress: ({ stage, fraction }) => console.log(stage, fraction.toFixed(2)) });
@@ -35,6 +36,27 @@ const told = (event: DarkSwapEvent): string => {
 };
 const end: Unsubscribe = darkswap.on_event((event) => void told(event));
 end();
+
+const wallet: WalletInfo = await darkswap.connect_wallet({ type: "seed", passphrase: "of eight letters" });
+// @ts-expect-error: an extension keeps its words
+await darkswap.connect_wallet({ type: "unisat", mnemonic: "abandon" });
+const [bitcoin] = await darkswap.get_balances({ timeout_ms: 1000 });
+const sum: bigint = bitcoin.available_atoms + (await darkswap.get_coins())[0].sats;
+const draft: OrderDraft = { base_asset: "RUNE:840000:1", quote_asset: "BTC", side: "sell", amount: "10.5", price: "0.00001" };
+// @ts-expect-error: an amount is a text
+const wrong: OrderDraft = { ...draft, amount: 10.5 };
+const check: OrderCheck = await darkswap.check_order(draft);
+const order: Order = check.ok ? await darkswap.create_order(draft) : await darkswap.import_order("darkswap:1…");
+await darkswap.create_order("rune", "840000:1", "btc", "", "sell", "10.5", "0.00001", 3600, { timeout_ms: 1000 });
+const trade: Trade = await darkswap.take_order(order.id, "5.25", { review: true, fee_rate: 2.5, timeout_ms: 1000 });
+const given: bigint | undefined = trade.effect?.gives[0].atoms;
+const over: Trade = await darkswap.wait_for_trade((await darkswap.confirm_trade(trade.id)).id, { signal: AbortSignal.timeout(1000) });
+const rune: RuneInfo | null = await darkswap.get_rune_info("840000:1");
+darkswap.on_event((event) => {
+  if (event.type === "trade_completed") console.log(event.trade_id, event.trade.txid, event.at);
+  if (event.type === "order_filled") console.log(event.order.remaining_atoms + sum);
+});
+console.log(wallet.is_new, wrong, over.advice, rune?.decimals, given);
 
 const connection = new WebRtcConnection({ ice_servers: [{ urls: "stun:stun.example" }] });
 connection.on_ice_candidate(({ candidate, sdpMid }) => console.log(candidate, sdpMid));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -73,6 +74,14 @@ class RegtestProcess:
 
     def mine(self, blocks: int = 1) -> list[str]:
         return list(self.post("/regtest/mine", {"blocks": blocks})["hashes"])
+
+    def mine_with(self, txid: str, blocks: int = 1) -> None:
+        """As soon as the network has that transaction."""
+        until = time.monotonic() + PATIENCE
+        while txid not in self.get("/api/mempool/txids"):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{txid} did not come")
+        self.mine(blocks)
 
     def faucet(self, address: str, asset: str = "BTC", atoms: int | None = None) -> str:
         """The txid, confirmed by one block."""
