@@ -439,7 +439,10 @@ export interface Order {
   text: string;
   /** Its text holds the maker's signature: whoever has it can complete the sale, whether or not the maker is there. */
   private_sale: boolean;
-  /** Of the transaction by which `cancel_order` takes the coin of a private sale back: counts once it is in a block. */
+  /**
+   * Of the transaction by which `cancel_order` takes the coin of a private sale back: counts once it is in a block.
+   * Absent again when the coin is back for good.
+   */
   cancel_txid?: string;
 }
 

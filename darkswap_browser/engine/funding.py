@@ -136,5 +136,5 @@ def view_of(order_id: str, record: OrderRecord, local: str, now: int) -> OrderVi
         expires_at=order.expires_at,
         text=record.text,
         private_sale=order.sale is not None,
-        cancel_txid=Transaction.parse(record.reclaim).txid if record.reclaim else None,
+        cancel_txid=Transaction.parse(record.reclaim).txid if record.reclaim and not record.released else None,
     )

@@ -69,7 +69,9 @@ class OrderView:
     private_sale: bool
     """Its text holds the maker's signature: whoever has it can complete the sale."""
     cancel_txid: str | None
-    """Of our transaction that takes back the coin of a private sale: until it is in a block, others can complete it."""
+    """Of our transaction that takes back the coin of a private sale: until it is in a block, others can complete it.
+    None where there is none, or the coin is back for good.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,6 +357,7 @@ async def test_a_sale_is_taken_back_by_spending_its_coin_to_ourselves(base: Asse
             await there.maker.desk.cancel(order.id)
         await there.mined(BLOCKS, seconds=40)
         assert await there.maker.holds_nothing() and told(there.maker, order).status is OrderStatus.CANCELED
+        assert told(there.maker, order).cancel_txid is None
         again = await sells(there.maker, base=base)
         await there.taker.desk.import_text(order.text)
         with pytest.raises(InvalidOrder, match="no coins behind it"):

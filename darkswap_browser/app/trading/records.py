@@ -127,7 +127,9 @@ class OrderSheet:
     private_sale: bool
     """Its text holds the maker's signature: whoever has it can complete the sale."""
     cancel_txid: str | None
-    """Of the transaction that takes the coin of a private sale back; until it is in a block, others can complete it."""
+    """Of the transaction that takes the coin of a private sale back; until it is in a block, others can complete it.
+    None once the coin is back for good.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class NewOrderView extends Part {
     this._get = { text: "", amount: "", info: null };
     this._lifetime = 86_400;
     this._partial = false;
+    this._sale = false;
     this._check = null;
     this._failure = null;
     this._busy = false;
@@ -36,7 +37,7 @@ class NewOrderView extends Part {
         <p class="actions"><a class="button primary" href="#/wallet">Open a wallet</a></p></section>`;
     }
     const problem = (field) => this._check?.problems.find((one) => one.field === field)?.message ?? "";
-    const general = problem("wallet") || problem("base_asset") || problem("quote_asset") || problem("price") || problem("expires_in");
+    const general = problem("wallet") || problem("base_asset") || problem("quote_asset") || problem("price") || problem("expires_in") || problem("private_sale") || problem("min_amount");
     return html`<form class="card form" novalidate @submit=${this._submit} aria-labelledby="terms-title">
       <h2 id="terms-title">Terms</h2>
       <div class="pair">
@@ -50,6 +51,7 @@ class NewOrderView extends Part {
         <div><span class="label">Parts</span><label class="check"><input type="checkbox" id="partial" .checked=${this._partial}
           @change=${(event) => { this._partial = event.target.checked; this._changed(); }}><span>Others may take a tenth of it or more</span></label></div>
       </div>
+      ${this._saleBox()}
       <dl class="facts summary">${this._summary()}</dl>
       <p class="problem" id="order-problem" aria-live="polite">${this._failure ? `${this._failure.reason} ${this._failure.next}` : general}</p>
       <p class="actions"><button class="primary" id="create-order" ?disabled=${!this._check?.ok || this._busy}>${this._busy ? "Signing…" : "Sign and make the order"}</button>
@@ -57,6 +59,17 @@ class NewOrderView extends Part {
       ${market.wallet.is_new ? html`<p class="notice plain-notice" id="backup-first"><span><strong>First your words:</strong> <a href="#/wallet">write them down</a>, or what you get is lost with this browser's data.</span></p>` : nothing}
       <p class="muted small">The order names your peer id and the coins behind it to whoever has the link. <strong>Keep this page open</strong>: it answers when somebody takes it. What was traded cannot be taken back.</p>
     </form>`;
+  }
+
+  /** Only where the site's configuration has switched private sales on; their risks stand beside them. */
+  _saleBox() {
+    if (this.session.config?.trade?.private_sales !== true) return nothing;
+    const warnings = this._sale ? this._check?.warnings ?? [] : [];
+    return html`<fieldset><legend>Private sale</legend>
+      <label class="check"><input type="checkbox" id="private-sale" .checked=${this._sale} aria-describedby="sale-risks"
+        @change=${(event) => { this._sale = event.target.checked; this._changed(); }}><span>Sign my part now, so that the buyer completes it while I am away</span></label>
+      <div class="small" id="sale-risks"><p>For a whole coin of a rune or alkane, and for bitcoin only. <strong>The signature never expires</strong>. Whoever sees the link can buy at this price, or outbid your buyer in the mempool. When the market moves, the price does not. Calling it off costs a transaction fee.</p>
+      ${warnings.length ? html`<ul class="bullets">${warnings.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}</div></fieldset>`;
   }
 
   _side(name, title, side, problem) {
@@ -112,6 +125,7 @@ class NewOrderView extends Part {
     const sells = get.info.asset === "BTC" || give.info.asset !== "BTC";
     const [base, quote] = sells ? [give, get] : [get, give];
     const draft = { base_asset: base.info.asset, quote_asset: quote.info.asset, side: sells ? "sell" : "buy", amount: base.amount, total: quote.amount, expires_in: this._lifetime };
+    if (this._sale) return { ...draft, private_sale: true };
     return this._partial ? { ...draft, min_amount: tenth(base.amount, base.info.decimals) } : draft;
   }
 

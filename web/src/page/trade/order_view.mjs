@@ -55,10 +55,10 @@ class OrderView extends Part {
     return html`<section class="card invite" aria-labelledby="share-title"><h2 id="share-title">Send it</h2>
       ${open && !market.wallet ? html`<p class="notice bad"><strong>Your wallet is closed</strong><span>Whoever takes this order is turned away until you <a href="#/wallet">open it</a>.</span></p>` : nothing}
       <div class="invite-body"><div class="qr-box large">${qrCode(link, "Link of the order as a QR code")}</div>
-        <div class="invite-text"><p class="muted">Whoever opens the link sees the order, checks your coins and can take it. <strong>Keep this page open</strong>: it answers for you.</p>
+        <div class="invite-text">${order.private_sale ? saleAdvice(order) : html`<p class="muted">Whoever opens the link sees the order, checks your coins and can take it. <strong>Keep this page open</strong>: it answers for you.</p>`}
           <label for="order-link">Link</label><input id="order-link" readonly translate="no" .value=${link} @focus=${(event) => event.target.select()}>
           <p class="actions"><ds-copy .text=${link} label="Copy link" what="the link of the order"></ds-copy>
-            ${open ? html`
+            ${order.private_sale ? takeBack(this, order) : open ? html`
               <button type="button" class="quiet" id="pause-order" ?disabled=${this._busy} @click=${() => this._do((node) => node.update_order(order.id, { paused: order.status !== "paused" }))}>${order.status === "paused" ? "Go on" : "Pause"}</button>
               <button type="button" class="quiet" id="cancel-order" ?disabled=${this._busy} @click=${() => this._do((node) => node.cancel_order(order.id))}>Cancel order</button>` : nothing}</p>
           <p class="problem" aria-live="polite">${this._failure ? `${this._failure.reason} ${this._failure.next}` : ""}</p></div></div></section>`;
@@ -77,9 +77,9 @@ class OrderView extends Part {
       ${whole ? html`<p>All of it, as it stands.</p>` : html`<div><label for="take-amount">How much of ${order.base_asset === "BTC" ? "BTC" : order.base.name} (${grouped(order.min_amount)} to ${grouped(order.remaining_amount)})</label>
         <input id="take-amount" inputmode="decimal" autocomplete="off" .value=${this._amount || order.remaining_amount} aria-describedby=${this._failure ? "take-problem" : nothing}
           @input=${(event) => (this._amount = event.target.value.trim().replace(",", "."))}></div>`}
-      <p class="muted">The maker answers with its coins. This page then builds the transaction itself, checks it, and shows what it does to your wallet before anything is signed. The maker sees your coins' addresses and, on a direct link, your IP address.</p>
+      <p class="muted">${order.private_sale ? "The maker has signed its part already and is not asked. This page" : "The maker answers with its coins. This page then"} builds the transaction itself, checks it, and shows what it does to your wallet before anything is signed. ${order.private_sale ? "Others who have the link may buy it before you, even while your purchase waits for a block; then your coins stay yours." : "The maker sees your coins' addresses and, on a direct link, your IP address."}</p>
       ${this._failure ? html`<div class="notice bad" id="take-problem" role="alert"><strong>${this._failure.reason}</strong><span>${this._failure.next}</span></div>` : nothing}
-      <p class="actions"><button class="primary" id="take-order">Ask the maker</button></p>${earlier}</form>`;
+      <p class="actions"><button class="primary" id="take-order">${order.private_sale ? "Look at the purchase" : "Ask the maker"}</button></p>${earlier}</form>`;
   }
 
   /** From the first click it looks as the trade will. */
@@ -123,6 +123,21 @@ class OrderView extends Part {
     this._busy = false;
     market.changed();
   }
+}
+
+/** The link of a private sale is the sale itself. */
+function saleAdvice(order) {
+  if (order.status === "canceled" && !order.cancel_txid) return html`<p class="muted" id="sale-advice">It was taken back: the link is worth nothing any more.</p>`;
+  if (order.status === "canceled") {
+    return html`<p class="muted" id="sale-advice">Your coin is on its way back to you (<span class="mono" translate="no">${shortId(order.cancel_txid)}</span>). <strong>Until that is in a block, whoever has the link can still buy.</strong></p>`;
+  }
+  return html`<p class="muted" id="sale-advice">Your signature is in the link: <strong>whoever has it can buy, now and after its time is over.</strong> Send it to one person, in private. This page may be closed.</p>`;
+}
+
+/** An expired sale stands as well; taking it back again pays a higher fee. */
+function takeBack(view, order) {
+  if (order.status === "filled" || order.status === "unfunded" || (order.status === "canceled" && !order.cancel_txid)) return nothing;
+  return html`<button type="button" class="quiet" id="cancel-order" ?disabled=${view._busy} @click=${() => view._do((node) => node.cancel_order(order.id))}>${order.status === "canceled" ? "Take it back with a higher fee" : "Take it back (costs a fee)"}</button>`;
 }
 
 customElements.define("ds-order", OrderView);
