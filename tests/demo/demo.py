@@ -1,7 +1,8 @@
-"""Two people meet: `build.py demo` plays the main job in headless Chromium, tells each step, and keeps pictures of it.
+"""Two people meet and trade: `build.py demo` plays it in headless Chromium, tells each step, and keeps pictures of it.
 
-Three times over: through our relay, through js-libp2p's, and with direct links switched off, so that the relay carries
-the ciphertext. Alice and Bob have a browser process and a profile each.
+They talk three times over: through our relay, through js-libp2p's, and with direct links switched off, so that the
+relay carries the ciphertext. Then they trade: bitcoin for a rune, a rune for a rune, bitcoin for an alkane. Alice and
+Bob have a browser process and a profile each.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ import hashlib
 import random
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
 
+from tests.demo.story import PICTURES, Story
+from tests.demo.trades import play_trades
 from tests.interop.processes import NODE, ROOT, js_relay, our_relay
 from tests.support.chrome import Chrome
+from tests.support.trading_visitor import TradingVisitor, square
 from tests.support.visitor import Visitor
 from web.build import dist
 from web.build.server import Site, WebServer
 
-PICTURES = ROOT / "artifacts" / "demo"
 RELAY_LOG = PICTURES / "relay.log"
 FILE_SIZE = 1024 * 1024
 
@@ -39,39 +40,8 @@ class Act:
     badge: str
 
 
-@dataclass
-class Story:
-    """What is told on the terminal: one line a step, with the time it took."""
-
-    act: str = ""
-    step: str = "setting up"
-    pictures: int = 0
-
-    def begin(self, act: Act) -> None:
-        self.act = act.name
-        self.pictures = 0
-        print(f"\n{act.title}", flush=True)
-
-    @contextlib.contextmanager
-    def tell(self, step: str) -> Iterator[None]:
-        self.step = step
-        # A terminal sees what is being waited for; a log gets one line a step.
-        print(f"  … {step}\r" if sys.stdout.isatty() else "", end="", flush=True)
-        started = time.perf_counter()
-        try:
-            yield
-        except BaseException:
-            print(f"  ✗ {step}", flush=True)
-            raise
-        print(f"  ✓ {step}  ({time.perf_counter() - started:.1f} s)", flush=True)
-
-    def picture(self, visitor: Visitor, what: str) -> None:
-        self.pictures += 1
-        visitor.picture(PICTURES / f"{self.act}-{self.pictures}-{visitor.name.lower()}-{what}.png")
-
-
 def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: Story, letter: Path) -> None:
-    story.begin(act)
+    story.begin(act.name, act.title)
     with story.tell("Alice opens the page over a line of 4 MB/s; it draws at once and tells how far Python is"):
         alice.network(bytes_per_second=4_000_000)
         alice.open(act.path)
@@ -104,7 +74,7 @@ def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: Story
         bob.wait_for("#rtt", "ms")
     story.picture(alice, "talk")
     story.picture(bob, "talk")
-    print(f"    Bob's steps: {steps(bob)}")
+    story.line(f"Bob's steps: {steps(bob)}")
     with story.tell("Alice disconnects; Bob's page says so"):
         alice.click("#disconnect")
         bob.wait_for("#reconnect")
@@ -155,24 +125,27 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="darkswap-demo-")))
         letter = folder / "picture.bin"
         letter.write_bytes(random.Random(1).randbytes(FILE_SIZE))
-        visitors = []
-        for name in ("Alice", "Bob"):
+        pages = []
+        for _ in range(2):
             chrome = Chrome()
             stack.callback(chrome.quit)
-            visitors.append(Visitor(name, chrome.new_page(server.url)))
-        alice, bob = visitors
+            pages.append(chrome.new_page(server.url))
+        alice, bob = visitors = [Visitor(name, page) for name, page in zip(("Alice", "Bob"), pages, strict=True)]
         alice.theme("dark")
         bob.theme("light")
-        for act in acts():
-            try:
+        try:
+            for act in acts():
                 with act.relay as relay:
                     server.site.configure({"relays": [relay]})
                     play(act, server, alice, bob, story, letter)
-            except (WebDriverException, AssertionError, RuntimeError, TimeoutError) as error:
-                print(f"\nThe demo stopped at: {story.step}\n{error}", file=sys.stderr)
-                for visitor in visitors:
-                    story.picture(visitor, "failed")
-                return 1
+            with our_relay(log=RELAY_LOG) as relay, square(server, relay, folder / "chain") as place:
+                traders = [TradingVisitor(each.name, each.page, place.chain) for each in visitors]
+                play_trades(place, *traders, story)
+        except (WebDriverException, AssertionError, RuntimeError, TimeoutError) as error:
+            print(f"\nThe demo stopped at: {story.step}\n{error}", file=sys.stderr)
+            for visitor in visitors:
+                story.picture(visitor, "failed")
+            return 1
     print(f"\nDone. Pictures: {PICTURES.relative_to(ROOT)}/", flush=True)
     return 0
 
