@@ -175,6 +175,7 @@ class TradeWorld:
     async def reload(self, party: Party, *, wallet: bool = True, away: float = 0.0) -> None:
         """As a page reload: what is in the store stays, everything else is new. `away`: seconds in between."""
         await party.stop()
+        party.store.died.set()  # whatever that page still had in mind
         if away:
             self.sim.world.kill(party.peer.name)
             await asyncio.sleep(away)
