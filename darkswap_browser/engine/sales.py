@@ -185,7 +185,10 @@ class Sales:
         (outpoint,) = order.funding
         lot = lot_of(order, await output_of(self._chain, outpoint))
         rate, beat, spent = await self._chain.fee_rate(1), 0, [lot]
-        if before:
+        if not before:
+            # Left over from an attempt that a crash ended before it was kept.
+            await coins.release(_fee_owner(order.order_id))
+        else:
             spent = await self._spent(before)
             beat = sum(each.sats for each in spent) - sum(each.sats for each in Transaction.parse(before).outputs)
         keep = revocation.home(lot, order.base.kind)

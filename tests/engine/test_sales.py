@@ -414,6 +414,28 @@ async def test_taking_back_is_done_again_with_a_higher_fee_and_over_reloads() ->
         assert there.maker.balance(DOG) == 1000 and await there.maker.holds_nothing()
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["after", "before"])
+async def test_a_page_that_dies_while_it_takes_a_sale_back_goes_on_or_begins_again(kept: bool) -> None:
+    async with world() as there:
+        maker = there.maker
+        order = await sells(maker)
+        maker.store.die_at(lambda name, _: name.startswith("orders/"), kept=kept)
+        canceling = asyncio.create_task(maker.desk.cancel(order.id))
+        await maker.store.died.wait()
+        await there.reload(maker)
+        canceling.cancel()
+        await asyncio.wait((canceling,))
+        await asyncio.sleep(40)
+        assert len(there.chain.mempool) == kept
+        if not kept:
+            assert told(maker, order).status is OrderStatus.OPEN
+            await maker.desk.cancel(order.id)
+        (spend,) = there.chain.mempool.values()
+        assert len(await maker.coins.reserved(f"cancel {order.id}")) == len(spend.inputs) - 1
+        await there.mined(1 + BLOCKS, seconds=40)
+        assert maker.balance(DOG) == 1000 and await maker.holds_nothing()
+
+
 async def test_an_expired_sale_is_taken_back_too() -> None:
     async with world() as there:
         order = await sells(there.maker, expires_in=10)

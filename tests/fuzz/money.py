@@ -40,7 +40,7 @@ from tests.bitcoin.runes.cases import PAYS, transaction
 from tests.bitcoin.runes.cases import script_of as runestone_of
 from tests.bitcoin.runes.test_deciphering import CALL, POINTED, SWAP
 from tests.fuzz.target import Target, as_text, same_again
-from tests.market.cases import CREATED, MAKER, SIGNATURE, funded, order, signed
+from tests.market.cases import CREATED, MAKER, SIGNATURE, funded, order, signed, sold
 from tests.soak.world import COINS, RAW, REQUEST, SIGNED, trade_of
 
 
@@ -156,8 +156,8 @@ TRADE_STATES = tuple(
     values.encode(state, states.VERSION)
     for state in (states.Validating(trade_of(Role.MAKER), 1), states.Expired(trade_of(Role.TAKER), "x"))
 )
-ORDERS = (encode_order(signed(order())), encode_order(signed(funded())))
-TEXTS = tuple(encode_text(signed(each)).encode() for each in (order(), funded()))
+ORDERS = tuple(encode_order(signed(each)) for each in (order(), funded(), sold()))
+TEXTS = tuple(encode_text(signed(each)).encode() for each in (order(), funded(), sold()))
 CANCELLATION = encode_cancellation(
     SignedCancellation(Cancellation(maker=MAKER, order_id=order().order_id, seq=3, at=CREATED), SIGNATURE)
 )
