@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkswap_browser.app.regtest.policy import LENIENT, STRICT
 from darkswap_browser.app.regtest.control import assets_of
+from darkswap_browser.app.regtest.policy import LENIENT, STRICT
 from darkswap_browser.app.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.app.version import VERSION
 
