@@ -15,7 +15,7 @@ from darkswap_browser.engine.run import SAVE_AGAIN, TradeRun, Work, report
 from darkswap_browser.engine.stream import TradeLinks
 from darkswap_browser.engine.trade_views import view_of
 from darkswap_browser.engine.views import TradeEvent, TradeStatus, TradeView
-from darkswap_browser.engine.watcher import Blind, Sight, Watcher, event_of
+from darkswap_browser.engine.watcher import Blind, InBlock, InMempool, Sight, Watcher, event_of
 from darkswap_browser.engine.workshop import Purse, Workshop
 from darkswap_browser.errors import (
     DarkSwapError,
@@ -41,7 +41,7 @@ from darkswap_browser.market.trade.effects import (
     Verify,
     Watch,
 )
-from darkswap_browser.market.trade.events import Event, SignRefused
+from darkswap_browser.market.trade.events import Event, Found, SignRefused
 from darkswap_browser.market.trade.states import Completed, Settled
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.runtime.base import Runtime
@@ -70,6 +70,7 @@ class Driver:
         self._identity = identity
         self._local = str(identity.peer_id)
         self._limits = limits
+        self._chain = chain
         self._coins = coins
         self._desk = desk
         self._links = links
@@ -243,6 +244,19 @@ class Driver:
         event = event_of(sight)
         if event is not None:
             run.put(event)
+        trade = run.state.trade
+        if isinstance(sight, InMempool | InBlock) and sight.txid == trade.txid and not trade.raw and not run.is_over:
+            self._spawn(self._fetch(run), "trade fetch")
+
+    async def _fetch(self, run: TradeRun) -> None:
+        """Kept by both sides until it is deep in the chain: whoever has it can broadcast it again."""
+        trade = run.state.trade
+        try:
+            raw = await self._chain.transaction(trade.txid)
+            self.workshop.check_final(trade, raw)
+        except DarkSwapError:
+            return  # seen again soon
+        run.put(Found(raw))
 
     async def _purse(self) -> Purse:
         """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""

@@ -92,6 +92,22 @@ async def test_a_settlement_evicted_from_the_mempool_is_broadcast_again_by_eithe
         assert list(world.chain.mempool) == [trade.txid]
 
 
+async def test_a_taker_who_never_heard_the_makers_last_message_broadcasts_again_what_the_chain_had() -> None:
+    async with TradeWorld() as world:
+        world.maker.wallet.delay = 2
+        await world.taker.takes(await sells_dog(world))
+        await world.maker.until("countersigning")
+        world.sim.world.isolate("taker")
+        await world.maker.until("pending")
+        await asyncio.sleep(5)
+        await world.maker.stop()
+        (settlement,) = world.chain.mempool.values()
+        assert world.taker.only().raw == settlement.serialize()
+        world.chain.mempool.clear()
+        await asyncio.sleep(45)
+        assert list(world.chain.mempool) == [settlement.txid]
+
+
 async def test_a_rival_in_a_block_fails_the_trade_once_it_is_buried_and_frees_coins_and_order() -> None:
     async with TradeWorld() as world:
         trade = await pending(world)

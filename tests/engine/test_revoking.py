@@ -123,8 +123,10 @@ async def test_a_maker_who_completes_after_the_deadline_completes_the_trade_of_a
         world.sim.world.isolate("taker")
         await world.taker.until("exposed")
         world.maker.servers.rejects = ""
-        view = await world.taker.until("pending")
-        assert view.raw is None and not view.can_revoke
+        await world.taker.until("pending")
+        await asyncio.sleep(1)
+        view = world.taker.only()
+        assert view.raw == world.maker.only().raw and not view.can_revoke, "read from the chain: the maker is not there"
         await buried(world)
         assert world.taker.only().phase == "settled"
 

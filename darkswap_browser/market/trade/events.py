@@ -108,6 +108,13 @@ class BroadcastRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The whole settlement, as a server has it, though the maker's last message never came; its signatures hold."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SeenInMempool:
     """`txid`, of the settlement or of our self-spend, waits in a mempool; it is in no block, or no longer."""
 
@@ -152,6 +159,7 @@ Event = (
     | SelfSpent
     | SelfSpendRefused
     | BroadcastRefused
+    | Found
     | SeenInMempool
     | Confirmed
     | Unconfirmed

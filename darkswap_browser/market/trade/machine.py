@@ -43,6 +43,7 @@ from darkswap_browser.market.trade.events import (
     Confirmed,
     Countersigned,
     Event,
+    Found,
     Received,
     Reconnected,
     RevokeAsked,
@@ -262,6 +263,8 @@ def _after(state: Out, event: Event, now: int) -> Step:
     """Our signatures are out: only the chain ends it."""
     trade = state.trade
     match event:
+        case Found(raw):
+            return _final(state, trade, raw, now)
         case Confirmed(txid, height, depth) if txid == trade.txid:
             return _settled(state, height, depth)
         case Confirmed(txid, _, depth) if txid == trade.spend_txid:

@@ -45,7 +45,7 @@ EVENTS: tuple[on.Event, ...] = (
     on.Verified(), on.CheckRefused("V3", ""), on.Approved(), on.Signed(SIGNED), on.Countersigned(RAW),
     on.SignRefused("V15", ""), on.SignRefused("USER_REJECTED", ""), on.CancelAsked(), on.RevokeAsked(),
     on.SelfSpent("cd" * 32, b"spend"), on.SelfSpendRefused("locked"), on.BroadcastRefused(SETTLED, "fee"),
-    on.SeenInMempool(SETTLED), on.SeenInMempool("cd" * 32), on.Confirmed(SETTLED, 100, 1),
+    on.Found(RAW), on.SeenInMempool(SETTLED), on.SeenInMempool("cd" * 32), on.Confirmed(SETTLED, 100, 1),
     on.Confirmed(SETTLED, 100, 9),
     on.Confirmed("cd" * 32, 100, 9), on.Unconfirmed(), on.Conflicted("99" * 32, 1), on.Conflicted("99" * 32, 9),
 )  # fmt: skip
