@@ -56,6 +56,10 @@ from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, Wallet
 
 FRESH = 15.0
 """Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
+FAR = 4
+"""Times by which a taker's fee rate may differ from what our servers say …"""
+CHEAP = 20_000
+"""… beyond this, in sats per 1000 vB: on quiet chains estimates mean little."""
 RETRY = 5.0
 """Seconds between two attempts to reach a server with a transaction that must go out."""
 MAX_DETAIL = 200
@@ -94,6 +98,7 @@ class Workshop:
         try:
             theirs = _known(trade.theirs)
             _check_proofs(trade.terms, theirs, proofs)
+            _check_rate(trade.terms.fee_rate, await self._chain.fee_rate(1))
             purse = await self._purse()
             own = await declare(trade.terms, trade.role, purse.wallet, purse.coins)
             settlement = settlement_of(trade.terms, trade.role, own, theirs)
@@ -285,6 +290,14 @@ def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipP
 
 def _plain(owned: OwnedCoin) -> Coin:
     return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)
+
+
+def _check_rate(asked: int, today: int) -> None:
+    """The taker names the rate at which both pay: it must not burn our sats, nor leave our coins waiting for a block
+    that never comes. Raises `TradeRefused`.
+    """
+    if not today <= FAR * asked or asked > max(FAR * today, CHEAP):
+        raise TradeRefused("FEE_RANGE", f"{asked} sats per 1000 vB is far from today's {today}")
 
 
 def _why(error: DarkSwapError) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.engine.views import OrderView, TradeStatus
 from darkswap_browser.market.assets import BTC
-from darkswap_browser.market.messages import Cancel, FinalTransaction, TakeRequest, Witnesses
+from darkswap_browser.market.messages import Cancel, FinalTransaction, TakeAccept, TakeRequest, Witnesses
 from darkswap_browser.market.orders import Side
 from darkswap_browser.market.trade.settlement import Settlement
 from darkswap_browser.market.trade.terms import Coin, Declaration, Role
@@ -234,6 +234,37 @@ async def test_only_a_proof_of_this_trade_with_this_maker_counts(proof: str) -> 
         await eve.say(terms.trade_id, 1, request)
         assert await eve.hears_code() == "BAD_SIGNATURE"
         await _untouched(world.maker, order)
+
+
+@pytest.mark.parametrize(
+    ("rate", "today", "served"),
+    [
+        (20_000, 1_000, True),
+        (20_001, 1_000, False),
+        (400_000, 100_000, True),
+        (400_001, 100_000, False),
+        (25_000, 100_000, True),
+        (24_999, 100_000, False),
+    ],
+)
+async def test_a_taker_burns_no_sats_of_the_makers_and_leaves_no_coins_waiting(
+    rate: int, today: int, served: bool
+) -> None:
+    async with TradeWorld() as world:
+        eve = await attacker(world)
+        eve.give(500_000)
+        world.maker.give(500_000)
+        order = await sells_dog(world)
+        await eve.open(world.maker)
+        world.maker.servers.rate = today
+        terms, request = await eve.request(order, rate=rate)
+        await eve.say(terms.trade_id, 1, request)
+        body = await eve.hears()
+        if served:
+            assert isinstance(body, TakeAccept)
+        else:
+            assert isinstance(body, Cancel) and body.code == "FEE_RANGE"
+            await _untouched(world.maker, order)
 
 
 # --- signatures that are not as they should be

@@ -183,7 +183,7 @@ async def test_all_bitcoin_of_the_trade_may_pay_for_taking_it_back() -> None:
         for _ in range(6):
             poor.give(5_000)
         world.taker = poor
-        poor.servers.rate = 30_000
+        poor.servers.rate = world.maker.servers.rate = 30_000
         trade = await exposed(world, await sells_dog(world, 600, 10_000))
         poor.servers.rate = 25_000
         assert await poor.reserved(trade.id) == 6
