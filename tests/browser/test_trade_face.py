@@ -243,7 +243,8 @@ def test_a_bad_call_fails_with_its_code(floor: Floor, call: str, code: str) -> N
 def test_what_is_not_known_is_null_and_a_closed_wallet_says_so(floor: Floor) -> None:
     told = floor.taker.run(
         """const code = (error) => error.code;
-        const unknown = [await node.get_order("00"), await node.get_trade("00")];
+        const unknown = [await node.get_order("00"), await node.get_trade("00"), await node.get_rune_info("1:1"),
+          await node.get_alkane_info("9:9")].map((one) => one === null);
         await node.disconnect_wallet();
         const closed = [
           await node.is_wallet_connected(), await node.get_wallet_info(), await node.get_balances().catch(code),
@@ -251,7 +252,7 @@ def test_what_is_not_known_is_null_and_a_closed_wallet_says_so(floor: Floor) -> 
         await node.connect_wallet({ type: "seed" });
         return [unknown, closed, told.some((event) => event.type === "wallet_disconnected")];"""
     )
-    assert told == [[None, None], [False, None, *["WALLET_NOT_CONNECTED"] * 3], True]
+    assert told == [[True] * 4, [False, None, *["WALLET_NOT_CONNECTED"] * 3], True]
 
 
 def test_a_page_buys_from_a_peer_on_cpython(floor: Floor, other: Headless) -> None:

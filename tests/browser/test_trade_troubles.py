@@ -178,8 +178,10 @@ def test_a_wallet_is_restored_from_words_and_locked_by_a_passphrase(newcomer: Tr
 def test_a_name_that_two_assets_have_is_pointed_out(newcomer: TradingVisitor) -> None:
     newcomer.go("#/new")
     newcomer.wait_for("#give-asset")
+    newcomer.type("#give-asset", "nonsense")
+    newcomer.wait_for("#give-info", "No such asset")
     newcomer.type("#give-asset", ALKANE)
-    newcomer.wait_for("#give-said", "RUNE:99:9 has the same name")
+    newcomer.wait_for("#give-info", "RUNE:99:9 has the same name")
     looks_right(newcomer)
 
 
@@ -235,7 +237,7 @@ def test_a_chain_that_is_down_is_said_and_found_again(pair: Pair, place: Square)
     looks_right(theo)
     mara.go("#/new")
     mara.type("#give-asset", "RUNE:5:5")
-    mara.wait_for("#give-said", "Check the network")
+    mara.wait_for("#give-info", "Check the network")
     port = int(place.chain.url.rpartition(":")[2])
     place.chain = mara.chain = theo.chain = RegtestProcess(place.folder, port=port)
     theo.click("#refresh")

@@ -66,6 +66,25 @@ class Visitor:
         """Pixels by which the page is wider than its window."""
         return int(self._js("return document.documentElement.scrollWidth - innerWidth"))
 
+    def moment(self) -> float:
+        """On the page's own clock."""
+        return float(self._js("return performance.now()"))
+
+    def shift_since(self, moment: float) -> float:
+        """How much the page jumped on its own accord, as Web Vitals measures it: up to 0.1 is good."""
+        return float(
+            self.page.run_js(
+                """const entries = await new Promise((resolve) => {
+                     new PerformanceObserver((list) => resolve(list.getEntries()))
+                       .observe({ type: "layout-shift", buffered: true });
+                     setTimeout(resolve, 300, []);
+                   });
+                   return entries.filter((one) => one.startTime > args[0] && !one.hadRecentInput)
+                     .reduce((sum, one) => sum + one.value, 0);""",
+                moment,
+            )
+        )
+
     def picture(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.page.focus()

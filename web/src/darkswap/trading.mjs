@@ -30,6 +30,8 @@ const METHODS = {
   get_rune_info: [["id", text]],
   get_alkane_info: [["id", text]],
 };
+/** What is not known is null, as darkswap.d.ts has it; Python's None alone would be undefined. */
+const OR_NULL = new Set(["get_wallet_info", "get_order", "get_trade", "get_rune_info", "get_alkane_info"]);
 const POSITIONAL = ["base_type", "base_id", "quote_type", "quote_id", "side", "amount", "price"];
 /** As the original bindings: how long `wait_for_trade` waits when nothing is said. */
 const WAIT_MS = 300_000;
@@ -56,7 +58,8 @@ export function addTrading(target, ask) {
   for (const [name, parts] of Object.entries(METHODS)) {
     add(name, async function (...given) {
       const [values, options] = split(parts, given);
-      return ask(this, name, parts.map(([path, read], index) => read(path, values[index])), options);
+      const answer = await ask(this, name, parts.map(([path, read], index) => read(path, values[index])), options);
+      return OR_NULL.has(name) ? answer ?? null : answer;
     });
   }
   add("create_order", async function (first, ...rest) {

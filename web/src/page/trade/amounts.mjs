@@ -12,7 +12,8 @@ export function grouped(amount) {
 /** Bitcoin is named as such; of others the id stands beside the name, since names can be imitated. */
 export function assetName({ asset, name, symbol }) {
   if (asset === "BTC") return html`<span class="asset">BTC</span>`;
-  const sign = symbol ? html`<span aria-hidden="true"> ${symbol}</span>` : "";
+  // A rune's symbol is one sign; an alkane's is a word that may say anything.
+  const sign = symbol && [...symbol].length === 1 ? html`<span aria-hidden="true"> ${symbol}</span>` : "";
   return html`<span class="asset">${name || asset}${sign} <small class="muted" translate="no">${asset}</small></span>`;
 }
 
@@ -22,6 +23,20 @@ const DECIMAL = /^\d+(\.\d+)?$/;
 export function atomsOf(amount, decimals) {
   const [whole, rest = ""] = amount.split(".");
   return DECIMAL.test(amount) && rest.length <= decimals ? BigInt(whole + rest.padEnd(decimals, "0")) : null;
+}
+
+export function textOf(atoms, decimals) {
+  const text = String(atoms).padStart(decimals + 1, "0");
+  return decimals ? `${text.slice(0, -decimals)}.${text.slice(-decimals)}`.replace(/\.?0+$/, "") : text;
+}
+
+/** What a part of an order is worth, as text of quote; a part of an atom is the maker's. "" for what cannot be taken. */
+export function quoteOf(order, fill) {
+  const atoms = atomsOf(fill, order.base.decimals);
+  if (atoms === null || atoms < order.min_fill_atoms || atoms > order.remaining_atoms) return "";
+  const exact = order.quote_atoms * atoms;
+  const up = order.side === "sell" && exact % order.base_atoms ? 1n : 0n;
+  return textOf(exact / order.base_atoms + up, order.quote.decimals);
 }
 
 export const sats = (count) => `${grouped(count)} sats`;
@@ -60,7 +75,7 @@ export function countdown(at, now = Date.now() / 1000) {
   const left = Math.ceil(at - now);
   if (left <= 0) return "";
   if (left < 90) return `${left} s`;
-  return left < 5400 ? `${Math.floor(left / 60)} min ${String(left % 60).padStart(2, "0")} s` : `${Math.round(left / 3600)} h`;
+  return left < 5400 ? `${Math.floor(left / 60)} min ${String(left % 60).padStart(2, "0")} s` : `${Math.round(left / 3600)}\u00a0h`;
 }
 
 export const day = (at) => new Date(at * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });

@@ -32,7 +32,7 @@ class HistoryView extends Part {
     const quote = agreed(trade.quote_asset, trade.total);
     const gave = trade.effect ? trade.effect.gives.map(amountOf) : givesBase ? base : quote;
     const got = trade.effect ? trade.effect.gets.map(amountOf) : givesBase ? quote : base;
-    return html`<tr data-trade=${trade.id}><th scope="row"><a href="#/trade/${trade.id}">${day(trade.created_at)}</a></th><td>${gave}</td><td>${got}</td><td>${chip(tradeWords(trade))}</td></tr>`;
+    return html`<tr data-trade=${trade.id}><th scope="row" class="when"><a href="#/trade/${trade.id}">${day(trade.created_at)}</a></th><td>${gave}</td><td>${got}</td><td>${chip(tradeWords(trade))}</td></tr>`;
   }
 }
 

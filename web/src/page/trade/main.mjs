@@ -26,7 +26,7 @@ const TITLES = {
   wallet: ["Wallet", "Coins that this page may trade with. Nothing leaves without your word."],
   orders: ["Trade", "Orders travel from person to person as links. Nobody holds your coins in between."],
   new: ["New order", "What you give, and what you want for it."],
-  order: ["Order", "Signed by its maker. Check both sides before you take it."],
+  order: ["Order", "Signed by its maker, so that nobody can change it on its way."],
   import: ["Order", "Reading the order of this link."],
   trade: ["Trade", "One Bitcoin transaction moves both sides at once, or nothing at all."],
   history: ["History", "Every trade of this browser, kept here and nowhere else."],
@@ -39,13 +39,15 @@ class Trade extends Part {
   updated() {
     const { view, id } = this.session.route;
     const place = `${view}/${id}`;
-    if (this._place && this._place !== place && document.activeElement === document.body) this.querySelector("h1").focus();
+    if (this._place && this._place !== place && document.activeElement === document.body) this.querySelector("h1")?.focus();
     this._place = place;
   }
 
   render() {
     const { session } = this;
     const { view } = session.route;
+    // Somewhere else already: the frame takes this part away.
+    if (!TITLES[view]) return nothing;
     const [title, line] = TITLES[view];
     return html`<main class="home">
       <div class="lead"><h1 tabindex="-1">${title}</h1><p>${line}</p></div>

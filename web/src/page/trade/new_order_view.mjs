@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import { Part } from "../part.mjs";
 import { explain } from "../words.mjs";
-import { assetName, atomsOf, grouped, sats } from "./amounts.mjs";
+import { assetName, atomsOf, grouped, sats, textOf } from "./amounts.mjs";
 
 /** Milliseconds of rest before what was typed is judged. */
 const REST = 250;
@@ -77,17 +77,17 @@ class NewOrderView extends Part {
     const held = market.balances?.find((one) => one.asset === side.info?.asset);
     const unknown = side.text && side.info === null && side.looked;
     const alike = side.info ? market.namesakes(side.info) : [];
-    const said = side.failure ?? (unknown ? "No such asset is known to the index. Check its id." : alike.length
-      ? `${alike.map((one) => one.asset).join(", ")} has the same name. Compare the ids.` : problem);
+    const wrong = side.failure ?? (unknown ? "No such asset is known to the index. Check its id." : "");
+    const warning = alike.length ? `${alike.map((one) => one.asset).join(", ")} has the same name. Compare the ids.` : "";
     return html`<fieldset><legend>${title}</legend>
       <label for=${`${name}-asset`}>Asset</label>
       <input id=${`${name}-asset`} list="assets" autocomplete="off" spellcheck="false" translate="no" placeholder="BTC, RUNE:840000:1 or a name" .value=${side.text}
-        aria-describedby=${`${name}-said`} aria-invalid=${unknown ? "true" : "false"} @input=${(event) => this._assetTyped(side, event.target.value)}>
-      <p class="fixed-line small" id=${`${name}-info`}>${side.info ? assetName(side.info) : nothing}${name === "give" && held ? html` · ${grouped(held.available)} free` : nothing}</p>
+        aria-describedby=${`${name}-info`} aria-invalid=${wrong ? "true" : "false"} @input=${(event) => this._assetTyped(side, event.target.value)}>
+      <p class=${`fixed-line small ${wrong ? "bad" : ""}`} id=${`${name}-info`} aria-live="polite">${wrong}${side.info ? assetName(side.info) : nothing}${name === "give" && held ? html` · ${grouped(held.available)} free` : nothing}${warning ? html`<br><strong class="warn">${warning}</strong>` : nothing}</p>
       <label for=${`${name}-amount`}>Amount</label>
-      <input id=${`${name}-amount`} inputmode="decimal" autocomplete="off" .value=${side.amount} aria-describedby=${`${name}-said`} aria-invalid=${said && side.amount ? "true" : "false"}
+      <input id=${`${name}-amount`} inputmode="decimal" autocomplete="off" .value=${side.amount} aria-describedby=${`${name}-said`} aria-invalid=${problem && side.amount ? "true" : "false"}
         @input=${(event) => { side.amount = event.target.value.trim().replace(",", "."); this._changed(); }}>
-      <p class="problem" id=${`${name}-said`} aria-live="polite">${said}</p></fieldset>`;
+      <p class="problem" id=${`${name}-said`} aria-live="polite">${problem}</p></fieldset>`;
   }
 
   _summary() {
@@ -167,9 +167,7 @@ class NewOrderView extends Part {
 function tenth(amount, decimals) {
   const all = atomsOf(amount, decimals);
   if (all === null) return amount;
-  const atoms = all / 10n || 1n;
-  const text = String(atoms).padStart(decimals + 1, "0");
-  return decimals ? `${text.slice(0, -decimals)}.${text.slice(-decimals)}` : text;
+  return textOf(all / 10n || 1n, decimals);
 }
 
 customElements.define("ds-new-order", NewOrderView);

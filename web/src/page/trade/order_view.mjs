@@ -6,7 +6,7 @@ import { qrCode } from "../copying.mjs";
 import { Part } from "../part.mjs";
 import { orderLink } from "../route.mjs";
 import { explain, shortId } from "../words.mjs";
-import { ORDER_WORDS, amountOf, assetName, atomsOf, chip, countdown, day, grouped, orderWords, sides } from "./amounts.mjs";
+import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sides } from "./amounts.mjs";
 import { FIRST_STEPS, stepList } from "./steps.mjs";
 
 class OrderView extends Part {
@@ -73,10 +73,12 @@ class OrderView extends Part {
         <p class="actions"><a class="button primary" href="#/wallet">Open a wallet</a></p></section>`;
     }
     const whole = order.min_fill_atoms >= order.remaining_atoms;
+    const worth = quoteOf(order, this._amount || order.remaining_amount);
     return html`<form class="card form" novalidate @submit=${(event) => this._submit(event, market, order)} aria-labelledby="take-title"><h2 id="take-title">Take it</h2>
       ${whole ? html`<p>All of it, as it stands.</p>` : html`<div><label for="take-amount">How much of ${order.base_asset === "BTC" ? "BTC" : order.base.name} (${grouped(order.min_amount)} to ${grouped(order.remaining_amount)})</label>
-        <input id="take-amount" inputmode="decimal" autocomplete="off" .value=${this._amount || order.remaining_amount} aria-describedby=${this._failure ? "take-problem" : nothing}
-          @input=${(event) => (this._amount = event.target.value.trim().replace(",", "."))}></div>`}
+        <input id="take-amount" inputmode="decimal" autocomplete="off" .value=${this._amount || order.remaining_amount} aria-invalid=${worth ? "false" : "true"} aria-describedby=${this._failure ? "take-problem worth" : "worth"}
+          @input=${(event) => (this._amount = event.target.value.trim().replace(",", "."))}>
+        <p class="fixed-line small below" id="worth" aria-live="polite">${worth ? html`for ${grouped(worth)} ${assetName(order.quote)}` : nothing}</p></div>`}
       <p class="muted">${order.private_sale ? "The maker has signed its part already and is not asked. This page" : "The maker answers with its coins. This page then"} builds the transaction itself, checks it, and shows what it does to your wallet before anything is signed. ${order.private_sale ? "Others who have the link may buy it before you, even while your purchase waits for a block; then your coins stay yours." : "The maker sees your coins' addresses and, on a direct link, your IP address."}</p>
       ${this._failure ? html`<div class="notice bad" id="take-problem" role="alert"><strong>${this._failure.reason}</strong><span>${this._failure.next}</span></div>` : nothing}
       <p class="actions"><button class="primary" id="take-order">${order.private_sale ? "Look at the purchase" : "Ask the maker"}</button></p>${earlier}</form>`;
@@ -84,8 +86,7 @@ class OrderView extends Part {
 
   /** From the first click it looks as the trade will. */
   _asking({ order, amount, controller }) {
-    const { give, get } = sides(order);
-    const part = amount === order.amount;
+    const { give, get } = sides({ ...order, amount, total: quoteOf(order, amount) });
     return html`<div class="trade-pair"><section class="card" aria-labelledby="steps-title" aria-busy="true">
         <div class="row"><h2 id="steps-title">Progress</h2><span id="trade-status">${chip(["busy", "Being agreed"])}</span></div>
         ${stepList(FIRST_STEPS, "taker", nothing)}
@@ -93,8 +94,8 @@ class OrderView extends Part {
         <p class="actions trade-actions"><button type="button" class="quiet" id="stop-asking" @click=${() => controller.abort()}>Cancel</button></p>
       </section>
       <div class="beside"><section class="card" aria-labelledby="effect-title"><h2 id="effect-title">What the order says</h2>
-        <dl class="effect-list"><div><dt>You give</dt><dd>${part ? amountOf(give) : assetName(give)}</dd></div>
-          <div><dt>You get</dt><dd>${part ? amountOf(get) : assetName(get)}</dd></div></dl>
+        <dl class="effect-list"><div><dt>You give</dt><dd>${amountOf(give)}</dd></div>
+          <div><dt>You get</dt><dd>${amountOf(get)}</dd></div></dl>
         <p class="muted small">The transaction itself is read here before you sign it.</p></section></div></div>`;
   }
 
@@ -102,8 +103,7 @@ class OrderView extends Part {
     event.preventDefault();
     if (market.asking) return;
     const amount = order.min_fill_atoms < order.remaining_atoms && this._amount ? this._amount : order.remaining_amount;
-    const atoms = atomsOf(amount, order.base.decimals);
-    if (atoms === null || atoms < order.min_fill_atoms || atoms > order.remaining_atoms) {
+    if (!quoteOf(order, amount)) {
       this._failure = { reason: "That much cannot be taken.", next: `From ${grouped(order.min_amount)} to ${grouped(order.remaining_amount)} can.` };
       return;
     }

@@ -134,14 +134,14 @@ class WalletView extends Part {
         <tbody>${rows === null ? html`<tr><th scope="row" class="muted">Asking the chain…</th><td></td><td></td><td></td></tr>`
           : rows.map((one) => html`<tr data-asset=${one.asset}><th scope="row">${assetName(one)}</th><td class="available">${grouped(one.available)}</td>
             <td>${grouped(one.pending)}</td><td>${grouped(one.locked)}</td></tr>`)}</tbody></table></div>
-      ${rows?.some((one) => one.unknown_atoms > 0n) ? html`<p class="muted small">${sats(rows.find((one) => one.unknown_atoms > 0n).unknown_atoms)} lie on coins that the index has not read yet: they are not spent until it has.</p>` : nothing}
-      ${rows?.every((one) => one.atoms === 0n) ? html`<p class="muted">Nothing here yet. ${market.faucetAddress ? "The faucet below gives coins of this test chain." : "Send coins to your address."}</p>` : nothing}
+      ${rows?.some((one) => one.unknown_atoms > 0n) ? html`<p class="muted small below">${sats(rows.find((one) => one.unknown_atoms > 0n).unknown_atoms)} lie on coins that the index has not read yet: they are not spent until it has.</p>` : nothing}
+      ${rows?.every((one) => one.atoms === 0n) ? html`<p class="muted below">Nothing here yet. ${market.faucetAddress ? "The faucet below gives coins of this test chain." : "Send coins to your address."}</p>` : nothing}
     </section>`;
   }
 
   _faucet(market) {
     const busy = market.faucet?.state === "busy";
-    const given = [{ asset: "BTC" }, ...(this.session.config.chain.assets ?? [])];
+    const given = this.session.config.chain.assets ?? [{ asset: "BTC" }];
     return html`<section class="card" aria-labelledby="faucet-title"><h2 id="faucet-title">Faucet of this test chain</h2>
       <p class="muted">Coins without value, to try everything with.</p>
       <p class="actions">${given.map((one) => html`<button type="button" class="quiet" data-faucet=${one.asset} ?disabled=${busy}
