@@ -298,7 +298,9 @@ class OrderDesk:
         record = self._shelf.find(order_id)
         if record is not None and any(fill.trade_id == trade_id for fill in record.fills):
             fills = tuple(fill for fill in record.fills if fill.trade_id != trade_id)
-            status = OrderStatus.OPEN if record.status is OrderStatus.FILLED else record.status
+            status = record.status
+            if status is OrderStatus.FILLED:
+                status = OrderStatus.PAUSED if self.order(order_id).paused else OrderStatus.OPEN
             await self._shelf.put(order_id, replace(record, fills=fills, status=status), "updated")
 
     def held(self) -> Sequence[tuple[str, str]]:
@@ -315,7 +317,8 @@ class OrderDesk:
         fills = tuple(replace(fill, done=True) if fill.trade_id == trade_id else fill for fill in record.fills)
         order = order_codec.decode_text(record.text).order
         full = sum(fill.atoms for fill in fills if fill.done) >= order.base_atoms
-        status = OrderStatus.FILLED if full else record.status
+        # A canceled order stays so: what a reorganisation undoes must not open it again.
+        status = OrderStatus.FILLED if full and not record.cancellation else record.status
         await self._shelf.put(order_id, replace(record, fills=fills, status=status), "filled")
 
     # --- watching

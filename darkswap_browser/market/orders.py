@@ -116,7 +116,7 @@ def quote_for(order: Order, fill: int) -> int:
 
 
 def ownership_message(subject: str, outpoints: Sequence[OutPoint]) -> str:
-    """What the keys of coins sign. `subject`: an order id or a trade id, so that a proof serves nothing else."""
+    """What the keys of coins sign. `subject`: the order, or the order and the trade, so that it proves nothing else."""
     return "darkswap: these coins are mine\n" + "\n".join([subject, *(str(each) for each in sorted(outpoints))])
 
 

@@ -147,6 +147,21 @@ async def test_a_canceled_order_stays_so_for_good() -> None:
         assert (await world.maker.desk.import_text(made.text)).status is OrderStatus.CANCELED
 
 
+@pytest.mark.parametrize("how", ["canceled", "paused"])
+async def test_an_order_ended_while_its_last_part_was_traded_is_not_opened_by_a_trade_that_is_undone(how: str) -> None:
+    async with TradeWorld() as world:
+        desk = world.maker.desk
+        made = await sells_dog(world)
+        await desk.hold(made.id, "aa" * 16, 600)
+        ended = await (desk.cancel(made.id) if how == "canceled" else desk.change(made.id, paused=True))
+        await desk.filled(made.id, "aa" * 16)
+        view = view_of(world.maker, made)
+        assert view.filled_atoms == 600
+        assert view.status is (OrderStatus.CANCELED if how == "canceled" else OrderStatus.FILLED)
+        await desk.unhold(made.id, "aa" * 16)
+        assert view_of(world.maker, made).status is ended.status
+
+
 async def test_only_its_maker_changes_or_cancels_an_order() -> None:
     async with TradeWorld() as world:
         made = await sells_dog(world)
