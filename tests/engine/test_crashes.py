@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -41,8 +43,10 @@ class Story:
         self.review = review
         self.tasks = [asyncio.create_task(self._blocks())]
 
-    async def begin(self) -> None:
+    async def begin(self, offered: Callable[[], object] = lambda: None) -> None:
+        """`offered()` is called between the order and its taking."""
         self.order = await sells_dog(self.world)
+        offered()
         self.tasks.append(asyncio.create_task(self.world.taker.takes(self.order, review=self.review)))
 
     async def confirm(self) -> None:
@@ -91,6 +95,24 @@ async def test_a_page_that_dies_as_a_state_is_saved_goes_on_after_its_reload(who
             await party.takes(story.order)
         if story.review:
             await story.confirm()
+        await story.ends_well()
+
+
+@pytest.mark.parametrize("number", range(1, 18))
+@pytest.mark.parametrize("who", ["maker", "taker"])
+async def test_a_page_that_dies_at_any_of_its_writes_goes_on_after_its_reload(who: str, number: int) -> None:
+    """Of coins, orders, beginnings and trades: odd ones are kept, even ones are not."""
+    async with TradeWorld() as world:
+        story = Story(world)
+        party: Party = getattr(world, who)
+        writes = itertools.count(1)
+        dies = functools.partial(party.store.die_at, lambda key, data: next(writes) == number, kept=number % 2 == 1)
+        await story.begin(dies)
+        await party.store.died.wait()
+        await world.reload(party)
+        await asyncio.sleep(60)
+        if not world.taker.trader.all():
+            await world.taker.takes(story.order)
         await story.ends_well()
 
 
