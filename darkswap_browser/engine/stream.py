@@ -42,12 +42,13 @@ class LinkListener(Protocol):
 
 
 class _Link:
-    __slots__ = ("relays", "search", "streams", "wanted", "writing")
+    __slots__ = ("found_at", "relays", "search", "streams", "wanted", "writing")
 
     def __init__(self) -> None:
         self.streams: list[BufferedStream] = []
         self.relays: tuple[str, ...] = ()
         self.wanted = False
+        self.found_at = float("-inf")
         self.search: asyncio.Task[None] | None = None
         self.writing = asyncio.Lock()
 
@@ -134,8 +135,11 @@ class TradeLinks:
 
     async def _find(self, peer: PeerId, link: _Link) -> None:
         pause = self._limits.trade_retry_first
+        loop = asyncio.get_running_loop()
         known = self._swarm.best_connection(peer)
         try:
+            # Whoever breaks each stream as soon as it has one does not set our pace.
+            await asyncio.sleep(max(link.found_at + pause - loop.time(), 0))
             while link.wanted and not link.streams:
                 try:
                     async with asyncio.timeout(self._limits.trade_reach_timeout):
@@ -146,6 +150,7 @@ class TradeLinks:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, self._limits.trade_retry_max)
                 else:
+                    link.found_at = loop.time()
                     self._spawn(self._serve(peer, stream), "trade stream")
                     return
         finally:

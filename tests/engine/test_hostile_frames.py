@@ -186,6 +186,19 @@ async def test_a_flood_ends_its_stream_while_others_go_on_trading() -> None:
         assert world.taker.balance(DOG) == 600
 
 
+async def test_who_breaks_every_stream_is_not_given_them_any_faster() -> None:
+    async with TradeWorld() as world:
+        eve = await attacker(world)
+        await eve.open(world.maker)
+        await eve.offered(await sells_dog(world))
+        before = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() < before + 10:
+            for stream in list(eve.streams):
+                stream.reset()
+            await asyncio.sleep(0.05)
+        assert 5 <= eve.given <= 10 / DEFAULT_LIMITS.trade_retry_first + 1
+
+
 async def test_a_flood_into_a_running_trade_ends_the_stream_and_the_trade_goes_on_over_another() -> None:
     async with TradeWorld() as world:
         eve = await attacker(world)

@@ -46,6 +46,8 @@ class Attacker(Party):
     async def appear(self) -> None:
         self.heard: asyncio.Queue[Envelope] = asyncio.Queue()
         self.streams: list[BufferedStream] = []
+        self.given = 0
+        """Streams that the other side opened."""
         self.broken = 0
         """Streams that the other side broke off."""
         self._reading: set[asyncio.Task[None]] = set()
@@ -71,6 +73,7 @@ class Attacker(Party):
 
     async def _accept(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
         self.streams.append(stream)
+        self.given += 1
         await self._read(stream)
 
     async def _read(self, stream: BufferedStream) -> None:
