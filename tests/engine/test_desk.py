@@ -18,7 +18,8 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import MAX_LIFETIME
-from darkswap_browser.storage.orders import OrderStatus
+from darkswap_browser.storage import values
+from darkswap_browser.storage.orders import VERSION, OrderRecord, OrderStatus
 from tests.support.traders import CAT, DOG, Party, TradeWorld, sells_dog
 
 
@@ -132,6 +133,8 @@ async def test_changes_at_the_same_time_never_share_a_number() -> None:
             world.maker.desk.cancel(made.id), world.maker.desk.change(made.id, paused=True), return_exceptions=True
         )
         assert isinstance(both[1], InvalidOrder) and view_of(world.maker, made).status is OrderStatus.CANCELED
+        await world.reload(world.maker)
+        assert view_of(world.maker, made).status is OrderStatus.CANCELED
 
 
 async def test_a_canceled_order_stays_so_for_good() -> None:
@@ -199,6 +202,9 @@ async def test_parts_are_held_freed_and_filled_and_never_sold_twice() -> None:
         made = await sells_dog(world, min_fill=200)
         await asyncio.gather(desk.hold(made.id, "aa" * 16, 300), desk.hold(made.id, "bb" * 16, 300))
         await desk.hold(made.id, "aa" * 16, 300)
+        kept = await world.maker.peer.runtime.store.get(f"orders/regtest/{world.maker.peer.id}/{made.id}")
+        assert kept is not None
+        assert len(values.decode(OrderRecord, kept, VERSION).fills) == 2, "the newer one is what stays"
         with pytest.raises(InvalidOrder, match="more than is left"):
             await desk.hold(made.id, "cc" * 16, 200)
         await desk.unhold(made.id, "bb" * 16)

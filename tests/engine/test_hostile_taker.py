@@ -343,6 +343,27 @@ async def test_a_maker_who_thought_better_of_it_does_not_sign_and_one_who_only_p
             assert world.maker.wallet.signed == []
 
 
+async def test_a_cancellation_that_was_lost_is_said_again_to_who_goes_on() -> None:
+    async with TradeWorld() as world:
+        eve = await attacker(world)
+        order = await sells_dog(world)
+        await eve.open(world.maker)
+        terms, settlement = await eve.offered(order)
+        world.sim.world.cut("maker", "eve")
+        await world.maker.trader.cancel(terms.trade_id, "not today")
+        await asyncio.sleep(30)
+        assert eve.heard.empty()
+        world.sim.world.heal("maker", "eve")
+        world.sim.world.sever("maker", "eve")
+        await asyncio.sleep(30)
+        while not eve.heard.empty():
+            eve.heard.get_nowait()
+        await eve.open(world.maker)
+        await eve.signs(terms, eve.witnesses(settlement))
+        assert await eve.hears_code() == "USER_REJECTED"
+        await _untouched(world.maker, order)
+
+
 async def test_signatures_after_the_deadline_come_too_late() -> None:
     async with TradeWorld() as world:
         eve = await attacker(world)

@@ -1,4 +1,4 @@
-"""A store whose every call takes time, as a browser's does, and which can die at any of its writes."""
+"""A store whose every call takes time, as a browser's does, some longer; and which can die at any of its writes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class SlowStore:
         self._inner = inner
         self._dies: Callable[[str, bytes], bool] | None = None
         self._kept = False
+        self._writes = 0
         self._told: Callable[[str, bytes], None] = lambda key, value: None
         self.died = asyncio.Event()
         self.broken = False
@@ -37,7 +38,8 @@ class SlowStore:
         return await self._inner.get(key)
 
     async def put(self, key: str, value: bytes) -> None:
-        await asyncio.sleep(PACE)
+        self._writes += 1
+        await asyncio.sleep(3 * PACE if self._writes % 2 else PACE)
         if self.died.is_set():
             return
         self._judge()

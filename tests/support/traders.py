@@ -10,6 +10,7 @@ from darkswap_browser.engine.desk import OrderDesk, OrderDraft
 from darkswap_browser.engine.trader import Trader
 from darkswap_browser.engine.views import OrderEvent, OrderView, TradeEvent, TradeView
 from darkswap_browser.errors import NoAddress
+from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import BTC, Asset, AssetInfo
 from darkswap_browser.market.orders import Side
@@ -20,7 +21,7 @@ from darkswap_browser.wallets.coins import WalletCoins
 from darkswap_browser.wallets.reservations import Claims, Reservations
 from tests.support.chain import Block, SimChain, SimServers
 from tests.support.purse import SimWallet
-from tests.support.slow_store import SlowStore
+from tests.support.slow_store import PACE, SlowStore
 from tests.support.world import SimPeer, SimWorld
 
 DOG = Asset.rune(840000, 3)
@@ -29,6 +30,14 @@ DIESEL = Asset.alkane(2, 0)
 NETWORK = "regtest"
 PATIENCE = 7200.0
 """Seconds of virtual time for one world: watching never ends by itself."""
+
+
+class SlowIdentity(Identity):
+    """Signing takes time, as it does where the key is out of Python's reach."""
+
+    async def sign(self, message: bytes) -> bytes:
+        await asyncio.sleep(PACE)
+        return await super().sign(message)
 
 
 class Party:
@@ -55,7 +64,7 @@ class Party:
         )
         self.desk = OrderDesk(
             runtime,
-            self.peer.swarm.identity,
+            SlowIdentity(self.peer.swarm.identity.key),
             NETWORK,
             chain,
             lambda: (),
