@@ -196,15 +196,24 @@ async def test_what_the_store_does_not_keep_did_not_happen() -> None:
 # --- parts of it
 
 
+async def test_of_changes_at_the_same_time_the_newest_record_is_what_stays() -> None:
+    async with TradeWorld() as world:
+        desk = world.maker.desk
+        made = await sells_dog(world, min_fill=20)
+        for first in range(0, 10, 2):
+            await asyncio.gather(*(desk.hold(made.id, f"{number:032x}", 20) for number in (first, first + 1)))
+            kept = await world.maker.peer.runtime.store.get(f"orders/regtest/{world.maker.peer.id}/{made.id}")
+            assert kept is not None
+            assert len(values.decode(OrderRecord, kept, VERSION).fills) == first + 2
+            await desk.change(made.id, quote_atoms=30_000 + first)
+
+
 async def test_parts_are_held_freed_and_filled_and_never_sold_twice() -> None:
     async with TradeWorld() as world:
         desk = world.maker.desk
         made = await sells_dog(world, min_fill=200)
         await asyncio.gather(desk.hold(made.id, "aa" * 16, 300), desk.hold(made.id, "bb" * 16, 300))
         await desk.hold(made.id, "aa" * 16, 300)
-        kept = await world.maker.peer.runtime.store.get(f"orders/regtest/{world.maker.peer.id}/{made.id}")
-        assert kept is not None
-        assert len(values.decode(OrderRecord, kept, VERSION).fills) == 2, "the newer one is what stays"
         with pytest.raises(InvalidOrder, match="more than is left"):
             await desk.hold(made.id, "cc" * 16, 200)
         await desk.unhold(made.id, "bb" * 16)

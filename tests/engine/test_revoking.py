@@ -193,18 +193,19 @@ async def test_all_bitcoin_of_the_trade_may_pay_for_taking_it_back() -> None:
         assert poor.only().phase == "revoked"
 
 
-async def test_a_second_wish_pays_more_with_the_same_coins() -> None:
+@pytest.mark.parametrize("rate", [5_000, 60_000])
+async def test_a_second_wish_pays_more_with_the_same_coins(rate: int) -> None:
     async with TradeWorld() as world:
         trade = await exposed(world)
         await world.taker.trader.revoke(trade.id)
         await asyncio.sleep(5)
         (first,) = world.chain.mempool.values()
-        world.taker.servers.rate = 60_000
+        world.taker.servers.rate = rate
         await world.taker.trader.revoke(trade.id)
         await asyncio.sleep(5)
         (second,) = world.chain.mempool.values()
         assert [each.outpoint for each in first.inputs] == [each.outpoint for each in second.inputs]
-        assert fee_of(world, second) >= max(60 * second.vsize, fee_of(world, first) + second.vsize)
+        assert fee_of(world, second) >= max(rate * second.vsize // 1000, fee_of(world, first) + second.vsize)
         assert world.taker.only().revoke_txid == second.txid
         await buried(world)
         assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
