@@ -176,20 +176,20 @@ def test_who_cancels_while_reviewing_is_heard_by_the_other(pair: Pair) -> None:
     alice.wait_for("#order-status", "Open")
 
 
-def test_a_page_reloaded_while_it_reviews_goes_on(pair: Pair, place: Square) -> None:
+def test_pages_that_are_reloaded_come_to_the_same_end(pair: Pair, place: Square) -> None:
     alice, bob = pair
     link = alice.offers(alice.asset("DARK•TEST•COINS"), "10", "BTC", "0.00005")
     before = alice.wealth(), bob.wealth()
     bob.reviews(link)
-    bob.driver.refresh()
+    alice.go("#/")
+    for visitor in (alice, bob):
+        visitor.page.focus()
+        visitor.driver.refresh()
+    alice.wait_for(".call", "Somebody takes your order", timeout=60)
     bob.wait_for("#confirm-trade", timeout=60)
     bob.signs()
-    alice.page.focus()
-    alice.driver.refresh()
-    place.chain.mine()
-    alice.wait_for("h1", "Order")
-    alice.wait_for("#order-status", timeout=60)
     bob.driver.refresh()
+    place.chain.mine()
     bob.wait_for("#trade-status", "Completed", timeout=60)
     alice.go(f"#/trade/{bob.trade()['id']}")
     alice.wait_for("#trade-status", "Completed", timeout=60)

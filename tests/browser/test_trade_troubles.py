@@ -133,6 +133,14 @@ def test_a_link_that_is_no_good_says_why(newcomer: TradingVisitor, link: str, sa
     looks_right(newcomer)
 
 
+def test_what_can_go_wrong_is_a_page_that_needs_no_script(chrome: Chrome, place: Square) -> None:
+    visitor = TradingVisitor("Rosa", chrome.new_page(place.site.url), place.chain)
+    visitor.open("/what-can-go-wrong.html").wait_for("h1", "What can go wrong")
+    looks_right(visitor)
+    assert visitor.page.faults() == []
+    visitor.page.close()
+
+
 def test_an_order_without_coins_behind_it_is_not_to_be_counted_on(newcomer: TradingVisitor) -> None:
     newcomer.go(link_of())
     newcomer.wait_for("ds-order", "Not there any more")
@@ -281,6 +289,7 @@ def test_a_signature_is_taken_back_from_a_maker_who_is_gone(pair: Pair, place: S
     theo.click("#confirm-trade")
     theo.wait_for("#trade-status", "Waiting for the maker")
     assert "can complete the trade now" in theo.text("#trade-advice")
+    theo.wait_for("#revoke-trade")
     looks_right(theo)
     theo.click("#revoke-trade")
     theo.wait_for("#revoke-txid")

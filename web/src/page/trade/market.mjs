@@ -40,6 +40,8 @@ export class Market {
     /** Trades of our orders that began while nobody looked. */
     this.unseen = new Set();
     this._looking = null;
+    /** Ids of orders and trades that events told of since the lists of them were asked for. */
+    this._told = new Set();
     addEventListener("beforeunload", (event) => {
       // A trade that is being agreed is lost to the other side with the page.
       if ([...this.trades.values()].some((trade) => trade.status === "pending")) event.preventDefault();
@@ -66,14 +68,20 @@ export class Market {
   async begin() {
     this.phase = "loading";
     this.failure = null;
+    this._told.clear();
     this.changed();
     try {
       const [kinds, orders, trades] = await Promise.all([
         this.node.get_available_wallets(), this.node.get_orders(), this.node.get_trades(),
       ]);
       this.walletKinds = kinds;
-      for (const order of orders) this.orders.set(order.id, order);
-      for (const trade of trades) this.trades.set(trade.id, trade);
+      // What events told meanwhile is newer than these lists.
+      for (const order of orders) if (!this._told.has(order.id)) this.orders.set(order.id, order);
+      for (const trade of trades) {
+        if (!this._told.has(trade.id)) this.trades.set(trade.id, trade);
+        if (trade.role === "maker" && trade.status === "pending") this.unseen.add(trade.id);
+      }
+      if (this.session.route.view === "trade") this.unseen.delete(this.session.route.id);
       this.phase = "ready";
       this._openKeptWallet();
     } catch (error) {
@@ -84,8 +92,12 @@ export class Market {
   }
 
   happened(event) {
-    if (event.order) this.orders.set(event.order_id, event.order);
+    if (event.order) {
+      this.orders.set(event.order_id, event.order);
+      this._told.add(event.order_id);
+    }
     if (event.trade) {
+      this._told.add(event.trade_id);
       const before = this.trades.get(event.trade_id);
       this.trades.set(event.trade_id, event.trade);
       if (!before && event.trade.role === "maker") this.unseen.add(event.trade_id);
@@ -244,7 +256,7 @@ export class Market {
 
   async createOrder(draft) {
     const order = await this.node.create_order(draft);
-    this.orders.set(order.id, order);
+    learn(this.orders, order);
     go(`#/order/${order.id}`);
   }
 
@@ -270,7 +282,7 @@ export class Market {
     this.changed();
     try {
       const trade = await this.node.take_order(order.id, amount, { review: true, signal: controller.signal });
-      this.trades.set(trade.id, trade);
+      learn(this.trades, trade);
       go(`#/trade/${trade.id}`);
     } catch (error) {
       if (!controller.signal.aborted) throw AWAY.includes(error.code) ? away(error) : error;
@@ -280,12 +292,15 @@ export class Market {
     }
   }
 
-  /** `confirm_trade`, `cancel_trade` or `revoke_trade`. */
+  /** `confirm_trade`, `cancel_trade` or `revoke_trade`; what it changes is told by events. */
   async act(trade, method) {
-    const changed = await this.node[method](trade.id);
-    this.trades.set(changed.id, changed);
-    this.changed();
+    await this.node[method](trade.id);
   }
+}
+
+/** What a call returns may be older than what events have told meanwhile. */
+function learn(known, thing) {
+  if (!known.has(thing.id)) known.set(thing.id, thing);
 }
 
 export const plain = (name) => name.replace(/[•.\s]/g, "").toUpperCase();

@@ -115,8 +115,7 @@ class OrderView extends Part {
     this._busy = true;
     this._failure = null;
     try {
-      const order = await action(market.node);
-      if (order?.id && order.text) market.orders.set(order.id, order);
+      await action(market.node);
     } catch (error) {
       this._failure = explain(error);
     }

@@ -7,6 +7,9 @@ import { explain, shortId } from "../words.mjs";
 import { amountOf, chip, countdown, day, sats, tradeWords } from "./amounts.mjs";
 import { stepList } from "./steps.mjs";
 
+/** Seconds without news after which the way out of a trade that both may still complete is offered. */
+const PATIENCE = 4;
+
 class TradeView extends Part {
   static properties = { ...Part.properties, _busy: { state: true }, _failure: { state: true } };
 
@@ -55,9 +58,15 @@ class TradeView extends Part {
     return html`<p class="actions trade-actions">
       ${trade.can_confirm ? button("confirm_trade", "confirm-trade", "primary", "Sign it", "Signing…") : nothing}
       ${trade.can_cancel ? button("cancel_trade", "cancel-trade", "quiet", "Cancel", "Cancelling…") : nothing}
-      ${trade.can_revoke ? button("revoke_trade", "revoke-trade", trade.status === "pending" ? "primary" : "quiet", "Take my signature back", "Taking it back…") : nothing}
+      ${this._mayRevoke(trade) ? button("revoke_trade", "revoke-trade", trade.status === "pending" ? "primary" : "quiet", "Take my signature back", "Taking it back…") : nothing}
       ${["completed", "failed", "canceled"].includes(trade.status) ? html`<a class="button quiet" href="#/wallet">Wallet</a><a class="button quiet" href="#/history">History</a>` : nothing}</p>
       ${this._failure ? html`<p class="problem" role="alert">${this._failure.reason} ${this._failure.next}</p>` : nothing}`;
+  }
+
+  /** In a trade that goes well it can be taken back for a moment as well, but nobody should think of that then. */
+  _mayRevoke(trade) {
+    const silent = trade.reason || Date.now() / 1000 - trade.updated_at > PATIENCE;
+    return trade.can_revoke && (silent || trade.phase === "exposed");
   }
 
   _effect(trade) {
