@@ -628,7 +628,7 @@ export class DarkSwapWasm {
   ): Promise<Order>;
   /** Owner only: signed again with the next sequence number. */
   update_order(
-    order_id: string, change: { price?: string; expires_in?: number; paused?: boolean }, options?: CallOptions,
+    order_id: string, change: { price?: string; total?: string; expires_in?: number; paused?: boolean }, options?: CallOptions,
   ): Promise<Order>;
   cancel_order(order_id: string, options?: CallOptions): Promise<Order>;
   /** null: not known here. */

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.support.headless import Headless, headless
 from tests.support.regtest import RegtestProcess
 from web.build.server import WebServer
 
+TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
 ALKANE = "ALKANE:2:0"
 # What a page does to be told when a trade is somewhere.
 REACHES = """const reaches = (id, phase) => new Promise((resolve, reject) => {
@@ -189,6 +192,27 @@ def test_two_pages_settle_a_trade(floor: Floor) -> None:
     assert floor.chain.get(f"/api/tx/{ended['txid']}/status")["confirmed"]
     made = floor.maker.run("return await node.wait_for_trade(args[0], { timeout_ms: 20000 })", sent["trade"]["id"])
     assert (made["role"], made["status"], made["txid"]) == ("maker", "completed", ended["txid"])
+
+
+def test_every_record_has_the_fields_that_are_declared(floor: Floor) -> None:
+    """After a trade: each kind of record is there by then."""
+    declared = TYPES.read_text()
+    records = floor.taker.run(
+        """const { text, ...order } = (await node.get_orders())[0];
+        const [base_asset, quote_asset] = [order.base_asset, order.quote_asset];
+        const draft = { base_asset, quote_asset, side: "buy", amount: "1", price: "0.00001" };
+        return {
+          WalletInfo: await node.get_wallet_info(), Balance: (await node.get_balances())[0],
+          Coin: (await node.get_coins())[0], Order: { text, ...order }, AssetInfo: order.base,
+          OrderCheck: await node.check_order(draft), Trade: (await node.get_trades()).at(-1),
+        };"""
+    )
+    for name, record in records.items():
+        body = re.search(rf"^export interface {name} \{{$(.*?)^\}}", declared, re.S | re.M)
+        assert body, name
+        fields = re.findall(r"^  (\w+)(\??):", body.group(1), re.M)
+        needed = {field for field, optional in fields if not optional}
+        assert needed <= set(record) <= {field for field, _ in fields}, name
 
 
 def test_a_trade_is_cancelled_with_a_word(floor: Floor) -> None:

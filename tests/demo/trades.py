@@ -64,6 +64,7 @@ def trade(deal: Deal, place: Square, alice: TradingVisitor, bob: TradingVisitor,
     story.picture(bob, "review")
     with story.tell("Alice's page tells that somebody takes her order"):
         alice.wait_for(".call", "Somebody takes your order")
+    story.picture(alice, "called")
     with story.tell("Bob signs, Alice's page signs, and the transaction is with the network"):
         bob.signs()
     story.picture(bob, "sent")
