@@ -31,8 +31,10 @@ from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, orde
 from darkswap_browser.storage.records import Report
 from darkswap_browser.wallets.base import Coins, Wallet
 
-MAX_EARLIER = 8
-"""Older revisions of ours that are still honoured: one per renewal of the coins behind a partly filled order."""
+MAX_EARLIER = 32
+"""Older revisions of ours that are still honoured, one per renewal of the coins behind a partly filled order: the
+first, whose link went round, and the latest.
+"""
 CHECK_SECONDS = 30.0
 """Between two looks at the coins behind our own orders …"""
 FOREIGN_ROUNDS = 4
@@ -150,11 +152,12 @@ class OrderDesk:
         """`funded` None: as it was."""
         async with self._revising:
             record, before = self._own(order_id)
-            order = replace(changed(before), seq=record.seq + 1, relays=self._here())
+            order = replace(changed(before), seq=record.seq + 1, relays=self._here() or before.relays)
             orders.check_order(order)
             text = await self._sign(order)
             record, _ = self._own(order_id)  # trades may have taken of it meanwhile
-            earlier = (*record.earlier, record.text)[-MAX_EARLIER:] if funding.same_terms(before, order) else ()
+            texts = (*record.earlier, record.text) if funding.same_terms(before, order) else ()
+            earlier = texts[:1] + texts[1:][1 - MAX_EARLIER :]
             status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
             funded = record.funded if funded is None else funded
             revised = replace(record, text=text, earlier=earlier, status=status, seq=order.seq, funded=funded)
@@ -320,6 +323,7 @@ class OrderDesk:
         # A canceled order stays so: what a reorganisation undoes must not open it again.
         status = OrderStatus.FILLED if full and not record.cancellation else record.status
         await self._shelf.put(order_id, replace(record, fills=fills, status=status), "filled")
+        await self._look(order_id, foreign=False)
 
     # --- watching
 

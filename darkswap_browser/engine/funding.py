@@ -51,26 +51,33 @@ async def _prove(wallet: Wallet, account: Account, message: str) -> CoinProof:
     return CoinProof(account.script, await wallet.sign_message(account, message))
 
 
-async def is_funded(order: Order, chain: Chain) -> bool:
+async def is_funded(order: Order, chain: Chain) -> bool | None:
     """Whether the coins named exist, are unspent, and confirmed, hold what the least part of the order takes (some
-    of it may be sold already), and are proved to be one owner's.
+    of it may be sold already), and are proved to be one owner's. None: coins of an order that is sold in parts are
+    spent, maybe by such a sale; what its maker has behind it now, it shows to whoever takes of it.
 
     Raises `ChainError` when the chain does not tell.
     """
     message = ownership_message(order.order_id, order.funding)
     proofs = {proof.script: proof.witness for proof in order.proofs}
     outputs: list[TxOutput] = []
+    is_spent = False
     for outpoint in order.funding:
         try:
             source = Transaction.parse(await chain.transaction(outpoint.txid))
         except (NotOnChain, MalformedMessage):
             return False
-        if outpoint.vout >= len(source.outputs) or await chain.spend(outpoint, verify=True) is not None:
+        if outpoint.vout >= len(source.outputs):
             return False
+        is_spent = is_spent or await chain.spend(outpoint, verify=True) is not None
         outputs.append(source.outputs[outpoint.vout])
+    if is_spent and order.min_fill >= order.base_atoms:
+        return False
     for script in {output.script for output in outputs}:
         if script not in proofs or not bip322.verify_simple(script, message, proofs[script]):
             return False
+    if is_spent:
+        return None
     asset, _ = order.gives
     holdings = await chain.holdings(order.funding, verify=True) if order.funding else {}
     if order.sale is not None:

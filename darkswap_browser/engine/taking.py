@@ -15,6 +15,7 @@ from darkswap_browser.market.messages import TakeRequest
 from darkswap_browser.market.orders import Order
 from darkswap_browser.market.trade import sale
 from darkswap_browser.market.trade.checks import Policy
+from darkswap_browser.market.trade.machine import PEER_SIGN_SECONDS
 from darkswap_browser.market.trade.settlement import check_declaration, check_terms
 from darkswap_browser.market.trade.states import Trade
 from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
@@ -25,8 +26,6 @@ CHECK_SECONDS = 60
 """For the maker's answer and both sides' checks, together."""
 REVIEW_SECONDS = 120
 """For a person to read what the transaction does."""
-MAKER_SECONDS = 180
-"""For the maker's signature, which may be an extension's: a person reads its popup."""
 
 
 def check_takeable(order: Order, view: OrderView | None, fill: int, now: int) -> None:
@@ -49,7 +48,7 @@ def checked_rate(rate: int, policy: Policy) -> int:
 
 def seconds_for(wallet: Wallet, *, review: bool) -> int:
     """From the request to the deadline after which nobody signs."""
-    return CHECK_SECONDS + int(wallet.sign_seconds) + MAKER_SECONDS + (REVIEW_SECONDS if review else 0)
+    return CHECK_SECONDS + int(wallet.sign_seconds) + PEER_SIGN_SECONDS + (REVIEW_SECONDS if review else 0)
 
 
 async def prepare(

@@ -49,6 +49,8 @@ from darkswap_browser.market.trade.signatures import (
     v15_v16_wallet_answer,
     v17_their_signatures,
     v18_final,
+    v19_spendable,
+    v20_no_conflict,
 )
 from darkswap_browser.market.trade.states import Trade
 from darkswap_browser.market.trade.terms import Coin, Declaration, Role, Terms
@@ -138,6 +140,10 @@ class Workshop:
             policy=self._policy,
         )
         check_before_signing(sight)
+        for coin in own.coins:
+            height = evidence.of(coin.outpoint).height
+            v19_spendable(0 if height is None else evidence.tip_height - height + 1, self._policy.confirmations)
+        v20_no_conflict(settlement, {each: evidence.of(each).spent_by for each in outpoints})
 
     # --- signatures
 

@@ -94,7 +94,8 @@ async def test_a_maker_who_signs_two_revisions_under_one_number_is_dropped() -> 
 )
 async def test_whether_an_order_is_funded_is_read_from_the_chain_and_its_proofs(lie: str) -> None:
     async with TradeWorld() as world:
-        order = order_codec.decode_text((await sells_dog(world, min_fill=300)).text).order
+        least = None if lie == "spent" else 300
+        order = order_codec.decode_text((await sells_dog(world, min_fill=least)).text).order
         (coin,) = order.funding
         match lie:
             case "too little":
@@ -136,6 +137,37 @@ async def test_while_the_chain_is_silent_nobody_knows_whether_an_order_is_funded
         world.taker.servers.down = False
         await asyncio.sleep(ROUND * FOREIGN_ROUNDS)
         assert view_of(world.taker, made).funded is True
+
+
+async def test_the_first_link_of_an_order_in_parts_is_good_for_one_taker_after_another() -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world, min_fill=100)
+        second = await world.party("second", "ws")
+        second.give(100_000)
+        await world.taker.takes(order, 200)
+        await world.taker.until("pending")
+        world.chain.mine()
+        await world.taker.until("completed")
+        await world.maker.until("completed")
+        await asyncio.sleep(1)
+        assert view_of(world.maker, order).text != order.text
+        seen = await second.desk.import_text(order.text)
+        assert seen.funded is None and seen.is_active
+        await second.trader.take(order.id, 300)
+        await second.until("pending")
+        world.chain.mine()
+        await second.until("completed")
+        assert second.balance(DOG) == 300
+
+
+async def test_a_revision_made_while_no_relay_holds_a_place_names_those_of_before() -> None:
+    async with TradeWorld() as world:
+        relay = f"/ip4/192.0.2.1/tcp/1/ws/p2p/{world.taker.peer.id}"
+        world.maker.relays = (relay,)
+        order = await sells_dog(world, min_fill=100)
+        world.maker.relays = ()
+        changed = await world.maker.desk.change(order.id, quote_atoms=31_000)
+        assert order_codec.decode_text(changed.text).order.relays == (relay,)
 
 
 # --- watching

@@ -51,6 +51,8 @@ class Party:
         self.servers = SimServers(world.chain)
         self.events: list[TradeEvent] = []
         self.order_events: list[OrderEvent] = []
+        self.relays: tuple[str, ...] = ()
+        """Those that hold a place for it."""
         self._news = asyncio.Event()
         self.aside: list[tuple[str, str]] = []
         self.build()
@@ -67,7 +69,7 @@ class Party:
             SlowIdentity(self.peer.swarm.identity.key),
             NETWORK,
             chain,
-            lambda: (),
+            lambda: self.relays,
             lambda key, why: self.aside.append((key, why)),
             private_sales=self.world.policy.private_sales,
         )

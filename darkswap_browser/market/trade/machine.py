@@ -87,6 +87,8 @@ from darkswap_browser.market.trade.states import (
 ANSWER_SECONDS = 20
 """The maker's for its answer, and then for its last message beyond its signing time."""
 VERIFY_SECONDS = 10
+PEER_SIGN_SECONDS = 180
+"""For the other side's signature, whose wallet is not known: a person may have to read an extension's popup."""
 BROADCAST_SECONDS = 60
 """For a settlement that fell out of the mempools to be seen again."""
 BURIED = 6
@@ -253,7 +255,7 @@ def _before(state: Timed, event: Event, now: int) -> Step:
             return _to(_signing(trade, signing))
         case Signing(), Signed(witnesses):
             said = _say(replace(trade, witnesses=witnesses), TakerSignatures(witnesses))
-            return _to(SignaturesOut(said, min(now + trade.sign_seconds + ANSWER_SECONDS, deadline)))
+            return _to(SignaturesOut(said, min(now + PEER_SIGN_SECONDS + ANSWER_SECONDS, deadline)))
         case Countersigning(), Countersigned(raw):
             return _to(Pending(_say(replace(trade, raw=raw), FinalTransaction(raw)), deadline))
     return Step(state, (), Answer.REFUSED if isinstance(event, Approved | RevokeAsked) else Answer.STALE)

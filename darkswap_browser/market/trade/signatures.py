@@ -67,13 +67,13 @@ def _types(settlement: Settlement, index: int) -> Collection[Sighash]:
 
 
 def v19_spendable(depth: int, needed: int) -> None:
-    """What was received is spent only when it is `needed` blocks deep: indexers see blocks only."""
+    """A coin of ours, maybe of an earlier trade, is spent when it is `needed` blocks deep: indexers see only blocks."""
     if depth < needed:
         raise VerificationFailed("V19", f"what the trade brought has {depth} of {needed} confirmations")
 
 
 def v20_no_conflict(settlement: Settlement, spends: Mapping[OutPoint, str | None]) -> None:
-    """`spends`: txid of what spends each input in a block, or None."""
+    """`spends`: txid of what spends each input, mempool included, or None."""
     for each in settlement.tx.inputs:
         other = spends.get(each.outpoint)
         if other not in (None, settlement.txid):
