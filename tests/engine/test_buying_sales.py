@@ -12,11 +12,7 @@ from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain.base import Holdings
 from darkswap_browser.engine.intake import Intake
 from darkswap_browser.engine.views import OrderView, TradeStatus
-from darkswap_browser.errors import (
-    InsufficientFunds,
-    InvalidOrder,
-    TradeRefused,
-)
+from darkswap_browser.errors import InsufficientFunds, InvalidOrder, TradeRefused
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.messages import TakeRequest

@@ -8,11 +8,7 @@ import pytest
 
 from darkswap_browser.app.regtest.kernel import kernel_verifies
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput
-from darkswap_browser.errors import (
-    InsufficientFunds,
-    InvalidOrder,
-    WalletRejected,
-)
+from darkswap_browser.errors import InsufficientFunds, InvalidOrder, WalletRejected
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.storage.orders import OrderStatus
 from tests.support.private_sales import BLOCKS, held, lot_of, prevouts_of, sells, told, world

@@ -205,3 +205,8 @@ async def relay(
     made.server = RelayServer(made.swarm, limits, made.runtime.clock, observer=observer, announce=announce)
     made.server.start()
     return made
+
+
+def circuits(who: Node) -> list[Multiaddr]:
+    """The addresses at which it is reached through relays."""
+    return [address for address in who.swarm.listen_addresses() if address.has("p2p-circuit")]

@@ -10,8 +10,8 @@ import pytest
 
 from darkswap_browser.runtime.base import IceServer, RtcConfiguration
 from darkswap_browser.runtime.simulated.world import World
-from tests.support.check_rtc import Channel, Couple, Side
 from tests.support.native_identity import CRYPTO
+from tests.support.rtc_couple import Channel, Couple, Side
 
 
 def now() -> float:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from darkswap_browser.runtime.simulated import loop
 from darkswap_browser.runtime.simulated.world import World
-from tests.support.check_rtc import Channel, Couple
 from tests.support.native_identity import CRYPTO
+from tests.support.rtc_couple import Channel, Couple
 
 DOINGS = st.tuples(st.sampled_from(["send", "answer", "cut", "heal", "restart"]), st.floats(0, 25))
 
