@@ -129,6 +129,8 @@ def reason_of(state: State, blind: str) -> Reason | None:
             return Reason("TIMEOUT", WAITED.get(waiting, CODES["TIMEOUT"]))
         case Pending(_, _, False, _, refusal) if refusal:
             return Reason("BROADCAST_REJECTED", f"The network says: {refusal}")
+        case Revoking(_, 0, refusal) if refusal:
+            return Reason("BROADCAST_REJECTED", f"The network does not take it back yet: {refusal}")
         case Exposed(_, detail, _) if detail:
             return Reason("REVOKE_FAILED", f"Taking the signature back failed: {detail}")
         case Exposed(_, _, declined) if declined:

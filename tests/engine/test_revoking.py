@@ -286,3 +286,19 @@ async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
         await world.mined(BURIED)
         assert (await party.trader.revoke(trade.id)).phase == "settled"
         assert (await party.trader.cancel(trade.id)).phase == "settled"
+
+
+async def test_a_self_spend_that_the_network_does_not_take_is_told_and_tried_again() -> None:
+    async with TradeWorld() as world:
+        trade = await exposed(world)
+        world.taker.servers.rejects = "mempool full"
+        await world.taker.trader.revoke(trade.id)
+        await asyncio.sleep(25)
+        view = world.taker.only()
+        assert view.phase == "revoking" and view.can_revoke
+        assert view.reason is not None and view.reason.code == "BROADCAST_REJECTED"
+        assert "mempool full" in view.reason.detail
+        world.taker.servers.rejects = ""
+        await buried(world)
+        view = world.taker.only()
+        assert view.phase == "revoked" and view.reason is None

@@ -281,7 +281,8 @@ def _after(state: Out, event: Event, now: int) -> Step:
             return _kept(state, Revoking(trade))
         case SeenInMempool(txid) if txid == trade.txid:
             # While we fight it, the settlement in a mempool is no news.
-            return _kept(state, Revoking(trade) if trade.spend_raw or _asking(state) else Pending(trade, 0, seen=True))
+            fights = trade.spend_raw or isinstance(state, Revoking)
+            return _kept(state, _fighting(state) if fights else Pending(trade, 0, seen=True))
         case Unconfirmed():
             return _lost(state, now)
         case RevokeAsked() if isinstance(state, SignaturesOut | Exposed) or (
@@ -296,6 +297,8 @@ def _after(state: Out, event: Event, now: int) -> Step:
         case SelfSpendRefused(detail) if isinstance(state, Revoking) and not trade.spend_raw:
             return _to(Exposed(trade, detail))
         case BroadcastRefused(txid, detail) if isinstance(state, Pending) and not state.seen and txid == trade.txid:
+            return Step(replace(state, refusal=detail), (Notify(),))
+        case BroadcastRefused(txid, detail) if isinstance(state, Revoking) and txid == trade.spend_txid:
             return Step(replace(state, refusal=detail), (Notify(),))
     return Step(state, (), Answer.REFUSED if isinstance(event, Approved | CancelAsked | RevokeAsked) else Answer.STALE)
 
@@ -312,8 +315,8 @@ def _settled(state: Out, height: int, depth: int) -> Step:
 def _lost(state: Out, now: int) -> Step:
     """Nothing spends the inputs: what we want in the chain is broadcast again."""
     trade = state.trade
-    if trade.spend_raw or _asking(state):
-        return _kept(state, Revoking(trade))
+    if trade.spend_raw or isinstance(state, Revoking):
+        return _kept(state, _fighting(state))
     unseen = isinstance(state, SignaturesOut | Exposed) or (isinstance(state, Pending) and not state.seen)
     if unseen:
         again = (Broadcast(trade.txid, trade.raw),) if trade.raw else ()
@@ -321,8 +324,8 @@ def _lost(state: Out, now: int) -> Step:
     return _to(Pending(trade, max(now + BROADCAST_SECONDS, trade.terms.deadline)))
 
 
-def _asking(state: Out) -> bool:
-    return isinstance(state, Revoking)
+def _fighting(state: Out) -> Revoking:
+    return Revoking(state.trade, 0, state.refusal if isinstance(state, Revoking) else "")
 
 
 def _buried(trade: Trade, depth: int) -> bool:

@@ -152,6 +152,8 @@ class Revoking:
     trade: Trade
     depth: int = 0
     """The self-spend's."""
+    refusal: str = ""
+    """Why servers did not take the self-spend, the last time."""
 
 
 @dataclass(frozen=True, slots=True)
