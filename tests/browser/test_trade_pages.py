@@ -25,6 +25,7 @@ Pair = tuple[TradingVisitor, TradingVisitor]
 @pytest.fixture(scope="module")
 def place(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Square]:
     with our_relay() as relay, square(site, relay, tmp_path_factory.mktemp("chain")) as found:
+        found.configure(trade={"private_sales": True})
         yield found
 
 
@@ -209,3 +210,31 @@ def test_the_history_is_taken_along_as_files(pair: Pair, tmp_path: Path) -> None
     assert [row["id"] for row in rows] == [trade["id"] for trade in trades]
     assert [row["status"] for row in rows].count("completed") == 5
     assert rows[-1]["amount"] == "100" and trades[-1]["base_atoms"] == "10000"
+
+
+def test_a_private_sale_is_bought_while_its_maker_is_away(pair: Pair, place: Square) -> None:
+    alice, bob = pair
+    silver = alice.asset("TEST SILVER")
+    alice.go("#/wallet")
+    alice.wait_for("#balances")
+    alice.gets(silver)
+    alice.wait_for(f'[data-asset="{silver}"] .available')
+    lot = alice.text(f'[data-asset="{silver}"] .available').replace(",", "")
+    link = alice.offers(silver, lot, "BTC", "0.0001", private=True)
+    assert "whoever has it can buy" in alice.text("#sale-advice")
+    looks_right(alice)
+    alice.page.open("/blank.html")
+    before = bob.wealth()
+    bob.opens_order(link)
+    assert "is not asked" in bob.text("ds-order")
+    looks_right(bob)
+    bob.click("#take-order")
+    bob.wait_for("#confirm-trade")
+    assert "The maker has signed already" in bob.text("#before-signing")
+    looks_right(bob)
+    bob.signs()
+    place.chain.mine()
+    bob.wait_for("#trade-status", "Completed")
+    assert place.in_block(bob.text("#trade-txid"))
+    assert bob.moved_as_planned(before)
+    assert bob.wealth()[silver] > 0

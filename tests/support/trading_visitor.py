@@ -60,14 +60,18 @@ class TradingVisitor(Visitor):
         return next(str(each["asset"]) for each in self.chain.assets if each["name"] == name)
 
     # --- trading
-    def offers(self, give: str, amount: str, get: str, total: str, *, parts: bool = False) -> str:
-        """Fills the form of an order; returns its link."""
+    def offers(
+        self, give: str, amount: str, get: str, total: str, *, parts: bool = False, private: bool = False
+    ) -> str:
+        """Fills the form of an order, or of a private sale; returns its link."""
         self.go("#/new")
         self.wait_for("#give-asset")
         for box, text in (("#give-asset", give), ("#give-amount", amount), ("#get-asset", get), ("#get-amount", total)):
             self.type(box, text)
         if parts:
             self.click("#partial")
+        if private:
+            self.click("#private-sale")
         self.wait_for("#create-order:not([disabled])")
         self.click("#create-order")
         self.wait_for("#order-link")

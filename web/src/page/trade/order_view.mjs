@@ -7,7 +7,7 @@ import { Part } from "../part.mjs";
 import { orderLink } from "../route.mjs";
 import { explain, shortId } from "../words.mjs";
 import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sides } from "./amounts.mjs";
-import { FIRST_STEPS, stepList } from "./steps.mjs";
+import { firstSteps, stepList } from "./steps.mjs";
 
 class OrderView extends Part {
   static properties = { ...Part.properties, _amount: { state: true }, _failure: { state: true }, _busy: { state: true } };
@@ -89,8 +89,9 @@ class OrderView extends Part {
     const { give, get } = sides({ ...order, amount, total: quoteOf(order, amount) });
     return html`<div class="trade-pair"><section class="card" aria-labelledby="steps-title" aria-busy="true">
         <div class="row"><h2 id="steps-title">Progress</h2><span id="trade-status">${chip(["busy", "Being agreed"])}</span></div>
-        ${stepList(FIRST_STEPS, "taker", nothing)}
-        <p class="advice" id="trade-advice" aria-live="polite">The maker's page is being called, and your coins are set aside. Nothing is signed.</p>
+        ${stepList(firstSteps(order), "taker", nothing)}
+        <p class="advice" id="trade-advice" aria-live="polite">${order.private_sale ? "The purchase is built and checked here, and your coins are set aside."
+          : "The maker's page is being called, and your coins are set aside."} Nothing is signed.</p>
         <p class="actions trade-actions"><button type="button" class="quiet" id="stop-asking" @click=${() => controller.abort()}>Cancel</button></p>
       </section>
       <div class="beside"><section class="card" aria-labelledby="effect-title"><h2 id="effect-title">What the order says</h2>

@@ -19,5 +19,13 @@ export function stepList(steps, role, figure) {
     <span class="figure">${step.state === "active" ? figure : nothing}</span></li>`)}</ol>`;
 }
 
-/** Those of a trade that has not begun: its maker is being called. */
-export const FIRST_STEPS = Object.keys(TAKER).map((name, index) => ({ name, state: index ? "todo" : "active" }));
+/** Of a private sale, whose maker has signed and is not asked. */
+const SALE = ["verify", "review", "sign", "broadcast", "confirm"];
+
+/** Those of a trade that has not begun. */
+export function firstSteps(order) {
+  return (order.private_sale ? SALE : Object.keys(TAKER)).map((name, index) => ({ name, state: index ? "todo" : "active" }));
+}
+
+/** Whether the other side has signed before us: then our signature is the last one. */
+export const signsLast = (trade) => trade.role === "taker" && !trade.steps.some((step) => step.name === "countersign");

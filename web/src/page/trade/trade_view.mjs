@@ -5,7 +5,7 @@ import "../copying.mjs";
 import { Part } from "../part.mjs";
 import { explain, shortId } from "../words.mjs";
 import { amountOf, chip, countdown, day, sats, tradeWords } from "./amounts.mjs";
-import { stepList } from "./steps.mjs";
+import { signsLast, stepList } from "./steps.mjs";
 
 /** Seconds without news after which the way out of a trade that both may still complete is offered. */
 const PATIENCE = 4;
@@ -80,7 +80,8 @@ class TradeView extends Part {
         : html`<p class="muted effect-list">Known as soon as both sides have named their coins and the transaction is built here.</p>`}
       ${trade.can_confirm ? html`<ul class="bullets small" id="before-signing">
         <li>Compare the ids, not the names: names can be imitated.</li>
-        <li>Your signature goes first. The maker can then complete this trade, and nothing else, until you take it back.</li>
+        <li>${signsLast(trade) ? "The maker has signed already. When you sign, the purchase is sent to the network."
+          : "Your signature goes first. The maker can then complete this trade, and nothing else, until you take it back."}</li>
         <li>Once it is in a block, nobody can undo it. <a href="what-can-go-wrong.html">What can go wrong</a></li></ul>` : nothing}
     </section>`;
   }
