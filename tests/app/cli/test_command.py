@@ -76,6 +76,8 @@ def test_a_maker_and_takers_trade_part_by_part_and_the_maker_may_come_back(table
             assert (ended["status"], ended["role"], taking.ends()) == ("completed", "taker", 0)
             done = making.events("trade_completed", "order_filled")
             assert done["trade_completed"]["trade"]["txid"] == ended["txid"]
+            # The coin that stood behind it is spent: it is renewed with another.
+            making.until(lambda event: event["event"] == "order_updated" and event["order"]["seq"] > 0)
             assert other.event("error")["code"] == "TRADES_ELSEWHERE" and other.ends() == 1
         assert making.end(signal.SIGTERM) == 0
         assert making.event("stopped")
@@ -85,9 +87,8 @@ def test_a_maker_and_takers_trade_part_by_part_and_the_maker_may_come_back(table
 
     with maker.start("order", "serve") as serving:
         assert [each["id"] for each in serving.event("ready")["orders"]] == [order_id]
-        # The coin that stood behind it is spent by the first trade: it is renewed with another.
-        renewed = serving.until(lambda event: event["event"] == "order_updated" and event["order"]["seq"] > 0)["order"]
-        with taker.start("take", renewed["text"], "--amount", "20", "--yes", "--no-wait") as taking:
+        # The first link is still good.
+        with taker.start("take", link, "--amount", "20", "--yes", "--no-wait") as taking:
             trade = taking.event("ended")["trade"]
             assert (trade["status"], taking.ends()) == ("confirming", 0)
         chain.mine()
@@ -100,7 +101,7 @@ def test_a_maker_and_takers_trade_part_by_part_and_the_maker_may_come_back(table
     assert [each["status"] for each in maker.ask("trades")] == ["completed", "completed"]
     assert maker.ask("order", "cancel", order_id[:8])["status"] == "canceled"
 
-    gone = taker.run("take", renewed["text"], "--amount", "20")
+    gone = taker.run("take", link, "--amount", "20")
     assert gone.returncode == 1 and gone.stderr.startswith("darkswap: ") and "Traceback" not in gone.stderr
 
 
