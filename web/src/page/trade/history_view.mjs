@@ -20,7 +20,7 @@ class HistoryView extends Part {
       <div class="row"><h2 id="history-title">${trades.length === 1 ? "One trade" : `${trades.length} trades`}</h2>
         <span class="actions"><a class="button quiet" id="export-csv" download="darkswap-trades.csv" href=${file("text/csv", csv(trades))}>${icons.down}<span>CSV</span></a>
           <a class="button quiet" id="export-json" download="darkswap-trades.json" href=${file("application/json", json(trades))}>${icons.down}<span>JSON</span></a></span></div>
-      <div class="scroll"><table class="wide"><thead><tr><th scope="col">When</th><th scope="col">You gave</th><th scope="col">You got</th><th scope="col">State</th></tr></thead>
+      <div class="scroll"><table class="wide"><thead><tr><th scope="col">When</th><th scope="col">You give</th><th scope="col">You get</th><th scope="col">State</th></tr></thead>
         <tbody>${repeat(trades, (trade) => trade.id, (trade) => this._row(trade))}</tbody></table></div></section>`;
   }
 
@@ -32,7 +32,9 @@ class HistoryView extends Part {
     const quote = agreed(trade.quote_asset, trade.total);
     const gave = trade.effect ? trade.effect.gives.map(amountOf) : givesBase ? base : quote;
     const got = trade.effect ? trade.effect.gets.map(amountOf) : givesBase ? quote : base;
-    return html`<tr data-trade=${trade.id}><th scope="row" class="when"><a href="#/trade/${trade.id}">${day(trade.created_at)}</a></th><td>${gave}</td><td>${got}</td><td>${chip(tradeWords(trade))}</td></tr>`;
+    // Of what never happened the terms are told, less loudly.
+    const moved = ["failed", "canceled"].includes(trade.status) ? "muted" : "";
+    return html`<tr data-trade=${trade.id}><th scope="row" class="when"><a href="#/trade/${trade.id}">${day(trade.created_at)}</a></th><td class=${moved}>${gave}</td><td class=${moved}>${got}</td><td>${chip(tradeWords(trade))}</td></tr>`;
   }
 }
 

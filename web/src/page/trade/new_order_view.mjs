@@ -57,7 +57,7 @@ class NewOrderView extends Part {
       <p class="actions"><button class="primary" id="create-order" ?disabled=${!this._check?.ok || this._busy}>${this._busy ? "Signing…" : "Sign and make the order"}</button>
         <a class="button quiet" href="#/orders">Back</a></p>
       ${market.wallet.is_new ? html`<p class="notice plain-notice" id="backup-first"><span><strong>First your words:</strong> <a href="#/wallet">write them down</a>, or what you get is lost with this browser's data.</span></p>` : nothing}
-      <p class="muted small">The order names your peer id and the coins behind it to whoever has the link. <strong>Keep this page open</strong>: it answers when somebody takes it. What was traded cannot be taken back.</p>
+      <p class="muted small">The order names your peer id and the coins behind it to whoever has the link. ${this._sale ? nothing : html`<strong>Keep this page open</strong>: it answers when somebody takes it. `}What was traded cannot be taken back.</p>
     </form>`;
   }
 
@@ -68,8 +68,7 @@ class NewOrderView extends Part {
     return html`<fieldset><legend>Private sale</legend>
       <label class="check"><input type="checkbox" id="private-sale" .checked=${this._sale} aria-describedby="sale-risks"
         @change=${(event) => { this._sale = event.target.checked; this._changed(); }}><span>Sign my part now, so that the buyer completes it while I am away</span></label>
-      <div class="small" id="sale-risks"><p>For a whole coin of a rune or alkane, and for bitcoin only. <strong>The signature never expires</strong>. Whoever sees the link can buy at this price, or outbid your buyer in the mempool. When the market moves, the price does not. Calling it off costs a transaction fee.</p>
-      ${warnings.length ? html`<ul class="bullets">${warnings.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}</div></fieldset>`;
+      <div class="small" id="sale-risks">${warnings.length ? html`<ul class="bullets">${warnings.map((one) => html`<li>${one}</li>`)}</ul>` : html`<p>For a whole coin of a rune or alkane, and for bitcoin only. <strong>The signature never expires</strong>. Whoever sees the link can buy at this price, or outbid your buyer in the mempool. When the market moves, the price does not. Calling it off costs a transaction fee.</p>`}</div></fieldset>`;
   }
 
   _side(name, title, side, problem) {
@@ -95,8 +94,8 @@ class NewOrderView extends Part {
     const draft = this._draft();
     const quote = draft ? (draft.side === "sell" ? this._get : this._give).info : null;
     const base = draft ? (draft.side === "sell" ? this._give : this._get).info : null;
-    return html`<div><dt>Price</dt><dd>${check?.price && base ? html`${grouped(check.price)} ${assetName(quote)} for one ${base.asset === "BTC" ? "BTC" : base.name}` : "–"}</dd></div>
-      <div><dt>Your fee</dt><dd>${check?.fee_sats ? `about ${sats(check.fee_sats)} at ${check.fee_rate} sat/vB` : "–"}</dd></div>`;
+    return html`<div><dt>Price</dt><dd>${check?.price && base ? html`${grouped(check.price)} ${assetName(quote)} for one ${assetName(base)}` : "–"}</dd></div>
+      <div><dt>Your fee</dt><dd>${check?.fee_sats ? `about ${sats(check.fee_sats)} at ${check.fee_rate} sat/vB` : check?.ok && this._sale ? "none: the buyer pays the miners" : "–"}</dd></div>`;
   }
 
   async _assetTyped(side, text) {

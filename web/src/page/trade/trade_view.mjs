@@ -71,13 +71,13 @@ class TradeView extends Part {
 
   _effect(trade) {
     const { effect } = trade;
-    return html`<section class="card" aria-labelledby="effect-title"><h2 id="effect-title">What the transaction does to your wallet</h2>
+    return html`<section class="card" aria-labelledby="effect-title"><h2 id="effect-title">${["failed", "canceled"].includes(trade.status) ? "What the transaction would have done" : "What the transaction does to your wallet"}</h2>
       ${effect ? html`<dl class="effect-list" id="effect">
           <div><dt>You give</dt>${effect.gives.map((one) => html`<dd>${amountOf(one)}</dd>`)}</div>
           <div><dt>You get</dt>${effect.gets.map((one) => html`<dd>${amountOf(one)}</dd>`)}</div>
           <div><dt>Fee</dt><dd>${sats(effect.fee_sats)} to the miners</dd></div></dl>
           <p class="muted small">Read from the transaction itself, not from the order.</p>`
-        : html`<p class="muted effect-list">Known as soon as both sides have named their coins and the transaction is built here.</p>`}
+        : html`<p class="muted effect-list">${["failed", "canceled"].includes(trade.status) ? "It was never built." : "Known as soon as both sides have named their coins and the transaction is built here."}</p>`}
       ${trade.can_confirm ? html`<ul class="bullets small" id="before-signing">
         <li>Compare the ids, not the names: names can be imitated.</li>
         <li>${signsLast(trade) ? "The maker has signed already. When you sign, the purchase is sent to the network."
