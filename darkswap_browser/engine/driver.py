@@ -145,7 +145,7 @@ class Driver:
 
     async def make_room(self) -> None:
         """The oldest trade that is over goes when there are too many. Raises `TooManyRequests`."""
-        live = [run for run in self.runs.values() if not run.is_over]
+        live = [run for run in self.runs.values() if run.needs_peer]
         if len(live) >= self._limits.trades_live:
             raise TooManyRequests("trades at once", self._limits.trades_live)
         over = [run for run in self.runs.values() if run.is_over and run.record.released]

@@ -23,7 +23,7 @@ from darkswap_browser.market.trade.effects import (
     Verify,
 )
 from darkswap_browser.market.trade.events import Event, Received, Tick
-from darkswap_browser.market.trade.states import Completed, Conflicted, End, Settled, State
+from darkswap_browser.market.trade.states import Completed, Conflicted, End, Settled, State, Timed
 from darkswap_browser.storage.trades import TradeRecord
 
 LONGEST_NAP = 5.0
@@ -86,6 +86,11 @@ class TradeRun:
     @property
     def is_over(self) -> bool:
         return isinstance(self.state, End)
+
+    @property
+    def is_being_agreed(self) -> bool:
+        """No signature of ours is out: coins are held for what may come to nothing."""
+        return isinstance(self.state, Timed)
 
     @property
     def needs_peer(self) -> bool:

@@ -113,6 +113,8 @@ def advice_of(state: State) -> str:
             return "Both have signed. The transaction is being sent to the network."
         case Pending():
             return "The network does not take the transaction; it is offered again. Your signature can be taken back."
+        case Revoking(_, depth, _) if depth:
+            return "Your signature is taken back: that transaction is in a block. Your coins are free when it is deep."
         case Failed(trade, _, _):
             return FREE if not trade.witnesses and not trade.raw else "The trade is over. Coins not spent are free."
     return (SALE_ADVICE if state.trade.sale else {}).get(type(state)) or ADVICE[type(state)]

@@ -271,7 +271,7 @@ class Trader:
         if not self._driver.has_wallet:
             raise TradeRefused("WALLET_NOT_CONNECTED", "")
         wallet, trade_id = self._driver.wallet, envelope.trade_id
-        live = [run.state.trade.peer for run in self._driver.runs.values() if not run.is_over]
+        live = [run.state.trade.peer for run in self._driver.runs.values() if run.is_being_agreed]
         busy = [*live, *(asker for other, asker in self._admitting.items() if other != trade_id)]
         text = await self._driver.intake.admit(str(peer), trade_id, request, busy, self._now())
         order = order_codec.decode_text(text).order

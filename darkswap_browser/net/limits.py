@@ -192,9 +192,9 @@ class Limits:
     trade_retry_max: float = 10.0
     """First and longest pause between two attempts: windows of a trade are 10 to 180 s."""
     trades_live: int = 100
-    """Trades that go on at once, with all peers: each watches the chain."""
+    """Trades that go on at once, with all peers, until they are in a block: each watches the chain."""
     trades_per_peer: int = 5
-    """Of these, with one peer that asked us: each reserves coins of ours."""
+    """Trades that one peer asked us for and did not sign yet: each reserves coins of ours."""
     trade_tries: int = 3
     """Requests for one order, or with one coin, that came to nothing: afterwards they look like snooping (JoinMarket
     allows as many)."""

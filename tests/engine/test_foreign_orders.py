@@ -160,6 +160,19 @@ async def test_the_first_link_of_an_order_in_parts_is_good_for_one_taker_after_a
         assert second.balance(DOG) == 300
 
 
+async def test_a_taker_who_pays_may_come_back_as_often_as_it_likes() -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world, min_fill=100)
+        await world.taker.desk.import_text(order.text)
+        for _ in range(world.sim.limits.trades_per_peer + 1):
+            world.maker.give(10_000, DOG, 100)
+            world.taker.give(20_000)
+            trade = await world.taker.trader.take(order.id, 100)
+            await asyncio.sleep(5)
+            view = world.taker.trader.get(trade.id)
+            assert view is not None and view.phase == "pending", view
+
+
 async def test_a_revision_made_while_no_relay_holds_a_place_names_those_of_before() -> None:
     async with TradeWorld() as world:
         relay = f"/ip4/192.0.2.1/tcp/1/ws/p2p/{world.taker.peer.id}"

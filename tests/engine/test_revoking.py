@@ -299,6 +299,9 @@ async def test_a_self_spend_that_the_network_does_not_take_is_told_and_tried_aga
         assert view.reason is not None and view.reason.code == "BROADCAST_REJECTED"
         assert "mempool full" in view.reason.detail
         world.taker.servers.rejects = ""
+        await asyncio.sleep(25)
+        await world.mined()
+        assert "is in a block" in world.taker.only().advice
         await buried(world)
         view = world.taker.only()
         assert view.phase == "revoked" and view.reason is None
