@@ -175,6 +175,7 @@ ends = [wallets.subscribe(name, lambda word, name=name: told.append(name + " " +
 
 def test_a_whole_wallet_in_the_page_connects_by_its_answers(page: Page) -> None:
     """The adapter over the page's objects: what it says of an address that is none."""
+    page.run_js("await pyodide.loadPackage('darkswap_browser_trade', { messageCallback: () => {} });")
     assert page.run_python(
         """from darkswap_browser.wallets.connect import available, connect
 try:
