@@ -121,6 +121,8 @@ class Quorum:
         self._agreed: tuple[float, Tip] | None = None
         self._together = Together()
         self._facts = BlockFacts()
+        self._seen = BlockFacts()
+        """By the word of one server, for what is only shown."""
 
     def _needed(self, sources: Sequence[object]) -> int:
         return min(self._quorum, max(len(sources), 1))
@@ -240,21 +242,30 @@ class Quorum:
     ) -> Mapping[OutPoint, Holdings]:
         """Unknown while every index is away or behind: of an output it has not read it would say "empty"."""
         tip = await self._recent_tip()
+        kinds = frozenset().union(*(source.covers for source in sources))
+        known = self._seen.contents.setdefault(kinds, {})
+        missing = [each for each in outpoints if each not in known]
 
         async def ask(source: AssetSource) -> Mapping[OutPoint, Holdings]:
             if await self._is_behind(source, tip):
                 raise ChainError(source.name, "is behind")
-            return await source.holdings(outpoints)
+            return await source.holdings(missing)
 
         try:
-            return await first(sources, ask)
+            read = await first(sources, ask) if missing else {}
         except ChainError:
-            return dict.fromkeys(outpoints, UNKNOWN)
+            read = dict.fromkeys(missing, UNKNOWN)
+        for outpoint, held in read.items():
+            if held.runes or held.alkanes or held.inscriptions:
+                # "Nothing" may be said of an output that is in no block yet.
+                self._seen.keep(known, outpoint, _contents(held))
+        return {each: read[each] if each in read else _holdings(*known[each]) for each in outpoints}
 
     async def _recent_tip(self) -> Tip:
         now = asyncio.get_running_loop().time()
         if self._recent is None or now - self._recent[0] >= SHOWN_SECONDS:
             self._recent = now, await self.tip()
+            self._seen.at(self._recent[1])
         return self._recent[1]
 
     async def _is_behind(self, source: AssetSource, tip: Tip) -> bool:

@@ -32,12 +32,11 @@ class WalletCoins:
         self._reservations = reservations
         self._accounts = accounts
         self._found: Sequence[OwnedCoin] = ()
-        self._verified: tuple[float, tuple[Account, ...]] = (-FRESH_SECONDS, ())
-        """When `_found` was looked up by the word of enough servers (the loop's time), and for which accounts."""
+        self._looked: tuple[float, tuple[Account, ...]] = (-FRESH_SECONDS, ())
+        """When `_found` was looked up (the loop's time), and for which accounts."""
 
     async def refresh(self) -> Sequence[OwnedCoin]:
-        self._found = await self._find(verify=False)
-        self._verified = (-FRESH_SECONDS, ())
+        await self._look(verify=False)
         return _claimed(self._found, await self._reservations.read())
 
     async def balances(self) -> Sequence[Balance]:
@@ -89,33 +88,31 @@ class WalletCoins:
             (claims.frozen.add if on else claims.frozen.discard)(outpoint)
 
     async def _select(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin]:
-        """The chain is asked before the lock is taken: other tabs wait for the choice only."""
+        """The chain is asked before the lock is taken: other tabs wait for the choice only. What is chosen is verified;
+        before anything is refused, everything is.
+        """
         check_owner(owner)
-        is_fresh = not self._is_recent()
-        if is_fresh:
-            await self._look()
+        if not self._is_recent():
+            await self._look(verify=False)
+        is_verified = False
         while True:
             chosen = await self._claim(wish, owner)
+            if chosen is None and is_verified:
+                raise _insufficient(wish, _claimed(self._found, await self._reservations.read()))
             if chosen is None:
-                if is_fresh:
-                    raise _insufficient(wish, _claimed(self._found, await self._reservations.read()))
-                # Coins may have come since.
-                await self._look()
-                is_fresh = True
-                continue
-            gone = await self._spent(chosen, owner)
-            if not gone:
+                await self._look(verify=True)
+                is_verified = True
+            elif await self._are_good(chosen, wish, owner):
                 return [replace(coin, state=CoinState.RESERVED, reserved_by=owner) for coin in chosen]
-            self._found = [coin for coin in self._found if coin.utxo.outpoint not in gone]
 
     def _is_recent(self) -> bool:
-        at, accounts = self._verified
+        at, accounts = self._looked
         return asyncio.get_running_loop().time() - at < FRESH_SECONDS and accounts == tuple(self._accounts())
 
-    async def _look(self) -> None:
+    async def _look(self, *, verify: bool) -> None:
         accounts = tuple(self._accounts())
-        self._found = await self._find(verify=True)
-        self._verified = asyncio.get_running_loop().time(), accounts
+        self._found = await self._find(verify=verify)
+        self._looked = asyncio.get_running_loop().time(), accounts
 
     async def _claim(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin] | None:
         """Chosen among those found, and reserved. None: they do not suffice."""
@@ -125,22 +122,30 @@ class WalletCoins:
             claims.held |= {coin.utxo.outpoint: owner for coin in chosen or ()}
             return chosen
 
-    async def _spent(self, chosen: Sequence[OwnedCoin], owner: str) -> set[OutPoint]:
-        """Which of the chosen are spent after all, by the word of enough servers; then none stays reserved."""
+    async def _are_good(self, chosen: Sequence[OwnedCoin], wish: _Wish, owner: str) -> bool:
+        """Whether enough servers say of all the chosen that they are unspent and hold what is wished; if not, none
+        stays reserved, and what was learned is remembered.
+        """
         outpoints = [coin.utxo.outpoint for coin in chosen]
-        gone: set[OutPoint] = set()
-        asked = False
+        good = False
         try:
-            spends = await asyncio.gather(*(self._chain.spend(each, verify=True) for each in outpoints))
+            holdings, spends = await asyncio.gather(
+                self._chain.holdings(outpoints, verify=True),
+                asyncio.gather(*(self._chain.spend(each, verify=True) for each in outpoints)),
+            )
+            verified = {coin.utxo.outpoint: replace(coin, holdings=holdings[coin.utxo.outpoint]) for coin in chosen}
             gone = {each for each, spend in zip(outpoints, spends, strict=True) if spend is not None}
-            asked = True
+            good = not gone and all(map(wish.fits, verified.values()))
+            if not good:
+                left = [coin for coin in self._found if coin.utxo.outpoint not in gone]
+                self._found = [verified.get(coin.utxo.outpoint, coin) for coin in left]
+            return good
         finally:
-            if gone or not asked:
+            if not good:
                 async with self._reservations.change() as claims:
                     for outpoint in outpoints:
                         if claims.held.get(outpoint) == owner:
                             del claims.held[outpoint]
-        return gone
 
     async def _find(self, *, verify: bool) -> Sequence[OwnedCoin]:
         """Every coin once, free or not, in the order of outpoints."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from darkswap_browser.chain.quorum import AGREED_SECONDS
+from darkswap_browser.chain.quorum import AGREED_SECONDS, SHOWN_SECONDS
 from tests.chain.test_quorum import HELD, KNOWN, OUT, OUTSPEND, STATUS, Net, alkanes, opened, runes
-from tests.support.chain_servers import ChainServer, block_hash, esplora
+from tests.support.chain_servers import ChainServer, block_hash, esplora, output
 
 
 def table() -> tuple[Net, ChainServer, ChainServer]:
@@ -66,3 +66,23 @@ async def test_whoever_gives_up_waiting_leaves_the_question_to_the_others() -> N
     await asyncio.sleep(0)
     impatient.cancel()
     assert (await patient).height == 800_000
+
+
+async def test_what_a_coin_carries_is_shown_without_asking_again_under_one_latest_block() -> None:
+    net, chain, index = table()
+    for _ in range(3):
+        assert await net.chain.holdings([OUT]) == {OUT: HELD}
+    assert index.asked.count("POST /outputs") == 1
+    chain.routes["GET /blocks/tip/height"] = "800001"
+    chain.routes["GET /block-height/800001"] = block_hash(800_001)
+    await asyncio.sleep(SHOWN_SECONDS)
+    await net.chain.holdings([OUT])
+    assert index.asked.count("POST /outputs") == 2
+
+
+async def test_of_an_output_in_no_block_nothing_is_remembered() -> None:
+    net, _, index = table()
+    index.routes["POST /outputs"] = [output(OUT)]
+    for _ in range(2):
+        assert (await net.chain.holdings([OUT]))[OUT].runes == {}
+    assert index.asked.count("POST /outputs") == 2
