@@ -45,8 +45,10 @@ class Table:
         address = await node.get_address(purpose)
         await asyncio.to_thread(self.chain.faucet, address, asset, atoms)
 
-    async def mine(self, blocks: int = 1) -> None:
-        await asyncio.to_thread(self.chain.mine, blocks)
+    async def mine_with(self, txid: str | None) -> None:
+        """A block, as soon as the network has that transaction."""
+        assert txid is not None
+        await asyncio.to_thread(self.chain.mine_with, txid)
 
 
 @asynccontextmanager
@@ -96,8 +98,7 @@ async def settle(there: Table, maker: DarkSwap, taker: DarkSwap, draft: dict[str
     trade = await reaches(taker, trade.id, "reviewing")
     assert trade.effect is not None and trade.effect.fee_sats > 0
     await taker.confirm_trade(trade.id)
-    await reaches(taker, trade.id, "pending")
-    await there.mine()
+    await there.mine_with((await reaches(taker, trade.id, "pending")).txid)
     ended = await taker.wait_for_trade(trade.id)
     made = await maker.wait_for_trade(trade.id)
     assert ended.status == made.status == "completed" and ended.txid == made.txid
@@ -171,7 +172,7 @@ async def test_a_private_sale_is_bought_without_its_maker_and_another_taken_back
         assert sold.private_sale and sold.fee_rule == "taker_pays" and await free_atoms_of(maker, asset) == 0
         canceled = await maker.cancel_order(kept.id)
         assert canceled.status == "canceled" and canceled.cancel_txid is not None
-        await there.mine()
+        await there.mine_with(canceled.cancel_txid)
         assert await free_atoms_of(maker, asset) == 7_000
 
         address = await maker.get_address("payment")
@@ -185,8 +186,7 @@ async def test_a_private_sale_is_bought_without_its_maker_and_another_taken_back
         assert [(each.asset, each.atoms) for each in trade.effect.gives] == [("BTC", 20_000)]
         assert [(each.asset, each.atoms) for each in trade.effect.gets] == [(asset, 5_000)]
         await taker.confirm_trade(trade.id)
-        await reaches(taker, trade.id, "pending")
-        await there.mine()
+        await there.mine_with((await reaches(taker, trade.id, "pending")).txid)
         ended = await taker.wait_for_trade(trade.id)
         assert ended.status == "completed" and await atoms_of(taker, asset) == 5_000
         paid = Transaction.parse(bytes.fromhex(ended.raw or "")).outputs[LOT]

@@ -82,11 +82,9 @@ def test_the_javascript_of_the_readme_sells_half_of_an_order(
     go_on(maker, rests[0], given).wait(60)
     buying = go_on(taker, rests[1], {**given, "link": said(maker, "darkswap:1")})
     assert said(taker, "give") == f"give 0.00025 BTC get 50 {rune} true"
-    taker.run_js(
-        """while (!(await darkswap.get_trades())[0]?.raw) await new Promise((go) => { darkswap.on_event(go); });""",
-        timeout=60,
-    )
-    chain.mine()
+    signed = """while (!(await darkswap.get_trades())[0]?.raw) await new Promise((go) => { darkswap.on_event(go); });
+        return (await darkswap.get_trades())[0].txid;"""
+    chain.mine_with(taker.run_js(signed, timeout=60))
     buying.wait(60)
     txid = said(taker, "completed").split()[1]
     assert said(maker, "sold") == f"sold 50 {txid}"

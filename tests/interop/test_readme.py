@@ -56,7 +56,8 @@ async def test_the_maker_of_the_readme_sells_to_a_taker(tmp_path: Path) -> None:
             taker.subscribe(lambda event: told.put_nowait(None))
             while (found := await taker.get_trade(trade.id)) is not None and found.raw is None:
                 await told.get()
-            await asyncio.to_thread(chain.mine)
+            assert found is not None and found.txid is not None
+            await asyncio.to_thread(chain.mine_with, found.txid)
             assert (await taker.wait_for_trade(trade.id)).status == "completed"
             assert f"('{rune}', '900')" in (await maker.stdout.read()).decode()
             assert await maker.wait() == 0

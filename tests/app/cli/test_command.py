@@ -70,8 +70,7 @@ def test_a_maker_and_takers_trade_part_by_part_and_the_maker_may_come_back(table
         ):
             effect = taking.event("review")["trade"]["effect"]
             assert [each["amount"] for each in effect["gets"]] == ["50.25"] and int(effect["fee_sats"]) > 0
-            taking.sent()
-            chain.mine()
+            chain.mine_with(taking.sent()["trade"]["txid"])
             ended = taking.event("ended")["trade"]
             assert (ended["status"], ended["role"], taking.ends()) == ("completed", "taker", 0)
             done = making.events("trade_completed", "order_filled")
@@ -91,7 +90,7 @@ def test_a_maker_and_takers_trade_part_by_part_and_the_maker_may_come_back(table
         with taker.start("take", link, "--amount", "20", "--yes", "--no-wait") as taking:
             trade = taking.event("ended")["trade"]
             assert (trade["status"], taking.ends()) == ("confirming", 0)
-        chain.mine()
+        chain.mine_with(trade["txid"])
         with taker.start("trades", "resume") as resuming:
             assert resuming.event("ready")["trades"] == [trade["id"]]
             assert (resuming.event("ended")["trade"]["status"], resuming.ends()) == ("completed", 0)
