@@ -430,7 +430,10 @@ export interface Order {
   is_local: boolean;
   /** Can be taken now. */
   is_active: boolean;
-  /** Whether the coins behind it were found on chain and proved to be the maker's; null while unknown. */
+  /**
+   * Whether the coins behind it were found on chain and proved to be the maker's; null while unknown: the chain does not
+   * answer, or a part of the order was sold, and its maker shows what it has left to whoever takes of it.
+   */
   funded: boolean | null;
   created_at: number;
   updated_at: number;

@@ -9,6 +9,14 @@ import { explain, shortId } from "../words.mjs";
 import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sides } from "./amounts.mjs";
 import { firstSteps, stepList } from "./steps.mjs";
 
+function coinsSaid(order) {
+  if (order.funded) return "Found on chain, and proved to be the maker's.";
+  if (order.funded === false) return html`<strong class="warn">Not there any more. Do not count on this order.</strong>`;
+  return order.min_fill_atoms < order.base_atoms
+    ? "Not known: the chain does not answer, or a part was sold already. The maker shows its coins to whoever takes of it."
+    : "Not checked yet: the chain does not answer.";
+}
+
 class OrderView extends Part {
   static properties = { ...Part.properties, _amount: { state: true }, _failure: { state: true }, _busy: { state: true } };
 
@@ -45,7 +53,7 @@ class OrderView extends Part {
         <div><dt>Until</dt><dd>${day(order.expires_at)}${order.is_active ? html` <span class="muted">(${countdown(order.expires_at)})</span>` : nothing}</dd></div>
         <div><dt>Fees</dt><dd>${order.fee_rule === "taker_pays" ? "The taker pays the miners." : "Each side pays for its own part of the transaction."}</dd></div>
         <div><dt>Maker</dt><dd><span class="mono" translate="no" title=${order.maker}>${shortId(order.maker)}</span>${order.is_local ? " (you)" : ""}</dd></div>
-        <div><dt>Coins</dt><dd>${order.funded === true ? "Found on chain, and proved to be the maker's." : order.funded === false ? html`<strong class="warn">Not there any more. Do not count on this order.</strong>` : "Not checked yet: the chain does not answer."}</dd></div>
+        <div><dt>Coins</dt><dd>${coinsSaid(order)}</dd></div>
       </dl></section>`;
   }
 
