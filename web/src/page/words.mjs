@@ -88,7 +88,9 @@ const ARGUMENTS = { order_id: "order", mnemonic: "wallet's words", funding: "coi
 
 /** "amount: is too much" in a sentence. */
 function reasonOf(error) {
-  const { path, reason } = error?.details ?? {};
+  const { path, reason, source } = error?.details ?? {};
+  // What a browser says of a failed request tells nobody anything.
+  if (error?.code === "CHAIN_UNREACHABLE" && URL.canParse(source)) return `No answer from ${new URL(source).host}.`;
   const plain = /^[a-z_]+$/.test(path ?? "") && /^(is|are|was|were|has|have|holds?|makes?) /.test(reason ?? "");
   return plain ? `The ${ARGUMENTS[path] ?? path.replaceAll("_", " ")} ${reason}.` : error?.message || String(error);
 }

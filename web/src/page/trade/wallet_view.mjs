@@ -135,7 +135,7 @@ class WalletView extends Part {
           : rows.map((one) => html`<tr data-asset=${one.asset}><th scope="row">${assetName(one)}</th><td class="available">${grouped(one.available)}</td>
             <td>${grouped(one.pending)}</td><td>${grouped(one.locked)}</td></tr>`)}</tbody></table></div>
       ${rows?.some((one) => one.unknown_atoms > 0n) ? html`<p class="muted small below">${sats(rows.find((one) => one.unknown_atoms > 0n).unknown_atoms)} lie on coins that the index has not read yet: they are not spent until it has.</p>` : nothing}
-      ${rows?.every((one) => one.atoms === 0n) ? html`<p class="muted below">Nothing here yet. ${market.faucetAddress ? "The faucet below gives coins of this test chain." : "Send coins to your address."}</p>` : nothing}
+      ${!market.coinsFailure && rows?.every((one) => one.atoms === 0n) ? html`<p class="muted below">Nothing here yet. ${market.faucetAddress ? "The faucet below gives coins of this test chain." : "Send coins to your address."}</p>` : nothing}
     </section>`;
   }
 
