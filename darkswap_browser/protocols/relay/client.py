@@ -41,6 +41,7 @@ from darkswap_browser.protocols.relay.messages import (
 from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime
 from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.wire.framing import frame
 
 RELAY_ADDRESSES = 4
 """Of one relay, announced twice each (WebRTC and plain): js dials at most 25 addresses of a peer, one by one."""
@@ -180,8 +181,7 @@ class RelayClient:
         seconds = self._limits.reservation_timeout
         try:
             async with asyncio.timeout(seconds):
-                stream = (await self._swarm.new_stream(connection, [HOP_PROTOCOL])).stream
-                answer = await self._converse(relay, stream, HopMessage(HopType.RESERVE))
+                stream, answer = await self._converse(relay, connection, HopMessage(HopType.RESERVE))
                 await close_quietly(stream)
         except TimeoutError:
             # A connection on which a relay does not answer is taken for dead: the next attempt dials anew.
@@ -189,10 +189,21 @@ class RelayClient:
             raise TimedOut("relay reservation", seconds) from None
         return answer
 
-    async def _converse(self, relay: PeerId, stream: BufferedStream, request: HopMessage) -> HopMessage:
-        """The relay's OK. Raises `RelayRefused` for any other status; the stream is reset on every failure."""
+    async def _converse(
+        self, relay: PeerId, connection: Connection, request: HopMessage
+    ) -> tuple[BufferedStream, HopMessage]:
+        """Send `request` on a stream of its own, in one write with the proposal of the protocol.
+
+        Returns:
+            The stream and the relay's answer, whose status is OK.
+        Raises:
+            RelayRefused: The status is another one. The stream is reset on every failure.
+        """
+        opened = await self._swarm.new_stream(connection, [HOP_PROTOCOL], first=frame(encode_hop(request)))
+        return opened.stream, await self._read_ok(relay, opened.stream)
+
+    async def _read_ok(self, relay: PeerId, stream: BufferedStream) -> HopMessage:
         try:
-            await stream.write_message(encode_hop(request))
             answer = decode_hop(await stream.read_message(MAX_MESSAGE))
             if answer.type != HopType.STATUS:
                 raise ProtocolViolation("relay", f"answered with message type {answer.type}")
@@ -248,8 +259,8 @@ class RelayClient:
         seconds = self._limits.relay_connect_timeout
         try:
             async with asyncio.timeout(seconds):
-                stream = (await self._swarm.new_stream(connection, [HOP_PROTOCOL])).stream
-                answer = await self._converse(relay, stream, HopMessage(HopType.CONNECT, CircuitPeer(target)))
+                request = HopMessage(HopType.CONNECT, CircuitPeer(target))
+                stream, answer = await self._converse(relay, connection, request)
         except TimeoutError:
             raise TimedOut("relay connect", seconds) from None
         address = _through(connection, target)

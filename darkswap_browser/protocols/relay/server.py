@@ -38,6 +38,7 @@ from darkswap_browser.protocols.relay.reservations import Granted, Reason, Refus
 from darkswap_browser.protocols.relay.splice import CircuitEnd, splice
 from darkswap_browser.protocols.relay.voucher import issue_voucher
 from darkswap_browser.runtime.base import Clock
+from darkswap_browser.wire.framing import frame
 
 SWEEP_INTERVAL = 60.0
 CROWDED = 0.8
@@ -324,14 +325,14 @@ class RelayServer:
         return sorted(others, key=lambda each: each is not bound)
 
     async def _ask_target(self, connection: Connection, origin: PeerId) -> BufferedStream | None:
+        # In one write with the proposal of the protocol: a round trip less.
+        request = frame(encode_stop(StopMessage(StopType.CONNECT, CircuitPeer(origin), self._limits.circuit_limit)))
         try:
-            stream = (await self._swarm.new_stream(connection, [STOP_PROTOCOL])).stream
+            stream = (await self._swarm.new_stream(connection, [STOP_PROTOCOL], first=request)).stream
         except DarkSwapError:
             return None
-        request = StopMessage(StopType.CONNECT, CircuitPeer(origin), self._limits.circuit_limit)
         accepted = False
         try:
-            await stream.write_message(encode_stop(request))
             answer = decode_stop(await stream.read_message(MAX_MESSAGE))
             accepted = answer.type == StopType.STATUS and answer.status == Status.OK
         except DarkSwapError:

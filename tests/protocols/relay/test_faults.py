@@ -52,7 +52,7 @@ async def test_a_relay_that_vanishes_while_we_reserve(silent: bool) -> None:
         if error is not None:
             assert bob.client.reservations() == ()
         await it.close()
-    assert failures > len(MOMENTS) // 3
+    assert failures >= len(MOMENTS) // 3
 
 
 @pytest.mark.parametrize("victim", ["relay", "bob"])
