@@ -10,6 +10,10 @@ Names are loaded at first use: importing the package touches no browser object a
 from __future__ import annotations
 
 import importlib
+import logging
+
+# A library is silent until its application configures logging.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
     "DarkSwap": "app.darkswap",

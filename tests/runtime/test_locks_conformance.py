@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Aborted, Unsupported
 from darkswap_browser.runtime.base import Locks
-from darkswap_browser.runtime.named_locks import NamedLocks
 from darkswap_browser.runtime.native.locks import NativeLocks
 from darkswap_browser.runtime.simulated.world import World
 from tests.support.check_locks import CHECKS

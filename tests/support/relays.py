@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import ConnectionLost, Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -23,7 +24,6 @@ from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.limits import RelayLimits
 from darkswap_browser.protocols.relay.server import RelayObserver, RelayServer
 from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
-from darkswap_browser.runtime.named_locks import NamedLocks
 from darkswap_browser.runtime.no_wallets import NoWalletProviders
 from darkswap_browser.runtime.simulated.host import (
     MemoryStore,

@@ -10,9 +10,9 @@ from typing import Any
 import js
 from pyodide.ffi import JsException
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.browser.ffi import Deferred, LentCallback, js_object
-from darkswap_browser.runtime.named_locks import NamedLocks
 
 
 class WebLocks:

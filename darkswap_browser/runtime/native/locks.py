@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Unsupported
-from darkswap_browser.runtime.named_locks import NamedLocks
 
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 """Seconds between two attempts; there is no call-back when another process lets go."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Aborted
-from darkswap_browser.runtime.named_locks import NamedLocks
 
 
 class SimulatedLocks:

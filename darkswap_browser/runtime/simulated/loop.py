@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+PACKAGE = "darkswap_browser"
+"""The logger that every logger of the package is below."""
 
 
 class Stuck(RuntimeError):
@@ -44,16 +48,38 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` to its end in virtual time; an error that no task handled is raised too."""
-    unhandled: list[BaseException] = []
+class _FaultCollector(logging.Handler):
+    """Takes the exceptions that the package logs as its own faults."""
+
+    def __init__(self, faults: list[BaseException]) -> None:
+        super().__init__(logging.ERROR)
+        self._faults = faults
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            self._faults.append(record.exc_info[1])
+
+
+def run(main: Coroutine[Any, Any, T], faults: list[BaseException] | None = None) -> T:
+    """Run `main` to its end in virtual time.
+
+    Args:
+        faults: Takes the errors that nobody handled: those the loop was told, and those that the package logged as
+            its own. Without it the first of them is raised at the end.
+    """
+    unhandled = [] if faults is None else faults
 
     def collect(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         unhandled.append(context.get("exception") or RuntimeError(context["message"]))
 
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        runner.get_loop().set_exception_handler(collect)
-        result = runner.run(main)
-    if unhandled:
+    collector, logger = _FaultCollector(unhandled), logging.getLogger(PACKAGE)
+    logger.addHandler(collector)
+    try:
+        with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+            runner.get_loop().set_exception_handler(collect)
+            result = runner.run(main)
+    finally:
+        logger.removeHandler(collector)
+    if faults is None and unhandled:
         raise unhandled[0]
     return result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.runtime.base import Crypto, Runtime
-from darkswap_browser.runtime.named_locks import NamedLocks
 from darkswap_browser.runtime.simulated.host import (
     MemoryStore,
     SeededCrypto,

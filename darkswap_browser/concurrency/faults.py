@@ -1,0 +1,55 @@
+"""Report faults of background work: an exception that no caller waits for.
+
+A library must not use the event loop's exception handler for this: the handler belongs to the application.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import TracebackType
+
+logger = logging.getLogger(__name__)
+
+ReportFault = Callable[[str, BaseException], None]
+"""(what failed, why). Must not raise."""
+
+
+def log_fault(what: str, error: BaseException) -> None:
+    """Log `error` with its traceback."""
+    logger.error("%s failed", what, exc_info=error)
+
+
+class FaultReporter:
+    """The one place to which the background work of a node reports: `logging`, then `listener` where one is set."""
+
+    def __init__(self) -> None:
+        self.listener: ReportFault | None = None
+
+    def report(self, what: str, error: BaseException) -> None:
+        """A `ReportFault`."""
+        log_fault(what, error)
+        if self.listener is not None:
+            self.listener(what, error)
+
+
+class Guard:
+    """Run foreign code inside ours: `with Guard(on_error): callback()`.
+
+    An `Exception` of the block is given to `on_error` and goes no further. Cancellation, `KeyboardInterrupt` and
+    `SystemExit` pass.
+    """
+
+    def __init__(self, on_error: Callable[[Exception], None]) -> None:
+        self._on_error = on_error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._on_error(error)
+        return True

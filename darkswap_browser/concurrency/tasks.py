@@ -1,0 +1,103 @@
+"""Own background tasks: start them, keep them, report their faults, end them together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+
+T = TypeVar("T")
+
+
+class Tasks:
+    """The tasks of one component.
+
+    asyncio keeps only weak references to tasks, and an exception in a task that nobody awaits is lost or left to the
+    application's exception handler. Every task of this package therefore has an owner of this class.
+    """
+
+    def __init__(self, report: ReportFault = log_fault) -> None:
+        self._report = report
+        self._running: dict[asyncio.Task[Any], bool] = {}
+        """Whether each was told to end already: a second time would interrupt what it does to end. In order."""
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def spawn(
+        self,
+        work: Coroutine[Any, Any, T],
+        name: str,
+        *,
+        expected: type[Exception] | tuple[type[Exception], ...] = (),
+    ) -> asyncio.Task[T]:
+        """Run `work` in a task that ends with its owner.
+
+        Args:
+            expected: Exceptions that are no fault, because whoever awaits the task handles them.
+
+        Returns:
+            The task. After `close` or `cancel` it is cancelled before its first step: nothing of `work` runs.
+        """
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running[task] = False
+        task.add_done_callback(lambda over: self._ended(over, expected))
+        if self._closed:
+            self._end(task)
+        return task
+
+    def cancel(self) -> None:
+        """Ask every task to end, and let no other begin. Idempotent; does not wait."""
+        self._closed = True
+        for task in self._others():
+            self._end(task)
+
+    async def close(self) -> None:
+        """Cancel every task but the caller's own, and wait until they have ended. Idempotent.
+
+        Cancellation: Safe. Every task was told to end before the first await, and ends by itself.
+        """
+        self.cancel()
+        await wait_ended(self._others())
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if not self._running[task]:
+            self._running[task] = True
+            task.cancel()
+
+    def _others(self) -> list[asyncio.Task[Any]]:
+        current = asyncio.current_task()
+        return [task for task in self._running if task is not current]
+
+    def _ended(self, task: asyncio.Task[Any], expected: type[Exception] | tuple[type[Exception], ...]) -> None:
+        del self._running[task]
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, expected):
+            self._report(task.get_name(), error)
+
+
+async def wait_ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Wait until all are done, whatever they end with.
+
+    Cancellation: Safe; the tasks are not cancelled by it.
+    """
+    if waiting := [task for task in tasks if not task.done()]:
+        await asyncio.wait(waiting)
+
+
+async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel all and wait until they have ended, whatever they end with.
+
+    Cancellation: Safe; every task was told to end before the first await.
+    """
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await wait_ended(ending)
