@@ -68,7 +68,7 @@ export type DarkSwapErrorCode =
   | "BROADCAST_REJECTED"
   // orders, trades, wallets
   | "INSUFFICIENT_FUNDS" | "ORDER_NOT_FOUND" | "TRADE_NOT_FOUND" | "INVALID_ORDER" | "TRADE_REFUSED"
-  | "TRADES_ELSEWHERE"
+  | "IDENTITY_IN_USE"
   | "VERIFICATION_FAILED" | "WALLET" | "WALLET_NOT_CONNECTED" | "USER_REJECTED" | "WALLET_FAILED"
   // a fault in this library
   | "ERROR" | "INTERNAL";
@@ -259,22 +259,38 @@ export interface ConnectionStats {
 export interface SessionDescription { type: "offer" | "answer"; sdp: string }
 export interface IceCandidate { candidate: string; sdpMid?: string | null; sdpMLineIndex?: number | null }
 
+export interface RelayTrouble {
+  relay_peer_id: string;
+  /** Why; `code` and `hint` as of an error. */
+  reason: string;
+  code?: DarkSwapErrorCode;
+  hint?: string;
+  /** Whether the node asks the relay again by itself, and after how long at the latest. */
+  retrying: boolean;
+  retry_in_ms?: number;
+}
+
 /** Facts, as `on_event` tells them. `at` is unix seconds with fraction. */
 export type DarkSwapEvent = { at: number } & (
+  /** `peer_id` is "" while the node starts: the identity is not read yet. A start that fails ends in "stopped". */
   | { type: "node"; state: "starting" | "ready" | "stopped"; peer_id: string }
   /** Addresses by which others reach us. */
-  | { type: "self:update"; addresses: string[] }
+  | { type: "self:peer:update"; addresses: string[] }
   | { type: "connection:open" } & ConnectionInfo
   | { type: "connection:close"; reason: string } & ConnectionInfo
   | { type: "peer:connect" | "peer:disconnect"; peer_id: string }
   | { type: "peer:identify"; peer_id: string; agent: string; addresses: string[] }
   /** `step` as js-libp2p names them ("webrtc:send-sdp-offer" …), `detail` for people. */
   | { type: "dial:step"; peer_id: string; step: string; detail: string }
-  | { type: "channel:open" | "channel:close" | "channel:path"; reason?: string } & ChannelInfo
+  /** "channel:update": its path, limit or state is another now. */
+  | { type: "channel:open" | "channel:close" | "channel:update"; reason?: string } & ChannelInfo
   /** A large message on its way in. */
   | { type: "message:progress"; peer_id: string; received: number; total: number }
   | { type: "relay:reserved" } & RelayReservation
-  | { type: "relay:lost"; relay_peer_id: string; reason: string; retrying: boolean }
+  /** A request for a reservation failed. One that was reserved before stands until "relay:lost". */
+  | { type: "relay:failed" } & RelayTrouble
+  /** A reservation is gone; "released", without a code, when this node gave it up. */
+  | { type: "relay:lost" } & RelayTrouble
   | { type: "lifecycle"; state: "online" | "offline" | "visible" | "hidden" | "resumed" | "leaving" }
   /** Something failed in the background; the node goes on. */
   | { type: "error"; code: DarkSwapErrorCode; message: string; hint: string }
@@ -463,6 +479,10 @@ export interface OrderCheck {
   fee_rate: string;
 }
 
+/**
+ * The words of the original bindings, kept for programs written against those. Do not decide by them: no PSBT is sent
+ * before the taker's signatures, whatever "MakerPsbtSent" says. `phase` tells where a trade is.
+ */
 export type TradeState =
   | "Created" | "MakerPsbtSent" | "TakerPsbtSent" | "TakerSigned" | "MakerSigned" | "Completed" | "Failed" | "Canceled"
   | "Expired";

@@ -17,7 +17,6 @@ from darkswap_browser.app.records import (
 )
 from darkswap_browser.app.stack import Stack
 from darkswap_browser.errors import DarkSwapError
-from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import (
     AddressesChanged,
@@ -28,7 +27,12 @@ from darkswap_browser.net.events import (
     PeerIdentified,
 )
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
-from darkswap_browser.protocols.relay.holding import Reservation
+from darkswap_browser.protocols.relay.holding import (
+    ReservationEvent,
+    ReservationFailed,
+    ReservationGranted,
+    ReservationLost,
+)
 from darkswap_browser.protocols.signaling.messages import SignalingEvent
 from darkswap_browser.runtime.base import Runtime
 
@@ -50,7 +54,6 @@ class Facts:
         self._stack: Stack | None = None
         self._ends: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reservations: dict[PeerId, Reservation] = {}
         self._was_open: set[int] = set()
         self.past_sent = 0
         self.past_received = 0
@@ -98,6 +101,7 @@ class Facts:
 
         self._ends = [
             built.swarm.subscribe(self._event),
+            built.client.subscribe(self._reservation_changed),
             self._runtime.lifecycle.subscribe(lambda word: self.tell("lifecycle", {"state": word})),
             restore,
         ]
@@ -111,7 +115,6 @@ class Facts:
         for task in list(self._tasks):
             task.cancel()
         self._stack = None
-        self._reservations.clear()
         self.tell("node", {"state": "stopped", "peer_id": str(built.swarm.local_peer)})
 
     def failed(self, error: Exception) -> None:
@@ -146,8 +149,7 @@ class Facts:
                 texts = [str(address) for address in addresses]
                 self.tell("peer:identify", {"peer_id": str(peer), "agent": agent, "addresses": texts})
             case AddressesChanged(addresses):
-                self.tell("self:update", {"addresses": [str(address) for address in addresses]})
-                self._look_at_reservations()
+                self.tell("self:peer:update", {"addresses": [str(address) for address in addresses]})
             case DialStep(peer, step, detail):
                 self.tell("dial:step", {"peer_id": str(peer or ""), "step": step, "detail": detail})
             case _:
@@ -166,19 +168,14 @@ class Facts:
         if self._stack is not None and not self._stack.swarm.connections(connection.remote_peer):
             self.tell("peer:disconnect", {"peer_id": str(connection.remote_peer)})
 
-    def _look_at_reservations(self) -> None:
-        if self._stack is None:
-            return
-        client = self._stack.client
-        held = {reservation.relay: reservation for reservation in client.reservations()}
-        for relay, reservation in held.items():
-            if self._reservations.get(relay) != reservation:
+    def _reservation_changed(self, event: ReservationEvent) -> None:
+        match event:
+            case ReservationGranted(reservation):
                 self.tell("relay:reserved", RelayReservation.of(reservation))
-        for relay in self._reservations.keys() - held.keys():
-            error = client.failure(relay)
-            shape = {"relay_peer_id": str(relay), "reason": str(error or ""), "retrying": error is not None}
-            self.tell("relay:lost", shape)
-        self._reservations = held
+            case ReservationFailed(relay, error, retry_in):
+                self.tell("relay:failed", {"relay_peer_id": str(relay), **_failure(error, retry_in)})
+            case ReservationLost(relay, error, retry_in):
+                self.tell("relay:lost", {"relay_peer_id": str(relay), **_failure(error, retry_in)})
 
     # --- channels and signaling
 
@@ -192,7 +189,7 @@ class Facts:
             kind = "channel:open"
             self._was_open.add(key)
         else:
-            kind = "channel:path"
+            kind = "channel:update"
         self.tell(kind, {**_shape(info), "reason": reason or None})
         self._on_channel(channel)
 
@@ -213,6 +210,17 @@ class Facts:
                 self._signal_waiter = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._signal_waiter)
         return self._signals.popleft()
+
+
+def _failure(error: DarkSwapError | None, retry_in: float | None) -> Mapping[str, object]:
+    """Why a reservation is not there, and whether it is asked for again; `error` None: released on this side."""
+    return {
+        "code": None if error is None else error.code,
+        "reason": "released" if error is None else str(error),
+        "hint": None if error is None else error.hint,
+        "retrying": retry_in is not None,
+        "retry_in_ms": None if retry_in is None else round(retry_in * 1000),
+    }
 
 
 def _shape(record: object) -> Mapping[str, object]:

@@ -71,7 +71,12 @@ class Network:
         await asyncio.shield(self._starting)
 
     async def _start(self) -> None:
-        built = await stack.build(self.config, self.runtime, self._limits, self._facts, self._facts.signaled)
+        self._facts.tell("node", {"state": "starting", "peer_id": ""})
+        try:
+            built = await stack.build(self.config, self.runtime, self._limits, self._facts, self._facts.signaled)
+        except BaseException:
+            self._facts.tell("node", {"state": "stopped", "peer_id": ""})
+            raise
         self._inspection = Inspection(built, self._facts)
         self._stack = built
         self._facts.watch(built)

@@ -52,7 +52,7 @@ async def test_the_relayed_connection_serves_where_no_direct_one_can_be_made():
     here.world.block_udp("alice", "bob", blocked=False)
     await asyncio.sleep(60)
     assert (await alice.get_connection_stats(b)).path == "direct"
-    assert [event.fields["path"] for event in here.seen("alice", "channel:path")][-1] == "direct"
+    assert [event.fields["path"] for event in here.seen("alice", "channel:update")][-1] == "direct"
     await alice.send_webrtc_message(b, b"directly")
     assert await bob.receive_webrtc_message(a) == b"directly"
     await alice.stop()
@@ -163,7 +163,7 @@ async def test_a_node_can_be_stopped_and_started_again():
     alice = await here.node("alice")
     before = await alice.local_peer_id()
     await alice.stop()
-    assert [event.fields["state"] for event in here.seen("alice", "node")] == ["ready", "stopped"]
+    assert [event.fields["state"] for event in here.seen("alice", "node")] == ["starting", "ready", "stopped"]
     await asyncio.gather(alice.start(), alice.start())
     assert await alice.local_peer_id() == before
     await alice.stop()

@@ -281,7 +281,8 @@ def event_line(kind: str, fields: Sheet, names: Names) -> str:
         return trade_line(fields["trade"])
     if kind == "relay:reserved":
         return f"relay {fields['relay_peer_id'][-8:]}: can be met there."
-    if kind == "relay:lost":
-        again = " Trying again." if fields.get("retrying") else ""
-        return f"relay {fields['relay_peer_id'][-8:]}: lost. {fields.get('reason', '')}{again}"
+    if kind in ("relay:lost", "relay:failed"):
+        what = "lost" if kind == "relay:lost" else "no reservation"
+        again = " It is asked again." if fields.get("retrying") else ""
+        return f"relay {fields['relay_peer_id'][-8:]}: {what}. {fields['reason']}.{again}"
     return f"{fields['message']} {fields.get('hint', '')}" if kind == "error" else ""

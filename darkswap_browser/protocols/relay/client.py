@@ -20,7 +20,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.protocols.relay.holding import Holding, Reservation
+from darkswap_browser.protocols.relay.holding import Holding, Reservation, ReservationEvent
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
     MAX_MESSAGE,
@@ -74,6 +74,7 @@ class RelayClient:
         self._limits = swarm.limits
         self._known: dict[PeerId, tuple[Multiaddr, ...]] = {}
         self._holdings: dict[PeerId, Holding] = {}
+        self._subscribers: list[Callable[[ReservationEvent], None]] = []
         self._accept: CircuitHandler | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -112,13 +113,24 @@ class RelayClient:
 
     def keep(self, relay: PeerId) -> None:
         """Hold a reservation from now on, however long the relay is away. See `reservation` for the state."""
-        if relay not in self._holdings:
-            self._holdings[relay] = Holding(
+        self._hold(relay).is_kept = True
+
+    def subscribe(self, callback: Callable[[ReservationEvent], None]) -> Callable[[], None]:
+        """Call `callback` soon after every grant, failure and loss of a reservation; returns how to end that."""
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+
+    def _hold(self, relay: PeerId) -> Holding:
+        holding = self._holdings.get(relay)
+        if holding is None:
+            holding = self._holdings[relay] = Holding(
+                relay,
                 lambda: self._request(relay),
-                lambda reservation: self._announce(relay, reservation),
+                lambda event: self._publish(relay, event),
                 self._limits,
                 self._chance,
             )
+        return holding
 
     async def reserve(self, relay: PeerId) -> Reservation:
         """The reservation that stands, or one made now and kept from then on.
@@ -127,8 +139,7 @@ class RelayClient:
         `DialFailed`, `RelayRefused`, `VoucherInvalid`, `ProtocolUnsupported`, `TimedOut` …
         """
         kept = relay in self._holdings
-        self.keep(relay)
-        holding = self._holdings[relay]
+        holding = self._hold(relay)
         try:
             return await holding.outcome()
         except BaseException:
@@ -237,8 +248,13 @@ class RelayClient:
         webrtc = tuple(base.encapsulate(f"/p2p-circuit/webrtc/p2p/{own}") for base in bases)
         return webrtc + tuple(base.encapsulate(f"/p2p-circuit/p2p/{own}") for base in bases)
 
-    def _announce(self, relay: PeerId, reservation: Reservation | None) -> None:
+    def _publish(self, relay: PeerId, event: ReservationEvent) -> None:
+        holding = self._holdings.get(relay)
+        reservation = None if holding is None else holding.reservation
         self._swarm.set_announced(f"relay/{relay}", reservation.addresses if reservation is not None else ())
+        loop = asyncio.get_running_loop()
+        for callback in self._subscribers:
+            loop.call_soon(callback, event)
 
     def _on_life(self, event: str) -> None:
         if event in WAKING:

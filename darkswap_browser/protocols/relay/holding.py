@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from darkswap_browser.errors import Aborted, DarkSwapError
+from darkswap_browser.errors import Aborted, ConnectionLost, DarkSwapError
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
@@ -33,28 +33,68 @@ class Reservation:
     voucher: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ReservationGranted:
+    """A relay granted a reservation, or renewed the one that stood."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationFailed:
+    """A request for a reservation failed; one that stood before stands on until it ends.
+
+    `retry_in`: seconds to the next request; None when there will be none.
+    """
+
+    relay: PeerId
+    error: DarkSwapError
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationLost:
+    """A reservation that stood is gone. `error` is why; None when it was released on this side.
+
+    `retry_in`: seconds to the next request; None when there will be none.
+    """
+
+    relay: PeerId
+    error: DarkSwapError | None
+    retry_in: float | None
+
+
+ReservationEvent = ReservationGranted | ReservationFailed | ReservationLost
+
 Request = Callable[[], Awaitable[tuple[Reservation, Connection]]]
 """Ask the relay once. Raises `DarkSwapError`."""
 
-Changed = Callable[[Reservation | None], None]
-"""The reservation that now stands; None when there is none any more."""
+Publish = Callable[[ReservationEvent], None]
+"""Called after `Holding.reservation` has changed."""
 
 
 class Holding:
     """A task that never gives up until `stop`. The old reservation stands while a renewal is under way.
 
-    `chance` gives numbers in 0…1 for jitter.
+    Args:
+        publish: Called with every event of this reservation.
+        chance: Gives numbers in 0…1 for jitter.
     """
 
-    def __init__(self, request: Request, changed: Changed, limits: Limits, chance: Callable[[], float]) -> None:
+    def __init__(
+        self, relay: PeerId, request: Request, publish: Publish, limits: Limits, chance: Callable[[], float]
+    ) -> None:
+        self._relay = relay
         self._request = request
-        self._changed = changed
+        self._publish = publish
         self._chance = chance
         self._backoff = Backoff(limits.relay_retry_first, limits.relay_retry_max)
         self._wake = asyncio.Event()
         self._asked_at = 0.0
         self._ends_at = 0.0
         self._outcome: asyncio.Future[Reservation] | None = None
+        self.is_kept = False
+        """Requested again after a failure. Otherwise whoever made this stops it when the first request fails."""
         self.reservation: Reservation | None = None
         self.error: DarkSwapError | None = None
         """Why the last request failed; None after one that did not."""
@@ -79,7 +119,7 @@ class Holding:
         """Withdraw. Whoever waits for the outcome sees `Aborted`."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._stand(None)
+        self._lost(None, None)
         self._settle(Aborted("reservation"))
 
     async def _run(self) -> None:
@@ -89,26 +129,31 @@ class Holding:
             try:
                 reservation, connection = await self._request()
             except DarkSwapError as error:
-                self._failed(error)
-                await self._pause(self._backoff.wait(self._chance()))
+                wait = self._backoff.wait(self._chance())
+                self._failed(error, wait)
+                await self._pause(wait)
                 continue
             self.error = None
+            self.is_kept = True
             self._backoff.reset()
             # Whatever woke us during the request has what it wanted.
             self._wake.clear()
             self._ends_at = _now() + reservation.lasts
-            self._stand(reservation)
+            self.reservation = reservation
+            self._publish(ReservationGranted(reservation))
             self._settle(reservation)
             await self._while_held(connection, renew_after(reservation.lasts, self._chance()))
             if connection.is_closed:
                 # The relay dropped the reservation together with the connection.
-                self._stand(None)
-                await self._pause(self._backoff.wait(self._chance()))
+                wait = self._backoff.wait(self._chance())
+                self._lost(ConnectionLost("connection to the relay", connection.close_reason), wait)
+                await self._pause(wait)
 
-    def _failed(self, error: DarkSwapError) -> None:
+    def _failed(self, error: DarkSwapError, wait: float) -> None:
         self.error = error
-        if self.reservation is not None and _now() >= self._ends_at:
-            self._stand(None)
+        if _now() >= self._ends_at:
+            self._lost(error, wait)
+        self._publish(ReservationFailed(self._relay, error, wait if self.is_kept else None))
         self._settle(error)
 
     async def _while_held(self, connection: Connection, seconds: float) -> None:
@@ -128,10 +173,10 @@ class Holding:
         except TimeoutError:
             return
 
-    def _stand(self, reservation: Reservation | None) -> None:
-        if reservation != self.reservation:
-            self.reservation = reservation
-            self._changed(reservation)
+    def _lost(self, error: DarkSwapError | None, retry_in: float | None) -> None:
+        if self.reservation is not None:
+            self.reservation = None
+            self._publish(ReservationLost(self._relay, error, retry_in))
 
     def _settle(self, outcome: Reservation | DarkSwapError) -> None:
         waiting, self._outcome = self._outcome, None

@@ -78,14 +78,20 @@ export class Relays {
     relay.wait = Math.min(relay.wait * 2, LONGEST_WAIT);
   }
 
-  /** relay:reserved and relay:lost of the node. */
+  /** relay:reserved, relay:failed and relay:lost of the node. */
   happened(event) {
     const relay = this.list.find((one) => one.id === event.relay_peer_id);
     if (!relay) return;
+    const error = { code: event.code, message: event.reason, hint: event.hint };
     if (event.type === "relay:reserved") this._reserved(relay, event);
-    else if (event.retrying) Object.assign(relay, { state: "connecting", error: { message: event.reason } });
-    else if (relay.state === "reserved") {
-      relay.error = { message: event.reason };
+    // A renewal that failed changes nothing while the reservation stands.
+    else if (event.type === "relay:failed" && relay.state === "reserved") return;
+    else if (event.retrying) {
+      // The node asks again by itself.
+      clearTimeout(relay.timer);
+      Object.assign(relay, { state: "waiting", error, retryAt: Date.now() + event.retry_in_ms });
+    } else if (relay.state === "reserved") {
+      relay.error = error;
       this._later(relay);
     }
   }

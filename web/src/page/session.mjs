@@ -260,7 +260,7 @@ export class Session extends EventTarget {
     if (this.log.length > LOG_KEPT) this.log.shift();
     if (event.type === "dial:step" && this.dial?.peer === event.peer_id) this._step(this.dial, event.step, event.detail);
     if (event.type.startsWith("relay:")) this.relays.happened(event);
-    if (event.type === "channel:open" || event.type === "channel:path") this._channel(this._conversation(event.peer_id), event);
+    if (event.type === "channel:open" || event.type === "channel:update") this._channel(this._conversation(event.peer_id), event);
     if (event.type === "channel:close") this._gone(event);
     this.market?.happened(event);
     this.changed();
