@@ -19,6 +19,6 @@ class DarkSwap(Network, Trading):
         Trading.__init__(self, self)
 
     async def start(self) -> None:
-        """Raises `TradesElsewhere`."""
+        """Raises `IdentityInUse`."""
         await Network.start(self)
         await self.resume_trades()

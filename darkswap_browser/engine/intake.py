@@ -12,7 +12,7 @@ from darkswap_browser.errors import DarkSwapError, InvalidOrder, TradeRefused
 from darkswap_browser.market import order_codec, orders
 from darkswap_browser.market.messages import Body, Cancel, TakeRequest
 from darkswap_browser.market.trade.checks import Policy
-from darkswap_browser.market.trade.states import Canceled, Expired, Failed, Offered, Settled, State
+from darkswap_browser.market.trade.states import Canceled, Expired, Failed, Settled, State
 from darkswap_browser.market.trade.terms import Role
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.storage.orders import OrderStatus
@@ -62,7 +62,7 @@ class Intake:
         except InvalidOrder as error:
             if error.path == "amount":
                 left = f"{view.remaining_atoms} base atoms are left"
-                raise TradeRefused("INSUFFICIENT", f"the {error.path} {error.reason}; {left}") from None
+                raise TradeRefused("INSUFFICIENT_FUNDS", f"the {error.path} {error.reason}; {left}") from None
             raise TradeRefused("ORDER_GONE", f"{error.path} {error.reason}") from None
         except DarkSwapError as error:
             raise TradeRefused("BUSY", error.code) from None
@@ -101,7 +101,7 @@ def _came_to_nothing(state: State) -> bool:
         case Canceled(_, by, _, _):
             return by is Role.TAKER
         case Expired(_, waiting):
-            return waiting == Offered.__name__
+            return waiting == "offered"
         case Failed(_, code, _):
             return code in THEIR_FAULT
     return False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from darkswap_browser.engine.trade_words import advice_of, reason_of, steps_of
 from darkswap_browser.engine.views import TradeState, TradeStatus, TradeView
 from darkswap_browser.market import order_codec
@@ -19,11 +17,10 @@ from darkswap_browser.market.trade.states import (
     State,
     Timed,
     names_of,
+    phase_of,
 )
 from darkswap_browser.market.trade.terms import Role
 from darkswap_browser.storage.trades import TradeRecord
-
-CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
@@ -48,7 +45,7 @@ def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
         fee_rate=terms.fee_rate,
         state=TradeState(name),
         status=TradeStatus(status),
-        phase=CAPITAL.sub("_", type(state).__name__).lower(),
+        phase=phase_of(state),
         steps=steps_of(state),
         txid=trade.txid or None,
         raw=trade.raw or None,

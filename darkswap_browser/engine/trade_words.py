@@ -26,6 +26,7 @@ from darkswap_browser.market.trade.states import (
     Trade,
     Validating,
     Verifying,
+    phase_of,
 )
 from darkswap_browser.market.trade.terms import Role
 
@@ -34,7 +35,6 @@ RULE = re.compile(r"V[0-9]{1,2}")
 CODES = {
     "ORDER_GONE": "The order is no longer there.",
     "PRICE_CHANGED": "The order was changed in the meantime. Ask its maker for the present link.",
-    "INSUFFICIENT": "There are not enough coins for this trade.",
     "INSUFFICIENT_FUNDS": "There are not enough coins for this trade.",
     "INPUT_SPENT": "A coin of this trade was spent by another transaction.",
     "INDEXER_LAG": "An index is behind the chain. Try again in a minute.",
@@ -52,13 +52,13 @@ CODES = {
     "CHAIN_INCONSISTENT": "The chain servers contradict each other.",
 }
 WAITED = {
-    Requesting.__name__: "The maker did not answer in time.",
-    Validating.__name__: "Checking the taker's coins took too long.",
-    Verifying.__name__: "Checking the transaction took too long.",
-    Reviewing.__name__: "It was not signed in time.",
-    Signing.__name__: "The wallet did not sign in time.",
-    Offered.__name__: "The taker did not sign in time.",
-    Countersigning.__name__: "The wallet did not sign in time.",
+    "requesting": "The maker did not answer in time.",
+    "validating": "Checking the taker's coins took too long.",
+    "verifying": "Checking the transaction took too long.",
+    "reviewing": "It was not signed in time.",
+    "signing": "The wallet did not sign in time.",
+    "offered": "The taker did not sign in time.",
+    "countersigning": "The wallet did not sign in time.",
 }
 FREE = "Nothing that was signed left this device. Your coins are free."
 ADVICE: dict[type[State], str] = {
@@ -92,16 +92,16 @@ STEPS: dict[Role, tuple[str, ...]] = {
     Role.MAKER: ("request", "verify", "sign", "countersign", "broadcast", "confirm"),
 }
 ACTIVE: dict[str, str] = {
-    Requesting.__name__: "request",
-    Validating.__name__: "verify",
-    Verifying.__name__: "verify",
-    Reviewing.__name__: "review",
-    Signing.__name__: "sign",
-    Offered.__name__: "sign",
-    SignaturesOut.__name__: "countersign",
-    Exposed.__name__: "countersign",
-    Revoking.__name__: "countersign",
-    Countersigning.__name__: "countersign",
+    "requesting": "request",
+    "validating": "verify",
+    "verifying": "verify",
+    "reviewing": "review",
+    "signing": "sign",
+    "offered": "sign",
+    "signatures_out": "countersign",
+    "exposed": "countersign",
+    "revoking": "countersign",
+    "countersigning": "countersign",
 }
 
 
@@ -166,7 +166,7 @@ def _active(state: State) -> str | None:
             return _in_sale(trade, ACTIVE[waiting])
         case Failed() | Canceled() | Revoked() | Conflicted():
             return _stopped_at(trade)
-    return _in_sale(trade, ACTIVE[type(state).__name__])
+    return _in_sale(trade, ACTIVE[phase_of(state)])
 
 
 def _in_sale(trade: Trade, step: str) -> str:

@@ -316,6 +316,6 @@ def _why(error: DarkSwapError) -> tuple[str, str]:
         case WalletRejected():
             return error.code, ""
         case InsufficientFunds():
-            return "INSUFFICIENT", str(error)[:MAX_DETAIL]
+            return "INSUFFICIENT_FUNDS", str(error)[:MAX_DETAIL]
         case _:
             return error.code, str(error)[:MAX_DETAIL]

@@ -40,7 +40,7 @@
      │  ├ WalletRejected                the user said no in the wallet
      │  └ WalletFailed                  the wallet failed or answered with something else than asked
      └ (trading)                        LocalError: InsufficientFunds, OrderNotFound, TradeNotFound, InvalidOrder,
-                                        TradesElsewhere;
+                                        IdentityInUse;
                                         RemoteError: TradeRefused (by the peer, with a `reason`) and
                                         VerificationFailed (a check of ours, V1 to V20, named by `rule`)
 
@@ -83,6 +83,7 @@ from darkswap_browser.errors.trading import (
     BroadcastRejected,
     ChainError,
     ChainUnreachable,
+    IdentityInUse,
     Inconsistent,
     InsufficientFunds,
     InvalidOrder,
@@ -92,7 +93,6 @@ from darkswap_browser.errors.trading import (
     RateLimited,
     TradeNotFound,
     TradeRefused,
-    TradesElsewhere,
     VerificationFailed,
     WalletError,
     WalletFailed,
@@ -110,6 +110,7 @@ __all__ = [
     "DialFailed",
     "EndOfStream",
     "HandshakeFailed",
+    "IdentityInUse",
     "Inconsistent",
     "InsufficientFunds",
     "InvalidArgument",
@@ -138,7 +139,6 @@ __all__ = [
     "TooManyRequests",
     "TradeNotFound",
     "TradeRefused",
-    "TradesElsewhere",
     "UnknownRelay",
     "Unsupported",
     "VerificationFailed",

@@ -102,10 +102,10 @@ class TradeNotFound(LocalError):
         return f"no trade {self.trade}"
 
 
-class TradesElsewhere(LocalError):
+class IdentityInUse(LocalError):
     """Two tabs or processes with one identity: only one of them may go on with its trades."""
 
-    code = "TRADES_ELSEWHERE"
+    code = "IDENTITY_IN_USE"
     retryable = True
     hint = "Close the other tab or program that trades under this identity, or use another identity.name here."
 
@@ -124,7 +124,7 @@ class InvalidOrder(InvalidArgument):
 
 
 class TradeRefused(RemoteError):
-    """The peer ended a trade. `reason` is one of facts' codes: ORDER_GONE, PRICE_CHANGED, INSUFFICIENT …"""
+    """The peer ended a trade. `reason` is one of facts' codes: ORDER_GONE, PRICE_CHANGED, INSUFFICIENT_FUNDS …"""
 
     code = "TRADE_REFUSED"
     hint = "Nothing was signed; ask the other side, or take another order."

@@ -68,7 +68,7 @@ class SaleBegun:
 
 
 def sales_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[SaleBegun]:
-    return Records(store, f"sales/{network}/{peer}/", SaleBegun, version=VERSION, cap=MAX_BEGUN, report=report)
+    return Records(store, f"pending-sales/{network}/{peer}/", SaleBegun, version=VERSION, cap=MAX_BEGUN, report=report)
 
 
 def order_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[OrderRecord]:

@@ -9,7 +9,7 @@ from darkswap_browser.errors import MalformedMessage, TooManyRequests
 from darkswap_browser.runtime.base import KeyValueStore
 from darkswap_browser.storage import values
 
-SET_ASIDE = "set-aside/"
+QUARANTINE_PREFIX = "quarantine/"
 """Before the key of a record that could not be read: its bytes stay for whoever can mend them."""
 
 Report = Callable[[str, str], None]
@@ -60,7 +60,7 @@ class Records(Generic[T]):
         try:
             return values.decode(self._kind, data, self._version)
         except MalformedMessage as error:
-            await self._store.put(SET_ASIDE + key, data)
+            await self._store.put(QUARANTINE_PREFIX + key, data)
             await self._store.delete(key)
             self._report(key, str(error))
             return None

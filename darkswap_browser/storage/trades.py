@@ -48,4 +48,4 @@ def trade_records(store: KeyValueStore, network: str, peer: str, report: Report)
 
 
 def takes_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TakeBegun]:
-    return Records(store, f"takes/{network}/{peer}/", TakeBegun, version=VERSION, cap=MAX_BEGUN, report=report)
+    return Records(store, f"pending-takes/{network}/{peer}/", TakeBegun, version=VERSION, cap=MAX_BEGUN, report=report)

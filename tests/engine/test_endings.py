@@ -125,7 +125,7 @@ async def test_a_maker_whose_coins_went_elsewhere_says_so_without_telling_what_i
         view = await world.taker.until("canceled")
         assert view.reason is not None
         assert (view.reason.code, view.reason.detail) == (
-            "INSUFFICIENT",
+            "INSUFFICIENT_FUNDS",
             "The maker ended it. There are not enough coins for this trade.",
         )
         made = world.maker.only()
@@ -196,7 +196,7 @@ async def test_a_deadline_that_passes_while_nothing_can_be_kept_still_ends_the_t
         await _free(world)
 
 
-@pytest.mark.parametrize("kept", ["coins/", "takes/"])
+@pytest.mark.parametrize("kept", ["coins/", "pending-takes/"])
 async def test_coins_of_a_trade_that_could_not_be_kept_are_free_once_the_store_works_again(kept: str) -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)

@@ -314,7 +314,7 @@ async def test_of_two_who_take_the_whole_order_at_once_one_gets_it() -> None:
         await asyncio.gather(*(peer.say(terms.trade_id, 1, request) for peer, terms, request in asking))
         bodies = [await peer.hears() for peer in (eve, mallory)]
         assert sorted(type(body).__name__ for body in bodies) == ["Cancel", "TakeAccept"]
-        assert [body.code for body in bodies if isinstance(body, Cancel)] == ["INSUFFICIENT"]
+        assert [body.code for body in bodies if isinstance(body, Cancel)] == ["INSUFFICIENT_FUNDS"]
         view = world.maker.desk.get(order.id)
         assert view is not None and view.remaining_atoms == 0
 
@@ -329,6 +329,6 @@ async def test_of_two_orders_on_one_coin_taken_at_once_one_is_served() -> None:
             await peer.say(terms.trade_id, 1, request)
         bodies = [await peer.hears() for peer in (eve, mallory)]
         assert sorted(type(body).__name__ for body in bodies) == ["Cancel", "TakeAccept"]
-        assert [body.code for body in bodies if isinstance(body, Cancel)] == ["INSUFFICIENT"]
+        assert [body.code for body in bodies if isinstance(body, Cancel)] == ["INSUFFICIENT_FUNDS"]
         await asyncio.sleep(400)
         assert await world.maker.holds_nothing()

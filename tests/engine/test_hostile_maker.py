@@ -70,8 +70,8 @@ def _coin(own: Declaration, **changes: object) -> Declaration:
 LIES: dict[str, tuple[str, Callable[[Scene, Declaration], Declaration]]] = {
     "more runes than there are": ("V11", lambda scene, own: _coin(own, atoms=2_000)),
     "fewer runes than there are": ("V11", lambda scene, own: _coin(own, atoms=600)),
-    "too few runes": ("INSUFFICIENT", lambda scene, own: _coin(own, atoms=599)),
-    "no runes": ("INSUFFICIENT", lambda scene, own: replace(own, asset_coins=())),
+    "too few runes": ("INSUFFICIENT_FUNDS", lambda scene, own: _coin(own, atoms=599)),
+    "no runes": ("INSUFFICIENT_FUNDS", lambda scene, own: replace(own, asset_coins=())),
     "more sats": ("V9", lambda scene, own: _coin(own, sats=20_000)),
     "an output that is not there": ("V9", lambda scene, own: _coin(own, outpoint=OutPoint("ab" * 32, 1))),
     "a coin without runes": (

@@ -40,8 +40,8 @@ async def _still_trades(world: TradeWorld, order: OrderView) -> None:
 REFUSED: dict[str, tuple[str, Callable[[TakeRequest, int], TakeRequest]]] = {
     "an order that never was": ("ORDER_GONE", lambda request, now: replace(request, order_id="ab" * 32)),
     "another revision": ("PRICE_CHANGED", lambda request, now: replace(request, order_hash="cd" * 32)),
-    "more than all": ("INSUFFICIENT", lambda request, now: replace(request, fill=601)),
-    "less than the least": ("INSUFFICIENT", lambda request, now: replace(request, fill=99)),
+    "more than all": ("INSUFFICIENT_FUNDS", lambda request, now: replace(request, fill=601)),
+    "less than the least": ("INSUFFICIENT_FUNDS", lambda request, now: replace(request, fill=99)),
     "a fee nobody relays": ("FEE_RANGE", lambda request, now: replace(request, fee_rate=999)),
     "a fee that eats the trade": ("FEE_RANGE", lambda request, now: replace(request, fee_rate=500_001)),
     "a deadline in the past": ("TIMEOUT", lambda request, now: replace(request, deadline=now - 1)),
@@ -160,7 +160,7 @@ LIES: dict[str, tuple[str, Callable[[TradeWorld, Attacker, Declaration], object]
     "an output that its transaction does not have": ("V9", _no_such_output),
     "a transaction that nobody knows": ("V9", _no_such_transaction),
     "one coin twice": ("TERMS", _twice),
-    "coins that hold too little": ("INSUFFICIENT", _too_little),
+    "coins that hold too little": ("INSUFFICIENT_FUNDS", _too_little),
     "assets where bitcoin is owed": ("TERMS", _runes_for_bitcoin),
     "an output that nodes do not relay": ("TERMS", _odd_script),
 }
@@ -206,7 +206,7 @@ async def test_runes_that_are_not_there_are_noticed_by_the_index(lie: str) -> No
                 made = Transaction((TxInput(coin.outpoint, witness=(bytes(64),)),), (TxOutput(9_000, coin.script),))
                 world.chain.mempool[made.txid] = made
         await eve.say(terms.trade_id, 1, await eve.asking(terms, own))
-        code = {"nothing declared": "INSUFFICIENT", "spent": "V10"}.get(lie, "V11")
+        code = {"nothing declared": "INSUFFICIENT_FUNDS", "spent": "V10"}.get(lie, "V11")
         assert await eve.hears_code() == code
         await _untouched(world.maker, order)
 

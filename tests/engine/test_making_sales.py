@@ -117,7 +117,7 @@ async def _signs_nonsense(*args: object) -> tuple[bytes, ...]:
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["after", "before"])
-@pytest.mark.parametrize("key", ["sales/", "coins/", "orders/"])
+@pytest.mark.parametrize("key", ["pending-sales/", "coins/", "orders/"])
 async def test_a_page_that_dies_while_it_makes_a_sale_leaves_no_coin_behind(key: str, kept: bool) -> None:
     async with world() as there:
         maker = there.maker
@@ -135,7 +135,7 @@ async def test_a_page_that_dies_while_it_makes_a_sale_leaves_no_coin_behind(key:
             assert await held(maker, view) == [lot_of(view)]
         else:
             assert await maker.holds_nothing()
-        assert not await maker.peer.runtime.store.keys("sales/")
+        assert not await maker.peer.runtime.store.keys("pending-sales/")
 
 
 async def test_what_was_signed_once_is_not_changed() -> None:

@@ -42,8 +42,8 @@ STEPS: list[tuple[at.State, str, str]] = [
     (at.Canceled(NEW[TAKER], MAKER, "BUSY", ""), "request", "failed"),
     (at.Canceled(MET[MAKER], TAKER, "USER_REJECTED", ""), "sign", "failed"),
     (at.Revoked(GIVEN[TAKER]), "countersign", "failed"),
-    (at.Expired(MET[TAKER], "Reviewing"), "review", "failed"),
-    (at.Expired(MET[MAKER], "Offered"), "sign", "failed"),
+    (at.Expired(MET[TAKER], "reviewing"), "review", "failed"),
+    (at.Expired(MET[MAKER], "offered"), "sign", "failed"),
 ]
 
 
@@ -86,7 +86,11 @@ def test_coins_are_called_free_only_where_nothing_signed_is_out(state: at.State)
 
 REASONS: list[tuple[at.State, str, str]] = [
     (at.Failed(NEW[TAKER], "V11", "no runes"), "V11", "A check before signing did not hold (V11): no runes."),
-    (at.Failed(NEW[TAKER], "INSUFFICIENT", ""), "INSUFFICIENT", "There are not enough coins for this trade."),
+    (
+        at.Failed(NEW[TAKER], "INSUFFICIENT_FUNDS", ""),
+        "INSUFFICIENT_FUNDS",
+        "There are not enough coins for this trade.",
+    ),
     (at.Failed(NEW[TAKER], "ODD", "why"), "ODD", "It did not work out. (why)"),
     (at.Canceled(NEW[TAKER], TAKER, "USER_REJECTED", "x"), "USER_REJECTED", "You canceled it."),
     (
@@ -96,7 +100,7 @@ REASONS: list[tuple[at.State, str, str]] = [
     ),
     (at.Canceled(NEW[MAKER], TAKER, "V3", ""), "V3", "The taker ended it. A check did not hold there (V3)."),
     (at.Canceled(NEW[MAKER], TAKER, "<i>", "hi"), "OTHER", "The taker ended it. Its code is OTHER. They say: “hi”"),
-    (at.Expired(NEW[TAKER], "Requesting"), "TIMEOUT", "The maker did not answer in time."),
+    (at.Expired(NEW[TAKER], "requesting"), "TIMEOUT", "The maker did not answer in time."),
     (at.Pending(BOTH[MAKER], 9, refusal="full"), "BROADCAST_REJECTED", "The network says: full"),
     (at.Exposed(GIVEN[TAKER], "no coins"), "REVOKE_FAILED", "Taking the signature back failed: no coins"),
     (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.market.messages import Body, TakeRequest
+from darkswap_browser.market.messages import Body, FinalTransaction, TakeRequest, TakerSignatures
 from darkswap_browser.market.trade import effects as do
 from darkswap_browser.market.trade import events as on
 from darkswap_browser.market.trade import machine
@@ -199,7 +199,7 @@ class Side:
         match effect:
             case do.Send(seq, body):
                 assert self.sent.setdefault(seq, body) == body, "one number, two messages"
-                if type(body).__name__ in ("TakerSignatures", "FinalTransaction"):
+                if isinstance(body, TakerSignatures | FinalTransaction):
                     assert self.verified, "signatures out before verification"
                     self.exposed = True
                 world.send(self.role.other, on.Received(seq, body))

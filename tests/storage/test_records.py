@@ -7,7 +7,7 @@ import pytest
 from darkswap_browser.errors import TooManyRequests
 from darkswap_browser.runtime.simulated.host import MemoryStore
 from darkswap_browser.storage import values
-from darkswap_browser.storage.records import SET_ASIDE, Records
+from darkswap_browser.storage.records import QUARANTINE_PREFIX, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def test_a_broken_record_is_set_aside_and_told_and_the_others_stay() -> No
     await shelf.store.put("notes/regtest/newer", values.encode(Note("later"), 2))
     assert await shelf.notes.all() == {"good": Note("one")}
     assert [key for key, _ in shelf.reports] == ["notes/regtest/bad", "notes/regtest/newer"]
-    assert await shelf.store.get(SET_ASIDE + "notes/regtest/bad") == b"\xff\x00"
+    assert await shelf.store.get(QUARANTINE_PREFIX + "notes/regtest/bad") == b"\xff\x00"
     assert await shelf.notes.names() == ["good"]
     assert await shelf.notes.all() == {"good": Note("one")}
     assert len(shelf.reports) == 2

@@ -149,7 +149,7 @@ class Party:
         store = self.peer.runtime.store
         claims = await store.get(f"coins/{NETWORK}")
         held = Claims.decode(claims).held if claims is not None else {}
-        return not held and not self.desk.held() and not await store.keys("takes/")
+        return not held and not self.desk.held() and not await store.keys("pending-takes/")
 
     async def until(self, phase: str, seconds: float = 1000.0) -> TradeView:
         """Its newest trade in that phase, once there is one."""

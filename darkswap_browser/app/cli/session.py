@@ -18,7 +18,7 @@ from darkswap_browser.app.records import NetworkEvent, plain
 from darkswap_browser.app.stack import load_identity
 from darkswap_browser.app.trading.records import WalletInfo
 from darkswap_browser.app.trading.trading import LOCK_PATIENCE, lock_name
-from darkswap_browser.errors import DarkSwapError, InvalidArgument, TradesElsewhere
+from darkswap_browser.errors import DarkSwapError, IdentityInUse, InvalidArgument
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.wallets.seed import SeedVault
@@ -87,7 +87,7 @@ class Session:
         """The node, up, with its wallet and what was going on. `meet`: takers must find us, so a relay is needed, at
         once or, when `patient`, as soon as one serves.
 
-        Raises `TradesElsewhere` before anything is done: a second node of one identity would take the first one's
+        Raises `IdentityInUse` before anything is done: a second node of one identity would take the first one's
         place at the relays.
         """
         await self._alone()
@@ -111,7 +111,7 @@ class Session:
             async with asyncio.timeout(LOCK_PATIENCE), self.runtime.locks.hold(name):
                 return
         except TimeoutError:
-            raise TradesElsewhere(str(identity.peer_id)) from None
+            raise IdentityInUse(str(identity.peer_id)) from None
 
     async def _reserve(self, *, patient: bool) -> None:
         """A place at each relay. Raises what the last one said when none gives one and nobody is `patient`."""

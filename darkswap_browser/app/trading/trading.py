@@ -33,7 +33,7 @@ from darkswap_browser.chain.quorum import open_chain
 from darkswap_browser.engine.desk import OrderDesk
 from darkswap_browser.engine.trader import Trader
 from darkswap_browser.engine.views import OrderEvent, OrderView, TradeEvent, TradeView
-from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument, TradesElsewhere
+from darkswap_browser.errors import ChainError, DarkSwapError, IdentityInUse, InvalidArgument
 from darkswap_browser.market.amounts import parse_amount, total_for
 from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.orders import Side
@@ -94,7 +94,7 @@ class Trading:
     # --- life
 
     async def resume_trades(self) -> None:
-        """Takes up what was going on, as every other call does. Raises `TradesElsewhere`."""
+        """Takes up what was going on, as every other call does. Raises `IdentityInUse`."""
         await self._engine()
 
     async def _engine(self) -> _Open:
@@ -111,7 +111,7 @@ class Trading:
             async with asyncio.timeout(LOCK_PATIENCE):
                 await lock.enter_async_context(runtime.locks.hold(lock_name(network, peer)))
         except TimeoutError:
-            raise TradesElsewhere(peer) from None
+            raise IdentityInUse(peer) from None
         terms = self._terms
         desk = OrderDesk(
             runtime,
@@ -157,7 +157,7 @@ class Trading:
             await opened.lock.aclose()
 
     def _set_aside(self, key: str, reason: str) -> None:
-        hint = "What was kept there could not be read. Its bytes are still in the store, under set-aside/."
+        hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
         self._node.tell("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
 
     # --- events

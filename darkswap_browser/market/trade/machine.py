@@ -82,6 +82,7 @@ from darkswap_browser.market.trade.states import (
     Trade,
     Validating,
     Verifying,
+    phase_of,
 )
 
 ANSWER_SECONDS = 20
@@ -135,8 +136,8 @@ def step(state: State, event: Event, now: int) -> Step:
     if not until or now < until:
         return _apply(state, event, now)
     if isinstance(state, Timed):
-        given_up = Expired(_say(state.trade, Cancel("TIMEOUT", type(state).__name__)), type(state).__name__)
-        late = _to(given_up)
+        phase = phase_of(state)
+        late = _to(Expired(_say(state.trade, Cancel("TIMEOUT", phase)), phase))
     else:
         late = _to(Exposed(state.trade))
     then = _apply(late.state, event, now)

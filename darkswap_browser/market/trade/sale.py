@@ -117,7 +117,7 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
     check_declaration(terms, Role.MAKER, maker)
     check_declaration(terms, Role.TAKER, taker)
     check_apart(maker, taker)
-    _demand(bool(taker.bitcoin_coins), "INSUFFICIENT", "the taker brings no coin")
+    _demand(bool(taker.bitcoin_coins), "INSUFFICIENT_FUNDS", "the taker brings no coin")
     (lot,) = maker.asset_coins
     first, *others = sorted(taker.bitcoin_coins, key=lambda each: each.outpoint)
     coins = [(Role.TAKER, first), (Role.MAKER, lot), *((Role.TAKER, each) for each in others)]
@@ -137,7 +137,7 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
         outputs.append(PlannedOutput(Role.TAKER, Purpose.BITCOIN_CHANGE, change, taker.bitcoin_change_script))
     else:
         fee, least = rest, fee_for(terms, weight)
-        _demand(rest >= least, "INSUFFICIENT", f"the taker lacks {least - rest} sats")
+        _demand(rest >= least, "INSUFFICIENT_FUNDS", f"the taker lacks {least - rest} sats")
     tx = Transaction(
         tuple(TxInput(coin.outpoint, SEQUENCE) for _, coin in coins),
         tuple(TxOutput(output.sats, output.script) for output in outputs),

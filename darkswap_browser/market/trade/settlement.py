@@ -150,7 +150,7 @@ def check_declaration(terms: Terms, role: Role, declaration: Declaration) -> Non
         _demand(all(coin.atoms > 0 for coin in declaration.asset_coins), "TERMS", "an asset coin holds none of it")
         held = sum(coin.atoms for coin in declaration.asset_coins)
         _demand(held <= MAX_U128, "TERMS", f"the {role} claims more than there can be")
-        _demand(held >= atoms, "INSUFFICIENT", f"the {role} brings {held} atoms of {asset} and owes {atoms}")
+        _demand(held >= atoms, "INSUFFICIENT_FUNDS", f"the {role} brings {held} atoms of {asset} and owes {atoms}")
 
 
 def check_apart(maker: Declaration, taker: Declaration) -> None:
@@ -205,7 +205,7 @@ def _with_change(
             fees[role] = with_change
             outputs.append(PlannedOutput(role, Purpose.BITCOIN_CHANGE, change, script))
             continue
-        _demand(rests[role] >= without, "INSUFFICIENT", f"the {role} lacks {without - rests[role]} sats")
+        _demand(rests[role] >= without, "INSUFFICIENT_FUNDS", f"the {role} lacks {without - rests[role]} sats")
         fees[role] = rests[role]
     change_of = {output.owner: output for output in outputs[len(fixed) :]}
     return fixed + [change_of[role] for role in order if role in change_of], fees

@@ -201,7 +201,7 @@ class Canceled:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """End, before our signatures left: `waiting` is the name of the state that took too long."""
+    """End, before our signatures left: `waiting` is the phase of the state that took too long."""
 
     trade: Trade
     waiting: str
@@ -214,28 +214,36 @@ Out: TypeAlias = SignaturesOut | Pending | Completed | Exposed | Revoking | Conf
 End: TypeAlias = Settled | Revoked | Failed | Canceled | Expired
 State: TypeAlias = Timed | Out | End
 
-_NAMES: dict[type[State], tuple[str, str]] = {
-    Requesting: ("Created", "pending"),
-    Validating: ("Created", "pending"),
-    Verifying: ("MakerPsbtSent", "pending"),
-    Offered: ("MakerPsbtSent", "pending"),
-    Reviewing: ("TakerPsbtSent", "pending"),
-    Signing: ("TakerPsbtSent", "pending"),
-    SignaturesOut: ("TakerSigned", "confirming"),
-    Countersigning: ("TakerSigned", "confirming"),
-    Pending: ("MakerSigned", "confirming"),
-    Completed: ("Completed", "completed"),
-    Settled: ("Completed", "completed"),
-    Exposed: ("TakerSigned", "confirming"),
-    Revoking: ("TakerSigned", "confirming"),
-    Conflicted: ("Failed", "failed"),
-    Failed: ("Failed", "failed"),
-    Revoked: ("Canceled", "canceled"),
-    Canceled: ("Canceled", "canceled"),
-    Expired: ("Expired", "failed"),
+_NAMES: dict[type[State], tuple[str, str, str]] = {
+    Requesting: ("requesting", "Created", "pending"),
+    Validating: ("validating", "Created", "pending"),
+    Verifying: ("verifying", "MakerPsbtSent", "pending"),
+    Offered: ("offered", "MakerPsbtSent", "pending"),
+    Reviewing: ("reviewing", "TakerPsbtSent", "pending"),
+    Signing: ("signing", "TakerPsbtSent", "pending"),
+    SignaturesOut: ("signatures_out", "TakerSigned", "confirming"),
+    Countersigning: ("countersigning", "TakerSigned", "confirming"),
+    Pending: ("pending", "MakerSigned", "confirming"),
+    Completed: ("completed", "Completed", "completed"),
+    Settled: ("settled", "Completed", "completed"),
+    Exposed: ("exposed", "TakerSigned", "confirming"),
+    Revoking: ("revoking", "TakerSigned", "confirming"),
+    Conflicted: ("conflicted", "Failed", "failed"),
+    Failed: ("failed", "Failed", "failed"),
+    Revoked: ("revoked", "Canceled", "canceled"),
+    Canceled: ("canceled", "Canceled", "canceled"),
+    Expired: ("expired", "Expired", "failed"),
 }
 
 
+def phase_of(state: State) -> str:
+    """The public word for a state, also in records (`Expired.waiting`) and cancellations. Never a class name."""
+    return _NAMES[type(state)][0]
+
+
 def names_of(state: State) -> tuple[str, str]:
-    """TradeState and TradeStatus of the original bindings."""
-    return _NAMES[type(state)]
+    """TradeState and TradeStatus of the original bindings.
+
+    Their words do not all fit: no PSBT is sent before the taker's signatures. `phase_of` tells where a trade is.
+    """
+    return _NAMES[type(state)][1:]

@@ -77,7 +77,7 @@ def test_a_maker_and_takers_trade_part_by_part_and_the_maker_may_come_back(table
             assert done["trade_completed"]["trade"]["txid"] == ended["txid"]
             # The coin that stood behind it is spent: it is renewed with another.
             making.until(lambda event: event["event"] == "order_updated" and event["order"]["seq"] > 0)
-            assert other.event("error")["code"] == "TRADES_ELSEWHERE" and other.ends() == 1
+            assert other.event("error")["code"] == "IDENTITY_IN_USE" and other.ends() == 1
         assert making.end(signal.SIGTERM) == 0
         assert making.event("stopped")
     (kept,) = maker.ask("order", "list")

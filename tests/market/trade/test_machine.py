@@ -30,7 +30,7 @@ STATES: tuple[at.State, ...] = tuple(
         at.Completed(trade, 100, 2), at.Exposed(trade, "late"), at.Revoking(trade),
         at.Revoking(replace(trade, spend_txid="cd" * 32, spend_raw=b"spend"), 1), at.Conflicted(trade, "99" * 32, 1),
         at.Settled(trade, 100), at.Revoked(trade), at.Failed(trade, "V11", "gone"),
-        at.Canceled(trade, Role.MAKER, "PRICE_CHANGED", ""), at.Expired(trade, "Offered"),
+        at.Canceled(trade, Role.MAKER, "PRICE_CHANGED", ""), at.Expired(trade, "offered"),
     )
 )  # fmt: skip
 EVENTS: tuple[on.Event, ...] = (

@@ -94,7 +94,7 @@ def test_whatever_is_brought_no_sat_and_no_atom_appears_or_vanishes(
     try:
         settlement = done.settlement()
     except TradeRefused as refused:
-        assert refused.reason == "INSUFFICIENT"
+        assert refused.reason == "INSUFFICIENT_FUNDS"
         return
     spent, made = (sum(each.sats for each in side) for side in (settlement.prevouts, settlement.tx.outputs))
     assert spent - made == sum(settlement.fees.values())

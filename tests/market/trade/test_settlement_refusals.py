@@ -98,11 +98,16 @@ REFUSED: tuple[tuple[str, Change, str, str], ...] = (
         "TERMS",
         "the maker claims more than there can be",
     ),
-    ("too little of base", terms(base_atoms=61_000), "INSUFFICIENT", "the maker brings 60123 atoms of RUNE:840000:1"),
-    ("no asset coins", declares(MAKER, asset_coins=()), "INSUFFICIENT", "the maker brings 0 atoms"),
-    ("too little bitcoin", terms(quote_atoms=200_000), "INSUFFICIENT", "the taker lacks"),
-    ("no bitcoin", declares(TAKER, bitcoin_coins=()), "INSUFFICIENT", "the taker lacks"),
-    ("more bitcoin than there is", terms(quote_atoms=LARGEST), "INSUFFICIENT", "the taker lacks"),
+    (
+        "too little of base",
+        terms(base_atoms=61_000),
+        "INSUFFICIENT_FUNDS",
+        "the maker brings 60123 atoms of RUNE:840000:1",
+    ),
+    ("no asset coins", declares(MAKER, asset_coins=()), "INSUFFICIENT_FUNDS", "the maker brings 0 atoms"),
+    ("too little bitcoin", terms(quote_atoms=200_000), "INSUFFICIENT_FUNDS", "the taker lacks"),
+    ("no bitcoin", declares(TAKER, bitcoin_coins=()), "INSUFFICIENT_FUNDS", "the taker lacks"),
+    ("more bitcoin than there is", terms(quote_atoms=LARGEST), "INSUFFICIENT_FUNDS", "the taker lacks"),
 )
 
 
