@@ -234,28 +234,36 @@ def make_modules() -> None:
     stamp.write_text(key)
 
 
-def find_chromium() -> None:
-    """A Chromium and its driver on the path, installed if need be."""
+def find_programs(title: str, programs: Sequence[Sequence[str]], packages: Sequence[str]) -> None:
+    """Of each of these programs, one of its names on the path; installed if need be."""
 
     def missing() -> bool:
-        browsers = ("chromium", "google-chrome", "chromium-browser")
-        return not (any(map(shutil.which, browsers)) and shutil.which("chromedriver"))
+        return not all(any(map(shutil.which, names)) for names in programs)
 
     if missing():
-        install_from_debian("Installing Chromium and its driver", ["chromium", "chromium-driver"])
+        install_from_debian(f"Installing {title}", packages)
     if missing():
         raise Stop(
-            "Chromium and its driver are needed to test in a browser: install both, "
-            "on Debian as root with `apt-get install chromium chromium-driver`."
+            f"{title} must be installed to test in a browser: on Debian as root with "
+            f"`apt-get install {' '.join(packages)}`."
         )
 
 
-def set_up(*, browser: bool = False, build: bool = True) -> None:
+def find_chromium() -> None:
+    browsers = ("chromium", "google-chrome", "chromium-browser")
+    find_programs("Chromium and its driver", (browsers, ("chromedriver",)), ("chromium", "chromium-driver"))
+
+
+def find_firefox() -> None:
+    find_programs("Firefox", (("firefox-esr", "firefox"),), ("firefox-esr",))
+
+
+def set_up(*, browsers: Sequence[Callable[[], None]] = (), build: bool = True) -> None:
     with alone():
         make_environment()
         make_modules()
-        if browser:
-            find_chromium()
+        for find in browsers:
+            find()
     if build:
         run_module("web.build.dist", [str(node())], "The build failed: its output above says why.")
 
@@ -284,12 +292,12 @@ def serve(rest: Sequence[str]) -> int:
 
 
 def test(rest: Sequence[str]) -> int:
-    set_up(browser=True)
+    set_up(browsers=(find_chromium, find_firefox))
     return run_module("pytest", rest)
 
 
 def demo(rest: Sequence[str]) -> int:
-    set_up(browser=True)
+    set_up(browsers=(find_chromium,))
     return run_module("tests.demo.demo", rest)
 
 
@@ -323,7 +331,7 @@ def check(rest: Sequence[str]) -> int:
 
 
 def bench(rest: Sequence[str]) -> int:
-    set_up(browser=True)
+    set_up(browsers=(find_chromium,))
     return run_module("tests.bench", rest)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.chrome import Page
+from tests.support.scripted_page import ScriptedPage
 
 LOAD = """globalThis.lib = await import("/darkswap.mjs");
 globalThis.pyodide = (await lib.default({ defaults: args[0] })).pyodide;"""
@@ -26,7 +26,7 @@ class Relay:
 class OpenPage:
     """A page of the test site, used through the JavaScript face."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: ScriptedPage) -> None:
         self.page = page
         self.peer_id = ""
 

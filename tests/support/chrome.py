@@ -14,6 +14,10 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from websocket import create_connection
 
+from tests.support.scripted_page import JsError, ScriptedPage, for_script, outcome_of, value_of
+
+__all__ = ["Chrome", "Job", "JsError", "Page"]
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -30,23 +34,11 @@ FLAGS = (
     "--window-size=1280,900",
 )
 
-# The script's own text becomes an async function; an error comes back as fields, since WebDriver would lose them.
+# `_START` keeps the promise in the page, since one WebDriver command must not wait for it while another page is used.
 _START = """
 const [key, values] = arguments;
 const pending = (globalThis.__jobs ??= {});
-pending[key] = (async (...args) => { %s
-})(...values).then(
-  (value) => ({ value: value === undefined ? null : value }),
-  (error) => ({ error: {
-    name: String(error?.name ?? typeof error), message: String(error?.message ?? error),
-    stack: String(error?.stack ?? ""),
-    code: error?.code === undefined ? null : String(error.code),
-    retryable: error?.retryable ?? null, hint: error?.hint ?? null } }),
-).then((outcome) => JSON.stringify(outcome, (_, value) => {
-  if (typeof value === "bigint") return { $bigint: value.toString() };
-  if (value instanceof Uint8Array) return { $bytes: Array.from(value) };
-  return value;
-}));
+pending[key] = %s;
 """
 _WAIT = """
 const [key, limit, done] = arguments;
@@ -56,33 +48,6 @@ Promise.race([globalThis.__jobs[key], late]).then((text) => {
   done(text);
 }, (error) => done(JSON.stringify({ error: { name: "Unserialisable", message: String(error), stack: "" } })));
 """
-
-
-class JsError(Exception):
-    """A script in the page threw; the fields are those of the JavaScript error."""
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        super().__init__(f"{fields['name']}: {fields['message']}\n{fields.get('stack', '')}")
-        self.name: str = fields["name"]
-        self.message: str = fields["message"]
-        self.code: str | None = fields.get("code")
-        self.retryable: bool | None = fields.get("retryable")
-        self.hint: str | None = fields.get("hint")
-        self.stack: str = fields.get("stack", "")
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    if set(value) == {"$bigint"}:
-        return int(value["$bigint"])
-    if set(value) == {"$bytes"}:
-        return bytes(value["$bytes"])
-    return value
-
-
-def _for_script(value: object) -> object:
-    if isinstance(value, bytes | bytearray):
-        return list(value)
-    return value
 
 
 @dataclass
@@ -97,13 +62,10 @@ class Job:
         text = self.page.driver.execute_async_script(_WAIT, self.key, int(timeout * 1000))
         if text is None:
             raise TimeoutError(f"a script in the page has not ended within {timeout} s")
-        outcome = json.loads(text, object_hook=_plain)
-        if "error" in outcome:
-            raise JsError(outcome["error"])
-        return outcome["value"]
+        return value_of(text)
 
 
-class Page:
+class Page(ScriptedPage):
     """One tab with storage of its own."""
 
     _jobs = 0
@@ -130,47 +92,14 @@ class Page:
         self.focus()
         Page._jobs += 1
         key = f"job{Page._jobs}"
-        self.driver.execute_script(_START % script, key, [_for_script(arg) for arg in args])
+        self.driver.execute_script(_START % outcome_of(script), key, for_script(args))
         return Job(self, key)
-
-    def run_js(self, script: str, *args: object, timeout: float = 30.0) -> Any:
-        """Runs an async function body and returns its plain value: bytes for a Uint8Array, int for a bigint."""
-        return self.start(script, *args).wait(timeout)
-
-    def load_python(self, timeout: float = 60.0) -> Page:
-        """Loads the self-hosted Pyodide and the package, as `globalThis.pyodide`."""
-        self.run_js(
-            """const { loadPyodide } = await import(new URL("/pyodide.mjs", location.href));
-            globalThis.pyodide = await loadPyodide();
-            const loaded = await pyodide.loadPackage("darkswap_browser", { messageCallback: () => {} });
-            if (!loaded.some((one) => one.name === "darkswap-browser")) throw new Error("the package did not load");""",
-            timeout=timeout,
-        )
-        return self
-
-    def run_python(self, code: str, timeout: float = 30.0) -> Any:
-        """Runs Python in the page, `await` allowed; returns the last expression as a plain value."""
-        return self.start_python(code).wait(timeout)
-
-    def start_python(self, code: str) -> Job:
-        return self.start(
-            """const value = await pyodide.runPythonAsync(args[0]);
-            if (!(value instanceof pyodide.ffi.PyProxy)) return value;
-            const plain = value.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false });
-            value.destroy();
-            return plain;""",
-            code,
-        )
 
     def console(self) -> list[str]:
         """What was logged since the last call, by any page, each line with its level first."""
         self.focus()
         lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [f"{line['level']} {line['message']}" for line in lines]
-
-    def faults(self) -> list[str]:
-        """The errors among `console()`: policy violations, failed requests, uncaught exceptions."""
-        return [line for line in self.console() if line.startswith("SEVERE")]
 
     def close(self) -> None:
         self.focus()
