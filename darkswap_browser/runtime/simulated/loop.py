@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakSet
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 PACKAGE = "darkswap_browser"
 """The logger that every logger of the package is below."""
@@ -24,8 +27,17 @@ class _VirtualSelector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self.turns = 0
+        self.alarms: dict[int, tuple[int, Callable[[], object]]] = {}
+        """Number → (turn, what is called then)."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.turns += 1
+        for number, (turn, callback) in list(self.alarms.items()):
+            if turn <= self.turns:
+                del self.alarms[number]
+                callback()
+                timeout = 0  # what it made ready runs at this moment
         ready = super().select(0)
         if ready:
             return ready
@@ -43,9 +55,36 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         super().__init__(self._virtual)
         # A timer must never be due "within clock resolution" of a virtual now: exact steps only.
         self._clock_resolution = 1e-9
+        self._timers: WeakSet[asyncio.TimerHandle] = WeakSet()
 
     def time(self) -> float:
         return self._virtual.now
+
+    @property
+    def timers(self) -> int:
+        """How many are set."""
+        return sum(not handle.cancelled() and handle.when() > self.time() for handle in self._timers)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = super().call_at(when, callback, *args, context=context)
+        self._timers.add(handle)
+        return handle
+
+    def call_on_turn(self, turn: int, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call `callback` when the loop has turned that often from now, 1 being the next turn; returns the end of it.
+
+        For tests that do something at every point at which other code may run.
+        """
+        alarms = self._virtual.alarms
+        number = max(alarms, default=0) + 1
+        alarms[number] = self._virtual.turns + turn, callback
+
+        def end() -> None:
+            alarms.pop(number, None)
+
+        return end
 
 
 class _FaultCollector(logging.Handler):
