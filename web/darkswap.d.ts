@@ -107,6 +107,11 @@ export interface DarkSwapConfig {
     direct?: boolean;
     /** Accept the encrypted relayed connection when no direct one can be made; default true. */
     relayed_fallback?: boolean;
+    /**
+     * Which relays get the first bytes of a circuit together with the request for it, a round trip earlier: those
+     * known to keep them ("known", the default), all ("always") or none ("never").
+     */
+    relay_early_data?: "known" | "always" | "never";
     /** "automatic", or "manual": then the page itself answers offers (`on_webrtc_offer`, `send_webrtc_answer`). */
     signaling?: "automatic" | "manual";
     /** Longest wait for a peer to be reached, and for the direct link before the relayed one is taken. */

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.protocols.relay.early_data import EarlyData
 from darkswap_browser.runtime.base import IceServer, RtcConfiguration
 
 BITCOIN_NETWORKS = ("mainnet", "testnet", "signet", "regtest")
@@ -78,6 +79,10 @@ class NetworkConfig:
     """Try for direct connections."""
     relayed_fallback: bool = True
     """Take the relayed connection when no direct one can be made."""
+    relay_early_data: EarlyData = EarlyData.KNOWN
+    """Which relays are sent the first bytes of a circuit with the request for it, a round trip of both hops earlier:
+    those known to keep them, all, or none.
+    """
     signaling: str = "automatic"
     connect_timeout: float = 30.0
     direct_timeout: float = 15.0
@@ -159,6 +164,10 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, object], str]:
         return value
 
     return read
+
+
+def _early_data(path: str, value: object) -> EarlyData:
+    return EarlyData(_one_of(tuple(EarlyData))(path, value))
 
 
 def _milliseconds(path: str, value: object) -> float:
@@ -255,6 +264,7 @@ _FIELDS: dict[str, dict[str, _Field]] = {
         "relay_only": _Field("relay_only", _flag),
         "direct": _Field("direct", _flag),
         "relayed_fallback": _Field("relayed_fallback", _flag),
+        "relay_early_data": _Field("relay_early_data", _early_data),
         "signaling": _Field("signaling", _one_of(SIGNALING_MODES)),
         "connect_timeout_ms": _Field("connect_timeout", _milliseconds),
         "direct_timeout_ms": _Field("direct_timeout", _milliseconds),

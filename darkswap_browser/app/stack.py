@@ -74,7 +74,7 @@ async def build(
     swarm = Swarm(identity, limits, AddressBook(limits))
     upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits)
     automatic = config.signaling == "automatic"
-    client = RelayClient(swarm, runtime)
+    client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
     can_be_direct = config.direct and automatic and runtime.webrtc.available
     circuits = WebRtcCircuitRelay(swarm, client, config, can_be_direct=can_be_direct)
     signals = PageSignals(swarm, circuits.meet, received)

@@ -32,6 +32,23 @@ def decode_line(message: bytes) -> str:
         raise MalformedMessage("multistream line", "not UTF-8") from None
 
 
+def proposal(protocol: str, first: bytes = b"") -> bytes:
+    """What an initiator with a single proposal may write at once, `first` behind it; `confirm` reads the answer."""
+    return encode_line(HEADER) + encode_line(protocol) + first
+
+
+async def confirm(stream: BufferedStream, protocol: str, limits: Limits) -> None:
+    """Read the answer to `proposal`.
+
+    Raises:
+        ProtocolUnsupported: The peer does not speak `protocol`.
+        HandshakeFailed, MalformedMessage: It speaks something else than multistream-select.
+    """
+    await _expect_header(stream, limits)
+    if not await _is_accepted(stream, protocol, limits):
+        raise ProtocolUnsupported((protocol,))
+
+
 async def select_one(stream: BufferedStream, protocols: Sequence[str], limits: Limits, first: bytes = b"") -> str:
     """As initiator, propose `protocols` in turn; the first that the peer accepts.
 
@@ -51,11 +68,8 @@ async def select_one(stream: BufferedStream, protocols: Sequence[str], limits: L
         if opening:
             await _expect_header(stream, limits)
             opening = b""
-        reply = decode_line(await stream.read_message(limits.negotiate_line))
-        if reply == protocol:
+        if await _is_accepted(stream, protocol, limits):
             return protocol
-        if reply != NOT_AVAILABLE:
-            raise HandshakeFailed(f"peer answered {reply!r} to {protocol!r}")
     raise ProtocolUnsupported(tuple(protocols))
 
 
@@ -79,6 +93,13 @@ async def answer(stream: BufferedStream, supports: Callable[[str], bool], limits
         await stream.write(opening + encode_line(NOT_AVAILABLE))
         opening = b""
     raise ProtocolViolation("multistream-select", "too many proposals")
+
+
+async def _is_accepted(stream: BufferedStream, protocol: str, limits: Limits) -> bool:
+    reply = decode_line(await stream.read_message(limits.negotiate_line))
+    if reply not in (protocol, NOT_AVAILABLE):
+        raise HandshakeFailed(f"peer answered {reply!r} to {protocol!r}")
+    return reply == protocol
 
 
 async def _expect_header(stream: BufferedStream, limits: Limits) -> None:

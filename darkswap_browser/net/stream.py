@@ -120,16 +120,18 @@ class BufferedStream:
         self._ahead = bytearray()
 
     async def read(self, max_bytes: int = 65536) -> bytes:
-        if self._ahead:
-            data = bytes(self._ahead[:max_bytes])
-            del self._ahead[:max_bytes]
-            return data
-        return await self.raw.read(max_bytes)
+        return self.take_ahead(max_bytes) or await self.raw.read(max_bytes)
 
     @property
     def ahead(self) -> int:
         """Bytes taken from the raw stream and not read yet."""
         return len(self._ahead)
+
+    def take_ahead(self, max_bytes: int) -> bytes:
+        """Up to `max_bytes` of what was taken from the raw stream and not read yet, without waiting for more."""
+        data = bytes(self._ahead[:max_bytes])
+        del self._ahead[:max_bytes]
+        return data
 
     async def read_exactly(self, count: int) -> bytes:
         """`count` bytes. Raises `EndOfStream` when the stream ends at a boundary, `MalformedMessage` within."""

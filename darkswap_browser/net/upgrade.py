@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, TimedOut, TooManyRequests, Unsupported
 from darkswap_browser.identity.keys import Identity
@@ -10,11 +11,21 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.net.negotiate import answer, select_one
+from darkswap_browser.net.negotiate import answer, confirm, proposal, select_one
 from darkswap_browser.net.noise import secure_stream as noise
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.yamux import muxer as yamux
 from darkswap_browser.runtime.base import ByteLink, Crypto, Entropy
+
+MUXERS = (yamux.PROTOCOL,)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundUpgrade:
+    """An upgrade begun before its link is there: `data` are the first bytes on the link, to be sent by the caller."""
+
+    data: bytes
+    noise: noise.Initiation
 
 
 class Upgrader:
@@ -34,13 +45,25 @@ class Upgrader:
         address: Multiaddr,
         transport: str,
         limit: CircuitLimit | None = None,
+        begun: OutboundUpgrade | None = None,
     ) -> Connection:
         """We dialled: Noise initiator, odd stream numbers. `peer` is whom we expect (None: whoever answers).
+
+        `begun`: the result of `begin_outbound` whose bytes were sent on this link already.
 
         On failure the link is reset. Raises `PeerIdMismatch`, `HandshakeFailed`, `MalformedMessage`,
         `ProtocolUnsupported`, `ConnectionLost`, `TimedOut`.
         """
-        return await self._upgrade(link, Direction.OUTBOUND, peer, address, transport, limit)
+        return await self._upgrade(link, Direction.OUTBOUND, peer, address, transport, limit, begun)
+
+    async def begin_outbound(self) -> OutboundUpgrade:
+        """Make the first bytes of an outbound upgrade: the proposal of Noise and its first message.
+
+        Nothing is kept here, so a result that is not used needs no ending.
+        """
+        begun = await self.handshaker.begin(muxers=MUXERS)
+        # As rust's and go's dialers do, in one write: a round trip less.
+        return OutboundUpgrade(proposal(noise.PROTOCOL, begun.message), begun)
 
     async def upgrade_inbound(
         self,
@@ -72,11 +95,12 @@ class Upgrader:
         address: Multiaddr,
         transport: str,
         limit: CircuitLimit | None,
+        begun: OutboundUpgrade | None = None,
     ) -> Connection:
         try:
             async with asyncio.timeout(self.limits.upgrade_timeout):
                 raw = BufferedStream(_WholeLink(link))
-                secured, stream = await self._secure(raw, direction, peer)
+                secured, stream = await self._secure(raw, direction, peer, begun)
         except BaseException as error:
             link.reset()
             if isinstance(error, TimeoutError):
@@ -95,19 +119,17 @@ class Upgrader:
         )
 
     async def _secure(
-        self, raw: BufferedStream, direction: Direction, peer: PeerId | None
+        self, raw: BufferedStream, direction: Direction, peer: PeerId | None, begun: OutboundUpgrade | None
     ) -> tuple[noise.Secured, BufferedStream]:
-        muxers = (yamux.PROTOCOL,)
         if direction is Direction.OUTBOUND:
-
-            async def propose(first: bytes) -> str:
-                # As rust's and go's dialers do: a round trip less.
-                return await select_one(raw, [noise.PROTOCOL], self.limits, first)
-
-            secured = await self.handshaker.initiate(raw, peer, muxers=muxers, propose=propose)
+            if begun is None:
+                begun = await self.begin_outbound()
+                await raw.write(begun.data)
+            await confirm(raw, noise.PROTOCOL, self.limits)
+            secured = await self.handshaker.finish(begun.noise, raw, peer)
         else:
             await answer(raw, noise.PROTOCOL.__eq__, self.limits)
-            secured = await self.handshaker.respond(raw, peer, muxers=muxers)
+            secured = await self.handshaker.respond(raw, peer, muxers=MUXERS)
         stream = BufferedStream(secured.stream)
         # Both sides see both lists and come to the same end: yamux at once, or multistream-select inside Noise.
         if yamux.PROTOCOL not in secured.remote_muxers:

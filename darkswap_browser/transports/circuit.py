@@ -42,10 +42,16 @@ class CircuitTransport:
         on_step("circuit-relay:open-connection", str(relay))
         # An address of the relay alone, without a way to it, serves when we know the relay already.
         way = (parts[0],) if parts[0].host() is not None else ()
-        circuit = await self._client.connect(relay, target, way)
+        begun = await self._upgrader.begin_outbound()
+        circuit = await self._client.connect(relay, target, way, first=begun.data)
         on_step("circuit-relay:upgrade", str(target))
         return await self._upgrader.upgrade_outbound(
-            circuit.stream, peer=target, address=circuit.address, transport=self.name, limit=circuit.limit
+            circuit.stream,
+            peer=target,
+            address=circuit.address,
+            transport=self.name,
+            limit=circuit.limit,
+            begun=begun,
         )
 
     def can_listen(self, address: Multiaddr) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from darkswap_browser.app.config import BITCOIN_NETWORKS, NetworkConfig
 from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.protocols.relay.early_data import EarlyData
 
 RELAY = "/dns4/relay.example/tcp/443/wss/p2p/12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm"
 
@@ -28,6 +29,11 @@ def test_json_text_is_read_as_well():
     text = '{"bitcoin": {"network": "signet"}, "network": {"direct_timeout_ms": 2500}, "identity": {"persist": false}}'
     config = NetworkConfig.from_mapping(text)
     assert (config.bitcoin_network, config.direct_timeout, config.persist) == ("signet", 2.5, False)
+
+
+def test_relay_early_data_is_sent_to_known_relays_unless_told_otherwise():
+    assert NetworkConfig().relay_early_data is EarlyData.KNOWN
+    assert NetworkConfig.from_mapping({"network": {"relay_early_data": "never"}}).relay_early_data is EarlyData.NEVER
 
 
 def test_ice_servers_become_what_the_browser_wants():
@@ -67,6 +73,7 @@ def test_servers_that_are_not_named_are_the_public_ones_of_the_network():
         ({"network": {"relays": [RELAY] * 33}}, "network.relays"),
         ({"network": {"direct": "yes"}}, "network.direct"),
         ({"network": {"signaling": "psychic"}}, "network.signaling"),
+        ({"network": {"relay_early_data": True}}, "network.relay_early_data"),
         ({"network": {"connect_timeout_ms": 0}}, "network.connect_timeout_ms"),
         ({"network": {"connect_timeout_ms": True}}, "network.connect_timeout_ms"),
         ({"network": {"ice_servers": [{"urls": "http://x"}]}}, "network.ice_servers[0].urls"),

@@ -15,6 +15,8 @@ from darkswap_browser.errors import RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit
+from darkswap_browser.net.events import Event, PeerIdentified
+from darkswap_browser.protocols.relay.early_data import EarlyData, relay_keeps_early_data
 from tests.interop.processes import WEB, js_relay, node_command, our_relay, py_relay
 from tests.support.native_identity import identity
 from tests.support.native_nodes import NativeNode, native_node
@@ -51,6 +53,24 @@ async def test_our_peers_reserve_and_meet_through_a_relay_of_others(start: Relay
             inbound = bob.swarm.connections(alice.peer)
             assert [each.transport for each in inbound] == ["circuit"]
             await connection.close()
+
+
+@pytest.mark.parametrize("start", FOREIGN)
+async def test_dial_through_identified_relay_of_others_survives_early_data(start: Relay) -> None:
+    with start() as relay:
+        async with two_peers(relay) as (alice, bob, _):
+            identified: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            def on_event(event: Event) -> None:
+                if isinstance(event, PeerIdentified) and not identified.done():
+                    identified.set_result(event.agent)
+
+            alice.swarm.subscribe(on_event)
+            await alice.swarm.dial_address(Multiaddr.parse(relay))
+            async with asyncio.timeout(10):
+                assert relay_keeps_early_data(await identified, EarlyData.KNOWN)
+            connection = await alice.swarm.dial(bob.peer, [Multiaddr.parse(f"{relay}/p2p-circuit/p2p/{bob.peer}")])
+            assert await alice.echoes(connection, MESSAGE)
 
 
 @pytest.mark.parametrize("start", FOREIGN)

@@ -5,7 +5,7 @@ On the wire every Noise message, handshake or transport, is u16 big-endian lengt
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, HandshakeFailed, PeerIdMismatch, ProtocolViolation
@@ -101,6 +101,15 @@ class Secured:
     remote_muxers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Initiation:
+    """A handshake begun as its initiator. `message` is the first one with its length, to be sent before `finish`."""
+
+    machine: HandshakeMachine
+    payload: bytes
+    message: bytes
+
+
 class Handshaker:
     """Our half of every handshake: one static key, signed once by the identity."""
 
@@ -119,20 +128,27 @@ class Handshaker:
         *,
         muxers: Sequence[str] = (),
         prologue: bytes = b"",
-        propose: Callable[[bytes], Awaitable[object]] | None = None,
     ) -> Secured:
         """Be the initiator. A peer other than `expected` learns nothing of who we are.
 
-        `propose` sends the first message its own way, e.g. along with the proposal of Noise itself.
-
         Raises `PeerIdMismatch`, `HandshakeFailed`, `MalformedMessage`, and what the stream raises.
         """
+        begun = await self.begin(muxers=muxers, prologue=prologue)
+        await stream.write(begun.message)
+        return await self.finish(begun, stream, expected)
+
+    async def begin(self, *, muxers: Sequence[str] = (), prologue: bytes = b"") -> Initiation:
+        """The first half of `initiate`, for a message that travels its own way. It says nothing of who we are."""
         payload = await self._payload(muxers)
         machine = self._machine(True, prologue)
-        await (propose or stream.write)(_framed(machine.write()))
+        return Initiation(machine, payload, _framed(machine.write()))
+
+    async def finish(self, begun: Initiation, stream: BufferedStream, expected: PeerId | None = None) -> Secured:
+        """The second half of `initiate`, on the stream on which the first message was sent; raises as it does."""
+        machine = begun.machine
         theirs = machine.read(await _receive(stream))
         key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
-        await stream.write(_framed(machine.write(payload)))
+        await stream.write(_framed(machine.write(begun.payload)))
         return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
 
     async def respond(

@@ -20,6 +20,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, EarlyData, relay_keeps_early_data
 from darkswap_browser.protocols.relay.holding import Holding, Reservation, ReservationEvent
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
@@ -68,10 +69,11 @@ CircuitHandler = Callable[[Circuit], Awaitable[None]]
 class RelayClient:
     """Relays are named by address once (`add_relay`) and by peer id afterwards."""
 
-    def __init__(self, swarm: Swarm, runtime: Runtime) -> None:
+    def __init__(self, swarm: Swarm, runtime: Runtime, *, early_data: EarlyData = EarlyData.KNOWN) -> None:
         self._swarm = swarm
         self._runtime = runtime
         self._limits = swarm.limits
+        self._early_data = early_data
         self._known: dict[PeerId, tuple[Multiaddr, ...]] = {}
         self._holdings: dict[PeerId, Holding] = {}
         self._subscribers: list[Callable[[ReservationEvent], None]] = []
@@ -201,16 +203,17 @@ class RelayClient:
         return answer
 
     async def _converse(
-        self, relay: PeerId, connection: Connection, request: HopMessage
+        self, relay: PeerId, connection: Connection, request: HopMessage, early: bytes = b""
     ) -> tuple[BufferedStream, HopMessage]:
-        """Send `request` on a stream of its own, in one write with the proposal of the protocol.
+        """Send `request` on a stream of its own, in one write with the proposal of the protocol and with `early`.
 
         Returns:
             The stream and the relay's answer, whose status is OK.
         Raises:
             RelayRefused: The status is another one. The stream is reset on every failure.
         """
-        opened = await self._swarm.new_stream(connection, [HOP_PROTOCOL], first=frame(encode_hop(request)))
+        first = frame(encode_hop(request)) + early
+        opened = await self._swarm.new_stream(connection, [HOP_PROTOCOL], first=first)
         return opened.stream, await self._read_ok(relay, opened.stream)
 
     async def _read_ok(self, relay: PeerId, stream: BufferedStream) -> HopMessage:
@@ -266,22 +269,44 @@ class RelayClient:
 
     # --- circuits
 
-    async def connect(self, relay: PeerId, target: PeerId, addresses: Iterable[Multiaddr] = ()) -> Circuit:
-        """A circuit to `target`, who must hold a reservation there. `addresses`: where the relay is, if new to us.
+    async def connect(
+        self, relay: PeerId, target: PeerId, addresses: Iterable[Multiaddr] = (), *, first: bytes = b""
+    ) -> Circuit:
+        """Make a circuit to `target`, who must hold a reservation there.
 
-        Raises `RelayRefused`, `UnknownRelay`, `DialFailed`, `ProtocolUnsupported`, `TimedOut` …
+        Args:
+            addresses: Where the relay is, if new to us.
+            first: The first bytes for `target`. They travel with the request when the relay is known to keep them
+                and they fit `MAX_EARLY_DATA`, else behind its answer.
+        Raises:
+            RelayRefused, UnknownRelay, DialFailed, ProtocolUnsupported, TimedOut: There is no circuit.
         """
         connection = await self._connection_to(relay, addresses)
         seconds = self._limits.relay_connect_timeout
         try:
             async with asyncio.timeout(seconds):
                 request = HopMessage(HopType.CONNECT, CircuitPeer(target))
-                stream, answer = await self._converse(relay, connection, request)
+                early = first if self._sends_early(relay, first) else b""
+                stream, answer = await self._converse(relay, connection, request, early)
+                await self._send_rest(stream, first[len(early) :])
         except TimeoutError:
             raise TimedOut("relay connect", seconds) from None
         address = _through(connection, target)
         # Bytes that came behind the status stay in the buffered stream: they belong to the circuit.
         return Circuit(relay, target, stream, self._limit(relay, answer.limit), address)
+
+    def _sends_early(self, relay: PeerId, first: bytes) -> bool:
+        agent = self._swarm.address_book.agent(relay)
+        return len(first) <= MAX_EARLY_DATA and relay_keeps_early_data(agent, self._early_data)
+
+    async def _send_rest(self, stream: BufferedStream, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            await stream.write(data)
+        except BaseException:
+            stream.reset()
+            raise
 
     async def _stop(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
         try:

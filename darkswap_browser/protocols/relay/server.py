@@ -17,6 +17,7 @@ from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import ConnectionClosed, Event
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, target_keeps_early_data
 from darkswap_browser.protocols.relay.limits import RelayLimits
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
@@ -271,7 +272,10 @@ class RelayServer:
 
     async def _circuit(self, connection: Connection, stream: BufferedStream, target: PeerId) -> Refusal | None:
         """Open, carry and end one circuit. A refusal when it could not be opened."""
-        stop = await self._open_stop(connection.remote_peer, target)
+        early = b""
+        if target_keeps_early_data(self._swarm.address_book.agent(target)):
+            early = stream.take_ahead(min(MAX_EARLY_DATA, self._limits.circuit_data or MAX_EARLY_DATA))
+        stop = await self._open_stop(connection.remote_peer, target, early)
         if stop is None:
             return UNREACHABLE
         other, stop_stream = stop
@@ -284,12 +288,15 @@ class RelayServer:
             raise
         self._enter(connection, other)
         try:
-            await self._carry(connection.remote_peer, target, stream, stop_stream)
+            await self._carry(connection.remote_peer, target, stream, stop_stream, len(early))
         finally:
             self._leave(connection, other)
         return None
 
-    async def _carry(self, origin: PeerId, target: PeerId, stream: BufferedStream, stop: BufferedStream) -> None:
+    async def _carry(
+        self, origin: PeerId, target: PeerId, stream: BufferedStream, stop: BufferedStream, early: int
+    ) -> None:
+        """`early`: bytes that went to the target with the request already."""
         observer = self._observer
         observer.circuit_opened(origin, target)
         started, carried, end = _now(), 0, CircuitEnd.BROKEN
@@ -299,19 +306,27 @@ class RelayServer:
             carried += passed
             observer.transferred(passed)
 
+        limits = self._limits
+        if early:
+            count(early)
         try:
-            end = await splice(stream, stop, self._limits.circuit_limit, self._limits.buffered, count)
+            end = await splice(stream, stop, limits.circuit_limit, limits.buffered, count, already=early)
         finally:
             observer.circuit_closed(origin, target, end, _now() - started, carried)
 
     # --- stop
 
-    async def _open_stop(self, origin: PeerId, target: PeerId) -> tuple[Connection, BufferedStream] | None:
-        """A stop stream on which the target has accepted the circuit; None when it did not in time."""
+    async def _open_stop(
+        self, origin: PeerId, target: PeerId, early: bytes
+    ) -> tuple[Connection, BufferedStream] | None:
+        """A stop stream on which the target has accepted the circuit; None when it did not in time.
+
+        `early` is what the dialer sent behind its request, and travels behind ours.
+        """
         try:
             async with asyncio.timeout(self._limits.stream_timeout):
                 for connection in self._ways_to(target):
-                    stream = await self._ask_target(connection, origin)
+                    stream = await self._ask_target(connection, origin, early)
                     if stream is not None:
                         return connection, stream
         except TimeoutError:
@@ -324,11 +339,11 @@ class RelayServer:
         others = [each for each in reversed(self._swarm.connections(target)) if not is_relayed(each)]
         return sorted(others, key=lambda each: each is not bound)
 
-    async def _ask_target(self, connection: Connection, origin: PeerId) -> BufferedStream | None:
+    async def _ask_target(self, connection: Connection, origin: PeerId, early: bytes) -> BufferedStream | None:
         # In one write with the proposal of the protocol: a round trip less.
         request = frame(encode_stop(StopMessage(StopType.CONNECT, CircuitPeer(origin), self._limits.circuit_limit)))
         try:
-            stream = (await self._swarm.new_stream(connection, [STOP_PROTOCOL], first=request)).stream
+            stream = (await self._swarm.new_stream(connection, [STOP_PROTOCOL], first=request + early)).stream
         except DarkSwapError:
             return None
         accepted = False

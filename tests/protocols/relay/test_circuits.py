@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from darkswap_browser.errors import ConnectionLost, StreamError
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.protocols.relay.client import Circuit
 from darkswap_browser.protocols.relay.limits import RelayLimits
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
@@ -142,6 +146,31 @@ async def test_bytes_sent_right_behind_the_request_reach_the_target() -> None:
     assert decode_hop(await stream.read_message(MAX_MESSAGE)).status == Status.OK
     assert await stream.read_exactly(11) == b"and at once"
     assert await got == b"too soon"
+    await end(middle, alice, bob)
+
+
+@pytest.mark.parametrize("agent", ["darkswap-browser/test", "go-libp2p/0.49"])
+async def test_early_data_counts_against_the_limit_of_the_circuit(agent: str) -> None:
+    """Whether they went with the request or waited for the target's answer."""
+    middle, alice, bob = await meet(RelayLimits(circuit_duration=0, circuit_data=50))
+    await asyncio.sleep(1)
+    middle.swarm.address_book.set_agent(bob.peer, agent)
+    got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def take(circuit: Circuit) -> None:
+        got.set_result(await circuit.stream.read_exactly(50))
+        with pytest.raises((StreamError, ConnectionLost)):
+            await circuit.stream.read()
+
+    bob.client.accept(take)
+    to_relay = await alice.swarm.dial_address(middle.full_address)
+    stream = (await alice.swarm.new_stream(to_relay, [HOP_PROTOCOL])).stream
+    await stream.write(frame(encode_hop(HopMessage(HopType.CONNECT, CircuitPeer(bob.peer)))) + b"a" * 40)
+    assert decode_hop(await stream.read_message(MAX_MESSAGE)).status == Status.OK
+    await stream.write(b"b" * 11)
+    assert await got == b"a" * 40 + b"b" * 10
+    with pytest.raises((StreamError, ConnectionLost)):
+        await stream.read()
     await end(middle, alice, bob)
 
 

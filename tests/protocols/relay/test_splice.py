@@ -56,9 +56,9 @@ class End:
 
 
 class Running:
-    def __init__(self, limit: CircuitLimit | None = None) -> None:
+    def __init__(self, limit: CircuitLimit | None = None, *, already: int = 0) -> None:
         self.left, self.right, self.carried = End(), End(), 0
-        self.task = asyncio.create_task(splice(self.left, self.right, limit, CHUNK, self._count))
+        self.task = asyncio.create_task(splice(self.left, self.right, limit, CHUNK, self._count, already=already))
 
     def _count(self, passed: int) -> None:
         self.carried += passed
@@ -163,3 +163,11 @@ async def test_giving_up_resets_both() -> None:
     await asyncio.wait([run.task])
     assert run.left.was_reset
     assert run.right.was_reset
+
+
+async def test_splice_counts_bytes_sent_before_it_against_their_direction_only() -> None:
+    run = Running(CircuitLimit(0, 10), already=6)
+    run.right.feed(bytes(10))
+    run.left.feed(b"12345")
+    assert await run.task is CircuitEnd.DATA_LIMIT
+    assert (bytes(run.right.got), len(run.left.got)) == (b"1234", 10)
