@@ -15,7 +15,8 @@ from darkswap_browser.market.trade.terms import FeeRule
 from darkswap_browser.storage.orders import OrderStatus
 from tests.support.traders import CAT, DIESEL, DOG, Party, TradeWorld, sells_dog
 
-PAIRS = [(DOG, BTC), (DIESEL, BTC), (BTC, CAT), (DOG, CAT), (DOG, DIESEL), (DIESEL, CAT)]
+# Pairs of one kind in both orders of their ids: edicts stand by id in the runestone, whatever is base.
+PAIRS = [(DOG, BTC), (DIESEL, BTC), (BTC, CAT), (DOG, CAT), (CAT, DOG), (DOG, DIESEL), (DIESEL, CAT)]
 ATOMS = {BTC: 20_000, DOG: 600, CAT: 5, DIESEL: 2**70}
 
 

@@ -286,6 +286,8 @@ def _runestone(terms: Terms, outputs: Sequence[PlannedOutput]) -> Runestone:
         rest = home[AssetKind.ALKANE]
         protocol = encode_protostones([Protostone(edicts=tuple(alkane_edicts), pointer=rest, refund=rest)])
     pointer = home.get(AssetKind.RUNE, home.get(AssetKind.ALKANE))
+    # ord writes edicts by id, so a runestone that is read back has them in that order. Equal ids keep theirs.
+    rune_edicts.sort(key=lambda edict: edict.id)
     return Runestone(edicts=tuple(rune_edicts), pointer=pointer, protocol=protocol)
 
 

@@ -11,8 +11,8 @@ from tests.support.deal import Deal, Style
 RUNE, OTHER_RUNE = Asset.rune(840_000, 1), Asset.rune(845_000, 7)
 ALKANE, OTHER_ALKANE = Asset.alkane(2, 0), Asset.alkane(4, 65_530)
 PAIRS = (
-    (RUNE, BTC), (BTC, RUNE), (RUNE, OTHER_RUNE), (ALKANE, BTC), (BTC, ALKANE), (RUNE, ALKANE), (ALKANE, RUNE),
-    (OTHER_ALKANE, ALKANE),
+    (RUNE, BTC), (BTC, RUNE), (RUNE, OTHER_RUNE), (OTHER_RUNE, RUNE), (ALKANE, BTC), (BTC, ALKANE), (RUNE, ALKANE),
+    (ALKANE, RUNE), (ALKANE, OTHER_ALKANE), (OTHER_ALKANE, ALKANE),
 )  # fmt: skip
 STYLES = {
     "taproot": Style(bitcoin=ScriptKind.P2TR),
