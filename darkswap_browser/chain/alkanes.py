@@ -92,14 +92,26 @@ def view_request(outpoint: OutPoint) -> bytes:
     return encode(OutpointRequest(txid, uint(outpoint.vout), Uint128(uint(ALKANES_TAG))))
 
 
-def view_balances(data: bytes, outpoint: OutPoint) -> dict[Asset, int]:
-    """Atoms by asset of `protorunesbyoutpoint`'s answer. Raises `MalformedMessage`."""
+def view_balances(data: bytes, outpoint: OutPoint) -> dict[Asset, int] | None:
+    """Decode the answer of the view `protorunesbyoutpoint`.
+
+    alkanes-rs answers a failed look-up with an empty message (src/lib.rs, `unwrap_or_else`), and names the outpoint
+    in every other answer, also where the output holds nothing (crates/protorune/src/view.rs).
+
+    Returns:
+        Atoms by asset; None where the index does not know the output.
+    Raises:
+        MalformedMessage: The answer is not one, or is about another output.
+    """
     response = decode(OutpointResponse, data, "alkanes balances", MAX_VIEW)
     about = response.outpoint
-    if about is not None and about.txid:
-        txid = bytes.fromhex(outpoint.txid)
-        if about.txid not in (txid, txid[::-1]) or about.vout != outpoint.vout:
-            raise MalformedMessage("alkanes balances", "are of another output")
+    if about is None or not about.txid:
+        if response.balances is not None and response.balances.entries:
+            raise MalformedMessage("alkanes balances", "name no output")
+        return None
+    txid = bytes.fromhex(outpoint.txid)
+    if about.txid not in (txid, txid[::-1]) or about.vout != outpoint.vout:
+        raise MalformedMessage("alkanes balances", "are of another output")
     atoms: dict[Asset, int] = {}
     for entry in response.balances.entries if response.balances is not None else ():
         rune_id = entry.rune.rune_id if entry.rune is not None else None
@@ -187,6 +199,9 @@ class Alkanes:
         if answer.is_null:
             return None
         if answer.is_object:
+            about = answer.get("outpoint")
+            if about is None or about.member("txid").text() != outpoint.txid:
+                return None
             listed = answer.member("balance_sheet").member("cached").member("balances")
             return None if listed.items() else {}
         answer = await self._by_outpoint(bytes.fromhex(outpoint.txid)[::-1].hex(), outpoint.vout)
@@ -197,7 +212,8 @@ class Alkanes:
                 _add(atoms, token.member("block").number(), token.member("tx").number(), node.member("value").number())
             except MalformedMessage as error:
                 raise Inconsistent(self.name, str(error)) from error
-        return {asset: amount for asset, amount in atoms.items() if amount}
+        # An output that the index does not know has the same answer as one that holds nothing: an empty list.
+        return {asset: amount for asset, amount in atoms.items() if amount} or None
 
     async def _by_outpoint(self, txid: str, vout: int) -> Node:
         asked = {"txid": txid, "vout": vout, "protocolTag": str(ALKANES_TAG)}

@@ -66,9 +66,13 @@ def test_balances_keep_all_128_bits(atoms: dict[tuple[int, int], int]) -> None:
     assert view_balances(data, OUT) == {Asset.alkane(*key): amount for key, amount in atoms.items() if amount}
 
 
-def test_nothing_is_nothing() -> None:
-    for data in (b"", answer(), part(1, b"")):
-        assert view_balances(data, OUT) == {}
+def test_view_balances_output_without_alkanes_is_empty() -> None:
+    assert view_balances(answer(), OUT) == {}
+
+
+@pytest.mark.parametrize("data", [b"", part(1, b""), part(2, b""), part(2, number(2, 3))], ids=["", "1", "2", "vout"])
+def test_view_balances_output_that_the_index_does_not_know_is_unknown(data: bytes) -> None:
+    assert view_balances(data, OUT) is None
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,7 @@ def test_nothing_is_nothing() -> None:
         answer(entry(0, 5, 5)),
         answer(part(1, u128(2, 5))),
         answer(txid=bytes(32)),
+        answer(entry(2, 0, 5), txid=b""),
         answer(vout=4),
         answer(entry(2, 0, 5))[:-30],
         part(1, part(1, part(1, part(1, part(1, number(1, 2**64)))))),
@@ -108,6 +113,19 @@ async def test_balances_come_from_the_view() -> None:
 async def test_a_view_that_makes_no_sense_is_refused(result: Any) -> None:
     with pytest.raises(Inconsistent):
         await reached(ChainServer(**{"rpc metashrew_view": lambda _: result})).holdings([OUT])
+
+
+@pytest.mark.parametrize("result", ["0x", ""])
+async def test_holdings_empty_view_is_unknown(result: str) -> None:
+    far = ChainServer(**{"rpc metashrew_view": lambda _: result})
+    assert await reached(far).holdings([OUT]) == {OUT: UNKNOWN}
+
+
+async def test_holdings_new_json_that_names_no_output_is_unknown() -> None:
+    sheet = {"balance_sheet": {"cached": {"balances": []}}, "output": {"value": 0}}
+    for about in ({}, {"outpoint": None}, {"outpoint": {"txid": "", "vout": 0}}):
+        far = ChainServer(**{"rpc alkanes_protorunesbyoutpoint": lambda _, about=about: {**sheet, **about}})
+        assert await reached(far).holdings([OUT]) == {OUT: UNKNOWN}
 
 
 async def test_null_is_unknown() -> None:
@@ -155,7 +173,7 @@ async def test_the_old_json_is_asked_in_its_own_byte_order() -> None:
     source = reached(old_generation({"token": token, "value": hex(2**100)}))
     for _ in range(2):
         assert await source.holdings([OUT]) == {OUT: Holdings(alkanes={DIESEL: 2**100})}
-    assert await reached(old_generation()).holdings([OUT]) == {OUT: Holdings(alkanes={})}
+    assert await reached(old_generation()).holdings([OUT]) == {OUT: UNKNOWN}
     for wrong in ({"token": token}, {"token": {"id": {"block": "0x0", "tx": "0x1"}}, "value": "0x1"}, 5):
         with pytest.raises(Inconsistent):
             await reached(old_generation(wrong)).holdings([OUT])  # type: ignore[arg-type]

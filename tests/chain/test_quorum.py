@@ -67,8 +67,13 @@ def runes(height: int = 800_000, **fields: Any) -> ChainServer:
 
 
 def alkanes(height: int = 800_000, amount: int = 5) -> ChainServer:
-    view = answer(entry(2, 0, amount), txid=b"", vout=0).hex()
-    return ChainServer(**{"rpc metashrew_height": str(height), "rpc metashrew_view": lambda _: f"0x{view}"})
+    def view(params: Any) -> str:
+        """Of whichever output is asked for, as the request names it: field 1 its txid, field 2 its number."""
+        asked = bytes.fromhex(params[1].removeprefix("0x"))
+        txid, vout = asked[2:34], asked[35] if asked[34:35] == b"\x10" else 0
+        return "0x" + answer(entry(2, 0, amount), txid=txid, vout=vout).hex()
+
+    return ChainServer(**{"rpc metashrew_height": str(height), "rpc metashrew_view": view})
 
 
 HELD = Holdings({GOODS: 9}, {DIESEL: 5}, ())

@@ -95,7 +95,7 @@ async def test_a_transaction_is_sent_and_a_second_spend_refused(tmp_path: Path) 
         assert await chain.status(waiting, verify=True) == TxStatus()
         coin = next(utxo for utxo in await chain.utxos(SCRIPT) if utxo.outpoint.txid == waiting)
         assert coin.height is None and (await chain.holdings([coin.outpoint]))[coin.outpoint] == Holdings(
-            None, {}, None
+            None, None, None
         )
         with pytest.raises(NotOnChain):
             await chain.transaction("77" * 32)

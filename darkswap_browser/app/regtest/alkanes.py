@@ -75,6 +75,11 @@ class Alkanes:
     def _height(self) -> int:
         return max(0, self._node.ledger.height - self._asked.behind)
 
+    def _is_indexed(self, outpoint: OutPoint) -> bool:
+        """Whether the index, which may be late, has read the block that made this output."""
+        made = self._node.ledger.transactions.get(outpoint.txid)
+        return made is not None and made.height <= self._height and outpoint.vout < len(made.transaction.outputs)
+
     def _held(self, outpoint: OutPoint) -> Mapping[AlkaneId, int]:
         """An index that is late knows no balance of what it has not read, and does not say so."""
         if outpoint not in self._index.balances or self._node.ledger.transactions[outpoint.txid].height > self._height:
@@ -89,6 +94,8 @@ class Alkanes:
         if not isinstance(txid, bytes) or len(txid) != 32 or isinstance(vout, bytes) or not isinstance(protocol, bytes):
             raise _Failed(FAILED, "the indexer panicked: txid or protocol is missing")
         outpoint = OutPoint(txid[::-1].hex(), vout)
+        if not self._is_indexed(outpoint):
+            return "0x"
         entries = b""
         if _fields(protocol).get(1) == ALKANES_TAG:
             entries = b"".join(_field(1, self._entry(each, atoms)) for each, atoms in self._held(outpoint).items())
