@@ -272,6 +272,21 @@ def test_tests_neither_mock_nor_patch() -> None:
     assert not wrong, f"these reach into what they test: {', '.join(wrong)}"
 
 
+@pytest.mark.parametrize("module", MODULES, ids=_ids)
+def test_foreign_texts_are_parsed_in_one_place(module: Module) -> None:
+    if module.parts == ("wire", "parsing"):
+        return
+    calls = [
+        node.lineno
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"loads", "load", "unpackb", "unpack", "Unpacker"}
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"json", "msgpack"}
+    ]
+    assert not calls, f"{module.path}: parses without a check of its nesting at lines {calls}; use wire/parsing.py"
+
+
 def test_the_build_needs_the_standard_library_only() -> None:
     tree = ast.parse((ROOT / "build.py").read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
+from darkswap_browser.app.config import json_argument
 from darkswap_browser.app.records import plain
 from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument
 
@@ -114,9 +115,12 @@ class Calls:
         """`arguments`: JSON of a list."""
         method = self._methods[name]
         try:
-            work = method(*json.loads(arguments))
+            work = method(*json_argument(name, arguments))
         except TypeError as error:
             self.fail(call, InvalidArgument(name, str(error)))
+            return
+        except InvalidArgument as error:
+            self.fail(call, error)
             return
         self.spawn(call, self._run(call, work))
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
-from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.protocols.relay.early_data import EarlyData
 from darkswap_browser.runtime.base import IceServer, RtcConfiguration
+from darkswap_browser.wire.parsing import parse_json
 
 BITCOIN_NETWORKS = ("mainnet", "testnet", "signet", "regtest")
 SIGNALING_MODES = ("automatic", "manual")
+MAX_JSON_DEPTH = 16
+"""Levels of nesting in JSON that an application hands over; the deepest, a list of ICE servers, has four."""
 MAX_RELAYS = 32
 MAX_ICE_SERVERS = 16
 """Browsers warn from five on."""
@@ -104,10 +107,7 @@ class NetworkConfig:
     def from_mapping(cls, given: Mapping[str, object] | str | None = None) -> NetworkConfig:
         """Raises `InvalidArgument` whose `path` is the offending key, e.g. `network.relays[0]`."""
         if isinstance(given, str):
-            try:
-                given = json.loads(given)
-            except (ValueError, RecursionError) as error:
-                raise InvalidArgument("config", f"is not JSON: {error}") from None
+            given = json_argument("config", given)
         values: dict[str, object] = {}
         trading: dict[str, object] = {}
         for section, fields in _mapping("config", {} if given is None else given).items():
@@ -124,6 +124,20 @@ class NetworkConfig:
         if trading:
             values["trading"] = TradingConfig(**trading)  # type: ignore[arg-type]  # as below
         return cls(**values)  # type: ignore[arg-type]  # each value comes from the reader of its own field
+
+
+def json_argument(path: str, text: str, hint: str = "") -> Any:
+    """Parse JSON that the application handed over.
+
+    Args:
+        path: The argument's name, for errors.
+    Raises:
+        InvalidArgument: It is not JSON, or nested more than `MAX_JSON_DEPTH` deep.
+    """
+    try:
+        return parse_json(path, text, MAX_JSON_DEPTH)
+    except MalformedMessage as error:
+        raise InvalidArgument(path, error.reason, hint) from None
 
 
 Reader = Callable[[str, object], object]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from darkswap_browser.app.calls import Calls, Hooks, JsBytes, Method, ToJs, error_shape, pack, to_json, unpack
-from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.app.config import NetworkConfig, json_argument
 from darkswap_browser.app.js_peer import PeerHooks, WebRtcConnection
 from darkswap_browser.app.network import Network
 from darkswap_browser.app.records import NetworkEvent, PeerSignal
@@ -43,7 +43,7 @@ def make_node(config: str, hooks: NodeHooks) -> Node | str:
 def make_connection(configuration: str, hooks: PeerHooks) -> WebRtcConnection | str:
     """A `WebRtcConnection`, or the JSON of the error."""
     try:
-        config = NetworkConfig.from_mapping({"network": json.loads(configuration)})
+        config = NetworkConfig.from_mapping({"network": json_argument("config", configuration)})
         return WebRtcConnection(select.load().webrtc, config.rtc, hooks, select.bytes_to_js())
     except DarkSwapError as error:
         return json.dumps(error_shape(error))

@@ -5,13 +5,13 @@ All of it raises `Inconsistent` with the server's name.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-from darkswap_browser.errors import Inconsistent
+from darkswap_browser.errors import Inconsistent, MalformedMessage
+from darkswap_browser.wire.parsing import parse_json
 
 MAX_JSON = 4 * 1024 * 1024
 """Bytes: ten thousand coins of one address, or a wallet's outputs in one answer of ord."""
@@ -23,13 +23,8 @@ MAX_TEXT = 4096
 """Characters of a text that is no transaction: names, reasons, hashes."""
 MAX_U128 = 2**128 - 1
 
-_MARKS = re.compile(rb'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 _WHOLE = re.compile(r"[0-9]{1,39}|0[xX][0-9a-fA-F]{1,32}")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
-
-
-class _Refused(ValueError):
-    """Raised out of the parser; its text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,50 +146,34 @@ def parse(data: bytes, source: str, what: str = "answer", max_size: int = MAX_JS
     """`what` begins the paths in errors."""
     if len(data) > max_size:
         raise Inconsistent(source, f"{what} has {len(data)} bytes; at most {max_size} are allowed")
-    if _depth(data) > MAX_DEPTH:
-        raise Inconsistent(source, f"{what} is nested more than {MAX_DEPTH} deep")
     try:
-        value = json.loads(
-            data.decode("utf-8"),
+        value = parse_json(
+            what,
+            data,
+            max_depth=MAX_DEPTH,
             parse_int=_integer,
             parse_float=_Fraction,
             parse_constant=_constant,
             object_pairs_hook=_object,
         )
-    except _Refused as error:
-        raise Inconsistent(source, f"{what} {error}") from None
-    except ValueError:
-        raise Inconsistent(source, f"{what} is not JSON") from None
+    except MalformedMessage as error:
+        raise Inconsistent(source, f"{what} {error.reason}") from None
     return Node(source, what, value)
-
-
-def _depth(data: bytes) -> int:
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return 0
-    depth = deepest = 0
-    for mark in _MARKS.finditer(data):
-        first = mark[0][:1]
-        if first in (b"[", b"{"):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif first != b'"':
-            depth -= 1
-    return deepest
 
 
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise _Refused(f"has a number of more than {MAX_DIGITS} digits")
+        raise MalformedMessage("JSON", f"has a number of more than {MAX_DIGITS} digits")
     return int(text)
 
 
 def _constant(text: str) -> NoReturn:
-    raise _Refused(f"holds {text}, which is no number of JSON")
+    raise MalformedMessage("JSON", f"holds {text}, which is no number of JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Two readers may take another of two equal names each, so there are none."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _Refused("names a member twice")
+        raise MalformedMessage("JSON", "names a member twice")
     return members

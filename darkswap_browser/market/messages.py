@@ -16,7 +16,10 @@ import msgpack
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.market.trade.terms import MAX_INPUTS, Coin, Declaration, Role
+from darkswap_browser.wire.parsing import unpack_msgpack
 
+MAX_DEPTH = 8
+"""Levels of nesting; a declaration has four: map, coins, coin, amounts."""
 MAX_MESSAGE = 64 * 1024
 """Bytes: 40 inputs with witnesses of a key path take less than 10 KiB."""
 MAX_SCRIPT = 34
@@ -255,11 +258,7 @@ def _coins(fields: Mapping[Any, Any], key: str) -> tuple[Coin, ...]:
 def _unpack(data: bytes) -> Mapping[Any, Any]:
     if len(data) > MAX_MESSAGE:
         raise MalformedMessage(_WHAT, f"has {len(data)} bytes; at most {MAX_MESSAGE} are read")
-    try:
-        fields = msgpack.unpackb(data, strict_map_key=False)
-    # msgpack's own errors are ValueErrors; text that is not UTF-8, an unhashable key or deep nesting are not.
-    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
-        raise MalformedMessage(_WHAT, "is not msgpack") from error
+    fields = unpack_msgpack(_WHAT, data, max_depth=MAX_DEPTH, strict_map_key=False)
     if not isinstance(fields, dict):
         raise MalformedMessage(_WHAT, "is not a map")
     return fields

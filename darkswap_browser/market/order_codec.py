@@ -23,8 +23,11 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import Asset
 from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Sale, Side, check_order
 from darkswap_browser.market.trade.terms import FeeRule
+from darkswap_browser.wire.parsing import unpack_msgpack
 
 VERSION = 1
+MAX_DEPTH = 8
+"""Levels of nesting; an order has four: fields, coins, coin, witness."""
 MAX_ORDER = 4096
 """Bytes of a signed order: twenty coins and their proofs fit, and a message of a gossiped book stays small."""
 MAX_WITNESS = 256
@@ -103,10 +106,7 @@ def decode_order(data: bytes) -> SignedOrder:
     if not SIGNATURE_SIZE < len(data) <= MAX_ORDER:
         raise MalformedMessage(WHAT, f"has {len(data)} bytes instead of {SIGNATURE_SIZE + 1} to {MAX_ORDER}")
     body = data[SIGNATURE_SIZE:]
-    try:
-        fields = msgpack.unpackb(body, strict_map_key=True, max_map_len=0, max_ext_len=0)
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
-        raise MalformedMessage(WHAT, "is not msgpack") from None
+    fields = unpack_msgpack(WHAT, body, max_depth=MAX_DEPTH, max_map_len=0, max_ext_len=0)
     if not isinstance(fields, list) or not fields or fields[0] != VERSION:
         raise MalformedMessage(WHAT, f"is not of version {VERSION}")
     if len(fields) - 1 not in (len(_READERS) - 1, len(_READERS)):
@@ -151,10 +151,7 @@ def decode_cancellation(data: bytes) -> SignedCancellation:
     """Raises `MalformedMessage`. The signature is not judged here."""
     if len(data) > MAX_ORDER:
         raise MalformedMessage("cancellation", f"has {len(data)} bytes")
-    try:
-        fields = msgpack.unpackb(data, strict_map_key=True, max_map_len=0, max_ext_len=0)
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
-        raise MalformedMessage("cancellation", "is not msgpack") from None
+    fields = unpack_msgpack("cancellation", data, max_depth=MAX_DEPTH, max_map_len=0, max_ext_len=0)
     if not isinstance(fields, list) or len(fields) != 6 or fields[0] != VERSION:
         raise MalformedMessage("cancellation", f"is not one of version {VERSION}")
     _, maker, order_id, seq, at, signature = fields

@@ -17,7 +17,10 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import msgpack
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
+from darkswap_browser.wire.parsing import unpack_msgpack
 
+MAX_DEPTH = 32
+"""Levels of nesting; a trade in its deepest state has twelve."""
 MAX_RECORD = 1024 * 1024
 """Bytes: a trade holds one transaction of at most 40 inputs and its neighbours' scripts, some tens of KiB."""
 
@@ -37,10 +40,7 @@ def decode(kind: type[T], data: bytes, version: int) -> T:
     """Raises `MalformedMessage`, also for another `version`."""
     if len(data) > MAX_RECORD:
         raise MalformedMessage(_WHAT, f"has {len(data)} bytes; at most {MAX_RECORD} are kept")
-    try:
-        unpacked = msgpack.unpackb(data)
-    except (ValueError, msgpack.UnpackException, RecursionError):
-        raise MalformedMessage(_WHAT, "is not msgpack") from None
+    unpacked = unpack_msgpack(_WHAT, data, max_depth=MAX_DEPTH)
     if not isinstance(unpacked, list) or len(unpacked) != 2 or unpacked[0] != version:
         raise MalformedMessage(_WHAT, f"is not of version {version}")
     value: T = _typed(kind, unpacked[1])

@@ -14,6 +14,7 @@ from typing import Any
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, TooManyRequests
 from darkswap_browser.runtime.base import KeyValueStore, Locks
+from darkswap_browser.wire.parsing import parse_json
 
 VERSION = 1
 FROZEN = "frozen"
@@ -21,6 +22,7 @@ MAX_ENTRIES = 10_000
 """Coins spoken for at once: far above what one wallet trades with; a record stays below 2 MB."""
 MAX_OWNER = 128
 """Characters of an owner: trade and order ids have 64."""
+_RECORD_DEPTH = 4
 MAX_RECORD = MAX_ENTRIES * 2 * (MAX_OWNER * 6 + 100)
 """Bytes: every entry as long as it may be, each character escaped."""
 
@@ -89,10 +91,7 @@ def check_owner(owner: str) -> str:
 def _record(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_RECORD:
         raise MalformedMessage("reservations", f"have {len(data)} bytes; at most {MAX_RECORD} are possible")
-    try:
-        record = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessage("reservations", f"are not JSON: {error}") from error
+    record = parse_json("reservations", data, max_depth=_RECORD_DEPTH)
     if not isinstance(record, dict) or record.get("version") != VERSION:
         raise MalformedMessage("reservations", "are of another version")
     return record

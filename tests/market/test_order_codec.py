@@ -270,7 +270,7 @@ MALFORMED: Mapping[str, tuple[bytes, str]] = {
     "a map within": (with_field("funding", {}), "a field is not a list"),
     "a filled map": (with_field("seq", {"a": 1}), "is not msgpack"),
     "an extension": (SIGNATURE + b"\xd4\x01\x00", "is not msgpack"),
-    "nested too deep": (SIGNATURE + b"\x91" * 4000, "is not msgpack"),
+    "nested too deep": (SIGNATURE + b"\x91" * 4000, "is nested more than 8 deep"),
     "an empty list": (SIGNATURE + b"\x90", "is not of version 1"),
     "another version": (with_field("version", 2), "is not of version 1"),
     "a field less": (packed(lambda fields: fields.pop()), "has 17 fields"),

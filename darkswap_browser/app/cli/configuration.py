@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from darkswap_browser.app.cli.options import Options
-from darkswap_browser.app.config import NetworkConfig
+from darkswap_browser.app.config import NetworkConfig, json_argument
 from darkswap_browser.errors import DarkSwapError, InvalidArgument
 from darkswap_browser.runtime.base import Fetch
 
@@ -48,10 +47,7 @@ def _file_text(path: str) -> str:
 
 
 def _object(text: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument("config", f"is not JSON: {error}", HINT) from None
+    value = json_argument("config", text, HINT)
     if not isinstance(value, dict):
         raise InvalidArgument("config", "is not an object", HINT)
     return value

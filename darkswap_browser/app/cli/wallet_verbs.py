@@ -7,7 +7,8 @@ import json
 from darkswap_browser.app.cli import asking, telling
 from darkswap_browser.app.cli.session import WALLET, Session, named, sheet, sheets
 from darkswap_browser.app.cli.tables import pairs
-from darkswap_browser.errors import ChainError, InvalidArgument
+from darkswap_browser.errors import ChainError, InvalidArgument, MalformedMessage
+from darkswap_browser.wire.parsing import parse_json
 
 WARNING = (
     "On mainnet its coins are real. This wallet is for test networks and small sums: its keys lie in this program's "
@@ -104,6 +105,6 @@ async def faucet(session: Session) -> None:
 
 def _txid(text: str) -> str:
     try:
-        return str(json.loads(text)["txid"])[:64]
-    except (ValueError, RecursionError, KeyError, TypeError):
+        return str(parse_json("the faucet's answer", text, max_depth=4)["txid"])[:64]
+    except (MalformedMessage, KeyError, TypeError):
         raise ChainError("the faucet", "answers something else than a txid") from None

@@ -7,6 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from darkswap_browser.errors import MalformedMessage
+from darkswap_browser.wire.parsing import parse_json
+
+MAX_DEPTH = 16
+"""Levels of nesting in a request; `post` of a test has three."""
+
 NETWORK = "regtest"
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -56,9 +62,9 @@ def json_answer(value: Any, status: int = 200) -> Answer:
 def read_json(body: bytes) -> Any:
     """Raises `NoAnswer` with 400."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise NoAnswer(400, "the body is not JSON") from error
+        return parse_json("body", body, max_depth=MAX_DEPTH)
+    except MalformedMessage as error:
+        raise NoAnswer(400, f"the body {error.reason}") from error
 
 
 def whole(value: str, what: str, most: int = 2**63) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from darkswap_browser.app.regtest.answers import JSON, TEXT, Answer, NoAnswer, Request, json_answer, text
+from darkswap_browser.app.regtest.answers import JSON, TEXT, Answer, NoAnswer, Request, json_answer, read_json, text
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 
@@ -118,7 +117,7 @@ def _spoil(fault: Fault, answer: Answer) -> Answer:
             return _other_text(answer, fault.amount)
     if answer.content_type != JSON:
         return answer
-    value = json.loads(answer.body)
+    value = read_json(answer.body)
     match fault.kind:
         case FaultKind.LIE:
             return json_answer(_walk(value, lambda name, each: _more(name, each, fault.amount)), answer.status)

@@ -24,10 +24,13 @@ from typing import Any
 import msgpack
 
 from darkswap_browser.errors import MalformedMessage
+from darkswap_browser.wire.parsing import unpack_msgpack
 from darkswap_browser.wire.varint import MAX_VARINT, decode_varint, encode_varint
 
 PROTOCOL = "/darkswap/channel/1.0.0"
 SESSION_BYTES = 16
+_MAX_DEPTH = 4
+"""Levels of nesting; a control message is one flat map, and later versions may add to it."""
 MAX_REASON = 200
 
 WHOLE, FIRST, MORE, ACK, CLOSE, HELLO, RESTART = range(7)
@@ -144,11 +147,7 @@ def _pack(fields: Mapping[str, object]) -> bytes:
 
 
 def _unpack(what: str, data: bytes) -> Mapping[Any, Any]:
-    try:
-        fields = msgpack.unpackb(data, strict_map_key=False)
-    # msgpack's own errors are ValueErrors; text that is not UTF-8, an unhashable key or deep nesting are not.
-    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
-        raise MalformedMessage(what, "not msgpack") from error
+    fields = unpack_msgpack(what, data, max_depth=_MAX_DEPTH, strict_map_key=False)
     if not isinstance(fields, dict):
         raise MalformedMessage(what, "not a map")
     return fields

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.runtime.base import IceCandidate, SessionDescription
 from darkswap_browser.wire import protobuf
+from darkswap_browser.wire.parsing import parse_json
 from darkswap_browser.wire.protobuf import Field, Message, uint
 
 SIGNALING_PROTOCOL = "/webrtc-signaling/0.0.1"
@@ -24,6 +25,8 @@ SignalingEvent = SessionDescription | IceCandidate
 END_OF_CANDIDATES = IceCandidate("")
 
 _WHAT = "signaling message"
+# RTCIceCandidateInit is one flat object.
+_CANDIDATE_DEPTH = 1
 _MAX_CANDIDATE = 1024
 """Characters; RFC 8839 candidates stay below 300."""
 _MAX_MID = 64
@@ -87,10 +90,7 @@ def candidate_from_json(text: str) -> IceCandidate:
     """
     if not text:
         return END_OF_CANDIDATES
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise MalformedMessage("ICE candidate", "not JSON") from None
+    value = parse_json("ICE candidate", text, max_depth=_CANDIDATE_DEPTH)
     if value is None or value == "":
         return END_OF_CANDIDATES
     if not isinstance(value, dict):
