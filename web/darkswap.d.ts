@@ -25,6 +25,11 @@ export interface InitOptions {
   lockFileURL?: string | URL;
   /** A Pyodide that the page has already loaded; nothing but the package is loaded then. */
   pyodide?: object;
+  /**
+   * Python's standard library. "small" (default): 1.7 MB, what DarkSwap and micropip import, without docstrings and
+   * assertions; importing anything else says how to get it. "full" (3.5 MB): all that Pyodide has.
+   */
+  stdlib?: "small" | "full";
   /** Merged deeply under the configuration of every `DarkSwapWasm`: the relays of this site, for example. */
   defaults?: DarkSwapConfig;
   /** Called with each step of loading. */

@@ -121,7 +121,7 @@ def test_a_policy_without_webassembly_is_named(own_site: WebServer, page: Page) 
 
 
 @pytest.mark.parametrize(
-    "name", ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"]
+    "name", ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib_small.zip", "pyodide-lock.json"]
 )
 def test_a_missing_file_is_named(own_site: WebServer, broken: Callable[..., JsError], name: str) -> None:
     own_site.site.answers[f"/{name}"] = Answer(b"gone", status=404)

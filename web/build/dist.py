@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from web.build import wheels
+from web.build import stdlib, wheels
 from web.build.wheels import BUILD, CACHE, MODULES, ROOT
 
 DIST = ROOT / "dist"
 WEB = ROOT / "web"
-CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 # Written by hand and served as they are.
 STATIC = ("index.html", "what-can-go-wrong.html", "darkswap.d.ts")
 
@@ -96,7 +96,7 @@ def build(node: Path) -> int:
             return 0
         source = wheels.source_wheel()
         page = wheels.page_wheels(node, source)
-        files = {path.name: path.read_bytes() for path in [source, *page]}
+        files = {path.name: path.read_bytes() for path in [source, *page, *stdlib.compiled(node)]}
         files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
         files |= {name: (WEB / name).read_bytes() for name in STATIC if (WEB / name).exists()}
         files |= bundles(node)

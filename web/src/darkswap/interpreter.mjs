@@ -3,8 +3,11 @@
 import { DarkSwapError } from "./errors.mjs";
 import { PACKAGE, loadFailed, normal, probe } from "./package_files.mjs";
 
-export async function boot(base, lockURL, progress) {
-  const core = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip"];
+/** The standard libraries of a build: without what pages seldom want, and whole. */
+export const LIBRARIES = { small: "python_stdlib_small.zip", full: "python_stdlib.zip" };
+
+export async function boot(base, lockURL, stdlib, progress) {
+  const core = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", LIBRARIES[stdlib]];
   // Pyodide waits for ever on some missing files; asking for their headers is cheap.
   const probes = Promise.all(core.map((name) => probe(new URL(name, base))));
   const failure = probes.then(() => new Promise(() => {}));
@@ -19,7 +22,8 @@ export async function boot(base, lockURL, progress) {
     progress.step("python", 0.5, "Starting Python");
     try {
       return await module.loadPyodide({
-        indexURL: base.href, lockFileURL: lockURL.href, packageBaseUrl: new URL(".", lockURL).href,
+        indexURL: base.href, stdLibURL: new URL(LIBRARIES[stdlib], base).href, lockFileURL: lockURL.href,
+        packageBaseUrl: new URL(".", lockURL).href,
         packages: [PACKAGE], stdout: () => {}, stderr: (line) => console.debug(line),
       });
     } catch (cause) {

@@ -1,13 +1,14 @@
 /** `init`: from a page without Python to one with DarkSwap ready, within its time. */
 
-import { DarkSwapError, aborted, fromPython, timedOut } from "./errors.mjs";
-import { addTo, boot } from "./interpreter.mjs";
+import { DarkSwapError, aborted, fromPython, invalid, timedOut } from "./errors.mjs";
+import { LIBRARIES, addTo, boot } from "./interpreter.mjs";
 import { PACKAGE, checkFiles, checkPackages, closure, fetchJson, missing } from "./package_files.mjs";
 import { Progress } from "./progress.mjs";
 import { started } from "./runtime.mjs";
 import { version } from "./version.mjs";
 
 const API = "darkswap_browser.app.js_api";
+const STDLIB = "darkswap_browser.runtime.browser.stdlib";
 /** Of the bundle, which has all of this in it. */
 const HERE = new URL(".", import.meta.url);
 const LOAD_TIMEOUT = 60_000;
@@ -40,6 +41,8 @@ async function load(options) {
 }
 
 async function loadAll(options) {
+  const { stdlib = "small" } = options;
+  if (!Object.hasOwn(LIBRARIES, stdlib)) throw invalid("options.stdlib", "is neither \"small\" nor \"full\"");
   const base = new URL(options.indexURL ?? HERE, document_base());
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   const lockURL = new URL(options.lockFileURL ?? "pyodide-lock.json", options.lockFileURL ? document_base() : base);
@@ -49,11 +52,11 @@ async function loadAll(options) {
   progress.step("download", 0.02, "Downloading Python");
   const [lock, sizes] = await Promise.all([fetchJson(lockURL), fetchJson(new URL("manifest.json", base)).catch(() => null)]);
   const wanted = closure(lock, PACKAGE);
-  progress.watch(base, sizes?.files);
+  progress.watch(base, sizes?.files, LIBRARIES[stdlib]);
   try {
     // The crypto module comes beside the bundle, the rest from `indexURL`.
     const crypto = import(new URL("darkswap-crypto.mjs", HERE).href).catch(() => null);
-    const start = options.pyodide ? addTo(options.pyodide, lock, lockURL, wanted) : boot(base, lockURL, progress);
+    const start = options.pyodide ? addTo(options.pyodide, lock, lockURL, wanted) : boot(base, lockURL, stdlib, progress);
     const pyodide = await Promise.race([start, checkFiles(lockURL, wanted)]);
     progress.step("packages", 0.9, "Checking packages");
     await checkPackages(pyodide, lockURL, wanted);
@@ -85,6 +88,9 @@ function checkWasm() {
 async function importApi(pyodide) {
   let module;
   try {
+    const library = pyodide.pyimport(STDLIB);
+    library.install();
+    library.destroy();
     module = pyodide.pyimport(API);
   } catch (cause) {
     const lost = /No module named '([^']+)'/.exec(String(cause?.message ?? cause));

@@ -15,9 +15,9 @@ export class Progress {
     this.#tell?.({ ...this.#state });
   }
 
-  watch(base, files) {
+  watch(base, files, library) {
     if (!this.#tell || !files || typeof PerformanceObserver === "undefined") return;
-    const wanted = Object.keys(files).filter((name) => /^(pyodide\.asm|python_stdlib)|-cp\d+-.*\.whl$/.test(name));
+    const wanted = Object.keys(files).filter((name) => name === library || /^pyodide\.asm|-cp\d+-.*\.whl$/.test(name));
     const total = wanted.reduce((sum, name) => sum + files[name].size, 0);
     const left = new Set(wanted.map((name) => new URL(name, base).href));
     this.#state.total = total;
