@@ -174,6 +174,8 @@ class Limits:
     app_close_timeout: float = 5.0
     """How long `close` waits until the peer has everything."""
     app_channels: int = 256
+    app_channels_of_strangers: int = 128
+    """Of them, those that their peers asked for: half, so that the application finds room for its own."""
     """Channels with different peers at once."""
 
     # --- trades

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 
 from darkswap_browser.errors import (
@@ -60,6 +60,7 @@ class Channels:
         self._listener = listener
         self._channels: dict[PeerId, Channel] = {}
         self._attempts: dict[PeerId, _Attempt] = {}
+        self._strangers: set[PeerId] = set()
         self._searches: dict[PeerId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -77,9 +78,10 @@ class Channels:
 
     async def open(self, peer: PeerId) -> Channel:
         """The channel with `peer`, opened now if it was not. Raises why it cannot be."""
+        self._strangers.discard(peer)
         channel = self._channels.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
-            channel = self._create(peer)
+            channel = self._create(peer, self._machine())
         if channel.link is None:
             self._search(peer, channel)
         await channel.wait_open()
@@ -95,18 +97,39 @@ class Channels:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _create(self, peer: PeerId) -> Channel:
+    def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         before = self._channels.pop(peer, None)
         if len(self._channels) >= self._limits.app_channels:
-            over = next((key for key, each in self._channels.items() if each.state is ChannelState.CLOSED), None)
-            if over is None:
-                raise TooManyRequests("channels", self._limits.app_channels)
-            del self._channels[over]
-        channel = Channel(str(peer), self._machine(), self._limits, _Watch(self, peer), self._spawn)
+            self._evict(self._channels, self._limits.app_channels)
+        channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._spawn)
         if before is not None:
             channel.inherit(before)
         self._channels[peer] = channel
         return channel
+
+    def _create_for_stranger(self, peer: PeerId, machine: ChannelMachine) -> Channel:
+        """A channel that its peer asked for, and that the application has not used yet."""
+        strangers = self._strangers & self._channels.keys() - {peer}
+        if len(strangers) >= self._limits.app_channels_of_strangers:
+            self._evict(strangers, self._limits.app_channels_of_strangers)
+        channel = self._create(peer, machine)
+        self._strangers.add(peer)
+        return channel
+
+    def _evict(self, among: Iterable[PeerId], limit: int) -> None:
+        """Give up a channel that is closed, or a stranger's that has no path. Raises `TooManyRequests`."""
+        closed = (peer for peer in among if self._channels[peer].state is ChannelState.CLOSED)
+        without_path = (
+            peer for peer in among if peer in self._strangers and self._channels[peer].state is not ChannelState.OPEN
+        )
+        peer = next(closed, None) or next(without_path, None)
+        if peer is None:
+            raise TooManyRequests("channels", limit)
+        error = TooManyRequests("channels", limit)
+        channel = self._channels[peer]
+        channel.finish(error)
+        self._channels.pop(peer, None)
+        self._strangers.discard(peer)
 
     def _machine(self) -> ChannelMachine:
         return ChannelMachine(self._random(SESSION_BYTES), self._limits)
@@ -225,21 +248,32 @@ class Channels:
             if hello.peer_session:
                 await self._refuse(stream)
                 return
-            channel = self._create(peer)
+            channel = self._create_for_stranger(peer, self._attached(hello))
+            await self._serve(channel, Link(stream, connection))
+            return
         verdict = channel.machine.judge(hello)
         if verdict is Verdict.UNKNOWN:
             await self._refuse(stream)
             return
         attempt = self._attempts.get(peer)
         if verdict is Verdict.RESTARTED:
-            channel.begin_anew(self._machine())
+            channel.begin_anew(self._attached(hello))
         elif attempt is not None and not self._yields(attempt.connection, connection):
             stream.reset()
             return
+        else:
+            channel.machine.attach(hello)
         if attempt is not None:
             attempt.task.cancel()
-        link = Link(stream, connection)
-        channel.machine.attach(hello)
+        await self._serve(channel, Link(stream, connection))
+
+    def _attached(self, hello: Hello) -> ChannelMachine:
+        """A new session's rules. Raises `ProtocolViolation`: a HELLO that cannot be changes nothing here."""
+        machine = self._machine()
+        machine.attach(hello)
+        return machine
+
+    async def _serve(self, channel: Channel, link: Link) -> None:
         channel.use(link, encode_control(channel.machine.hello()))
         await channel.read(link)
 

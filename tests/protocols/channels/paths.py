@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from darkswap_browser.errors import ConnectionLost, NoAddress
+from darkswap_browser.errors import ConnectionLost, NoAddress, StreamError
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.address_book import AddressBook
@@ -14,6 +14,7 @@ from darkswap_browser.net.connection import CircuitLimit, Connection, Direction,
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello, encode_control
 from darkswap_browser.protocols.channels.service import Channels
 from tests.support.native_identity import identity
 from tests.support.pipe import CountingEntropy, PipeEnd, pipe
@@ -100,6 +101,22 @@ class Node:
 
 async def node(name: str, limits: Limits) -> Node:
     return Node(Swarm(await identity(name), limits, AddressBook(limits)), limits)
+
+
+async def say_hello(stranger: Swarm, node: Node, hello: Hello) -> None:
+    """Connect to `node`, open a channel stream with this HELLO, wait for the answer or the end, and leave for good."""
+    here = PathEnd(node.peer, Direction.OUTBOUND, "webrtc", None)
+    there = PathEnd(stranger.local_peer, Direction.INBOUND, "webrtc", None)
+    here.other, there.other = there, here
+    node.swarm.add_connection(there)
+    stranger.add_connection(here)
+    opened = await stranger.new_stream(here, (PROTOCOL,), first=encode_control(hello))
+    try:
+        await opened.stream.read_message(1024)
+    except (StreamError, ConnectionLost):
+        pass
+    here.abort()
+    await asyncio.sleep(0.01)
 
 
 def connect(a: Node, b: Node, transport: str = "webrtc") -> PathEnd:

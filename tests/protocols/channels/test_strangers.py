@@ -1,0 +1,83 @@
+"""What strangers do to a node's channels: HELLOs that cannot be, and more peers than there is room for."""
+
+from __future__ import annotations
+
+import pytest
+
+from darkswap_browser.errors import DarkSwapError, TooManyRequests
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.channels.channel import ChannelState
+from darkswap_browser.protocols.channels.messages import Hello
+from tests.protocols.channels.paths import Node, connect, node, say_hello
+from tests.support.native_identity import identity
+
+FEW = Limits(app_channels=6, app_channels_of_strangers=3)
+GOOD = Hello(bytes(16), b"", 0, 0, 65536)
+IMPOSSIBLE = Hello(bytes(16), b"", 5, 0, 65536)
+"""Claims to have received five bytes that were never sent."""
+
+
+async def swarm(name: str) -> Swarm:
+    return Swarm(await identity(name), FEW, AddressBook(FEW))
+
+
+async def accept_from(name: str, victim: Node) -> Node:
+    """A peer that opens a channel to `victim` and stays."""
+    peer = await node(name, FEW)
+    connect(peer, victim)
+    await peer.channels.open(victim.peer)
+    return peer
+
+
+async def test_accept_impossible_hello_leaves_no_channel_and_tells_nothing() -> None:
+    victim = await node("victim", FEW)
+    for number in range(2 * FEW.app_channels):
+        await say_hello(await swarm(f"stranger {number}"), victim, IMPOSSIBLE)
+    assert victim.channels.all() == ()
+    assert victim.told == []
+    friend = await node("friend", FEW)
+    connect(victim, friend)
+    assert (await victim.channels.open(friend.peer)).state is ChannelState.OPEN
+
+
+async def test_accept_impossible_hello_of_a_new_session_keeps_the_channel_as_it_was() -> None:
+    victim = await node("victim", FEW)
+    friend = await accept_from("friend", victim)
+    before = list(victim.told)
+    await say_hello(friend.swarm, victim, Hello(b"n" * 16, b"", 5, 0, 65536))
+    assert victim.told == before
+    await (await victim.channels.open(friend.peer)).send(b"still there")
+    assert await (await friend.channels.open(victim.peer)).receive() == b"still there"
+
+
+async def test_accept_strangers_that_left_make_room_for_others() -> None:
+    victim = await node("victim", FEW)
+    for number in range(2 * FEW.app_channels):
+        await say_hello(await swarm(f"stranger {number}"), victim, GOOD)
+    assert len(victim.channels.all()) == FEW.app_channels_of_strangers
+    await accept_from("newcomer", victim)
+    assert ChannelState.OPEN in {channel.state for channel in victim.channels.all()}
+
+
+async def test_accept_more_strangers_than_their_share_refuses_the_last() -> None:
+    victim = await node("victim", FEW)
+    for number in range(FEW.app_channels_of_strangers):
+        await accept_from(f"stranger {number}", victim)
+    with pytest.raises(DarkSwapError):
+        await accept_from("one too many", victim)
+    for number in range(FEW.app_channels - FEW.app_channels_of_strangers):
+        friend = await node(f"friend {number}", FEW)
+        connect(victim, friend)
+        await victim.channels.open(friend.peer)
+    with pytest.raises(TooManyRequests):
+        await victim.channels.open((await node("no room", FEW)).peer)
+
+
+async def test_open_to_a_stranger_frees_its_place_among_strangers() -> None:
+    victim = await node("victim", FEW)
+    strangers = [await accept_from(f"stranger {number}", victim) for number in range(FEW.app_channels_of_strangers)]
+    await victim.channels.open(strangers[0].peer)
+    await accept_from("newcomer", victim)
+    assert len(victim.channels.all()) == FEW.app_channels_of_strangers + 1
