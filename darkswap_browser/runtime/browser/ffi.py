@@ -13,25 +13,12 @@ import js
 from pyodide.ffi import create_proxy, to_js
 
 
-class Handlers:
-    """Python callbacks as the `on…` properties of one JavaScript object, for as long as `destroy` is not called."""
-
-    def __init__(self, js_target: Any, callbacks: Mapping[str, Callable[[Any], None]]) -> None:
-        self._js_target = js_target
-        self._proxies = {f"on{name}": create_proxy(callback) for name, callback in callbacks.items()}
-        for name, proxy in self._proxies.items():
-            setattr(js_target, name, proxy)
-
-    def destroy(self) -> None:
-        """Idempotent."""
-        proxies, self._proxies = self._proxies, {}
-        for name, proxy in proxies.items():
-            setattr(self._js_target, name, None)
-            proxy.destroy()
-
-
 class Listeners:
-    """Python callbacks on objects that belong to the page too, such as `window`: its own `on…` properties stay."""
+    """Python callbacks for events of JavaScript objects, until `destroy`.
+
+    They are added with `addEventListener`: `on…` properties may belong to the page, and Firefox's RTCPeerConnection never
+    calls a JavaScript Proxy, which a Python function is here, that is set as one.
+    """
 
     def __init__(self) -> None:
         self._kept: list[tuple[Any, str, Any]] = []
@@ -47,6 +34,15 @@ class Listeners:
         for js_target, event, js_callback in kept:
             js_target.removeEventListener(event, js_callback)
             js_callback.destroy()
+
+
+class Handlers(Listeners):
+    """The listeners of one JavaScript object, from event name to callback."""
+
+    def __init__(self, js_target: Any, callbacks: Mapping[str, Callable[[Any], None]]) -> None:
+        super().__init__()
+        for event, callback in callbacks.items():
+            self.add(js_target, event, callback)
 
 
 class LentCallback:
