@@ -8,7 +8,9 @@
  * ```
  *
  * Conventions: every method that waits returns a native Promise, takes a last `CallOptions` object and rejects with
- * `DarkSwapError`. Values are plain: `Uint8Array` for bytes, `bigint` for amounts of money, objects for records.
+ * `DarkSwapError`. Values are plain: `Uint8Array` for bytes, objects for records, `bigint` for amounts in atoms and sats.
+ * Amounts that go in are decimal strings in display units; a `bigint` there is refused.
+ * `null` counts as left out. An option that a method does not have is refused with INVALID_ARGUMENT, which names it.
  * Names ending in `_ms` are milliseconds, `_at` unix seconds, sizes are bytes.
  */
 
@@ -165,14 +167,14 @@ export interface DarkSwapConfig {
 /** Last argument of every method that waits. */
 export interface CallOptions {
   /** Rejects with code ABORTED. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | null;
   /** Rejects with code TIMEOUT. */
-  timeout_ms?: number;
+  timeout_ms?: number | null;
 }
 
 export interface SendOptions extends CallOptions {
   /** Called as parts of a large message are acknowledged by the peer's side. */
-  on_progress?: (sent: number, total: number) => void;
+  on_progress?: ((sent: number, total: number) => void) | null;
 }
 
 /** What a relay allows one circuit; 0 = unlimited. */
@@ -549,9 +551,9 @@ export interface Trade {
 
 export interface TakeOptions extends CallOptions {
   /** Wait for `confirm_trade` after the transaction was verified and before it is signed; default false. */
-  review?: boolean;
+  review?: boolean | null;
   /** Sats per vbyte; default: today's rate for the next blocks. */
-  fee_rate?: number;
+  fee_rate?: number | null;
 }
 
 export type TradingEvent =
@@ -642,8 +644,8 @@ export class DarkSwapWasm {
   is_wallet_connected(options?: CallOptions): Promise<boolean>;
   get_wallet_info(options?: CallOptions): Promise<WalletInfo | null>;
   /** The words of a seed wallet. */
-  export_mnemonic(passphrase?: string, options?: CallOptions): Promise<string>;
-  get_address(purpose?: "assets" | "payment", options?: CallOptions): Promise<string>;
+  export_mnemonic(passphrase?: string | null, options?: CallOptions): Promise<string>;
+  get_address(purpose?: "assets" | "payment" | null, options?: CallOptions): Promise<string>;
   /** Bitcoin first, then runes and alkanes. */
   get_balances(options?: CallOptions): Promise<Balance[]>;
   get_coins(options?: CallOptions): Promise<Coin[]>;
@@ -657,7 +659,7 @@ export class DarkSwapWasm {
   /** As the original bindings take it: amounts and price as decimal strings, `expiry` in seconds from now. */
   create_order(
     base_type: AssetKind, base_id: string, quote_type: AssetKind, quote_id: string, side: Side, amount: string,
-    price: string, expiry?: number, options?: CallOptions,
+    price: string, expiry?: number | null, options?: CallOptions,
   ): Promise<Order>;
   /** Owner only: signed again with the next sequence number. */
   update_order(
@@ -671,13 +673,13 @@ export class DarkSwapWasm {
   import_order(text: string, options?: CallOptions): Promise<Order>;
 
   /** Resolves as soon as the maker was asked; progress by `on_event`, the end by `wait_for_trade`. `amount` of base. */
-  take_order(order_id: string, amount?: string, options?: TakeOptions): Promise<Trade>;
+  take_order(order_id: string, amount?: string | null, options?: TakeOptions): Promise<Trade>;
   /** After `review: true`: sign what `effect` says. */
   confirm_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
   get_trade(trade_id: string, options?: CallOptions): Promise<Trade | null>;
   get_trades(options?: CallOptions): Promise<Trade[]>;
   /** Possible until our signature has left. */
-  cancel_trade(trade_id: string, reason?: string, options?: CallOptions): Promise<Trade>;
+  cancel_trade(trade_id: string, reason?: string | null, options?: CallOptions): Promise<Trade>;
   /** Spends a coin of the trade to ourselves, so that the signature given away is worth nothing. */
   revoke_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
   /** Until it is completed, failed, canceled or expired; `timeout_ms` defaults to 300000. */
@@ -700,11 +702,11 @@ export class WebRtcConnection {
   set_remote_description(description: SessionDescription, options?: CallOptions): Promise<void>;
   /** Candidates that come before the remote description are kept for it. */
   add_ice_candidate(candidate: IceCandidate, options?: CallOptions): Promise<void>;
-  create_data_channel(label: string): Promise<void>;
+  create_data_channel(label: string, options?: CallOptions): Promise<void>;
   /** Resolves when the browser's send buffer has room again. */
   send_message(data: Uint8Array, options?: CallOptions): Promise<void>;
-  close_data_channel(): Promise<void>;
-  close(): Promise<void>;
+  close_data_channel(options?: CallOptions): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
   free(): void;
   [Symbol.dispose](): void;
 

@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+MAX_NAME = 80
+"""Characters of a path, id or name that somebody else wrote, and that a message repeats."""
+MAX_REASON = 300
+
+
+def clipped(text: str, most: int = MAX_NAME) -> str:
+    """`text`, cut where a message that repeats it would grow without bounds."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 class DarkSwapError(Exception):
     """Base of all. `retryable`: the same call may succeed later without a change by the caller."""
 
@@ -23,9 +33,9 @@ class InvalidArgument(LocalError):
     code = "INVALID_ARGUMENT"
 
     def __init__(self, path: str, reason: str, hint: str = "") -> None:
-        self.path = path
-        self.reason = reason
-        self.hint = hint or f"Check {path}."
+        self.path = clipped(path)
+        self.reason = clipped(reason, MAX_REASON)
+        self.hint = hint or f"Check {self.path}."
         super().__init__(path, reason)
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkswap_browser.errors.network import DarkSwapError, InvalidArgument, LocalError, RemoteError
+from darkswap_browser.errors.network import DarkSwapError, InvalidArgument, LocalError, RemoteError, clipped
 
 
 class ChainError(DarkSwapError):
@@ -87,7 +87,7 @@ class OrderNotFound(LocalError):
         super().__init__(order)
 
     def __str__(self) -> str:
-        return f"no order {self.order}"
+        return f"no order {clipped(self.order)}"
 
 
 class TradeNotFound(LocalError):
@@ -99,7 +99,7 @@ class TradeNotFound(LocalError):
         super().__init__(trade)
 
     def __str__(self) -> str:
-        return f"no trade {self.trade}"
+        return f"no trade {clipped(self.trade)}"
 
 
 class IdentityInUse(LocalError):

@@ -162,7 +162,7 @@ def test_two_pages_settle_a_trade(floor: Floor) -> None:
     sent = floor.taker.run(
         REACHES
         + """const order = await node.import_order(`https://example.org/#order=${args[0]}`);
-        const trade = await node.take_order(order.id, undefined, { review: true, fee_rate: 2, timeout_ms: 30000 });
+        const trade = await node.take_order(order.id, null, { review: true, fee_rate: 2, timeout_ms: 30000 });
         const seen = await reaches(trade.id, "reviewing");
         await node.confirm_trade(trade.id, { timeout_ms: 20000 });
         return { order, trade, effect: seen.effect, txid: (await reaches(trade.id, "pending")).txid };""",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -67,21 +67,19 @@ class ReadDraft:
 
 async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str) -> ReadDraft:
     """`OrderDraft` of darkswap.d.ts. Raises `InvalidArgument` with the field, and `ChainError`."""
-    values = {key: value for key, value in given.items() if value is not None}
-    if unknown := [key for key in values if key not in FIELDS]:
-        raise InvalidArgument(unknown[0], "is not a part of an order", f"Known here: {', '.join(FIELDS)}.")
-    base_asset, quote_asset = (Asset.parse(_text(values, key), key) for key in ("base_asset", "quote_asset"))
+    values = given_fields("draft", given, FIELDS, "is not a part of an order")
+    base_asset, quote_asset = (Asset.parse(text_field(values, key), key) for key in ("base_asset", "quote_asset"))
     side = _choice(Side, values, "side")
     base, quote = await book.info(base_asset), await book.info(quote_asset)
-    amount = parse_amount(_text(values, "amount"), base.decimals, "amount")
+    amount = parse_amount(text_field(values, "amount"), base.decimals, "amount")
     if ("price" in values) == ("total" in values):
         raise InvalidArgument("price", "is needed, or total, and not both")
     if "total" in values:
-        quote_atoms = parse_amount(_text(values, "total"), quote.decimals, "total")
+        quote_atoms = parse_amount(text_field(values, "total"), quote.decimals, "total")
     else:
-        price = _text(values, "price")
+        price = text_field(values, "price")
         quote_atoms = total_for(price, amount, base.decimals, quote.decimals, up=side is Side.SELL)
-    least = parse_amount(_text(values, "min_amount"), base.decimals, "min_amount") if "min_amount" in values else None
+    least = parse_amount(text_field(values, "min_amount"), base.decimals, "min_amount") if "min_amount" in values else None
     rule = _choice(FeeRule, {"fee_rule": fee_rule} | values, "fee_rule")
     draft = OrderDraft(
         base=base_asset,
@@ -99,14 +97,29 @@ async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str
 
 def seconds(values: Mapping[str, object], key: str, default: int) -> int:
     value = values.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= orders.MAX_LIFETIME:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= orders.MAX_LIFETIME:
         raise InvalidArgument(key, f"is not a number of seconds up to {orders.MAX_LIFETIME}")
     return int(value)
 
 
-def _text(values: Mapping[str, object], key: str) -> str:
+def given_fields(path: str, given: Mapping[str, object], known: Sequence[str], unknown: str) -> dict[str, object]:
+    """The fields of `given` that have a value; None counts as left out.
+
+    Raises:
+        InvalidArgument: `given` is no mapping, or has a field that is not `known`: then `unknown` is the reason.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(path, f"is not an object but {type(given).__name__}")
+    for key in given:
+        if key not in known:
+            raise InvalidArgument(str(key), unknown, f"Known here: {', '.join(known)}.")
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def text_field(values: Mapping[str, object], key: str, *, may_be_empty: bool = False) -> str:
+    """Raises `InvalidArgument` for what is missing or no text: a number has no exact decimals, and counts atoms elsewhere."""
     value = values.get(key)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not (value or may_be_empty):
         raise InvalidArgument(key, "is missing" if value is None else "is not a text")
     return value
 
@@ -120,7 +133,7 @@ def _flag(values: Mapping[str, object], key: str) -> bool:
 
 def _choice(kind: type[_Choice], values: Mapping[str, object], key: str) -> _Choice:
     try:
-        return kind(_text(values, key))
+        return kind(text_field(values, key))
     except ValueError:
         raise InvalidArgument(key, f"is {values.get(key)!r}", f"One of {', '.join(kind)}.") from None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from darkswap_browser.app.config import TradingConfig
 from darkswap_browser.app.trading.assets import AssetBook
+from darkswap_browser.app.trading.drafts import given_fields, text_field
 from darkswap_browser.app.trading.records import AssetAmount, BalanceSheet, CoinSheet, WalletInfo
 from darkswap_browser.bitcoin import hd
 from darkswap_browser.bitcoin.transaction import OutPoint
@@ -59,7 +60,9 @@ class Purse:
     async def open(self, config: Mapping[str, object]) -> WalletInfo:
         """`WalletConfig` of darkswap.d.ts. A wallet that was connected is let go first."""
         settings = _settings(config)
-        kind = settings.get("type", KIND)
+        kind = settings.get("type")
+        if kind is None:
+            raise InvalidArgument("type", "is missing", "Say seed, or the kind of an extension's wallet.")
         if kind != KIND and len(settings) > 1:
             raise InvalidArgument("config", f"{kind} takes nothing but type: the extension asks its owner")
         wallet, is_new = await (self._seed(settings) if kind == KIND else self._extension(kind))
@@ -187,10 +190,5 @@ async def _coin(coin: OwnedCoin, book: AssetBook) -> CoinSheet:
 
 def _settings(config: Mapping[str, object]) -> Mapping[str, str]:
     """Those that are given, all texts."""
-    given = {key: value for key, value in config.items() if value is not None}
-    for key, value in given.items():
-        if key not in SETTINGS:
-            raise InvalidArgument(key, "is not a setting of a wallet", f"Known here: {', '.join(SETTINGS)}.")
-        if not isinstance(value, str):
-            raise InvalidArgument(key, "is not a text")
-    return {key: str(value) for key, value in given.items()}
+    given = given_fields("config", config, SETTINGS, "is not a setting of a wallet")
+    return {key: text_field(given, key, may_be_empty=key == "passphrase") for key in given}

@@ -264,21 +264,21 @@ class Trading:
 
     async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderSheet:
         """`price` or `total`, `expires_in` (seconds from now), `paused`."""
+        given = drafts.given_fields("change", change, CHANGES, "cannot be changed")
         opened = await self._engine()
-        given = {key: value for key, value in change.items() if value is not None}
-        if unknown := [key for key in given if key not in CHANGES]:
-            raise InvalidArgument(unknown[0], "cannot be changed", f"Can be: {', '.join(CHANGES)}.")
         paused = given.get("paused")
         if not isinstance(paused, bool | None):
             raise InvalidArgument("paused", "is neither true nor false")
+        if "price" in given and "total" in given:
+            raise InvalidArgument("price", "is given, and total as well: only one can be")
         order = opened.desk.order(order_id)
         base, quote = await self._book.info(order.base), await self._book.info(order.quote)
         quote_atoms: int | None = None
         if "total" in given:
-            quote_atoms = parse_amount(str(given["total"]), quote.decimals, "total")
+            quote_atoms = parse_amount(drafts.text_field(given, "total"), quote.decimals, "total")
         elif "price" in given:
-            up = order.side is Side.SELL
-            quote_atoms = total_for(str(given["price"]), order.base_atoms, base.decimals, quote.decimals, up=up)
+            price, up = drafts.text_field(given, "price"), order.side is Side.SELL
+            quote_atoms = total_for(price, order.base_atoms, base.decimals, quote.decimals, up=up)
         expires_in = drafts.seconds(given, "expires_in", 0) if "expires_in" in given else None
         return await self._order(
             await opened.desk.change(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
@@ -314,12 +314,17 @@ class Trading:
         self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
     ) -> TradeSheet:
         """`amount` of base, all of it by default; `fee_rate` in sats per vbyte. See `Trader.take`."""
+        if not isinstance(review, bool):
+            raise InvalidArgument("review", "is neither true nor false")
         opened = await self._engine()
         fill: int | None = None
         if amount is not None:
+            if not isinstance(amount, str):
+                raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
             base = await self._book.info(opened.desk.order(order_id).base)
             fill = parse_amount(amount, base.decimals)
-        if fee_rate is not None and not (isinstance(fee_rate, int | float) and 0 < fee_rate < 1_000_000):
+        is_number = isinstance(fee_rate, int | float) and not isinstance(fee_rate, bool)
+        if fee_rate is not None and not (is_number and 0 < fee_rate < 1_000_000):
             raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
         rate = None if fee_rate is None else int(fee_rate * 1000)
         return await self._trade(await opened.trader.take(order_id, fill, rate, review=review))

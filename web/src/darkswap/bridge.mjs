@@ -1,13 +1,11 @@
 /** Calls into Python and their replies. */
 
-import { checkOptions } from "./arguments.mjs";
+import { readOptions } from "./arguments.mjs";
 import { slice } from "./batches.mjs";
 import { DarkSwapError, aborted, freed, fromPython, fromShape, timedOut } from "./errors.mjs";
 import { api, bridges, death } from "./runtime.mjs";
 
 const MONEY = /(^|_)(atoms|sats)$/;
-
-const digits = (_, value) => (typeof value === "bigint" ? String(value) : value);
 
 /** JSON from Python, where amounts are the texts of whole numbers, since JSON's own lose digits here. */
 export const parse = (text) =>
@@ -65,9 +63,9 @@ export class Bridge {
     }
   }
 
-  /** A call by name with arguments that JSON can hold; a bigint goes as the text of its digits. */
+  /** A call by name with arguments that JSON can hold, as the readers of `arguments.mjs` return them. */
   ask(name, values, options) {
-    return this.begin(name, options, (number) => this.now("call", number, name, JSON.stringify(values, digits)));
+    return this.begin(name, options, (number) => this.now("call", number, name, JSON.stringify(values)));
   }
 
   /** Teaches the Python object the methods of another module of ours. */
@@ -84,7 +82,7 @@ export class Bridge {
   begin(what, options, start, onProgress) {
     return new Promise((resolve, reject) => {
       this.check();
-      const { signal, timeout_ms } = checkOptions(options);
+      const { signal, timeout_ms } = readOptions(options);
       if (signal?.aborted) throw aborted(what, signal.reason);
       const number = this.#next++;
       const entry = { resolve, reject, end: null };

@@ -1,5 +1,6 @@
 /** A node's configuration, laid over the site's defaults, as Python reads it. */
 
+import { record } from "./arguments.mjs";
 import { invalid } from "./errors.mjs";
 import { defaults } from "./runtime.mjs";
 
@@ -13,15 +14,14 @@ const merge = (under, over) => {
 };
 
 export function configText(config) {
-  if (config === undefined || config === null) return JSON.stringify(defaults);
-  if (typeof config !== "string" && typeof config !== "object") throw invalid("config", "is neither an object nor JSON");
-  let given = config;
-  if (typeof config === "string") {
-    try {
-      given = JSON.parse(config);
-    } catch (error) {
-      throw invalid("config", `is not JSON: ${error.message}`);
-    }
+  return JSON.stringify(merge(defaults, record("config", parsed(config ?? {}))));
+}
+
+function parsed(config) {
+  if (typeof config !== "string") return config;
+  try {
+    return JSON.parse(config);
+  } catch (error) {
+    throw invalid("config", `is not JSON: ${error.message}`);
   }
-  return JSON.stringify(merge(defaults, given));
 }

@@ -1,6 +1,6 @@
 /** DarkSwapWasm: one node, its relays, its peers and their messages. */
 
-import { bytes, callable, record, text } from "./arguments.mjs";
+import { bytes, callable, iceCandidate, readOptions, sessionDescription, text } from "./arguments.mjs";
 import { slice } from "./batches.mjs";
 import { Bridge, parse } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
@@ -14,6 +14,7 @@ import { version } from "./version.mjs";
 
 /** As the Python side's limit of one message. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
+const SEND_OPTIONS = { on_progress: (path, value) => callable(value, path) };
 
 export class DarkSwapWasm {
   #bridge;
@@ -130,6 +131,8 @@ export class DarkSwapWasm {
     return new Promise((resolve, reject) => {
       this.#bridge.check();
       text("peer", peer);
+      const read = readOptions(options, SEND_OPTIONS);
+      const { on_progress, ...limits } = read;
       if (bytes("data", data).length > MAX_MESSAGE) {
         throw new DarkSwapError("MESSAGE_TOO_LARGE", `message of ${data.length} bytes; at most ${MAX_MESSAGE} are allowed`, {
           hint: "Split the message into smaller ones.", details: { size: data.length, limit: MAX_MESSAGE },
@@ -140,9 +143,8 @@ export class DarkSwapWasm {
         outgoing = new Outgoing(this.#bridge, peer);
         this.#outgoing.set(peer, outgoing);
       }
-      if (options?.on_progress || options?.signal || options?.timeout_ms !== undefined) {
-        const progress = options.on_progress && callable(options.on_progress);
-        outgoing.send_watched(data, options, progress).then(resolve, reject);
+      if (Object.keys(read).length > 0) {
+        outgoing.send_watched(data, limits, on_progress).then(resolve, reject);
       } else {
         outgoing.send(data, { resolve, reject });
       }
@@ -215,18 +217,17 @@ export class DarkSwapWasm {
   }
 
   async send_webrtc_offer(peer, offer, options) {
-    const { sdp } = record("offer", offer);
+    const { sdp } = sessionDescription("offer", offer);
     return this.#bridge.ask("send_webrtc_offer", [text("peer", peer), sdp], options);
   }
 
   async send_webrtc_answer(peer, answer, options) {
-    const { sdp } = record("answer", answer);
+    const { sdp } = sessionDescription("answer", answer);
     return this.#bridge.ask("send_webrtc_answer", [text("peer", peer), sdp], options);
   }
 
   async send_webrtc_ice_candidate(peer, candidate, options) {
-    const { candidate: line, sdpMid = null, sdpMLineIndex = null } = record("candidate", candidate);
-    return this.#bridge.ask("send_webrtc_ice_candidate", [text("peer", peer), line, sdpMid, sdpMLineIndex], options);
+    return this.#bridge.ask("send_webrtc_ice_candidate", [text("peer", peer), ...iceCandidate("candidate", candidate)], options);
   }
 
   async create_webrtc_connection(peer, options) {

@@ -16,8 +16,10 @@ export function fromShape({ code, message, retryable, hint, details, cause }) {
   return new DarkSwapError(code, message, { retryable, hint, details, cause: cause && fromShape(cause) });
 }
 
-export const invalid = (path, reason) =>
-  new DarkSwapError("INVALID_ARGUMENT", `${path}: ${reason}`, { hint: `Check ${path}.`, details: { path, reason } });
+export function invalid(name, reason, hint) {
+  const path = name.slice(0, 80);
+  return new DarkSwapError("INVALID_ARGUMENT", `${path}: ${reason}`, { hint: hint ?? `Check ${path}.`, details: { path, reason } });
+}
 export const freed = (what) =>
   new DarkSwapError("FREED", `${what} was freed`, { hint: "Create another object; this one was freed or closed." });
 export const aborted = (what, cause) =>

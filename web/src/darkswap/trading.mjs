@@ -1,7 +1,7 @@
 /** The methods of DarkSwapWasm that trade. Amounts go in and out as decimal strings, atoms and sats come as bigint. */
 
+import { amount, flag, optionalText, readOptions, record, text } from "./arguments.mjs";
 import { invalid } from "./errors.mjs";
-import { record, text } from "./arguments.mjs";
 
 /** Every one takes its arguments and then options; a reader per argument, `null` for what may be left out. */
 const METHODS = {
@@ -10,8 +10,8 @@ const METHODS = {
   disconnect_wallet: [],
   is_wallet_connected: [],
   get_wallet_info: [],
-  export_mnemonic: [["passphrase", optional]],
-  get_address: [["purpose", optional]],
+  export_mnemonic: [["passphrase", optionalText]],
+  get_address: [["purpose", optionalText]],
   get_balances: [],
   get_coins: [],
   freeze_coin: [["outpoint", text], ["on", flag]],
@@ -25,31 +25,48 @@ const METHODS = {
   confirm_trade: [["trade_id", text]],
   get_trade: [["trade_id", text]],
   get_trades: [],
-  cancel_trade: [["trade_id", text], ["reason", optional]],
+  cancel_trade: [["trade_id", text], ["reason", optionalText]],
   revoke_trade: [["trade_id", text]],
   get_rune_info: [["id", text]],
   get_alkane_info: [["id", text]],
 };
 /** What is not known is null, as darkswap.d.ts has it; Python's None alone would be undefined. */
 const OR_NULL = new Set(["get_wallet_info", "get_order", "get_trade", "get_rune_info", "get_alkane_info"]);
-const POSITIONAL = ["base_type", "base_id", "quote_type", "quote_id", "side", "amount", "price"];
+/** `create_order` as the original bindings have it. */
+const POSITIONAL = [["base_type", text], ["base_id", optionalText], ["quote_type", text], ["quote_id", optionalText], ["side", text],
+  ["amount", amount], ["price", amount], ["expiry", seconds]];
+const DRAFT = [["draft", record]];
+const TAKE = [["order_id", text], ["amount", optionalAmount]];
+const TAKE_OPTIONS = { review: flag, fee_rate: number };
 /** As the original bindings: how long `wait_for_trade` waits when nothing is said. */
 const WAIT_MS = 300_000;
 
-function optional(path, value) {
-  return value === undefined || value === null ? null : text(path, value);
+function optionalAmount(path, value) {
+  return value === undefined || value === null ? null : amount(path, value);
 }
 
-function flag(path, value) {
-  if (typeof value !== "boolean") throw invalid(path, "is neither true nor false");
+function number(path, value) {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw invalid(path, "is not a number");
   return value;
 }
 
-/** What may be left out may be left out before the options as well: `get_address({ timeout_ms: 500 })`. */
+/** Also as a bigint, since the original bindings take 64 bits. */
+function seconds(path, value) {
+  if (value === undefined || value === null) return null;
+  return number(path, typeof value === "bigint" ? Number(value) : value);
+}
+
+/**
+ * The arguments as read, and the options after them. What may be left out may be left out before the options as well:
+ * `get_address({ timeout_ms: 500 })`.
+ */
 function split(parts, given) {
-  const last = given.at(-1);
-  const isOptions = typeof last === "object" && last !== null && parts[given.length - 1]?.[1] !== record;
-  return isOptions ? [given.slice(0, -1), last] : [given.slice(0, parts.length), given[parts.length]];
+  const all = given.slice(0, given.findLastIndex((value) => value !== undefined) + 1);
+  const last = all.at(-1);
+  const isOptions = all.length > parts.length || (typeof last === "object" && last !== null && parts[all.length - 1]?.[1] !== record);
+  const options = isOptions ? all.pop() : undefined;
+  if (all.length > parts.length) throw invalid("options", `is argument ${parts.length + 1}, and the last one`);
+  return [parts.map(([path, read], index) => read(path, all[index])), options];
 }
 
 /** `ask(self, name, values, options)`: loads what is missing and calls Python. */
@@ -58,27 +75,28 @@ export function addTrading(target, ask) {
   for (const [name, parts] of Object.entries(METHODS)) {
     add(name, async function (...given) {
       const [values, options] = split(parts, given);
-      const answer = await ask(this, name, parts.map(([path, read], index) => read(path, values[index])), options);
+      const answer = await ask(this, name, values, readOptions(options));
       return OR_NULL.has(name) ? answer ?? null : answer;
     });
   }
-  add("create_order", async function (first, ...rest) {
-    if (typeof first !== "string") return ask(this, "create_order", [record("draft", first)], rest[0]);
-    const values = [first, ...rest.slice(0, POSITIONAL.length - 1)];
-    const [base_type, base_id, quote_type, quote_id, side, amount, price] = POSITIONAL.map((path, index) =>
-      path.endsWith("_id") ? values[index] ?? "" : text(path, values[index]));
-    const more = rest.slice(POSITIONAL.length - 1);
-    const expires_in = typeof more[0] === "object" ? null : more.shift() ?? null;
-    const asset = (kind, id) => (kind.toLowerCase() === "btc" ? "BTC" : `${kind.toUpperCase()}:${id}`);
-    const draft = { base_asset: asset(base_type, base_id), quote_asset: asset(quote_type, quote_id), side, amount, price };
-    return ask(this, "create_order", [expires_in === null ? draft : { ...draft, expires_in: Number(expires_in) }], more[0]);
+  add("create_order", async function (...given) {
+    const [values, options] = split(typeof given[0] === "string" ? POSITIONAL : DRAFT, given);
+    return ask(this, "create_order", [values.length > 1 ? draftOf(values) : values[0]], readOptions(options));
   });
-  add("take_order", async function (order_id, ...rest) {
-    const amount = typeof rest[0] === "object" ? null : optional("amount", rest.shift());
-    const { review = false, fee_rate = null, ...options } = rest[0] ?? {};
-    return ask(this, "take_order", [text("order_id", order_id), amount, flag("options.review", review), fee_rate], options);
+  add("take_order", async function (...given) {
+    const [[order_id, part], given_options] = split(TAKE, given);
+    const { review = false, fee_rate = null, ...options } = readOptions(given_options, TAKE_OPTIONS);
+    return ask(this, "take_order", [order_id, part, review, fee_rate], options);
   });
-  add("wait_for_trade", async function (trade_id, options = {}) {
-    return ask(this, "wait_for_trade", [text("trade_id", trade_id)], { timeout_ms: WAIT_MS, ...options });
+  add("wait_for_trade", async function (...given) {
+    const [values, options] = split([["trade_id", text]], given);
+    return ask(this, "wait_for_trade", values, { timeout_ms: WAIT_MS, ...readOptions(options) });
   });
+}
+
+function draftOf([base_type, base_id, quote_type, quote_id, side, base_amount, price, expires_in]) {
+  const asset = (kind, id) => (kind.toLowerCase() === "btc" ? "BTC" : `${kind.toUpperCase()}:${id ?? ""}`);
+  return {
+    base_asset: asset(base_type, base_id), quote_asset: asset(quote_type, quote_id), side, amount: base_amount, price, expires_in,
+  };
 }

@@ -1,6 +1,6 @@
 /** WebRtcConnection: one connection whose signals the page carries itself. */
 
-import { bytes, record, text } from "./arguments.mjs";
+import { bytes, iceCandidate, record, sessionDescription, text } from "./arguments.mjs";
 import { Bridge } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
 
@@ -11,8 +11,8 @@ export class WebRtcConnection {
   #messages = new Callbacks();
   #closes = new Callbacks();
 
-  constructor(configuration = {}) {
-    this.#bridge = new Bridge("WebRtcConnection", "make_connection", JSON.stringify(record("configuration", configuration)), {
+  constructor(configuration) {
+    this.#bridge = new Bridge("WebRtcConnection", "make_connection", JSON.stringify(record("configuration", configuration ?? {})), {
       candidate: (json) => this.#candidates.call(JSON.parse(json)),
       opened: (label) => this.#opens.call(label),
       message: (data) => this.#messages.call(data),
@@ -29,17 +29,16 @@ export class WebRtcConnection {
   }
 
   async set_remote_description(description, options) {
-    const { type, sdp } = record("description", description);
+    const { type, sdp } = sessionDescription("description", description);
     return this.#bridge.ask("set_remote_description", [type, sdp], options);
   }
 
   async add_ice_candidate(candidate, options) {
-    const { candidate: line, sdpMid = null, sdpMLineIndex = null } = record("candidate", candidate);
-    return this.#bridge.ask("add_ice_candidate", [line, sdpMid, sdpMLineIndex], options);
+    return this.#bridge.ask("add_ice_candidate", iceCandidate("candidate", candidate), options);
   }
 
-  async create_data_channel(label) {
-    return this.#bridge.ask("create_data_channel", [text("label", label)]);
+  async create_data_channel(label, options) {
+    return this.#bridge.ask("create_data_channel", [text("label", label)], options);
   }
 
   async send_message(data, options) {
@@ -47,12 +46,12 @@ export class WebRtcConnection {
     return this.#bridge.begin("send_message", options, (number) => this.#bridge.now("send", number, data));
   }
 
-  close_data_channel() {
-    return this.#bridge.ask("close_data_channel", []);
+  close_data_channel(options) {
+    return this.#bridge.ask("close_data_channel", [], options);
   }
 
-  close() {
-    return this.#bridge.ask("close", []);
+  close(options) {
+    return this.#bridge.ask("close", [], options);
   }
 
   free() {
