@@ -160,6 +160,41 @@ def test_a_part_of_an_order_is_taken_and_the_rest_stays_open(pair: Pair, place: 
     assert alice.text("#order-status") == "Open"
 
 
+def test_amount_of_two_meanings_is_asked_about(pair: Pair) -> None:
+    alice, bob = pair
+    dark = alice.asset("DARK•TEST•COINS")
+    alice.go("#/new")
+    alice.wait_for("#give-asset")
+    for box, text in (("#give-asset", dark), ("#get-asset", "BTC"), ("#get-amount", "0.0005"), ("#give-amount", "1,000")):
+        alice.type(box, text)
+    alice.wait_for("#give-said", "Do you mean 1000 or 1?")
+    alice.wait_for("#give-info", "DARK")
+    assert alice.value("#give-amount") == "1,000"
+    assert alice.sees("#create-order[disabled]")
+    looks_right(alice)
+    alice.click('#give-said [data-amount="1"]')
+    alice.wait_for("#create-order:not([disabled])")
+    assert alice.value("#give-amount") == "1" and not alice.sees(".question")
+    for typed, says in (("-5", "minus"), ("5e-4", "exponent"), (".0005", "0.0005"), ("10 00", "groups")):
+        alice.type("#give-amount", typed)
+        alice.wait_for("#give-said", says)
+        assert alice.sees("#create-order[disabled]")
+    alice.type("#give-amount", "0,010")
+    alice.wait_for("#give-said", "Read as 0.01")
+    alice.wait_for("#create-order:not([disabled])")
+    link = alice.offers(dark, "50.00", "BTC", "0,0001", parts=True)
+    bob.opens_order(link)
+    bob.type("#take-amount", "12.500")
+    bob.wait_for("#worth", "Do you mean 12500 or 12.5?")
+    bob.click("#take-order")
+    bob.wait_for("#take-problem", "not clear")
+    looks_right(bob)
+    bob.click('#worth [data-amount="12.5"]')
+    bob.wait_for("#worth", "for 0.000025 BTC")
+    assert not bob.sees("#take-problem")
+    alice.click("#cancel-order")
+
+
 def test_who_cancels_while_reviewing_is_heard_by_the_other(pair: Pair) -> None:
     alice, bob = pair
     link = alice.offers(alice.asset("DARK•TEST•COINS"), "10", "BTC", "0.00005")

@@ -3,12 +3,12 @@
 import { html, nothing } from "lit";
 import { Part } from "../part.mjs";
 import { explain } from "../words.mjs";
+import { amountHint, fieldOf } from "./amount_field.mjs";
 import { assetName, atomsOf, grouped, sats, textOf } from "./amounts.mjs";
 
 /** Milliseconds of rest before what was typed is judged. */
 const REST = 250;
 const LIFETIMES = [[3600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"]];
-const NUMBER = /^\d+(\.\d+)?$/;
 
 class NewOrderView extends Part {
   static properties = {
@@ -18,8 +18,8 @@ class NewOrderView extends Part {
 
   constructor() {
     super();
-    this._give = { text: "", amount: "", info: null };
-    this._get = { text: "", amount: "", info: null };
+    this._give = { text: "", field: fieldOf(), info: null };
+    this._get = { text: "", field: fieldOf(), info: null };
     this._lifetime = 86_400;
     this._partial = false;
     this._sale = false;
@@ -84,9 +84,20 @@ class NewOrderView extends Part {
         aria-describedby=${`${name}-info`} aria-invalid=${wrong ? "true" : "false"} @input=${(event) => this._assetTyped(side, event.target.value)}>
       <p class=${`fixed-line small ${wrong ? "bad" : ""}`} id=${`${name}-info`} aria-live="polite">${wrong}${side.info ? assetName(side.info) : nothing}${name === "give" && held ? html` · ${grouped(held.available)} free` : nothing}${warning ? html`<br><strong class="warn">${warning}</strong>` : nothing}</p>
       <label for=${`${name}-amount`}>Amount</label>
-      <input id=${`${name}-amount`} inputmode="decimal" autocomplete="off" .value=${side.amount} aria-describedby=${`${name}-said`} aria-invalid=${problem && side.amount ? "true" : "false"}
-        @input=${(event) => { side.amount = event.target.value.trim().replace(",", "."); this._changed(); }}>
-      <p class="problem" id=${`${name}-said`} aria-live="polite">${problem}</p></fieldset>`;
+      <input id=${`${name}-amount`} inputmode="decimal" autocomplete="off" .value=${side.field.typed} aria-describedby=${`${name}-said`}
+        aria-invalid=${side.field.typed && (problem || !side.field.amount) ? "true" : "false"} @input=${(event) => this._amountTyped(side, fieldOf(event.target.value))}>
+      <p class="problem" id=${`${name}-said`} aria-live="polite">${problem || amountHint(side.field, (field) => this._chosen(name, side, field))}</p></fieldset>`;
+  }
+
+  _amountTyped(side, field) {
+    side.field = field;
+    this._changed();
+  }
+
+  /** The button that had the focus is gone: the field has it. */
+  _chosen(name, side, field) {
+    this._amountTyped(side, field);
+    this.querySelector(`#${name}-amount`).focus();
   }
 
   _summary() {
@@ -123,9 +134,9 @@ class NewOrderView extends Part {
     if (!give.info || !get.info) return null;
     const sells = get.info.asset === "BTC" || give.info.asset !== "BTC";
     const [base, quote] = sells ? [give, get] : [get, give];
-    const draft = { base_asset: base.info.asset, quote_asset: quote.info.asset, side: sells ? "sell" : "buy", amount: base.amount, total: quote.amount, expires_in: this._lifetime };
+    const draft = { base_asset: base.info.asset, quote_asset: quote.info.asset, side: sells ? "sell" : "buy", amount: base.field.amount, total: quote.field.amount, expires_in: this._lifetime };
     if (this._sale) return { ...draft, private_sale: true };
-    return this._partial ? { ...draft, min_amount: tenth(base.amount, base.info.decimals) } : draft;
+    return this._partial ? { ...draft, min_amount: tenth(base.field.amount, base.info.decimals) } : draft;
   }
 
   _changed() {
@@ -138,7 +149,7 @@ class NewOrderView extends Part {
 
   async _judge() {
     const draft = this._draft();
-    if (!draft || !NUMBER.test(draft.amount) || !NUMBER.test(draft.total)) return;
+    if (!draft?.amount || !draft.total) return;
     const asked = (this._asked += 1);
     try {
       const check = await this.session.market.node.check_order(draft);

@@ -6,6 +6,7 @@ import { qrCode } from "../copying.mjs";
 import { Part } from "../part.mjs";
 import { orderLink } from "../route.mjs";
 import { explain, shortId } from "../words.mjs";
+import { amountHint, fieldOf } from "./amount_field.mjs";
 import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sides } from "./amounts.mjs";
 import { firstSteps, stepList } from "./steps.mjs";
 
@@ -18,11 +19,12 @@ function coinsSaid(order) {
 }
 
 class OrderView extends Part {
-  static properties = { ...Part.properties, _amount: { state: true }, _failure: { state: true }, _busy: { state: true } };
+  static properties = { ...Part.properties, _field: { state: true }, _failure: { state: true }, _busy: { state: true } };
 
   constructor() {
     super();
-    this._amount = "";
+    /** Empty: all that is left. */
+    this._field = fieldOf();
     this._failure = null;
     this._busy = false;
   }
@@ -81,12 +83,13 @@ class OrderView extends Part {
         <p class="actions"><a class="button primary" href="#/wallet">Open a wallet</a></p></section>`;
     }
     const whole = order.min_fill_atoms >= order.remaining_atoms;
-    const worth = quoteOf(order, this._amount || order.remaining_amount);
+    const worth = quoteOf(order, this._part(order));
+    const hint = amountHint(this._field, (field) => this._chosen(field));
     return html`<form class="card form" novalidate @submit=${(event) => this._submit(event, market, order)} aria-labelledby="take-title"><h2 id="take-title">Take it</h2>
       ${whole ? html`<p>All of it, as it stands.</p>` : html`<div><label for="take-amount">How much of ${order.base_asset === "BTC" ? "BTC" : order.base.name} (${grouped(order.min_amount)} to ${grouped(order.remaining_amount)})</label>
-        <input id="take-amount" inputmode="decimal" autocomplete="off" .value=${this._amount || order.remaining_amount} aria-invalid=${worth ? "false" : "true"} aria-describedby=${this._failure ? "take-problem worth" : "worth"}
-          @input=${(event) => (this._amount = event.target.value.trim().replace(",", "."))}>
-        <p class="fixed-line small below" id="worth" aria-live="polite">${worth ? html`for ${grouped(worth)} ${assetName(order.quote)}` : nothing}</p></div>`}
+        <input id="take-amount" inputmode="decimal" autocomplete="off" .value=${this._field.typed || order.remaining_amount} aria-invalid=${worth ? "false" : "true"} aria-describedby=${this._failure ? "take-problem worth" : "worth"}
+          @input=${(event) => (this._field = fieldOf(event.target.value))}>
+        <p class="fixed-line small below ${worth ? "" : "bad"}" id="worth" aria-live="polite">${worth ? html`for ${grouped(worth)} ${assetName(order.quote)}${hint === nothing ? "" : " · "}` : nothing}${hint}</p></div>`}
       <p class="muted">${order.private_sale ? "The maker has signed its part already and is not asked. This page" : "The maker answers with its coins. This page then"} builds the transaction itself, checks it, and shows what it does to your wallet before anything is signed. ${order.private_sale ? "Others who have the link may buy it before you, even while your purchase waits for a block; then your coins stay yours." : "The maker sees your coins' addresses and, on a direct link, your IP address."}</p>
       ${this._failure ? html`<div class="notice bad" id="take-problem" role="alert"><strong>${this._failure.reason}</strong><span>${this._failure.next}</span></div>` : nothing}
       <p class="actions"><button class="primary" id="take-order">${order.private_sale ? "Look at the purchase" : "Ask the maker"}</button></p>${earlier}</form>`;
@@ -108,12 +111,26 @@ class OrderView extends Part {
         <p class="muted small">The transaction itself is read here before you sign it.</p></section></div></div>`;
   }
 
+  /** How much of it is to be taken; "" while what was typed means nothing. */
+  _part(order) {
+    return order.min_fill_atoms < order.remaining_atoms && this._field.typed.trim() ? this._field.amount : order.remaining_amount;
+  }
+
+  /** The button that had the focus is gone: the field has it. */
+  _chosen(field) {
+    this._field = field;
+    this._failure = null;
+    this.querySelector("#take-amount").focus();
+  }
+
   async _submit(event, market, order) {
     event.preventDefault();
     if (market.asking) return;
-    const amount = order.min_fill_atoms < order.remaining_atoms && this._amount ? this._amount : order.remaining_amount;
+    const amount = this._part(order);
     if (!quoteOf(order, amount)) {
-      this._failure = { reason: "That much cannot be taken.", next: `From ${grouped(order.min_amount)} to ${grouped(order.remaining_amount)} can.` };
+      const { problem, choices } = this._field;
+      const reason = problem || (choices.length > 0 ? "It is not clear how much you mean." : "That much cannot be taken.");
+      this._failure = { reason, next: `From ${grouped(order.min_amount)} to ${grouped(order.remaining_amount)} can.` };
       return;
     }
     await this._do(() => market.take(order, amount));
