@@ -2,6 +2,7 @@
 
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { brokenLink } from "./broken_link.mjs";
 import "./checks_card.mjs";
 import "./conversation_pane.mjs";
 import "./copying.mjs";
@@ -23,7 +24,7 @@ const STATUS = {
 const PLACES = [["#/orders", "Trade", ["orders", "new", "order", "import", "trade"]], ["#/wallet", "Wallet", ["wallet"]],
   ["#/history", "History", ["history"]], ["#/", "Talk", ["talk"]]];
 
-const TITLES = { wallet: "Wallet", orders: "Trade", new: "New order", order: "Order", import: "Order", trade: "Trade", history: "History" };
+const TITLES = { broken: "Damaged link", wallet: "Wallet", orders: "Trade", new: "New order", order: "Order", import: "Order", trade: "Trade", history: "History" };
 /** What a visitor who looks elsewhere is told of a trade of an order of theirs, by its status. */
 const CALLS = {
   pending: "Somebody takes your order.", confirming: "Your order was taken and waits for a block.",
@@ -60,7 +61,7 @@ class App extends Part {
     if (!session) return nothing;
     const { view } = session.route;
     if (view !== "talk") {
-      return html`${this._top()}<div class="layout trading">${this._trading()}</div>${this._call()}
+      return html`${this._top()}<div class="layout trading">${view === "broken" ? brokenLink(session.route.id) : this._trading()}</div>${this._call()}
         <div class="sr" role="status" aria-live="polite">${session.announcement}</div>`;
     }
     const talking = session.conversation !== null;
