@@ -53,7 +53,7 @@ def blank(firefox: Firefox, site: WebServer) -> Iterator[FirefoxPage]:
 
 
 def talk(here: OpenPage, there: OpenPage, relay: Relay) -> str:
-    """A message each way; returns the path of the connection."""
+    """A message each way over a connection of its own; returns the path of the connection."""
     there.run(
         "globalThis.stop = node.on_webrtc_message((peer, data) => node.send_webrtc_message(peer, data.reverse()))"
     )
@@ -61,7 +61,9 @@ def talk(here: OpenPage, there: OpenPage, relay: Relay) -> str:
         """const [relay, peer] = args;
         const { path } = await node.connect_through_webrtc_relay(relay, peer);
         await node.send_webrtc_message(peer, new Uint8Array([1, 2, 3]));
-        return [path, await node.receive_webrtc_message(peer, { timeout_ms: 30000 })];""",
+        const answer = await node.receive_webrtc_message(peer, { timeout_ms: 30000 });
+        await node.disconnect_from_webrtc_relay(peer);
+        return [path, answer];""",
         relay.peer_id,
         there.peer_id,
         timeout=60,
@@ -114,15 +116,15 @@ def test_the_package_loads_and_reserves_without_a_fault(faces: tuple[OpenPage, O
     assert [face.page.faults() for face in faces] == [[], []]
 
 
-def test_two_firefox_pages_exchange_messages(faces: tuple[OpenPage, OpenPage], relay: Relay) -> None:
+def test_two_firefox_pages_exchange_messages_directly(faces: tuple[OpenPage, OpenPage], relay: Relay) -> None:
     here, there = faces
-    talk(here, there, relay)
+    assert talk(here, there, relay) == "direct"
 
 
 @pytest.mark.parametrize("dials", ["firefox", "chromium"])
-def test_firefox_and_chromium_exchange_messages(
+def test_firefox_and_chromium_exchange_messages_directly(
     dials: str, faces: tuple[OpenPage, OpenPage], chromium_face: OpenPage, relay: Relay
 ) -> None:
     here, there = (faces[0], chromium_face) if dials == "firefox" else (chromium_face, faces[0])
-    talk(here, there, relay)
+    assert talk(here, there, relay) == "direct"
     assert chromium_face.page.faults() == []
