@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-
 MAX_NAME = 80
 """Characters of a path, id or name that somebody else wrote, and that a message repeats."""
 MAX_REASON = 300

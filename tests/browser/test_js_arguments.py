@@ -19,14 +19,16 @@ const circle = {}; circle.itself = circle;
 let deep = {}; for (let level = 0; level < 20000; level += 1) deep = { deep };
 let deepList = []; for (let level = 0; level < 20000; level += 1) deepList = [deepList];
 const detached = new Uint8Array(8); structuredClone(detached.buffer, { transfer: [detached.buffer] });
-const throwing = (traps) => new Proxy({}, Object.fromEntries(traps.map((trap) => [trap, () => { throw new Error(trap); }])));
+const traps = (names) => Object.fromEntries(names.map((name) => [name, () => { throw new Error(name); }]));
+const throwing = (names) => new Proxy({}, traps(names));
 return {
   undefined: undefined, null: null, true: true, false: false, zero: 0, minus: -1, number: 5, fraction: 0.5, huge: 1e300,
   NaN: NaN, infinity: Infinity, bigint: 5n, empty: "", text: "x", longText: "x".repeat(100000), surrogate: "\\ud800",
   zeroByte: "\\0", symbol: Symbol("s"), function: () => 1, class: class {}, list: [], fullList: [1, "x"], deepList,
   object: {}, nullObject: Object.create(null), unknown: { reveiw: true }, deep, circle, bigintInside: { amount: 5n },
   nanInside: { amount: NaN }, functionInside: { amount: () => 1 }, date: new Date(0), invalidDate: new Date(NaN),
-  url: new URL("http://x.example"), map: new Map([["a", 1]]), set: new Set(), wrapped: new String("x"), error: new Error("x"),
+  url: new URL("http://x.example"), map: new Map([["a", 1]]), set: new Set(), wrapped: new String("x"),
+  error: new Error("x"),
   regexp: /x/, promise: Promise.resolve(), signal: AbortSignal.abort(), controller: new AbortController(),
   buffer: new ArrayBuffer(4), bytes: new Uint8Array(4), detached, view: new DataView(new ArrayBuffer(4)),
   floats: new Float32Array(2), window: globalThis, getter: { get amount() { throw new Error("getter"); } },
@@ -34,7 +36,8 @@ return {
   toJsonBigint: { toJSON: () => 5n }, toJsonText: { toJSON: () => "x" }, ownKeysThrows: throwing(["ownKeys"]),
   getThrows: throwing(["get"]), prototypeThrows: throwing(["getPrototypeOf"]),
   allThrow: throwing(["ownKeys", "get", "has", "getPrototypeOf", "getOwnPropertyDescriptor"]),
-  signalWrong: { signal: {} }, timeWrong: { timeout_ms: "5" }, timeNaN: { timeout_ms: NaN }, timeBigint: { timeout_ms: 5n },
+  signalWrong: { signal: {} }, timeWrong: { timeout_ms: "5" }, timeNaN: { timeout_ms: NaN },
+  timeBigint: { timeout_ms: 5n },
   progressWrong: { on_progress: 5 }, reviewWrong: { review: 1 }, proto: JSON.parse('{"__proto__": {"a": 1}}'),
 };
 """
@@ -76,16 +79,32 @@ GOOD = {
     "get_alkane_info": ["2:0"],
 }
 # Not called: they end the node that the others need, or take neither arguments nor options.
-LEFT_OUT = {"stop", "free", "version", "on_event", "on_webrtc_message", "on_webrtc_offer", "on_webrtc_answer", "on_webrtc_ice_candidate"}
-RUN = """
-const [method, good, codes] = args;
-const values = good.map((value) => (value?.$bytes ? new Uint8Array(value.$bytes) : value));
-const known = new Set(codes), wrong = [];
+LEFT_OUT = {
+    "stop",
+    "free",
+    "version",
+    "on_event",
+    "on_webrtc_message",
+    "on_webrtc_offer",
+    "on_webrtc_answer",
+    "on_webrtc_ice_candidate",
+}
+# What is wrong with an error; "" for one that is declared and told in a sentence.
+JUDGE = """
 const judge = (error) => {
   if (!(error instanceof lib.DarkSwapError)) return `no DarkSwapError: ${error?.name} ${error?.message}`;
   if (!known.has(error.code) || ["INTERNAL", "ERROR"].includes(error.code)) return `${error.code} ${error.message}`;
   return error.message.length > 400 ? `a message of ${error.message.length} characters` : "";
 };
+"""
+RUN = (
+    """
+const [method, good, codes] = args;
+const values = good.map((value) => (value?.$bytes ? new Uint8Array(value.$bytes) : value));
+const known = new Set(codes), wrong = [];
+"""
+    + JUDGE
+    + """
 const one = async (place, name, value) => {
   const given = [...values, { timeout_ms: 4000 }];
   given[place] = value;
@@ -100,6 +119,7 @@ for (let place = 0; place <= values.length; place += 1) {
 }
 return wrong;
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +130,8 @@ def face(chrome: Chrome, site: WebServer) -> Iterator[OpenPage]:
         f"""globalThis.odd = await (async () => {{ {ODD} }})();
         const dead = ["http://127.0.0.1:9"];
         globalThis.node = new lib.DarkSwapWasm({{
-          bitcoin: {{ network: "regtest" }}, identity: {{ persist: false }}, chain: {{ esplora: dead, ord: dead, alkanes: dead }},
+          bitcoin: {{ network: "regtest" }}, identity: {{ persist: false }},
+          chain: {{ esplora: dead, ord: dead, alkanes: dead }},
         }});
         await node.start();
         await node.get_orders();""",
@@ -139,7 +160,8 @@ def test_method_with_odd_values_rejects_with_a_declared_code(face: OpenPage, met
 
 def test_constructors_with_odd_values_throw_a_declared_code(face: OpenPage) -> None:
     wrong = face.run(
-        """const known = new Set(args[0]), wrong = [];
+        f"const known = new Set(args[0]), wrong = []; {JUDGE}"
+        """
         const makers = {
           DarkSwapWasm: (value) => new lib.DarkSwapWasm(value).free(),
           bitcoin: (value) => new lib.DarkSwapWasm({ bitcoin: value }).free(),
@@ -153,8 +175,8 @@ def test_constructors_with_odd_values_throw_a_declared_code(face: OpenPage) -> N
         };
         for (const [maker, make] of Object.entries(makers)) for (const [name, value] of Object.entries(odd)) {
           try { make(value); } catch (error) {
-            const bad = !(error instanceof lib.DarkSwapError) || !known.has(error.code) || error.code === "INTERNAL";
-            if (bad) wrong.push(`${maker} ${name}: ${error?.name} ${error?.code} ${error?.message}`.slice(0, 200));
+            const told = judge(error);
+            if (told) wrong.push(`${maker} ${name}: ${told}`.slice(0, 200));
           }
         }
         return wrong;""",
@@ -166,8 +188,8 @@ def test_constructors_with_odd_values_throw_a_declared_code(face: OpenPage) -> N
 
 def test_connection_methods_with_odd_values_reject_with_a_declared_code(face: OpenPage) -> None:
     wrong = face.run(
+        f"const known = new Set(args[0]), wrong = []; {JUDGE}"
         """const connection = new lib.WebRtcConnection();
-        const known = new Set(args[0]), wrong = [];
         const calls = {
           set_remote_description: [[{ type: "offer", sdp: "x" }]], add_ice_candidate: [[{ candidate: "" }]],
           create_data_channel: [["chat"]], send_message: [[new Uint8Array(1)]], create_offer: [[]], create_answer: [[]],
@@ -178,8 +200,8 @@ def test_connection_methods_with_odd_values_reject_with_a_declared_code(face: Op
             const given = [...good, { timeout_ms: 2000 }];
             given[place] = value;
             try { await connection[method](...given); } catch (error) {
-              const bad = !(error instanceof lib.DarkSwapError) || !known.has(error.code) || error.code === "INTERNAL";
-              if (bad) wrong.push(`${method} ${place} ${name}: ${error?.name} ${error?.code} ${error?.message}`.slice(0, 200));
+              const told = judge(error);
+              if (told) wrong.push(`${method} ${place} ${name}: ${told}`.slice(0, 200));
             }
           }
         }
@@ -231,8 +253,8 @@ def test_connection_methods_with_odd_values_reject_with_a_declared_code(face: Op
 )
 def test_wrong_option_or_bigint_amount_is_refused_by_its_name(face: OpenPage, call: str, path: str) -> None:
     told = face.run(
-        f"""const peer = "{PEER}";
-        try {{ await {call}; return null; }} catch (error) {{ return [error.code, error.details?.path, error.message]; }}"""
+        f"""const peer = "{PEER}", told = (error) => [error.code, error.details?.path, error.message];
+        try {{ await {call}; return null; }} catch (error) {{ return told(error); }}"""
     )
     assert told is not None and told[:2] == ["INVALID_ARGUMENT", path], told
 

@@ -165,7 +165,12 @@ def test_amount_of_two_meanings_is_asked_about(pair: Pair) -> None:
     dark = alice.asset("DARK•TEST•COINS")
     alice.go("#/new")
     alice.wait_for("#give-asset")
-    for box, text in (("#give-asset", dark), ("#get-asset", "BTC"), ("#get-amount", "0.0005"), ("#give-amount", "1,000")):
+    for box, text in (
+        ("#give-asset", dark),
+        ("#get-asset", "BTC"),
+        ("#get-amount", "0.0005"),
+        ("#give-amount", "1,000"),
+    ):
         alice.type(box, text)
     alice.wait_for("#give-said", "Do you mean 1000 or 1?")
     alice.wait_for("#give-info", "DARK")

@@ -79,7 +79,9 @@ async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str
     else:
         price = text_field(values, "price")
         quote_atoms = total_for(price, amount, base.decimals, quote.decimals, up=side is Side.SELL)
-    least = parse_amount(text_field(values, "min_amount"), base.decimals, "min_amount") if "min_amount" in values else None
+    least = (
+        parse_amount(text_field(values, "min_amount"), base.decimals, "min_amount") if "min_amount" in values else None
+    )
     rule = _choice(FeeRule, {"fee_rule": fee_rule} | values, "fee_rule")
     draft = OrderDraft(
         base=base_asset,
@@ -117,7 +119,11 @@ def given_fields(path: str, given: Mapping[str, object], known: Sequence[str], u
 
 
 def text_field(values: Mapping[str, object], key: str, *, may_be_empty: bool = False) -> str:
-    """Raises `InvalidArgument` for what is missing or no text: a number has no exact decimals, and counts atoms elsewhere."""
+    """A field that must be text; amounts too, since a number has no exact decimals and counts atoms elsewhere.
+
+    Raises:
+        InvalidArgument: It is missing, empty or no text.
+    """
     value = values.get(key)
     if not isinstance(value, str) or not (value or may_be_empty):
         raise InvalidArgument(key, "is missing" if value is None else "is not a text")

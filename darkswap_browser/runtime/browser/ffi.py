@@ -16,8 +16,8 @@ from pyodide.ffi import create_proxy, to_js
 class Listeners:
     """Python callbacks for events of JavaScript objects, until `destroy`.
 
-    They are added with `addEventListener`: `on…` properties may belong to the page, and Firefox's RTCPeerConnection never
-    calls a JavaScript Proxy, which a Python function is here, that is set as one.
+    They are added with `addEventListener`: `on…` properties may belong to the page, and Firefox's RTCPeerConnection
+    never calls a JavaScript Proxy that is set as one, which is what a Python function is here.
     """
 
     def __init__(self) -> None:
