@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from typing import Any
 
 import pytest
@@ -12,6 +13,11 @@ from hypothesis import HealthCheck, settings
 from darkswap_browser.runtime.simulated import loop
 
 NATIVE_DEADLINE = 60.0
+
+NO_FOLDER = os.path.join(os.devnull, "darkswap")
+"""No folder can be made there: a test that names none, and does not say persist=False, fails instead of writing into
+the data of whoever runs it."""
+os.environ["DARKSWAP_DATA"] = NO_FOLDER
 
 # A busy machine is no fault of an example: how long one takes is not judged.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

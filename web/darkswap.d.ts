@@ -65,7 +65,7 @@ export type DarkSwapErrorCode =
   | "RUNTIME_DEAD"
   // the call
   | "INVALID_ARGUMENT" | "FREED" | "MESSAGE_TOO_LARGE" | "NOT_CONNECTED" | "NO_ADDRESS" | "UNKNOWN_RELAY"
-  | "UNSUPPORTED" | "TOO_MANY_REQUESTS" | "LOCAL" | "TIMEOUT" | "ABORTED"
+  | "UNSUPPORTED" | "TOO_MANY_REQUESTS" | "STORAGE" | "STORAGE_FULL" | "LOCAL" | "TIMEOUT" | "ABORTED"
   // the other side, the network
   | "REMOTE" | "MALFORMED_MESSAGE" | "PROTOCOL_VIOLATION" | "HANDSHAKE_FAILED" | "PEER_ID_MISMATCH"
   | "PROTOCOL_UNSUPPORTED" | "RELAY_REFUSED" | "VOUCHER_INVALID" | "RESOURCE_LIMIT" | "STREAM" | "STREAM_CLOSED"
@@ -159,7 +159,7 @@ export interface DarkSwapConfig {
   identity?: {
     /** Keys are kept per name in IndexedDB; tabs that use one name are one peer. Default "default". */
     name?: string;
-    /** false: a new identity that is forgotten with the page; default true. */
+    /** false: a new identity that is forgotten with the page; wallets, orders and trades are kept. Default true. */
     persist?: boolean;
   };
 }

@@ -91,7 +91,7 @@ class NetworkConfig:
     direct_timeout: float = 15.0
     identity_name: str = "default"
     persist: bool = True
-    """Keep the identity's key in the host's store."""
+    """Keep the identity's key in the host's store. On CPython, False keeps nothing else either."""
     trading: TradingConfig = field(default_factory=TradingConfig)
 
     @property

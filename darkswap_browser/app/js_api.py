@@ -44,7 +44,7 @@ def make_connection(configuration: str, hooks: PeerHooks) -> WebRtcConnection | 
     """A `WebRtcConnection`, or the JSON of the error."""
     try:
         config = NetworkConfig.from_mapping({"network": json_argument("config", configuration)})
-        return WebRtcConnection(select.load().webrtc, config.rtc, hooks, select.bytes_to_js())
+        return WebRtcConnection(select.load(persist=False).webrtc, config.rtc, hooks, select.bytes_to_js())
     except DarkSwapError as error:
         return json.dumps(error_shape(error))
 

@@ -31,6 +31,7 @@ from darkswap_browser.protocols.channels.progress import Progress
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base import IceCandidate, Runtime, SessionDescription
+from darkswap_browser.runtime.select import DataFolder
 
 WebRtcDataChannel = Channel
 """What `open_channel` returns: `send`, `receive`, `state`, `path`, and a bounded queue each way."""
@@ -43,13 +44,21 @@ class Network:
     """A node. Peers and relays are named by text: peer ids, or full multiaddrs of relays.
 
     Cheap to make; `start` (or the first call that needs it) brings it up, `stop` takes it down for good or for now.
+
+    Identity, wallets, orders and trades are kept: in a page in IndexedDB, on CPython in a folder, which `data` names.
+    Without it, that is the user's own, as of the command `darkswap`. With `persist` false CPython keeps nothing.
     """
 
     def __init__(
-        self, config: NetworkConfig | None = None, runtime: Runtime | None = None, *, limits: Limits = DEFAULT_LIMITS
+        self,
+        config: NetworkConfig | None = None,
+        runtime: Runtime | None = None,
+        *,
+        data: DataFolder | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.config = config or NetworkConfig()
-        self.runtime = runtime or select.load()
+        self.runtime = runtime or select.load(data, persist=self.config.persist)
         self._limits = limits
         self._facts = Facts(self.runtime, self._channel_changed)
         self._stack: Stack | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from darkswap_browser.bitcoin.transaction import Transaction
-from darkswap_browser.errors import MalformedMessage, Unsupported
+from darkswap_browser.errors import MalformedMessage, StorageError, Unsupported
 from darkswap_browser.runtime.base import KeyValueStore
 
 PREFIX = "chain/tx/"
@@ -16,7 +16,7 @@ EVICTED = 200
 
 
 class KeptTransactions:
-    """A store that is blocked keeps nothing, and nothing else changes."""
+    """A cache: a store that is blocked, full or broken only costs another request."""
 
     def __init__(self, store: KeyValueStore) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class KeptTransactions:
     async def get(self, txid: str) -> bytes | None:
         try:
             raw = await self._store.get(PREFIX + txid)
-        except Unsupported:
+        except (Unsupported, StorageError):
             return None
         return raw if raw is not None and proves(raw, txid) else None
 
@@ -36,7 +36,7 @@ class KeptTransactions:
             if self._count is None or self._count >= MAX_ENTRIES:
                 await self._make_room()
             await self._store.put(PREFIX + txid, raw)
-        except Unsupported:
+        except (Unsupported, StorageError):
             return
         self._count = (self._count or 0) + 1
 

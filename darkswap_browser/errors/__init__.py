@@ -9,6 +9,8 @@
      │  ├ NoAddress                     nothing known that could reach that peer
      │  ├ UnknownRelay                  a relay named by peer id that was never named by address
      │  ├ Unsupported                   this host or this build cannot do it
+     │  ├ StorageError                  the host's store failed
+     │  │  └ StorageFull                it takes no more
      │  └ TooManyRequests               a local queue or budget is full
      ├ RemoteError                      the other side broke a rule
      │  ├ MalformedMessage              bytes that do not decode; the one error of every decoder
@@ -69,6 +71,8 @@ from darkswap_browser.errors.network import (
     RelayRefused,
     RemoteError,
     ResourceLimit,
+    StorageError,
+    StorageFull,
     StreamBusy,
     StreamClosed,
     StreamError,
@@ -131,6 +135,8 @@ __all__ = [
     "RelayRefused",
     "RemoteError",
     "ResourceLimit",
+    "StorageError",
+    "StorageFull",
     "StreamBusy",
     "StreamClosed",
     "StreamError",

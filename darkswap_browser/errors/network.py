@@ -127,6 +127,33 @@ class TooManyRequests(LocalError):
         return f"too many {self.what}; at most {self.limit} at once"
 
 
+class StorageError(LocalError):
+    """The host's store failed. `place` names it, `reason` is the host's own word."""
+
+    code = "STORAGE"
+    retryable = True
+    hint = "Check the place where this device keeps data."
+
+    def __init__(self, place: str, reason: str, hint: str = "") -> None:
+        self.place = place
+        self.reason = reason
+        self.hint = hint or type(self).hint
+        super().__init__(place, reason)
+
+    def __str__(self) -> str:
+        return f"{self.place} failed: {self.reason}"
+
+
+class StorageFull(StorageError):
+    """Nothing more can be stored; what is stored can still be read, and usually deleted."""
+
+    code = "STORAGE_FULL"
+    hint = "Free some space on this device."
+
+    def __str__(self) -> str:
+        return f"{self.place} takes no more: {self.reason}"
+
+
 class RemoteError(DarkSwapError):
     code = "REMOTE"
     hint = "The other side does not follow the protocol; try another peer or relay."

@@ -5,21 +5,40 @@ Late, because each host's files import what the other does not have (`js` here, 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.runtime.base import Runtime
 
+DataFolder = str | os.PathLike[str]
 
-def load(store_path: str | None = None) -> Runtime:
-    """`store_path`: the SQLite file of a CPython host (None: in memory). A browser has one store per site."""
+
+def load(data: DataFolder | None = None, *, persist: bool = True) -> Runtime:
+    """The runtime of this host, with its store.
+
+    Args:
+        data: Folder of the store on CPython; None takes `DARKSWAP_DATA`, else the user's data folder of the system.
+            A browser has one store per site and takes no folder.
+        persist: False keeps everything in memory on CPython. A browser's store is the same either way.
+    Raises:
+        InvalidArgument: A folder was named in a browser.
+    """
     if sys.platform == "emscripten":
+        if data is not None:
+            raise InvalidArgument("data", "cannot be chosen in a browser, which has one store per site")
         from darkswap_browser.runtime.browser.host import browser_runtime
 
         return browser_runtime()
+    from darkswap_browser.runtime.native.data_folder import DATABASE, data_folder
     from darkswap_browser.runtime.native.host import native_runtime
 
-    return native_runtime(store_path)
+    if not persist:
+        return native_runtime()
+    folder = data_folder(os.environ) if data is None else Path(data)
+    return native_runtime(str(folder / DATABASE))
 
 
 def bytes_to_js() -> Callable[[bytes], object]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +44,40 @@ async def test_two_nodes_talk_over_tcp_without_any_relay():
         await alice.send_webrtc_message(b, b"no relay in sight")
         assert await bob.receive_webrtc_message(a) == b"no relay in sight"
         assert (await alice.get_connection_stats(b)).transport == "tcp"
+
+
+async def test_network_in_a_data_folder_is_the_same_peer_in_its_next_life(tmp_path: Path) -> None:
+    peers = []
+    for _ in range(2):
+        async with Network(NetworkConfig(), data=tmp_path / "data") as network:
+            peers.append(await network.local_peer_id())
+    assert peers[0] == peers[1]
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+async def test_network_without_persist_writes_nothing_and_is_another_peer(tmp_path: Path) -> None:
+    peers = set()
+    for _ in range(2):
+        async with Network(NetworkConfig(persist=False), data=tmp_path / "data") as network:
+            peers.add(await network.local_peer_id())
+    assert len(peers) == 2
+    assert not os.listdir(tmp_path)
+
+
+async def test_network_without_a_folder_takes_that_of_the_environment(tmp_path: Path) -> None:
+    code = (
+        "import asyncio\nfrom darkswap_browser import Network\nasync def main():\n"
+        "    async with Network() as network: print(await network.local_peer_id())\nasyncio.run(main())"
+    )
+    told, around = [], {**os.environ, "DARKSWAP_DATA": str(tmp_path)}
+    for _ in range(2):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            code,
+            stdout=asyncio.subprocess.PIPE,
+            env=around,
+        )
+        told.append((await process.communicate())[0])
+    assert told[0] == told[1] != b""
+    assert (tmp_path / "darkswap.db").exists()

@@ -28,3 +28,76 @@ from darkswap_browser.runtime.select import load
 runtime = load()
 await check_store.{check}(runtime.store, runtime.crypto)"""
     )
+
+
+def test_store_whose_database_the_browser_closed_opens_it_again(python_page: Page) -> None:
+    python_page.run_js(
+        """const real = IDBFactory.prototype.open;
+        globalThis.opened = [];
+        globalThis.realOpen = real;
+        IDBFactory.prototype.open = function (...all) {
+            const request = real.apply(this, all);
+            request.addEventListener("success", () => opened.push(request.result));
+            return request;
+        };"""
+    )
+    python_page.run_python(
+        """from darkswap_browser.runtime.browser.store import IndexedDbStore
+from darkswap_browser.runtime.select import load
+store = IndexedDbStore(load().crypto.primitives, "closed")
+await store.put("a", b"one")"""
+    )
+    python_page.run_js("opened[0].close();")  # tells nobody: the next transaction throws InvalidStateError
+    again = python_page.run_python("(await store.get('a')).decode()")
+    python_page.run_python("store.close()")
+    python_page.run_js("IDBFactory.prototype.open = realOpen;")
+    assert again == "one"
+
+
+def test_store_with_a_used_up_quota_is_full(python_page: Page) -> None:
+    python_page.run_js(
+        """globalThis.realPut = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function () { throw new DOMException("no room", "QuotaExceededError"); };"""
+    )
+    told = python_page.run_python(
+        """from darkswap_browser.errors import StorageFull
+from darkswap_browser.runtime.browser.store import IndexedDbStore
+from darkswap_browser.runtime.select import load
+store = IndexedDbStore(load().crypto.primitives, "full")
+try:
+    await store.put("a", b"one")
+except StorageFull as error:
+    told = f"{error.code} {error}"
+await store.delete("a")
+store.close()
+told"""
+    )
+    python_page.run_js("IDBObjectStore.prototype.put = realPut;")
+    assert told == "STORAGE_FULL IndexedDB takes no more: QuotaExceededError: no room"
+
+
+def test_store_whose_transaction_never_ends_fails_and_changes_nothing(python_page: Page) -> None:
+    python_page.run_js(
+        """globalThis.realPut = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (value, key) {
+            const again = (store) => { store.get(key).onsuccess = () => again(store); };
+            again(this);
+            return realPut.call(this, value, key);
+        };"""
+    )
+    told = python_page.run_python(
+        """from darkswap_browser.errors import StorageError
+from darkswap_browser.runtime.browser.store import IndexedDbStore
+from darkswap_browser.runtime.select import load
+store = IndexedDbStore(load().crypto.primitives, "hanging", 0.2)
+try:
+    await store.put("a", b"one")
+except StorageError as error:
+    told = str(error)
+left = await store.get("a")
+store.close()
+told + f" {left}"
+"""
+    )
+    python_page.run_js("IDBObjectStore.prototype.put = realPut;")
+    assert told == "IndexedDB failed: does not answer within 0.2 seconds None"

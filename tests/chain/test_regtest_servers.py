@@ -13,9 +13,9 @@ from darkswap_browser.chain.base import ChainConfig, Holdings, TxStatus
 from darkswap_browser.chain.quorum import RELAY_FLOOR, Quorum, open_chain
 from darkswap_browser.errors import BroadcastRejected, NotOnChain
 from darkswap_browser.market.assets import Asset, AssetKind
+from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.runtime.native.host import SystemEntropy
-from darkswap_browser.runtime.native.store import SqliteStore
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_of(ADDRESS, "regtest")
@@ -29,7 +29,7 @@ def reached(service: RegtestService, alkanes: tuple[str, ...] = ("",)) -> Quorum
         ord=(f"{service.url}/ord",),
         alkanes=tuple(f"{service.url}/alkanes{manner}" for manner in alkanes),
     )
-    return open_chain(config, fetch=NativeFetch(), store=SqliteStore(None), entropy=SystemEntropy())
+    return open_chain(config, fetch=NativeFetch(), store=MemoryStore(), entropy=SystemEntropy())
 
 
 def give(service: RegtestService, asset: Asset, atoms: int) -> str:

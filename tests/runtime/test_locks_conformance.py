@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser.concurrency.named_locks import NamedLocks
-from darkswap_browser.errors import Aborted, Unsupported
+from darkswap_browser.errors import Aborted, StorageError
 from darkswap_browser.runtime.base import Locks
 from darkswap_browser.runtime.native.locks import NativeLocks
 from darkswap_browser.runtime.simulated.world import World
@@ -88,8 +88,9 @@ asyncio.run(main())"""
         pass
 
 
-async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unsupported) as caught:
-        async with NativeLocks(str(tmp_path / "missing" / "store")).hold("a"):
+async def test_native_lock_in_a_place_that_cannot_be_written_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as caught:
+        async with NativeLocks(str(tmp_path / "file" / "store")).hold("a"):
             raise AssertionError("held")
-    assert str(tmp_path) in caught.value.hint
+    assert str(tmp_path) in caught.value.place

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from darkswap_browser.errors import InvalidArgument, Unsupported
+from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull, Unsupported
 from darkswap_browser.runtime.base import Crypto, KeyValueStore
+from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.store import SqliteStore
-from darkswap_browser.runtime.simulated.host import MemoryStore
+from darkswap_browser.runtime.simulated.host import SimulatedStore
 from tests.support.check_store import CHECKS
 from tests.support.native_identity import CRYPTO
 
@@ -19,8 +22,9 @@ Check = Callable[[KeyValueStore, Crypto], Awaitable[None]]
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_store(check: Check, tmp_path: Path) -> None:
-    for store in (SqliteStore(None), SqliteStore(str(tmp_path / "store")), MemoryStore()):
+    for store in (MemoryStore(), SqliteStore(str(tmp_path / "store")), SimulatedStore()):
         await check(store, CRYPTO)
+        store.close()
 
 
 async def test_a_file_keeps_everything_and_only_its_owner_reads_it(tmp_path: Path) -> None:
@@ -39,6 +43,43 @@ async def test_a_file_keeps_everything_and_only_its_owner_reads_it(tmp_path: Pat
     assert loaded.public_bytes == key.public_bytes
     assert key.seed.hex() not in repr(loaded)
     again.close()
+    again.close()
+    assert await again.get("a") == b"one"
+    again.close()
+
+
+async def test_sqlite_store_logs_ahead_so_that_readers_do_not_wait_for_writers(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "store"))
+    await store.put("a", b"one")
+    with closing(sqlite3.connect(tmp_path / "store")) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        other.execute("BEGIN IMMEDIATE")
+        assert await store.get("a") == b"one"
+    store.close()
+
+
+async def test_sqlite_store_with_a_used_up_quota_is_full_and_can_still_be_read_and_emptied(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    store = SqliteStore(str(path))
+    await store.put("a", bytes(100_000))
+    store.close()
+    limited = LimitedStore(str(path))
+    with pytest.raises(StorageFull) as caught:
+        await limited.put("b", bytes(10_000_000))
+    assert (caught.value.code, caught.value.place) == ("STORAGE_FULL", str(path))
+    assert await limited.get("a") == bytes(100_000)
+    await limited.delete("a")
+    await limited.put("b", b"small")
+    limited.close()
+
+
+class LimitedStore(SqliteStore):
+    """SQLite's own quota, since a test cannot fill a disk."""
+
+    def _open(self) -> sqlite3.Connection:
+        database = super()._open()
+        database.execute("PRAGMA max_page_count = 40")
+        return database
 
 
 async def test_two_processes_may_share_a_file(tmp_path: Path) -> None:
@@ -49,17 +90,18 @@ async def test_two_processes_may_share_a_file(tmp_path: Path) -> None:
     assert await one.get("a") == b"two"
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unsupported) as caught:
-        SqliteStore(str(tmp_path / "missing" / "store"))
-    assert str(tmp_path) in caught.value.hint
+async def test_sqlite_store_in_a_place_that_cannot_be_written_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as caught:
+        await SqliteStore(str(tmp_path / "file" / "store")).get("a")
+    assert str(tmp_path) in str(caught.value) and "DARKSWAP_DATA" in caught.value.hint
 
 
-def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+async def test_sqlite_store_in_a_file_that_is_none_names_it(tmp_path: Path) -> None:
     (tmp_path / "store").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(Unsupported) as caught:
-        SqliteStore(str(tmp_path / "store"))
-    assert str(tmp_path) in caught.value.hint
+    with pytest.raises(StorageError) as caught:
+        await SqliteStore(str(tmp_path / "store")).get("a")
+    assert str(tmp_path) in str(caught.value)
 
 
 async def test_a_foreign_key_is_refused() -> None:
@@ -70,11 +112,11 @@ async def test_a_foreign_key_is_refused() -> None:
             return bytes(64)
 
     with pytest.raises(InvalidArgument):
-        await SqliteStore(None).save_signing_key("me", Foreign())
+        await SqliteStore("never opened").save_signing_key("me", Foreign())
 
 
 async def test_blocked_storage_is_unsupported() -> None:
-    store = MemoryStore()
+    store = SimulatedStore()
     store.blocked = True
     with pytest.raises(Unsupported):
         await store.get("a")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from darkswap_browser.errors import TooManyRequests
-from darkswap_browser.runtime.simulated.host import MemoryStore
+from darkswap_browser.runtime.simulated.host import SimulatedStore
 from darkswap_browser.storage import values
 from darkswap_browser.storage.records import QUARANTINE_PREFIX, Records
 
@@ -17,7 +17,7 @@ class Note:
 
 class Shelf:
     def __init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = SimulatedStore()
         self.reports: list[tuple[str, str]] = []
         self.notes = Records(
             self.store, "notes/regtest/", Note, version=1, cap=2, report=lambda *told: self.reports.append(told)

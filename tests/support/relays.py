@@ -26,11 +26,11 @@ from darkswap_browser.protocols.relay.server import RelayObserver, RelayServer
 from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
 from darkswap_browser.runtime.no_wallets import NoWalletProviders
 from darkswap_browser.runtime.simulated.host import (
-    MemoryStore,
     SeededEntropy,
     SimulatedClock,
     SimulatedLifecycle,
     SimulatedSockets,
+    SimulatedStore,
 )
 from darkswap_browser.runtime.simulated.http import HttpWorld, SimulatedFetch
 from darkswap_browser.runtime.simulated.network import Network
@@ -116,7 +116,7 @@ class NoWebRtc:
         raise Unsupported("WebRTC")
 
 
-def runtime(name: str, store: MemoryStore | None = None) -> Runtime:
+def runtime(name: str, store: SimulatedStore | None = None) -> Runtime:
     network = Network(random.Random(name), 0.01)
     return Runtime(
         name=name,
@@ -125,7 +125,7 @@ def runtime(name: str, store: MemoryStore | None = None) -> Runtime:
         crypto=CRYPTO,
         sockets=SimulatedSockets(network, name),
         webrtc=NoWebRtc(),
-        store=store or MemoryStore(),
+        store=store or SimulatedStore(),
         lifecycle=SimulatedLifecycle(),
         fetch=SimulatedFetch(HttpWorld(network), name),
         locks=NamedLocks(),
@@ -172,7 +172,9 @@ class Node:
         await self.swarm.close()
 
 
-async def node(lan: Lan, name: str, ip: str, limits: Limits = DEFAULT_LIMITS, store: MemoryStore | None = None) -> Node:
+async def node(
+    lan: Lan, name: str, ip: str, limits: Limits = DEFAULT_LIMITS, store: SimulatedStore | None = None
+) -> Node:
     host = runtime(name, store)
     who = await identity(name)
     swarm = Swarm(who, limits, AddressBook(limits))

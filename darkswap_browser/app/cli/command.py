@@ -14,10 +14,10 @@ from darkswap_browser.app.cli.options import Options, parse_options
 from darkswap_browser.app.cli.output import Output
 from darkswap_browser.app.cli.session import Session
 from darkswap_browser.errors import DarkSwapError, InvalidArgument
+from darkswap_browser.runtime.native.data_folder import DATABASE
 from darkswap_browser.runtime.native.host import native_runtime
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-STORE = "darkswap.db"
 VERBS: Mapping[tuple[str, str], Callable[[Session], Awaitable[int | None]]] = {
     ("wallet", "create"): wallet_verbs.create,
     ("wallet", "restore"): wallet_verbs.restore,
@@ -72,18 +72,10 @@ async def _run(options: Options, out: Output, environment: Mapping[str, str]) ->
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    runtime = native_runtime(_store(options))
+    runtime = native_runtime(str(options.data / DATABASE))
     try:
         session = await Session.open(options, runtime, out, SystemTerminal(), environment)
     except InvalidArgument as error:
         out.failure(error)
         return MISUSED
     return await VERBS[options.verb](session) or DONE
-
-
-def _store(options: Options) -> str:
-    try:
-        options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidArgument("--data", f"{options.data}: {error.strerror or error}") from error
-    return str(options.data / STORE)

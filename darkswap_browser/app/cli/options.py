@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from darkswap_browser.app.version import VERSION
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.market.amounts import parse_decimal
 from darkswap_browser.market.assets import Asset
+from darkswap_browser.runtime.native.data_folder import data_folder
 
 ABOUT = """\
 Trade bitcoin, runes and alkanes with peers: with the page, and with other command lines.
@@ -29,7 +29,8 @@ examples:
 
 Assets are BTC, RUNE:840000:1, ALKANE:2:0, or the name of a rune. Ids of orders, trades and coins may be cut short, as
 long as they name one. The options of "where" may stand before or behind the verb.
-Environment: DARKSWAP_CONFIG as --config; DARKSWAP_PASSPHRASE opens the wallet, where no terminal is there to ask at.
+Environment: DARKSWAP_CONFIG as --config; DARKSWAP_DATA as --data; DARKSWAP_PASSPHRASE opens the wallet, where no
+terminal is there to ask at.
 Exit status: 0 done, 1 failed (a sentence on standard error says why), 2 not understood, 130 interrupted.
 --json writes one JSON value, or one event a line; amounts in it are texts, those in …atoms and …sats whole numbers.
 """
@@ -77,7 +78,7 @@ def parse_options(arguments: Sequence[str], environment: dict[str, str]) -> Opti
         verb=verb,
         given=given,
         network=getattr(given, "network", None),
-        data=getattr(given, "data", _default_data(environment)),
+        data=getattr(given, "data", data_folder(environment)),
         config=config,
         json=getattr(given, "json", False),
         **lists,
@@ -122,7 +123,12 @@ def _add_where(parser: argparse.ArgumentParser, level: int) -> None:
     """Each level has its own names for lists: argparse lets the inner one forget what the outer one gathered."""
     where = parser.add_argument_group("where", argument_default=argparse.SUPPRESS)
     where.add_argument("--network", choices=BITCOIN_NETWORKS, help="(default: the configuration's, else mainnet)")
-    where.add_argument("--data", type=Path, metavar="FOLDER", help="of wallet, orders and trades (~/.local/share/…)")
+    where.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="of wallet, orders and trades",
+    )
     where.add_argument("--config", metavar="FILE_OR_URL", help="JSON; the page's config.json will do")
     for name, what in zip(LISTS, ("MULTIADDR", "URL", "URL", "URL"), strict=True):
         where.add_argument(f"--{name}", action="append", dest=f"{name}_{level}", metavar=what, help="may be repeated")
@@ -253,8 +259,3 @@ def _seconds(text: str) -> int:
     if found is None or int(found[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 30m, 24h or 7d")
     return int(found[1]) * UNITS[found[2]]
-
-
-def _default_data(environment: dict[str, str]) -> Path:
-    base = environment.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
-    return Path(base) / "darkswap"

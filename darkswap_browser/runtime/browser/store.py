@@ -6,13 +6,14 @@ A private key is kept as the CryptoKey itself: the browser stores it without sho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import js
 from pyodide.ffi import JsException
 
-from darkswap_browser.errors import InvalidArgument, Unsupported
+from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull, Unsupported
 from darkswap_browser.runtime.base import SigningKey
 from darkswap_browser.runtime.browser.crypto import Primitives, SeedKey, WebCryptoKey
 from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
@@ -22,15 +23,20 @@ VERSION = 1
 RECORDS = "records"
 KEYS = "keys"
 
+PATIENCE_SECONDS = 30.0
+"""A request that a browser has not answered by then has hung: no record of ours takes a second."""
+
 _HINT = "Allow this site to store data; some private windows forbid it."
+_PLACE = "IndexedDB"
 
 
 class IndexedDbStore:
     """Opened at first use, and again after the browser closed it (memory pressure, site data cleared)."""
 
-    def __init__(self, primitives: Primitives, name: str = DATABASE) -> None:
+    def __init__(self, primitives: Primitives, name: str = DATABASE, patience: float = PATIENCE_SECONDS) -> None:
         self._primitives = primitives
         self._name = name
+        self._patience = patience
         self._js_database: Any = None
         self._handlers: Handlers | None = None
         self._opening = asyncio.Lock()
@@ -72,6 +78,7 @@ class IndexedDbStore:
         await self._run(KEYS, "readwrite", lambda js_store: js_store.put(js_record, name))
 
     def close(self) -> None:
+        """Idempotent; the next call opens the database again."""
         js_database, self._js_database = self._js_database, None
         if self._handlers is not None:
             self._handlers.destroy()
@@ -86,26 +93,33 @@ class IndexedDbStore:
             try:
                 js_transaction = js_database.transaction(store, mode)
             except JsException as error:
-                if error.name != "InvalidStateError":
+                if not _text(error).startswith("InvalidStateError"):
                     raise
                 # The browser closed the database behind our back.
                 self.close()
                 js_transaction = (await self._open()).transaction(store, mode)
             js_request = operation(js_transaction.objectStore(store))
-            await _ended(js_transaction, "complete", ("abort", "error"))
+            if not await _succeeds(js_transaction, self._patience, "complete", ("abort", "error")):
+                raise _failure(js_transaction.error)
             return js_request.result
+        except TimeoutError:
+            with suppress(JsException):  # it has ended at this very moment
+                js_transaction.abort()
+            raise StorageError(_PLACE, f"does not answer within {self._patience} seconds") from None
         except JsException as error:
-            raise _storage_error(error) from error
+            raise _failure(error) from error
 
     async def _open(self) -> Any:
         async with self._opening:
             if self._js_database is None:
                 try:
-                    js_request = js.indexedDB.open(self._name, VERSION)
-                    await _ended(js_request, "success", ("error",), {"upgradeneeded": _create})
-                except (JsException, AttributeError) as error:
+                    js_request, create = js.indexedDB.open(self._name, VERSION), {"upgradeneeded": _create}
+                    is_open = await _succeeds(js_request, self._patience, "success", ("error",), create)
+                except (JsException, AttributeError, TimeoutError) as error:
                     # AttributeError: a host without IndexedDB at all.
-                    raise _storage_error(error) from error
+                    raise Unsupported("storage", f"{_HINT} ({error})") from error
+                if not is_open:
+                    raise Unsupported("storage", f"{_HINT} ({js_request.error})")
                 self._js_database = js_request.result
                 # Another tab may want to delete or upgrade the database; it waits until everyone has let go.
                 self._handlers = Handlers(
@@ -119,10 +133,14 @@ def _create(js_event: Any) -> None:
         js_event.target.result.createObjectStore(store)
 
 
-async def _ended(
-    js_target: Any, success: str, failures: tuple[str, ...], more: dict[str, Callable[[Any], None]] | None = None
-) -> None:
-    """Waits for one of the events of a request or a transaction. Raises the `JsException` it failed with."""
+async def _succeeds(
+    js_target: Any,
+    patience: float,
+    success: str,
+    failures: tuple[str, ...],
+    more: Mapping[str, Callable[[Any], None]] | None = None,
+) -> bool:
+    """Whether `success` comes first of the events of a request or a transaction. Raises `TimeoutError`."""
     done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def end(js_event: Any) -> None:
@@ -131,11 +149,21 @@ async def _ended(
 
     handlers = Handlers(js_target, {**dict.fromkeys((success, *failures), end), **(more or {})})
     try:
-        if await done != success:
-            raise Unsupported("storage", f"{_HINT} ({js_target.error})")
+        async with asyncio.timeout(patience):
+            return await done == success
     finally:
         handlers.destroy()
 
 
-def _storage_error(error: Exception) -> Unsupported:
-    return Unsupported("storage", f"{_HINT} ({error})")
+def _failure(js_error: Any) -> StorageError:
+    """Of a DOMException, or of a `JsException` that stands for one."""
+    text = _text(js_error)
+    kind = StorageFull if text.startswith("QuotaExceededError") else StorageError
+    return kind(_PLACE, text)
+
+
+def _text(js_error: Any) -> str:
+    """ "Name: message". Pyodide wraps a DOMException that was thrown into an Error that quotes this text."""
+    text = str(js_error)
+    _, is_quoted, quoted = text.partition('"""')
+    return quoted.partition('"""')[0] if is_quoted else text

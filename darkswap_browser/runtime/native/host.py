@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable
 
 from darkswap_browser.errors import Unsupported
-from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
+from darkswap_browser.runtime.base import (
+    KeyValueStore,
+    PeerConnection,
+    PeerConnectionListener,
+    RtcConfiguration,
+    Runtime,
+)
+from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.runtime.native.locks import NativeLocks
@@ -54,7 +61,8 @@ def _nothing() -> None:
 def native_runtime(
     store_path: str | None = None, *, trusted: str | None = None, plain_http: PlainHttp | None = None
 ) -> Runtime:
-    """`store_path`: SQLite file, made when missing (None: in memory); the rest as in `NativeSockets`."""
+    """`store_path`: SQLite file, made at first use (None: in memory); the rest as in `NativeSockets`."""
+    store: KeyValueStore = MemoryStore() if store_path is None else SqliteStore(store_path)
     return Runtime(
         name="native",
         clock=SystemClock(),
@@ -62,7 +70,7 @@ def native_runtime(
         crypto=NativeCrypto(),
         sockets=NativeSockets(trusted, plain_http),
         webrtc=NoWebRtc(),
-        store=SqliteStore(store_path),
+        store=store,
         lifecycle=QuietLifecycle(),
         fetch=NativeFetch(trusted),
         locks=NativeLocks(store_path),

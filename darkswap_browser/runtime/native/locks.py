@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 from darkswap_browser.concurrency.named_locks import NamedLocks
-from darkswap_browser.errors import Unsupported
+from darkswap_browser.runtime.native.store import make_folder_of, storage_errors
 
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 """Seconds between two attempts; there is no call-back when another process lets go."""
@@ -33,10 +33,9 @@ class NativeLocks:
                 yield
                 return
             file = f"{self._path}.{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
-            try:
+            with storage_errors(file):
+                make_folder_of(file)
                 database = sqlite3.connect(file, timeout=0, isolation_level=None)
-            except sqlite3.Error as error:
-                raise Unsupported("locks", f"Check {file}: {error}") from error
             with closing(database):
                 await _take(database, file)
                 yield
@@ -45,11 +44,12 @@ class NativeLocks:
 async def _take(database: sqlite3.Connection, file: str) -> None:
     wait = FIRST_WAIT
     while True:
-        try:
-            database.execute("BEGIN EXCLUSIVE")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise Unsupported("locks", f"Check {file}: {error}") from error
+        with storage_errors(file):
+            try:
+                database.execute("BEGIN EXCLUSIVE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
         await asyncio.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT)

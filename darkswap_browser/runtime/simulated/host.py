@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from darkswap_browser.errors import InvalidArgument, Unsupported
+from darkswap_browser.errors import InvalidArgument, StorageFull, Unsupported
 from darkswap_browser.runtime.base import (
     Aead,
     ByteLink,
@@ -17,6 +17,7 @@ from darkswap_browser.runtime.base import (
     LinkListener,
     SigningKey,
 )
+from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.simulated.network import Network
 
 
@@ -78,41 +79,47 @@ class SeededCrypto:
         return await self._crypto.open_aes_gcm(key, nonce, ciphertext, associated_data)
 
 
-class MemoryStore:
-    """Survives `World.reload`; `blocked` stands for a browser that forbids storage."""
+class SimulatedStore(MemoryStore):
+    """Survives `World.reload`. `blocked`: a browser that forbids storage; `full`: one whose quota is used up."""
 
     def __init__(self) -> None:
-        self._records: dict[str, bytes] = {}
-        self._keys: dict[str, SigningKey] = {}
+        super().__init__()
         self.blocked = False
+        self.full = False
 
     async def get(self, key: str) -> bytes | None:
-        self._judge()
-        return self._records.get(key)
+        self._check()
+        return await super().get(key)
 
     async def put(self, key: str, value: bytes) -> None:
-        self._judge()
-        self._records[key] = bytes(value)
+        self._check()
+        self._check_room()
+        await super().put(key, value)
 
     async def delete(self, key: str) -> None:
-        self._judge()
-        self._records.pop(key, None)
+        self._check()
+        await super().delete(key)
 
     async def keys(self, prefix: str) -> list[str]:
-        self._judge()
-        return sorted(key for key in self._records if key.startswith(prefix))
+        self._check()
+        return await super().keys(prefix)
 
     async def load_signing_key(self, name: str) -> SigningKey | None:
-        self._judge()
-        return self._keys.get(name)
+        self._check()
+        return await super().load_signing_key(name)
 
     async def save_signing_key(self, name: str, key: SigningKey) -> None:
-        self._judge()
-        self._keys[name] = key
+        self._check()
+        self._check_room()
+        await super().save_signing_key(name, key)
 
-    def _judge(self) -> None:
+    def _check(self) -> None:
         if self.blocked:
             raise Unsupported("storage", "Allow this site to store data.")
+
+    def _check_room(self) -> None:
+        if self.full:
+            raise StorageFull("the store of this host", "quota exceeded")
 
 
 class SimulatedLifecycle:

@@ -7,12 +7,12 @@ import random
 from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.runtime.base import Crypto, Runtime
 from darkswap_browser.runtime.simulated.host import (
-    MemoryStore,
     SeededCrypto,
     SeededEntropy,
     SimulatedClock,
     SimulatedLifecycle,
     SimulatedSockets,
+    SimulatedStore,
 )
 from darkswap_browser.runtime.simulated.http import HttpHandler, HttpWorld, SimulatedFetch
 from darkswap_browser.runtime.simulated.locks import SimulatedLocks
@@ -38,7 +38,7 @@ class World:
         self.rtc = RtcWorld(self.network, random.Random(f"{seed}/rtc"))
         self.http = HttpWorld(self.network)
         self._runtimes: dict[str, Runtime] = {}
-        self._stores: dict[str, MemoryStore] = {}
+        self._stores: dict[str, SimulatedStore] = {}
         self._sites: dict[str, str] = {}
         self._site_locks: dict[str, NamedLocks] = {}
         self._locks: dict[str, SimulatedLocks] = {}
@@ -67,8 +67,8 @@ class World:
         self.runtime(name)
         return self.network.hosts[name].ip
 
-    def store(self, name: str) -> MemoryStore:
-        return self._stores.setdefault(self._sites.get(name, name), MemoryStore())
+    def store(self, name: str) -> SimulatedStore:
+        return self._stores.setdefault(self._sites.get(name, name), SimulatedStore())
 
     def wallets(self, name: str) -> ScriptedProviders:
         """The wallet extensions of that host, which survive its reloads."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import NO_FOLDER
+
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 40.0
 """Seconds after which a program that waits for ever is ended, so that the test fails and does not hang."""
@@ -24,7 +26,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment(**more: str) -> dict[str, str]:
     own = {key: value for key, value in os.environ.items() if not key.startswith("DARKSWAP_")}
-    return {**own, "PYTHONPATH": str(ROOT), **more}
+    return {**own, "PYTHONPATH": str(ROOT), "DARKSWAP_DATA": NO_FOLDER, **more}
 
 
 class Person:

@@ -79,9 +79,9 @@ def test_where_may_stand_before_and_behind_the_verb_and_lists_are_gathered() -> 
 
 
 def test_the_environment_names_configuration_and_folder_unless_the_line_does() -> None:
-    around = {"DARKSWAP_CONFIG": "http://localhost:8000/config.json", "XDG_DATA_HOME": "/somewhere"}
+    around = {"DARKSWAP_CONFIG": "http://localhost:8000/config.json", "DARKSWAP_DATA": "/somewhere"}
     options = parse_options(["trades"], around)
-    assert (options.config, options.data) == ("http://localhost:8000/config.json", Path("/somewhere/darkswap"))
+    assert (options.config, options.data) == ("http://localhost:8000/config.json", Path("/somewhere"))
     assert parse_options(["--config", "mine.json", "trades"], around).config == "mine.json"
     assert parse_options(["trades"], {"DARKSWAP_CONFIG": ""}).config is None
 

@@ -21,7 +21,7 @@ from darkswap_browser.protocols.identify.messages import (
     decode_identify,
     encode_identify,
 )
-from darkswap_browser.runtime.simulated.host import MemoryStore
+from darkswap_browser.runtime.simulated.host import SimulatedStore
 from tests.support.native_identity import CRYPTO, identity
 from tests.support.relays import Lan, Node, node
 
@@ -202,7 +202,7 @@ async def test_a_record_that_does_not_hold_is_no_record_and_no_error(kind: str) 
 
 
 async def test_sequence_numbers_grow_with_each_change_and_over_reloads_with_a_clock_set_back() -> None:
-    lan, store = Lan(), MemoryStore()
+    lan, store = Lan(), SimulatedStore()
     alice = await node(lan, "alice", "10.0.0.2")
 
     async def sequence(bob: Node) -> int:
@@ -226,7 +226,7 @@ async def test_sequence_numbers_grow_with_each_change_and_over_reloads_with_a_cl
 
 
 async def test_a_host_without_storage_still_identifies() -> None:
-    lan, store = Lan(), MemoryStore()
+    lan, store = Lan(), SimulatedStore()
     store.blocked = True
     alice, bob = await node(lan, "alice", "10.0.0.2"), await node(lan, "bob", "10.0.0.3", store=store)
     await bob.swarm.listen(bob.address)

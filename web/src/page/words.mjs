@@ -52,6 +52,8 @@ const TITLES = {
   UNKNOWN_RELAY: "No relay to meet at",
   UNSUPPORTED: "This browser cannot do that",
   TOO_MANY_REQUESTS: "Too much at once",
+  STORAGE: "This device could not store something",
+  STORAGE_FULL: "This device has no room left",
   LOCAL: "That cannot be done now",
   TIMEOUT: "It took too long",
   ABORTED: "Cancelled",
