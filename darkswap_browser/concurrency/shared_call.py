@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 from darkswap_browser.concurrency.tasks import wait_ended
-from darkswap_browser.errors import Aborted
+from darkswap_browser.errors import Aborted, DarkSwapError
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ class SharedCall(Generic[T]):
         self._what = what
         self._task: asyncio.Task[T] | None = None
         self._waiting = 0
+
+    @property
+    def has_callers(self) -> bool:
+        """Whether somebody waits for it."""
+        return self._waiting > 0
 
     @property
     def is_running(self) -> bool:
@@ -46,12 +51,7 @@ class SharedCall(Generic[T]):
         assert task is not None, f"{self._what} was not begun"
         self._waiting += 1
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # The call was cancelled and not the caller: an error that a caller can handle.
-            if task.cancelled() and not _is_being_cancelled():
-                raise Aborted(self._what) from None
-            raise
+            await wait_ended((task,))
         finally:
             self._waiting -= 1
             if not self._waiting and not task.done():
@@ -59,9 +59,20 @@ class SharedCall(Generic[T]):
                 self._task = None
                 task.cancel()
                 await wait_ended((task,))
+        if task.cancelled():
+            raise Aborted(self._what)
+        error = task.exception()
+        if isinstance(error, DarkSwapError):
+            raise error.fresh()
+        return task.result()
+
+    def cancel(self) -> None:
+        """Cancel the call without waiting; whoever joined it sees `Aborted`. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
 
     async def close(self) -> None:
-        """Cancel the call; whoever joined it sees `Aborted`. Idempotent.
+        """Cancel the call and wait for its end; whoever joined it sees `Aborted`. Idempotent.
 
         Cancellation: Safe; the call was told to end before the first await.
         """
@@ -110,8 +121,3 @@ def _observe(task: asyncio.Task[Any]) -> None:
     """Those who joined get the exception; if all of them have gone it is no news for the loop."""
     if not task.cancelled():
         task.exception()
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.errors import Aborted
 
 T = TypeVar("T")
 
@@ -52,6 +53,24 @@ class Tasks:
         if self._closed:
             self._end(task)
         return task
+
+    async def run(self, work: Coroutine[Any, Any, T], name: str) -> T:
+        """Await `work` in a task that ends with its owner as well as with its caller.
+
+        Raises:
+            Aborted: The owner was closed meanwhile.
+
+        Cancellation: Cancels `work` and waits for its end.
+        """
+        task = self.spawn(work, name, expected=Exception)
+        try:
+            await wait_ended((task,))
+        except asyncio.CancelledError:
+            await cancel_and_wait((task,))
+            raise
+        if task.cancelled():
+            raise Aborted(name)
+        return task.result()
 
     def cancel(self) -> None:
         """Ask every task to end, and let no other begin. Idempotent; does not wait."""

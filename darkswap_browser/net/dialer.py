@@ -6,7 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from darkswap_browser.errors import Aborted, DarkSwapError, DialFailed, NoAddress, TimedOut, Unsupported
+from darkswap_browser.concurrency.shared_call import SharedCall
+from darkswap_browser.concurrency.tasks import cancel_and_wait
+from darkswap_browser.errors import DarkSwapError, DialFailed, NoAddress, TimedOut, Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
@@ -58,8 +60,8 @@ class Dial:
         self._running: dict[asyncio.Task[Connection], Multiaddr] = {}
         self._attempts: list[tuple[str, Exception]] = []
         self._listeners: list[StepHandler] = []
-        self._joined = 0
-        self._task: asyncio.Task[Connection] | None = None
+        self._call = SharedCall[Connection](f"dial {peer}")
+        self._begun = False
 
     def add(self, addresses: Iterable[Multiaddr], on_step: StepHandler) -> None:
         self._listeners.append(on_step)
@@ -68,32 +70,26 @@ class Dial:
         self._waiting = deque(ranked([*self._waiting, *fresh]))
 
     async def join(self) -> Connection:
-        """The connection. The dial goes on as long as one caller waits for it."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"dial {self._peer}")
-        self._joined += 1
-        try:
-            return await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            # The dial itself was cancelled, not the caller: an error it can understand.
-            if self._task.cancelled() and not _being_cancelled():
-                raise Aborted("dial") from None
-            raise
-        finally:
-            self._joined -= 1
-            if not self._joined and not self._task.done():
-                self._task.cancel()
-                await asyncio.wait([self._task])
+        """The connection. The dial goes on as long as one caller waits for it.
+
+        Raises `Aborted` when the dial itself is cancelled.
+        """
+        if not self._begun:
+            self._begun = True
+            self._call.begin(self._run())
+        return await self._call.join()
 
     @property
     def is_over(self) -> bool:
-        return self._task is not None and self._task.done()
+        return self._begun and not self._call.is_running
 
     async def cancel(self) -> None:
         """Give up; whoever joined sees `Aborted`."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._call.close()
+
+    def abort(self) -> None:
+        """As `cancel`, without waiting."""
+        self._call.cancel()
 
     async def _run(self) -> Connection:
         try:
@@ -139,16 +135,15 @@ class Dial:
     async def _give_up_rest(self) -> None:
         rest, self._running = list(self._running), {}
         for task in rest:
-            task.cancel()
-        for outcome in await asyncio.gather(*rest, return_exceptions=True):
-            if not isinstance(outcome, BaseException):
-                await outcome.close()
+            task.add_done_callback(_drop)
+        await cancel_and_wait(rest)
 
     def _step(self, step: str, detail: str) -> None:
         for listener in self._listeners:
             listener(step, detail)
 
 
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _drop(task: asyncio.Task[Connection]) -> None:
+    """An attempt that nobody waits for any more."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().abort()

@@ -7,12 +7,12 @@ read too far, so no layer consumes bytes of the next. `ReceiveBuffer` is the inb
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from darkswap_browser.errors import EndOfStream, MalformedMessage, StreamBusy, StreamError
+from darkswap_browser.concurrency.waiter import Waiter
+from darkswap_browser.errors import DarkSwapError, EndOfStream, MalformedMessage, StreamBusy, StreamError
 from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix, encode_varint
 
 
@@ -47,8 +47,8 @@ class ReceiveBuffer:
     def __init__(self, on_read: Callable[[int], None] | None = None) -> None:
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._end: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._end: DarkSwapError | None = None
+        self._waiter = Waiter()
         self._on_read = on_read
 
     def __len__(self) -> int:
@@ -58,28 +58,24 @@ class ReceiveBuffer:
         if data and self._end is None:
             self._chunks.append(data)
             self._size += len(data)
-            self._wake()
+            self._waiter.wake()
 
-    def end(self, reason: Exception, *, drop: bool = False) -> None:
+    def end(self, reason: DarkSwapError, *, drop: bool = False) -> None:
         """No more will come. What is buffered is still delivered unless `drop`. The first reason stays."""
         if drop:
             self._chunks.clear()
             self._size = 0
         if self._end is None or (drop and isinstance(self._end, EndOfStream)):
             self._end = reason
-        self._wake()
+        self._waiter.wake()
 
     async def read(self, max_bytes: int) -> bytes:
         while not self._chunks:
             if self._end is not None:
-                raise self._end
-            if self._waiter is not None:
+                raise self._end.fresh()
+            if self._waiter.is_waiting:
                 raise StreamBusy()
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._waiter.wait()
         return self.take(max_bytes)
 
     def take(self, max_bytes: int) -> bytes:
@@ -106,10 +102,6 @@ class ReceiveBuffer:
             taken.append(chunks.popleft())
             size += len(taken[-1])
         return b"".join(taken)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class BufferedStream:

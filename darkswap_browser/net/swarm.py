@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.faults import FaultReporter
+from darkswap_browser.concurrency.notify import Subscribers
+from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.errors import (
     ConnectionLost,
     InvalidArgument,
@@ -36,7 +39,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import select_one
 from darkswap_browser.net.routing import ProtocolHandler, Routes, Served
 from darkswap_browser.net.stream import BufferedStream, Stream
-from darkswap_browser.net.transport import StepHandler, Transport
+from darkswap_browser.net.transport import StepHandler, Transport, no_step
 
 Subscriber = Callable[[Event], None]
 
@@ -50,26 +53,32 @@ class NegotiatedStream:
     connection: Connection
 
 
-def no_step(step: str, detail: str) -> None:
-    """A `StepHandler` for callers that do not watch."""
-
-
 class Swarm:
-    """Events reach subscribers from the event loop, in order, after the call that caused them."""
+    """Events reach subscribers from the event loop, in order, after the call that caused them.
 
-    def __init__(self, identity: Identity, limits: Limits, address_book: AddressBook) -> None:
+    Args:
+        faults: Told of what fails in the background here and in everything built on this swarm.
+    """
+
+    def __init__(
+        self, identity: Identity, limits: Limits, address_book: AddressBook, faults: FaultReporter | None = None
+    ) -> None:
+        self.faults = faults or FaultReporter()
         self.identity = identity
         self.limits = limits
         self.address_book = address_book
         self._transports: list[Transport] = []
         self._routes = Routes(limits)
-        self._subscribers: list[Subscriber] = []
+        self._subscribers = Subscribers[Event](self._subscriber_failed)
         self._held: dict[PeerId, list[Served]] = {}
         self._count = 0
         self._dials: dict[tuple[PeerId, bool], Dial] = {}
         self._bound: tuple[Multiaddr, ...] = ()
         self._announced: dict[str, tuple[Multiaddr, ...]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watchers: dict[Served, asyncio.Task[None]] = {}
+        self._tasks = Tasks(self.faults.report)
+        self._closing = Tasks(self.faults.report)
+        """Transports that are being closed: not cancelled with the rest, a listening socket must not stay."""
         self._closed = False
 
     @property
@@ -120,7 +129,7 @@ class Swarm:
 
         `max_inbound` counts running handlers per connection; streams beyond it are reset. A handler that fails
         resets its stream (`EndOfStream` closes it); `DarkSwapError` ends only that, anything else is also reported
-        to the event loop.
+        to `faults`.
         """
         self._routes.add(protocol, handler, on_limited=on_limited, max_inbound=max_inbound)
         self.emit(ProtocolsChanged())
@@ -155,7 +164,7 @@ class Swarm:
             connection.abort()
             raise ObjectFreed("swarm")
         if self._count >= self.limits.connections:
-            self._spawn(connection.close(), "refuse connection")
+            self._tasks.spawn(connection.close(), "refuse connection")
             raise TooManyRequests("connections", self.limits.connections)
         self._make_room(connection.remote_peer)
         held = Served(connection)
@@ -163,13 +172,14 @@ class Swarm:
         self._count += 1
         self.emit(ConnectionOpened(connection))
         connection.start(lambda stream: self._stream_opened(held, stream))
-        self._spawn(self._watch(held), "watch connection")
+        watcher = self._watchers[held] = self._tasks.spawn(self._watch(held), "watch connection")
+        watcher.add_done_callback(lambda _: self._watchers.pop(held))
 
     def _make_room(self, peer: PeerId) -> None:
         mine = self.connections(peer)
         if len(mine) >= self.limits.connections_per_peer:
             victim = next((each for each in mine if not each.streams), mine[0])
-            self._spawn(victim.close(), "close surplus connection")
+            self._tasks.spawn(victim.close(), "close surplus connection")
 
     async def _accept(self, connection: Connection) -> None:
         if connection.remote_peer == self.local_peer:
@@ -207,6 +217,8 @@ class Swarm:
         Callers for the same peer share one dial. Raises `NoAddress`, `DialFailed` (with every attempt),
         `TooManyRequests`, `InvalidArgument`. A transport that needs a second connection to the same peer
         uses `dial_address`, which shares nothing.
+
+        Cancellation: Safe; the dial goes on while another caller waits for it.
         """
         self._check_dialable(peer)
         known = self.best_connection(peer, allow_limited)
@@ -234,16 +246,18 @@ class Swarm:
     async def dial_address(self, address: Multiaddr, on_step: StepHandler = no_step) -> Connection:
         """A new connection over exactly this address, even if the peer is already connected.
 
-        Raises what the transport raises, `Unsupported` and `TimedOut`.
+        Raises what the transport raises, `Unsupported`, `TimedOut`, and `Aborted` when the swarm is closed meanwhile.
+
+        Cancellation: Safe; a connection half made is dropped.
         """
         peer = address.peer_id()
-        if peer is not None:
-            self._check_dialable(peer)
-        connection = await dial_one(self._transports, address, peer, self._steps(peer, on_step), self.limits)
+        self._check_dialable(peer)
+        dialling = dial_one(self._transports, address, peer, self._steps(peer, on_step), self.limits)
+        connection = await self._tasks.run(dialling, f"dial {address}")
         self._register(peer)(connection)
         return connection
 
-    def _check_dialable(self, peer: PeerId) -> None:
+    def _check_dialable(self, peer: PeerId | None) -> None:
         if self._closed:
             raise ObjectFreed("swarm")
         if peer == self.local_peer:
@@ -331,56 +345,53 @@ class Swarm:
         if self._closed or not self._routes.admit(served):
             raw.reset()
             return
-        self._spawn(self._routes.serve(served, raw), "stream")
+        self._tasks.spawn(self._routes.serve(served, raw), "stream")
 
     # --- events and life
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Call `callback` with every event; returns how to stop it."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return self._subscribers.subscribe(callback)
 
     def emit(self, event: Event) -> None:
-        """Tell every subscriber. One that raises is reported to the loop and disturbs neither us nor the others."""
-        if not self._subscribers:
-            return
-        loop = asyncio.get_running_loop()
-        for callback in self._subscribers:
-            loop.call_soon(callback, event)
+        """Tell every subscriber. One that raises is reported and disturbs neither us nor the others."""
+        self._subscribers.publish(event)
+
+    def _subscriber_failed(self, error: Exception, event: Event) -> None:
+        self.faults.report(f"a subscriber of {type(event).__name__}", error)
 
     async def close(self) -> None:
-        """End dials, listeners, connections and every task of ours. Idempotent."""
+        """End dials, listeners, connections and every task of ours. Idempotent.
+
+        Cancellation: Safe; connections are then dropped instead of closed.
+        """
         self._closed = True
+        closing = self._close_transports()
+        try:
+            for dial in list(self._dials.values()):
+                await dial.cancel()
+            await wait_ended(closing)
+            await asyncio.gather(*(connection.close() for connection in self.connections()))
+            if watchers := list(self._watchers.values()):
+                await asyncio.wait(watchers, timeout=self.limits.close_timeout)
+        finally:
+            self.abort()
+        await self._tasks.close()
+
+    def abort(self) -> None:
+        """Drop every connection and end every task of ours, without waiting and without a word to the peers."""
+        self._closed = True
+        self._close_transports()
         for dial in list(self._dials.values()):
-            await dial.cancel()
-        for transport in self._transports:
-            await transport.close()
-        connections = self.connections()
-        await asyncio.gather(*(connection.close() for connection in connections))
-        tasks = self._tasks - {asyncio.current_task()}
-        watchers = [task for task in tasks if task.get_name() == "watch connection"]
-        if watchers:
-            await asyncio.wait(watchers, timeout=self.limits.close_timeout)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+            dial.abort()
+        for served in list(self._held.values()):
+            for each in served:
+                each.connection.abort()
+        self._tasks.cancel()
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
-            task.get_loop().call_exception_handler(context)
+    def _close_transports(self) -> list[asyncio.Task[None]]:
+        transports, self._transports = self._transports, []
+        return [self._closing.spawn(each.close(), f"close {each.name} transport") for each in transports]
 
 
 def _rank(connection: Connection) -> tuple[bool, bool]:

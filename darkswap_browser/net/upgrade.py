@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
 from darkswap_browser.errors import ConnectionLost, EndOfStream, TimedOut, TooManyRequests, Unsupported
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
@@ -31,11 +32,28 @@ class OutboundUpgrade:
 class Upgrader:
     """Makes connections of links. One Noise static key serves them all, signed once."""
 
-    def __init__(self, identity: Identity, crypto: Crypto, entropy: Entropy, limits: Limits) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        crypto: Crypto,
+        entropy: Entropy,
+        limits: Limits,
+        report: ReportFault = log_fault,
+    ) -> None:
         self.identity = identity
         self.limits = limits
         self.handshaker = noise.Handshaker(identity, crypto, entropy, limits)
+        self._report = report
         self._pending_inbound = 0
+        self._links: set[ByteLink] = set()
+        """Being upgraded."""
+        self._closed = False
+
+    def abort(self) -> None:
+        """Drop every link that is being upgraded, and from now on every other. Idempotent."""
+        self._closed = True
+        for link in list(self._links):
+            link.reset()
 
     async def upgrade_outbound(
         self,
@@ -97,7 +115,10 @@ class Upgrader:
         limit: CircuitLimit | None,
         begun: OutboundUpgrade | None = None,
     ) -> Connection:
+        self._links.add(link)
         try:
+            if self._closed:
+                raise ConnectionLost("connection", "this node is stopped")
             async with asyncio.timeout(self.limits.upgrade_timeout):
                 raw = BufferedStream(_WholeLink(link))
                 secured, stream = await self._secure(raw, direction, peer, begun)
@@ -108,6 +129,8 @@ class Upgrader:
             if isinstance(error, EndOfStream):
                 raise ConnectionLost("connection", "the peer hung up during the upgrade") from None
             raise
+        finally:
+            self._links.discard(link)
         return yamux.YamuxConnection(
             stream,
             remote_peer=secured.remote_peer,
@@ -116,6 +139,7 @@ class Upgrader:
             transport=transport,
             limit=limit,
             limits=self.limits,
+            report=self._report,
         )
 
     async def _secure(

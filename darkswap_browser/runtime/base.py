@@ -7,7 +7,7 @@ Three hosts stand behind these interfaces: `browser` (the `js` FFI), `native` (C
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -135,7 +135,7 @@ class LinkListener:
     close: Callable[[], Awaitable[None]]
 
 
-LinkHandler = Callable[[ByteLink, str], Awaitable[None]]
+LinkHandler = Callable[[ByteLink, str], Coroutine[Any, Any, None]]
 """Called with each accepted link and the remote's IP address as text; runs in a task of its own."""
 
 

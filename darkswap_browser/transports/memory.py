@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, InvalidArgument
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -51,7 +51,7 @@ class MemoryLink:
                 ConnectionLost("memory link", "closed on this side"), ConnectionLost("memory link", "reset"), drop=True
             )
 
-    def _end(self, here: Exception, there: Exception, *, drop: bool) -> None:
+    def _end(self, here: DarkSwapError, there: DarkSwapError, *, drop: bool) -> None:
         self._inbox.end(here, drop=True)
         self.other._inbox.end(there, drop=drop)
         for end in (self, self.other):
@@ -84,7 +84,7 @@ class MemoryTransport:
         self._hub = hub
         self._upgrader = upgrader
         self._handlers: dict[int, ConnectionHandler] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def name(self) -> str:
@@ -104,7 +104,7 @@ class MemoryTransport:
             raise ConnectionLost(f"/memory/{number}", "nobody listens there")
         on_step("memory:upgrade", str(address))
         ours, theirs = memory_pair()
-        target._spawn(target._accept(theirs, number, handler))
+        target._tasks.spawn(target._accept(theirs, number, handler), "memory connection")
         return await self._upgrader.upgrade_outbound(
             ours, peer=address.peer_id() or peer, address=address, transport=self.name
         )
@@ -130,11 +130,6 @@ class MemoryTransport:
         except DarkSwapError:
             return  # the upgrader has reset the link: the dialler is told by that
         await handler(connection)
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _number(address: Multiaddr) -> int:

@@ -24,6 +24,7 @@ from darkswap_browser.net.events import (
 )
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.stream import BufferedStream
+from tests.support.cancelling import cancel_on_turn, tasks_left
 from tests.support.nodes import ECHO, A, B, C, Place, Places, echo, end, node, two
 
 
@@ -123,24 +124,22 @@ async def test_announced_addresses_join_the_bound_ones():
     await end(alice, bob)
 
 
-async def test_a_subscriber_that_fails_disturbs_nobody():
+async def test_a_subscriber_that_fails_disturbs_nobody(faults: list[BaseException]):
     alice, bob, _ = await two()
 
     def failing(event: Event) -> None:
         raise ZeroDivisionError
 
-    reported: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     unsubscribe = alice.swarm.subscribe(failing)
     late: list[Event] = []
     alice.swarm.subscribe(late.append)
     await alice.swarm.dial(bob.peer, [A])
     await asyncio.sleep(0)
-    assert len(reported) == len(late) == 3
+    assert len(faults) == len(late) == 3
     unsubscribe()
     unsubscribe()
     await end(alice, bob)
-    assert len(reported) == 3
+    assert len(faults) == 3
 
 
 async def test_close_ends_dials_handlers_and_connections():
@@ -173,3 +172,54 @@ async def test_a_handler_may_close_the_node():
     await alice.swarm.new_stream(bob.peer, ["/shut"])
     await connection.wait_closed()
     await end(alice)
+
+
+async def test_close_cancelled_drops_connections_and_ends_every_task():
+    for turn in range(1, 40):
+        alice, bob, _ = await two()
+        before = asyncio.all_tasks()
+        connection = await alice.swarm.dial(bob.peer, [A])
+        stream = (await alice.swarm.new_stream(bob.peer, [ECHO])).stream
+        await stream.write(b"unread")
+        outcome = await cancel_on_turn(alice.swarm.close(), turn)
+        await asyncio.sleep(DEFAULT_LIMITS.close_timeout + 1)
+        assert connection.is_closed and not alice.swarm.connections() and alice.transport.closed
+        assert not bob.swarm.connections()
+        await alice.swarm.close()
+        await bob.swarm.close()
+        await asyncio.sleep(1)
+        assert tasks_left(before) == []
+        if not outcome.was_cancelled:
+            return
+    raise AssertionError("closing takes more turns than were tried")
+
+
+async def test_close_while_an_address_is_dialled_aborts_the_dial():
+    alice, bob, _ = await two({"/memory/1": Place(delay=5)})
+    before = asyncio.all_tasks()
+    dialling = asyncio.create_task(alice.swarm.dial_address(A.with_peer(bob.peer)))
+    sharing = asyncio.create_task(alice.swarm.dial(bob.peer, [A]))
+    await asyncio.sleep(1)
+    await alice.swarm.close()
+    for task in (dialling, sharing):
+        with pytest.raises(Aborted):
+            await task
+    assert tasks_left(before) == []
+    await end(alice, bob)
+
+
+async def test_dial_given_up_while_it_gives_up_the_rest_drops_what_was_made():
+    """A connection that comes up in an attempt which is being cancelled belongs to nobody."""
+    for turn in range(1, 60):
+        alice, bob, _ = await two({"/memory/2": Place(delay=0.3), "/memory/3": Place(delay=0.3)})
+        before = asyncio.all_tasks()
+        outcome = await cancel_on_turn(alice.swarm.dial(bob.peer, [A, B, C]), turn)
+        await asyncio.sleep(1)
+        if outcome.was_cancelled and isinstance(outcome.error, asyncio.CancelledError):
+            assert len(alice.swarm.connections()) == len(bob.swarm.connections(alice.peer))
+        await end(alice, bob)
+        await asyncio.sleep(1)
+        assert tasks_left(before) == []
+        if not outcome.was_cancelled:
+            return
+    raise AssertionError("dialling takes more turns than were tried")

@@ -50,7 +50,7 @@ async def cancel_on_turn(work: Coroutine[Any, Any, Any], turn: int) -> Outcome:
         nonlocal reached
         reached = task.cancel()
 
-    end = loop.call_on_turn(turn, cancel)
+    end = loop.call_on_turn(turn + 1, cancel)
     try:
         await wait_ended([task])
     finally:

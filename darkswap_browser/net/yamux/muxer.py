@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
@@ -49,6 +51,7 @@ class YamuxConnection:
         transport: str,
         limit: CircuitLimit | None,
         limits: Limits,
+        report: ReportFault = log_fault,
     ) -> None:
         self.remote_peer = remote_peer
         self.remote_addr = remote_addr
@@ -72,11 +75,12 @@ class YamuxConnection:
         self._next_ping = 0
         self._bytes_sent = 0
         self._bytes_received = 0
-        self._end: Exception | None = None
+        self._end: DarkSwapError | None = None
         self._orderly = False
         self._stopped = False
         self._farewell: asyncio.TimerHandle | None = None
-        self._task = self._loop.create_task(self._run(), name="yamux")
+        self._tasks = Tasks(report)
+        self._task = self._tasks.spawn(self._run(), "yamux")
 
     # --- Connection
 
@@ -118,7 +122,10 @@ class YamuxConnection:
         return stream
 
     async def close(self) -> None:
-        """What was written is flushed first, for at most `close_timeout`: behind GoAway js hears no more."""
+        """What was written is flushed first, for at most `close_timeout`: behind GoAway js hears no more.
+
+        Cancellation: Safe; the connection is then dropped at once.
+        """
         if self._end is None:
             self._orderly = True
             self._finish(StreamClosed())
@@ -130,6 +137,10 @@ class YamuxConnection:
                     await self._flush()
             except TimeoutError:
                 self._link.reset()
+            except BaseException:
+                # Given up: nobody waits for a link to be closed politely.
+                self._link.reset()
+                raise
             finally:
                 self._task.cancel()
         await self.wait_closed()
@@ -205,7 +216,9 @@ class YamuxConnection:
                 tasks.create_task(self._read(), name="yamux reader")
                 tasks.create_task(self._write(), name="yamux writer")
         except* DarkSwapError as group:
-            self._finish(group.exceptions[0])
+            for error in group.exceptions:
+                if isinstance(error, DarkSwapError):
+                    self._finish(error)
         finally:
             self._finish(ConnectionLost("connection", "aborted"))
             self._stopped = True
@@ -280,7 +293,7 @@ class YamuxConnection:
 
     # --- the end
 
-    def _finish(self, error: Exception) -> None:
+    def _finish(self, error: DarkSwapError) -> None:
         """End every stream. The first error stays: `StreamClosed` is our own end, `EndOfStream` the peer's."""
         if self._end is not None:
             return
@@ -315,7 +328,7 @@ class YamuxConnection:
     def _lost(self) -> ConnectionLost:
         """Why nothing can be done any more."""
         if isinstance(self._end, ConnectionLost):
-            return self._end
+            return self._end.fresh()
         if isinstance(self._end, EndOfStream):
             return ConnectionLost("connection", "closed by the peer" if self._orderly else "the peer hung up")
         return ConnectionLost("connection", str(self._end))

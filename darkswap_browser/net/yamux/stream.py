@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from darkswap_browser.errors import EndOfStream, StreamBusy, StreamClosed, StreamReset
+from darkswap_browser.concurrency.waiter import Waiter
+from darkswap_browser.errors import DarkSwapError, EndOfStream, StreamBusy, StreamClosed, StreamReset
 from darkswap_browser.net.stream import ReceiveBuffer
 
 
@@ -43,11 +43,11 @@ class YamuxStream:
         self._session = session
         self._number = number
         self._buffer = ReceiveBuffer(self._credit)
-        self._end: Exception | None = None
+        self._end: DarkSwapError | None = None
         self._write_closed = False
         self._discarding = False
         self._sink: Callable[[bytes], None] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._room = Waiter()
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         return await self._buffer.read(max_bytes)
@@ -64,29 +64,25 @@ class YamuxStream:
     def try_write(self, data: bytes) -> bool:
         """Queue all of `data`, or nothing: False when a writer would have to wait. Raises as `write` does."""
         self._check_writable()
-        if self._room is not None or not self._session.has_room(self._number):
+        if self._room.is_waiting or not self._session.has_room(self._number):
             return False
         self._session.queue(self._number, data)
         return True
 
     async def write(self, data: bytes) -> None:
         self._check_writable()
-        if self._room is not None:
+        if self._room.is_waiting:
             raise StreamBusy()
         self._session.queue(self._number, data)
         while not self._session.has_room(self._number):
-            self._room = asyncio.get_running_loop().create_future()
             self._session.wait_for_room(self._number, self)
-            try:
-                await self._room
-            finally:
-                self._room = None
+            await self._room.wait()
             if self._end is not None:
-                raise self._end
+                raise self._end.fresh()
 
     def _check_writable(self) -> None:
         if self._end is not None:
-            raise self._end
+            raise self._end.fresh()
         if self._write_closed:
             raise StreamClosed()
 
@@ -126,7 +122,7 @@ class YamuxStream:
     def remote_finished(self) -> None:
         self._buffer.end(EndOfStream())
 
-    def ended(self, reason: Exception, *, drop: bool) -> None:
+    def ended(self, reason: DarkSwapError, *, drop: bool) -> None:
         """Both halves are over; `drop` also what was received and not read."""
         if self._end is None:
             self._end = reason
@@ -134,8 +130,7 @@ class YamuxStream:
             self.wake_writer()
 
     def wake_writer(self) -> None:
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        self._room.wake()
 
     def _credit(self, count: int) -> None:
         if self._end is None:

@@ -7,11 +7,11 @@ people who carry the blobs answer for that.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, ResourceLimit, StreamClosed, TooManyRequests
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream, close_quietly
@@ -127,7 +127,7 @@ class ManualSignaling:
         self._limits = limits
         self._on_send = on_send
         self._inbox: deque[SignalingEvent] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter = Waiter()
         self._end: DarkSwapError | None = None
 
     async def send_offer(self, offer: SessionDescription) -> None:
@@ -141,7 +141,7 @@ class ManualSignaling:
 
     def _send(self, event: SignalingEvent) -> None:
         if self._end is not None:
-            raise self._end
+            raise self._end.fresh()
         self._on_send(event)
 
     def deliver(self, event: SignalingEvent) -> None:
@@ -149,17 +149,13 @@ class ManualSignaling:
         if len(self._inbox) >= self._limits.signaling_candidates + 2:
             raise TooManyRequests("signaling messages", self._limits.signaling_candidates)
         self._inbox.append(event)
-        self._wake()
+        self._waiter.wake()
 
     async def receive_event(self) -> SignalingEvent:
         while not self._inbox:
             if self._end is not None:
-                raise self._end
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+                raise self._end.fresh()
+            await self._waiter.wait()
         return self._inbox.popleft()
 
     async def close(self) -> None:
@@ -168,11 +164,7 @@ class ManualSignaling:
     def reset(self) -> None:
         if self._end is None:
             self._end = ConnectionLost("signaling", "ended")
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._waiter.wake()
 
 
 class SignalingObserver(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException
 
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, StreamBusy, Unsupported
 from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener
 from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
@@ -52,7 +53,7 @@ class BrowserWebSocket:
         self._closed = False
         self._pending: list[bytes] = []
         self._pending_size = 0
-        self._wake: asyncio.Future[None] | None = None
+        self._waiter = Waiter()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._handlers = Handlers(
             js_socket, {"open": self._on_open, "message": self._on_message, "close": self._on_close}
@@ -81,14 +82,10 @@ class BrowserWebSocket:
     async def read(self, max_bytes: int = 65536) -> bytes:
         while not self._received:
             if self._end is not None:
-                raise self._end
-            if self._wake is not None:
+                raise self._end.fresh()
+            if self._waiter.is_waiting:
                 raise StreamBusy()
-            self._wake = self._loop.create_future()
-            try:
-                await self._wake
-            finally:
-                self._wake = None
+            await self._waiter.wait()
         data = self._received[0]
         if len(data) > max_bytes:
             self._received[0] = data[max_bytes:]
@@ -150,8 +147,7 @@ class BrowserWebSocket:
         """The first reason stays, but for our own closing, after which nothing else is of interest."""
         if self._end is None or self._closed:
             self._end = reason
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        self._waiter.wake()
         if not self._opened.done():
             self._opened.set_exception(reason)
             # Whoever opened it may have given up; then nobody looks at this result.
@@ -172,8 +168,8 @@ class BrowserWebSocket:
         if self._unread > RECEIVE_CAP:
             self.reset()
             self._end = ConnectionLost("websocket", f"more than {RECEIVE_CAP} bytes unread")
-        elif self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        else:
+            self._waiter.wake()
 
     def _on_close(self, js_event: Any) -> None:
         """Follows every end, a failed opening too, where the browser gives code 1006 and no reason at all."""

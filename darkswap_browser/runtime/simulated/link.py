@@ -7,7 +7,8 @@ import random
 from collections import deque
 from collections.abc import Callable
 
-from darkswap_browser.errors import ConnectionLost, EndOfStream, StreamBusy
+from darkswap_browser.concurrency.waiter import Waiter
+from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, StreamBusy
 from darkswap_browser.runtime.simulated.pipe import Pipe, Route
 
 SILENCE_SECONDS = 57.0
@@ -20,7 +21,7 @@ SEND_BUFFER = 256 * 1024
 class _Finished:
     """Travels behind the last byte of a closed end, or in place of what a reset dropped."""
 
-    def __init__(self, reason: Exception) -> None:
+    def __init__(self, reason: DarkSwapError) -> None:
         self.reason = reason
 
 
@@ -37,8 +38,8 @@ class SimulatedLink:
         self._split = split
         self._unread: deque[bytes] = deque()
         self.unread = 0
-        self._end: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None
+        self._end: DarkSwapError | None = None
+        self._reader = Waiter()
         self._writers: list[asyncio.Future[None]] = []
         self._lost_timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -52,14 +53,10 @@ class SimulatedLink:
     async def read(self, max_bytes: int = 65536) -> bytes:
         while not self._unread:
             if self._end is not None:
-                raise self._end
-            if self._reader is not None:
+                raise self._end.fresh()
+            if self._reader.is_waiting:
                 raise StreamBusy()
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
+            await self._reader.wait()
         data = self._unread.popleft()
         if len(data) > max_bytes:
             self._unread.appendleft(data[max_bytes:])
@@ -100,7 +97,7 @@ class SimulatedLink:
         """This end breaks; the other learns nothing by it."""
         if not isinstance(self._end, ConnectionLost):
             self._end = ConnectionLost("link", reason)
-        self._wake_reader()
+        self._reader.wake()
         self.wake_writers()
         if self._lost_timer is not None:
             self._lost_timer.cancel()
@@ -131,7 +128,7 @@ class SimulatedLink:
         elif self._end is None:
             self._end = item.reason
             self.wake_writers()
-        self._wake_reader()
+        self._reader.wake()
 
     def _chunks(self, data: bytes) -> list[bytes]:
         """Where a receiver sees borders is up to chance: sockets keep no messages."""
@@ -139,10 +136,6 @@ class SimulatedLink:
             return [data] if data else []
         cuts = sorted({self._split.randrange(1, len(data)) for _ in range(3)})
         return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-
-    def _wake_reader(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
 
     def wake_writers(self) -> None:
         waiting, self._writers = self._writers, []

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import ConnectionLost
 from darkswap_browser.runtime.base import LinkHandler, LinkListener
 from darkswap_browser.runtime.simulated.link import SimulatedLink
@@ -76,7 +77,7 @@ class Network:
         self._paths: dict[tuple[str, str], Path] = {}
         self._listening: dict[tuple[str, int], Listening] = {}
         self._links: dict[int, SimulatedLink] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._watchers: dict[int, Callable[[], None]] = {}
         self._next_watcher = 0
         self._next_port = 40000
@@ -171,7 +172,7 @@ class Network:
             raise ConnectionLost(what, "refused")
         ours, theirs = self._link(source, target.name), self._link(target.name, source)
         ours.peer, theirs.peer = theirs, ours
-        self._spawn(listening.handler(theirs, self.hosts[source].ip))
+        self._tasks.spawn(listening.handler(theirs, self.hosts[source].ip), "link handler")
         return ours
 
     def _link(self, host: str, remote: str) -> SimulatedLink:
@@ -188,13 +189,3 @@ class Network:
                 await changed.wait()
             finally:
                 unwatch()
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            task.get_loop().call_exception_handler({"message": "a link handler failed", "exception": error})
