@@ -170,6 +170,13 @@ class DataChannelConnection:
         await asyncio.wait((connected,))
         connected.result()
 
+    def create_first_stream(self) -> DataChannelStream:
+        """A stream made before the offer, which describes a data transport because of it; writes wait for it to open.
+
+        Its opening travels with SCTP's first packets, where `open_stream` on a finished connection begins after them.
+        """
+        return self._attach(self.peer_connection.create_data_channel(""))
+
     def create_init_channel(self) -> None:
         """Describe a data transport in the next offer; `close_init_channel` ends it once connected."""
         self._init = self.peer_connection.create_data_channel(INIT_LABEL)

@@ -1,8 +1,8 @@
 """Making a direct connection through a `Signaling`: offer, answer, trickled candidates, until ICE and DTLS are up.
 
-https://github.com/libp2p/specs/blob/master/webrtc/webrtc.md. A description is sent before it is set locally, so that
-no candidate can overtake it. Only the connection's own state decides: a signaling that ended early proves nothing
-(the peer may simply have been connected first), a signaling that was reset means that the peer gave up.
+https://github.com/libp2p/specs/blob/master/webrtc/webrtc.md. Candidates are sent after the description, so that none
+can overtake it. Only the connection's own state decides: a signaling that ended early proves nothing (the peer may
+simply have been connected first), a signaling that was reset means that the peer gave up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 
+from darkswap_browser.concurrency.tasks import cancel_and_wait
 from darkswap_browser.errors import (
     ConnectionLost,
     EndOfStream,
@@ -29,7 +30,13 @@ from darkswap_browser.net.transport import StepHandler
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime.base import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
-from darkswap_browser.transports.webrtc.sdp import mark_tool, only_relay_candidates, relay_candidate
+from darkswap_browser.transports.webrtc.sdp import (
+    candidate_key,
+    candidate_keys,
+    mark_tool,
+    only_relay_candidates,
+    relay_candidate,
+)
 
 
 class Negotiator:
@@ -55,9 +62,16 @@ class Negotiator:
         Raises `TimedOut`, `ConnectionLost`, `HandshakeFailed`, `RemoteError`, `StreamError`; then `signaling` was
         reset and nothing is left behind.
         """
-        connection, exchange = self._attempt(signaling, peer, address, Direction.OUTBOUND)
-        connection.create_init_channel()
-        return await _made(connection, exchange.run(exchange.offer(on_step)))
+        attempt = self.begin_offer(signaling, peer, address)
+        attempt.connection.create_init_channel()
+        return await attempt.complete(on_step)
+
+    def begin_offer(self, signaling: Signaling, peer: PeerId, address: Multiaddr) -> OutboundAttempt:
+        """The dialler's half in steps. The caller creates the first channel, then completes or aborts the attempt.
+
+        Raises `ConnectionLost` when the host makes no connection.
+        """
+        return OutboundAttempt(*self._attempt(signaling, peer, address, Direction.OUTBOUND))
 
     async def answer(
         self,
@@ -90,6 +104,42 @@ class Negotiator:
         return connection, self.exchange(connection, signaling)
 
 
+class OutboundAttempt:
+    """A dial whose offer can be made while the way to the peer is still being found."""
+
+    def __init__(self, connection: DataChannelConnection, exchange: Exchange) -> None:
+        self.connection = connection
+        self._exchange = exchange
+        self._preparing: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Make the offer and gather candidates from now on, in the background."""
+        work = self._exchange.prepare()
+        self._preparing = asyncio.get_running_loop().create_task(work, name="prepare WebRTC offer")
+
+    async def complete(self, on_step: StepHandler) -> DataChannelConnection:
+        """Send the offer and go on until the connection is up. Raises as `Negotiator.offer`; then nothing is left.
+
+        Cancellation: Safe; nothing is left either.
+        """
+        return await _made(self.connection, self._exchange.run(self._offer(on_step)))
+
+    async def _offer(self, on_step: StepHandler) -> None:
+        if self._preparing is not None:
+            await self._preparing
+        await self._exchange.offer(on_step)
+
+    async def abort(self) -> None:
+        """Close the connection and end what `prepare` began. After `complete` there is nothing left to do."""
+        self.connection.abort()
+        task = self._preparing
+        if task is not None:
+            await cancel_and_wait((task,))
+            if not task.cancelled():
+                # Retrieved: asyncio must not complain that nobody looked.
+                task.exception()
+
+
 async def _made(connection: DataChannelConnection, work: Coroutine[None, None, None]) -> DataChannelConnection:
     """The connection once `work` is done; if that fails, nothing is left of it."""
     try:
@@ -118,6 +168,7 @@ class Exchange:
         self._outbox: asyncio.Queue[IceCandidate | None] = asyncio.Queue()
         self._relay_only = relay_only
         self._early: list[IceCandidate] = []
+        self._is_prepared = False
         connection.on_candidate = self._outbox.put_nowait
 
     async def run(self, half: Coroutine[None, None, None]) -> None:
@@ -141,12 +192,19 @@ class Exchange:
                 raise HandshakeFailed("the peer ended the signaling") from None
             raise
 
+    async def prepare(self) -> None:
+        """Do the part of `offer` that needs no peer. Candidates found from now on wait until the offer is sent."""
+        await self._host.set_local_description(await self._host.create_offer())
+        self._is_prepared = True
+
     async def offer(self, on_step: StepHandler, *, restart: bool = False) -> None:
         """`restart`: look for a path anew, with new credentials; DTLS, channels and all that waits in them stay."""
-        offer = await self._host.create_offer(ice_restart=restart)
+        prepared = self._prepared_offer()
+        offer = prepared or await self._host.create_offer(ice_restart=restart)
         on_step("webrtc:send-sdp-offer", "")
         await self._signaling.send_offer(self._outgoing(offer))
-        await self._host.set_local_description(offer)
+        if prepared is None:
+            await self._host.set_local_description(offer)
         on_step("webrtc:read-sdp-answer", "")
         answer = await self._description("answer")
         self._connection.remote_sdp = answer.sdp
@@ -165,6 +223,18 @@ class Exchange:
         answer = await self._host.create_answer()
         await self._signaling.send_answer(self._outgoing(answer))
         await self._host.set_local_description(answer)
+
+    def _prepared_offer(self) -> SessionDescription | None:
+        """The offer of `prepare` with the candidates found since, which then need no message of their own."""
+        offer = self._host.local_description if self._is_prepared else None
+        if offer is None:
+            return None
+        described = candidate_keys(offer.sdp)
+        for _ in range(self._outbox.qsize()):
+            candidate = self._outbox.get_nowait()
+            if candidate is not None and candidate_key(candidate.candidate) not in described:
+                self._outbox.put_nowait(candidate)
+        return offer
 
     def _outgoing(self, description: SessionDescription) -> SessionDescription:
         kept = only_relay_candidates(description) if self._relay_only else description

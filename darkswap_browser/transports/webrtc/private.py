@@ -31,7 +31,8 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
-from darkswap_browser.net.negotiate import select_one
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.negotiate import confirm, proposal
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
@@ -45,10 +46,13 @@ from darkswap_browser.protocols.signaling.exchange import (
 from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
-from darkswap_browser.transports.webrtc.negotiation import Negotiator
+from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
 from darkswap_browser.transports.webrtc.restart import Mender
 from darkswap_browser.transports.webrtc.sdp import has_tool
 
+MAX_UNUSED_OFFERS = 8
+"""After as many, peer connections are made only once the relay has connected us: a browser counts closed ones until
+they are collected, and Chrome makes no more than 500 (kMaxPeerConnections)."""
 _PROOF_PROTOCOL = "/ipfs/ping/1.0.0"
 _PROOF = b"darkswap: is the path both ways?"
 """32 bytes, as a ping is."""
@@ -68,6 +72,38 @@ class _Dialling:
 
     outcome: asyncio.Future[bool]
     offered: bool = False
+
+
+class _Proof:
+    """One round trip: a path that works in one direction, or a peer that is not there yet, is not connected.
+
+    Its stream is made before the offer, so that what it says travels with the first packets.
+    """
+
+    def __init__(self, stream: BufferedStream, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+
+    @classmethod
+    async def send(cls, connection: DataChannelConnection, limits: Limits) -> _Proof:
+        """Make the stream and write to it; the bytes leave once the connection is up."""
+        stream = BufferedStream(connection.create_first_stream())
+        await stream.write(proposal(_PROOF_PROTOCOL, _PROOF))
+        return cls(stream, limits)
+
+    async def receive(self) -> None:
+        """Wait for the answer. Any answer to the proposal will do; a peer need not offer ping. Raises `TimedOut`."""
+        seconds = self._limits.signaling_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                try:
+                    await confirm(self._stream, _PROOF_PROTOCOL, self._limits)
+                    await self._stream.read_exactly(len(_PROOF))
+                except ProtocolUnsupported:
+                    pass
+                await close_quietly(self._stream)
+        except TimeoutError:
+            raise TimedOut("the first round trip over the direct connection", seconds) from None
 
 
 class WebRtcTransport:
@@ -90,6 +126,8 @@ class WebRtcTransport:
         self._dialling: dict[PeerId, _Dialling] = {}
         self._answering: dict[PeerId, _Answering] = {}
         self._negotiating = 0
+        self._unused_offers = 0
+        """Peer connections made in a row for peers that then could not be reached."""
 
     @property
     def name(self) -> str:
@@ -135,18 +173,12 @@ class WebRtcTransport:
         return None if answering is None else await asyncio.shield(answering.outcome)
 
     async def _dial(self, circuit: Multiaddr, peer: PeerId, dialling: _Dialling, on_step: StepHandler) -> Connection:
-        known = self._relayed(peer)
-        if known is not None:
-            on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
-            relayed = known
-        else:
+        known = relayed = self._relayed(peer)
+        if known is None and self._unused_offers >= MAX_UNUSED_OFFERS:
             relayed = await self._dial_relay(circuit, on_step)
-        inbound = await self._inbound(peer)
-        if inbound is not None:
-            return inbound
-        dialling.offered = True
 
         async def open_stream(offer: bytes) -> BufferedStream:
+            assert relayed is not None
             try:
                 return await self._signaling_stream(relayed, offer)
             except (ConnectionLost, StreamError, TimedOut) as error:
@@ -155,28 +187,44 @@ class WebRtcTransport:
                     raise
             return await self._signaling_stream(await self._dial_relay(circuit, on_step), offer)
 
-        on_step("webrtc:open-signaling-stream", "")
         signaling = self._observed(OfferingSignaling(open_stream, self._limits), peer)
         address = circuit.without_peer().encapsulate("/webrtc").with_peer(peer)
-        connection = await self._negotiator.offer(signaling, peer, address, on_step)
+        attempt = self._negotiator.begin_offer(signaling, peer, address)
         try:
-            on_step("webrtc:connection", str(peer))
-            winner = await self._yield_to_inbound(peer)
-            if winner is not None:
-                connection.abort()
-            else:
-                await self._prove(connection)
+            proof = await _Proof.send(attempt.connection, self._limits)
+            attempt.prepare()
+            if known is not None:
+                on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
+            elif relayed is None:
+                self._unused_offers += 1
+                relayed = await self._dial_relay(circuit, on_step)
+            winner = await self._inbound(peer)
+            if winner is None:
+                dialling.offered = True
+                on_step("webrtc:open-signaling-stream", "")
+                winner = await self._complete(attempt, proof, peer, on_step)
+                on_step("webrtc:close-signaling-stream", "")
+                await signaling.close()
         except BaseException:
             signaling.reset()
-            connection.abort()
+            await attempt.abort()
             raise
-        on_step("webrtc:close-signaling-stream", "")
-        await signaling.close()
         if winner is not None:
+            await attempt.abort()
             return winner
-        connection.close_init_channel()
-        self._mender.watch(connection)
-        return connection
+        self._mender.watch(attempt.connection)
+        return attempt.connection
+
+    async def _complete(
+        self, attempt: OutboundAttempt, proof: _Proof, peer: PeerId, on_step: StepHandler
+    ) -> Connection | None:
+        """None when the connection of `attempt` is up and proven; the peer's own connection when that one stays."""
+        await attempt.complete(on_step)
+        on_step("webrtc:connection", str(peer))
+        winner = await self._yield_to_inbound(peer)
+        if winner is None:
+            await proof.receive()
+        return winner
 
     async def _restart_stream(self, connection: DataChannelConnection, protocol: str) -> BufferedStream:
         """Over the relayed connection, which may be as dead as the direct one, or over a new one."""
@@ -196,7 +244,9 @@ class WebRtcTransport:
 
     async def _dial_relay(self, circuit: Multiaddr, on_step: StepHandler) -> Connection:
         on_step("webrtc:dial-relay", str(circuit))
-        return await self._swarm.dial_address(circuit, on_step)
+        connection = await self._swarm.dial_address(circuit, on_step)
+        self._unused_offers = 0
+        return connection
 
     async def _signaling_stream(self, connection: Connection, offer: bytes) -> BufferedStream:
         negotiated = await self._swarm.new_stream(connection, [SIGNALING_PROTOCOL], allow_limited=True, first=offer)
@@ -226,23 +276,6 @@ class WebRtcTransport:
         if answering is None or not answering.is_ours or self._swarm.local_peer < peer:
             return None
         return await asyncio.shield(answering.outcome)
-
-    async def _prove(self, connection: DataChannelConnection) -> None:
-        """One round trip: a path that works in one direction, or a peer that is not there yet, is not connected.
-
-        Any answer to the proposal will do; a peer need not offer ping.
-        """
-        try:
-            async with asyncio.timeout(self._limits.signaling_timeout):
-                stream = BufferedStream(await connection.open_stream())
-                try:
-                    await select_one(stream, [_PROOF_PROTOCOL], self._limits, _PROOF)
-                    await stream.read_exactly(len(_PROOF))
-                except ProtocolUnsupported:
-                    pass
-                await close_quietly(stream)
-        except TimeoutError:
-            raise TimedOut("the first round trip over the direct connection", self._limits.signaling_timeout) from None
 
     def _observed(self, signaling: Signaling, peer: PeerId) -> Signaling:
         return signaling if self._observer is None else ObservedSignaling(signaling, str(peer), self._observer)

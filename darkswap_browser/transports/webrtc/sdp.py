@@ -71,6 +71,19 @@ def has_tool(sdp: str) -> bool:
     return attribute(sdp, "tool") == TOOL
 
 
+def candidate_key(candidate: str) -> tuple[str, ...]:
+    """What two texts of one candidate agree in: foundation, component, transport, priority, address, port and type.
+
+    Of a candidate with or without `a=`. The extensions behind them differ: Chrome writes `ufrag` in events only.
+    """
+    return tuple(candidate.removeprefix("a=").removeprefix("candidate:").split()[:8])
+
+
+def candidate_keys(sdp: str) -> frozenset[tuple[str, ...]]:
+    """The keys of all candidates that stand in a description."""
+    return frozenset(candidate_key(line) for line in lines(sdp) if line.startswith("a=candidate:"))
+
+
 def is_relay_candidate(candidate: str) -> bool:
     """Whether a candidate (with or without `a=`) is of type relay, the only one without an own address."""
     words = candidate.split()

@@ -11,10 +11,12 @@ import pytest
 from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
+    RelayRefused,
     TimedOut,
     TooManyRequests,
 )
 from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.events import ConnectionOpened
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.protocols.signaling.exchange import ManualSignaling
@@ -23,8 +25,10 @@ from darkswap_browser.protocols.signaling.messages import (
 )
 from darkswap_browser.runtime.base import IceCandidate, IceServer, RtcConfiguration, SessionDescription
 from darkswap_browser.runtime.simulated.world import World
+from darkswap_browser.transports.webrtc.private import MAX_UNUSED_OFFERS
 from tests.support.channels import make_world
-from tests.support.direct import Peer, close_all, peer, relay_between
+from tests.support.direct import RELAY, Peer, close_all, peer, relay_between
+from tests.support.nodes import PipeTransport, Place
 from tests.support.pipe import PipeEnd
 
 STEPS = [
@@ -116,6 +120,7 @@ async def test_two_who_dial_each_other_at_once_end_with_exactly_one_connection(s
     await asyncio.gather(early(), late())
     await asyncio.sleep(20)
     assert len(alice.direct) == len(bob.direct) == 1
+    assert len(world.rtc.connections) == 2
     assert await alice.echoes(bob)
     assert await bob.echoes(alice)
     await close_all(alice, bob)
@@ -187,6 +192,83 @@ async def test_a_peer_without_relayed_connection_is_dialled_through_the_relay_fi
     with pytest.raises(DarkSwapError):
         await alice.dial(bob)
     assert "webrtc:dial-relay" in alice.steps
+    await close_all(alice, bob)
+
+
+HOP = 0.1
+"""Seconds that the relay of `behind_relay` takes."""
+
+
+async def behind_relay(observer: Watcher | None = None) -> tuple[World, Peer, Peer, Place]:
+    """Two peers without a connection, and what is at bob's address behind the relay."""
+    world, places = make_world(), dict[str, Place]()
+    alice = await peer("alice", world.runtime("alice"), observer=observer)
+    bob = await peer("bob", world.runtime("bob"))
+    for each in (alice, bob):
+        each.swarm.add_transport(PipeTransport(each.upgrader, places))
+    await bob.swarm.listen(Multiaddr.parse(f"{RELAY}/p2p-circuit"))
+    [place] = places.values()
+    place.delay, place.kind, place.limit = HOP, "circuit", CircuitLimit(120, 1 << 17)
+    return world, alice, bob, place
+
+
+async def test_dial_offers_candidates_found_while_the_relay_was_dialled() -> None:
+    watcher = Watcher()
+    _, alice, bob, _ = await behind_relay(watcher)
+    await alice.dial(bob)
+    assert watcher.kinds(outgoing=True) == ["offer"], "no candidate had to be sent on its own"
+    offer = watcher.seen[0][0]
+    assert isinstance(offer, SessionDescription)
+    assert "a=candidate:" in offer.sdp
+    assert await alice.echoes(bob)
+    await asyncio.sleep(10)
+    assert [c.streams for c in (*alice.direct, *bob.direct)] == [0, 0]
+    await close_all(alice, bob)
+
+
+async def test_dial_refused_by_the_relay_leaves_no_peer_connection() -> None:
+    world, alice, bob, place = await behind_relay()
+    place.error = RelayRefused("relay", 204, "NO_RESERVATION")
+    with pytest.raises(RelayRefused):
+        await alice.dial(bob)
+    assert world.rtc.connections == {}
+    await close_all(alice, bob)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.0005, HOP / 2, HOP + 0.001])
+async def test_dial_cancelled_leaves_no_peer_connection(after: float) -> None:
+    world, alice, bob, _ = await behind_relay()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(after):
+            await alice.dial(bob)
+    await asyncio.sleep(60)
+    assert world.rtc.connections == {}
+    await close_all(alice, bob)
+
+
+async def test_dial_makes_no_more_offers_ahead_after_many_refusals_in_a_row() -> None:
+    world, alice, bob, place = await behind_relay()
+    made: list[int] = []
+
+    async def dial() -> None:
+        def on_step(step: str, detail: str) -> None:
+            if step == "connect":
+                made.append(len(world.rtc.connections))
+
+        await alice.swarm.dial_address(bob.address, on_step)
+
+    place.error = RelayRefused("relay", 204, "NO_RESERVATION")
+    for _ in range(MAX_UNUSED_OFFERS + 2):
+        with pytest.raises(RelayRefused):
+            await dial()
+    assert made == [1] * MAX_UNUSED_OFFERS + [0, 0]
+    place.error = None
+    await dial()
+    for connection in alice.swarm.connections():
+        connection.abort()
+    await asyncio.sleep(60)
+    await dial()
+    assert made[-2:] == [0, 1]
     await close_all(alice, bob)
 
 

@@ -11,6 +11,8 @@ from darkswap_browser.transports.webrtc.sdp import (
     UFRAG_V1,
     UFRAG_V2,
     IceCredentials,
+    candidate_key,
+    candidate_keys,
     direct_answer,
     fingerprint,
     ice_credentials,
@@ -98,3 +100,10 @@ def test_the_answer_of_a_webrtc_direct_server_is_made_up_whole(host: str, family
     assert "a=setup:passive\r\n" in answer
     assert fingerprint(answer) == CERTIFICATE
     assert ice_credentials(answer) == IceCredentials("u", "p")
+
+
+def test_candidate_keys_match_texts_of_one_candidate_with_other_extensions() -> None:
+    in_event = "candidate:1 1 udp 2122260223 192.0.2.7 5000 typ host generation 0 ufrag 9kcD network-cost 999"
+    sdp = "v=0\r\na=candidate:1 1 udp 2122260223 192.0.2.7 5000 typ host generation 0 network-id 1\r\n"
+    assert candidate_keys(sdp) == {candidate_key(in_event)}
+    assert candidate_key(in_event.replace(" 5000 ", " 5001 ")) not in candidate_keys(sdp)
