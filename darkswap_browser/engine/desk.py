@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.engine import funding
 from darkswap_browser.engine.composing import OrderDraft, compose
-from darkswap_browser.engine.run import report
 from darkswap_browser.engine.sales import Sales, switched_off
 from darkswap_browser.engine.shelf import OrderShelf
 from darkswap_browser.engine.views import OrderEvent, OrderView
@@ -56,6 +56,7 @@ class OrderDesk:
         aside: Report,
         *,
         private_sales: bool = False,
+        report: ReportFault = log_fault,
     ) -> None:
         self._runtime = runtime
         self._identity = identity
@@ -63,30 +64,33 @@ class OrderDesk:
         self._chain = chain
         self._relays = relays
         records = order_records(runtime.store, network, str(identity.peer_id), aside)
-        self._shelf = OrderShelf(records, str(identity.peer_id), self._now)
+        self._shelf = OrderShelf(records, str(identity.peer_id), self._now, report)
         begun = sales_begun(runtime.store, network, str(identity.peer_id), aside)
         self._sales = Sales(chain, self._shelf, begun, self._purse, self._now)
         self._private_sales = private_sales
         self._wallet: Wallet | None = None
         self._coins: Coins | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks = Tasks(report)
+        self._started = False
         self._revising = asyncio.Lock()
         """Two revisions at once would bear the same number, which is what cheats do."""
 
     # --- life
 
     async def start(self) -> None:
-        """Loads what is kept and begins to watch. Idempotent."""
-        if self._watching is None:
+        """Load what is kept and begin to watch. Idempotent. Cancellation: Safe; nothing was begun."""
+        if not self._started:
             await self._shelf.load()
-            self._watching = asyncio.get_running_loop().create_task(self._watch(), name="order watch")
-            self._watching.add_done_callback(report)
+            self._started = True
+            self._tasks.spawn(self._watch(), "order watch")
+
+    def stop_nowait(self) -> None:
+        """Stop watching, for good, without waiting. Idempotent."""
+        self._tasks.cancel()
 
     async def stop(self) -> None:
-        task, self._watching = self._watching, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait((task,))
+        """As `stop_nowait`, and wait until it has ended. Idempotent. Cancellation: Safe; the watch ends by itself."""
+        await self._tasks.close()
 
     def set_wallet(self, wallet: Wallet | None, coins: Coins | None) -> None:
         self._wallet, self._coins = wallet, coins
@@ -363,7 +367,7 @@ class OrderDesk:
 
     async def _look_at_own(self, order_id: str, record: OrderRecord, order: Order) -> None:
         """A spent coin ends the order, unless our own trade spent it: then others take its place."""
-        if not await self._is_spent(order.funding):
+        if not await funding.is_spent(self._chain, order.funding):
             return
         if not record.fills:
             await self._end(order_id, OrderStatus.UNFUNDED)
@@ -379,12 +383,6 @@ class OrderDesk:
             await self._revise(
                 order_id, lambda latest: replace(latest, funding=found.funding, proofs=found.proofs), funded=True
             )
-
-    async def _is_spent(self, outpoints: Sequence[OutPoint]) -> bool:
-        for outpoint in outpoints:
-            if await self._chain.spend(outpoint, verify=True) is not None:
-                return True
-        return False
 
     # --- small
 

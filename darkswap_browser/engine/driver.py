@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
+from darkswap_browser.concurrency.faults import ReportFault
+from darkswap_browser.concurrency.notify import Subscribers
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.engine import post
 from darkswap_browser.engine.desk import OrderDesk
 from darkswap_browser.engine.intake import Intake
-from darkswap_browser.engine.run import SAVE_AGAIN, TradeRun, Work, report
+from darkswap_browser.engine.run import SAVE_AGAIN, TradeRun, Work
 from darkswap_browser.engine.stream import TradeLinks
 from darkswap_browser.engine.trade_views import view_of
 from darkswap_browser.engine.views import TradeEvent, TradeStatus, TradeView
@@ -65,6 +69,7 @@ class Driver:
         policy: Policy,
         limits: Limits,
         aside: Report,
+        report: ReportFault,
     ) -> None:
         self._runtime = runtime
         self._identity = identity
@@ -75,23 +80,24 @@ class Driver:
         self._desk = desk
         self._links = links
         self._wallet: Wallet | None = None
-        self._wallet_there: asyncio.Future[None] | None = None
+        self._wallet_there = Waiter()
         self._records = trade_records(runtime.store, network, self._local, aside)
         self.intake = Intake(desk, policy, limits)
         self.workshop = Workshop(chain, policy, runtime.clock.now, self._purse, self._busy)
-        self._watcher = Watcher(chain, self._seen)
+        self._watcher = Watcher(chain, self._seen, report)
         self.runs: dict[str, TradeRun] = {}
         self._blind: dict[str, str] = {}
         self._told: dict[str, TradeStatus] = {}
-        self._subscribers: list[Callable[[TradeEvent], None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscribers = Subscribers[TradeEvent](lambda error, event: report("a subscriber of trades", error))
+        self._report = report
+        self._tasks = Tasks(report)
         self._stopped = False
 
     # --- life
 
     async def load(self) -> None:
         for trade_id, record in (await self._records.all()).items():
-            run = self.runs[trade_id] = TradeRun(record, self, self._limits.trade_inbox)
+            run = self.runs[trade_id] = TradeRun(record, self, self._limits.trade_inbox, self._report)
             self._told[trade_id] = self.view(run).status
 
     def resume(self) -> None:
@@ -100,20 +106,29 @@ class Driver:
                 run.resume()
                 self.keep_link(run)
 
-    async def stop(self) -> None:
+    def stop_nowait(self) -> None:
+        """End everything at once, without waiting. Idempotent."""
         self._stopped = True
+        self._watcher.close_nowait()
+        for run in self.runs.values():
+            run.stop_nowait()
+        self._tasks.cancel()
+
+    async def stop(self) -> None:
+        """As `stop_nowait`, and wait until everything has ended. Idempotent.
+
+        Cancellation: Safe. Everything was told to end before the first await.
+        """
+        self.stop_nowait()
         await self._watcher.close()
         for run in self.runs.values():
             await run.stop()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.close()
 
     def set_wallet(self, wallet: Wallet | None) -> None:
         self._wallet = wallet
-        if wallet is not None and self._wallet_there is not None and not self._wallet_there.done():
-            self._wallet_there.set_result(None)
+        if wallet is not None:
+            self._wallet_there.wake()
 
     @property
     def wallet(self) -> Wallet:
@@ -132,7 +147,7 @@ class Driver:
         """Kept first, then begun. Raises `ObjectFreed` after `stop`."""
         if self._stopped:
             raise ObjectFreed("the node")
-        run = TradeRun(record, self, self._limits.trade_inbox)
+        run = TradeRun(record, self, self._limits.trade_inbox, self._report)
         self.runs[run.id] = run
         try:
             await run.start()
@@ -209,12 +224,12 @@ class Driver:
                 self._watcher.watch(run.id, effect)
             case Release():
                 self._watcher.forget(run.id)
-                self._spawn(self._until_done(lambda: self._release(run)), "trade release")
+                self._tasks.spawn(self._until_done(lambda: self._release(run)), "trade release")
             case Notify():
                 self.keep_link(run)
                 if isinstance(run.state, Completed):
                     order_id = run.state.trade.terms.order_id
-                    self._spawn(self._until_done(lambda: self._desk.filled(order_id, run.id)), "order fill")
+                    self._tasks.spawn(self._until_done(lambda: self._desk.filled(order_id, run.id)), "order fill")
                 self._tell(run)
 
     async def _release(self, run: TradeRun) -> None:
@@ -246,7 +261,7 @@ class Driver:
             run.put(event)
         trade = run.state.trade
         if isinstance(sight, InMempool | InBlock) and sight.txid == trade.txid and not trade.raw and not run.is_over:
-            self._spawn(self._fetch(run), "trade fetch")
+            self._tasks.spawn(self._fetch(run), "trade fetch")
 
     async def _fetch(self, run: TradeRun) -> None:
         """Kept by both sides until it is deep in the chain: whoever has it can broadcast it again."""
@@ -261,9 +276,7 @@ class Driver:
     async def _purse(self) -> Purse:
         """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""
         while self._wallet is None:
-            if self._wallet_there is None or self._wallet_there.done():
-                self._wallet_there = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._wallet_there)
+            await self._wallet_there.wait()
         return Purse(self._wallet, self._coins)
 
     def _busy(self, trade_id: str) -> frozenset[OutPoint]:
@@ -274,8 +287,7 @@ class Driver:
     # --- telling
 
     def subscribe(self, callback: Callable[[TradeEvent], None]) -> Callable[[], None]:
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+        return self._subscribers.subscribe(callback)
 
     def view(self, run: TradeRun) -> TradeView:
         return view_of(run.record, self._local, self._blind.get(run.id, ""))
@@ -287,9 +299,7 @@ class Driver:
         kind = "created" if before is None else view.status.value
         if before is not None and (before is view.status or not view.status.is_over):
             kind = "updated"
-        loop = asyncio.get_running_loop()
-        for callback in self._subscribers:
-            loop.call_soon(callback, TradeEvent(kind, view))
+        self._subscribers.publish(TradeEvent(kind, view))
 
     async def see_to(self, work: Callable[[], Awaitable[None]]) -> None:
         """At once, or, while the store fails, as soon as it does not: what was reserved must not stay so."""
@@ -297,7 +307,7 @@ class Driver:
             await work()
         except DarkSwapError:
             if not self._stopped:
-                self._spawn(self._until_done(work), "trade clearing")
+                self._tasks.spawn(self._until_done(work), "trade clearing")
 
     @staticmethod
     async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
@@ -306,9 +316,3 @@ class Driver:
                 return await work()
             except DarkSwapError:
                 await asyncio.sleep(SAVE_AGAIN)
-
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(report)

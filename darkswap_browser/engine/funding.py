@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from darkswap_browser.bitcoin import bip322
 from darkswap_browser.bitcoin.script import kind_of
-from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
+from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.chain.base import Chain, Holdings
 from darkswap_browser.engine.views import OrderView
 from darkswap_browser.errors import MalformedMessage, NotOnChain, VerificationFailed
@@ -87,6 +87,14 @@ async def is_funded(order: Order, chain: Chain) -> bool | None:
     else:
         held = sum(each.assets.get(asset, 0) for each in holdings.values())
     return held >= (order.min_fill if asset == order.base else quote_for(order, order.min_fill))
+
+
+async def is_spent(chain: Chain, outpoints: Sequence[OutPoint]) -> bool:
+    """Whether any of them is. Raises `ChainError`."""
+    for outpoint in outpoints:
+        if await chain.spend(outpoint, verify=True) is not None:
+            return True
+    return False
 
 
 def _is_sold(order: Order, output: TxOutput, holdings: Holdings) -> bool:

@@ -8,6 +8,9 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Protocol
 
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError, ObjectFreed, ResourceLimit
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade.effects import (
@@ -60,7 +63,7 @@ class Surroundings(Protocol):
 class TradeRun:
     """`record` is what is saved. Nothing runs while nothing happens."""
 
-    def __init__(self, record: TradeRecord, around: Surroundings, inbox: int) -> None:
+    def __init__(self, record: TradeRecord, around: Surroundings, inbox: int, report: ReportFault = log_fault) -> None:
         self.record = record
         self._around = around
         self._most = inbox
@@ -72,7 +75,8 @@ class TradeRun:
         self._works: dict[Work | str, asyncio.Task[None]] = {}
         self._offered: dict[str, int] = {}
         """When a transaction was broadcast last, by txid."""
-        self._changed: asyncio.Future[None] | None = None
+        self._changed = Waiter()
+        self._tasks = Tasks(report)
         self._stopped = False
 
     @property
@@ -123,7 +127,7 @@ class TradeRun:
             return
         self._events.append((event, answer))
         if self._draining is None or self._draining.done():
-            self._draining = self._spawn(self._drain(), "trade step")
+            self._draining = self._tasks.spawn(self._drain(), "trade step")
 
     async def start(self) -> None:
         """A new trade: saved, then begun."""
@@ -139,9 +143,8 @@ class TradeRun:
     async def wait_change(self) -> None:
         """Until a step changed the state. Raises `ObjectFreed` when everything is stopped meanwhile."""
         self._check_running()
-        if self._changed is None or self._changed.done():
-            self._changed = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+        await self._changed.wait()
+        self._check_running()
 
     async def _drain(self) -> None:
         while self._events:
@@ -172,8 +175,7 @@ class TradeRun:
             self._perform(effect)
         if step.state != before:
             self._leave_off()
-            if self._changed is not None and not self._changed.done():
-                self._changed.set_result(None)
+            self._changed.wake()
         return step.answer
 
     def _leave_off(self) -> None:
@@ -199,7 +201,7 @@ class TradeRun:
             case SetTimer(at):
                 if self._timer is not None:
                     self._timer.cancel()
-                self._timer = self._spawn(self._tick(at), "trade timer")
+                self._timer = self._tasks.spawn(self._tick(at), "trade timer")
             case Broadcast(txid, _) if self._around.now() - self._offered.get(txid, 0) < BROADCAST_AGAIN:
                 return
             case Validate() | Verify() | Sign() | Countersign() | SelfSpend() | Broadcast():
@@ -234,7 +236,8 @@ class TradeRun:
     # --- tasks
 
     def _begin(self, key: Work | str, work: Coroutine[object, object, None]) -> None:
-        task = self._works[key] = self._spawn(work, f"trade {key if isinstance(key, str) else type(key).__name__}")
+        name = f"trade {key if isinstance(key, str) else type(key).__name__}"
+        task = self._works[key] = self._tasks.spawn(work, name)
 
         def finished(over: asyncio.Task[None]) -> None:
             if self._works.get(key) is over:
@@ -242,29 +245,22 @@ class TradeRun:
 
         task.add_done_callback(finished)
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(report)
-        return task
+    def stop_nowait(self) -> None:
+        """End everything at once, without waiting; what was saved is all that stays. Idempotent."""
+        self._stopped = True
+        asked = [self._answering, *(answer for _, answer in self._events)]
+        self._events.clear()
+        for answer in asked:
+            if answer is not None and not answer.done():
+                answer.set_exception(ObjectFreed("the node"))
+                answer.exception()  # whoever waits gets it; that nobody does is no fault
+        self._changed.wake()
+        self._tasks.cancel()
 
     async def stop(self) -> None:
-        """At once; what was saved is all that stays."""
-        self._stopped = True
-        waiting = [self._changed, self._answering, *(answer for _, answer in self._events)]
-        self._events.clear()
-        for each in waiting:
-            if each is not None and not each.done():
-                each.set_exception(ObjectFreed("the node"))
-                each.exception()  # whoever waits gets it; that nobody does is no fault
-        tasks = [each for each in (self._timer, self._draining, *self._works.values()) if each is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """As `stop_nowait`, and wait until everything has ended. Idempotent.
 
-
-def report(task: asyncio.Task[None]) -> None:
-    """A fault of ours is told to the event loop."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)
+        Cancellation: Safe. Everything was told to end before the first await.
+        """
+        self.stop_nowait()
+        await self._tasks.close()

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from darkswap_browser.concurrency.faults import ReportFault
+from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.engine import funding
 from darkswap_browser.engine.views import OrderEvent, OrderView
 from darkswap_browser.errors import InvalidOrder, OrderNotFound
@@ -17,23 +19,22 @@ MAX_LIVE = 50
 
 
 class OrderShelf:
-    """`local`: our peer id; `now()` tells unix seconds."""
+    """`local`: our peer id; `now()` tells unix seconds; `report` hears of subscribers that raise."""
 
-    def __init__(self, records: Records[OrderRecord], local: str, now: Callable[[], int]) -> None:
+    def __init__(self, records: Records[OrderRecord], local: str, now: Callable[[], int], report: ReportFault) -> None:
         self._records = records
         self._local = local
         self._now = now
         self._orders: dict[str, OrderRecord] = {}
         self._writing = asyncio.Lock()
-        self._subscribers: list[Callable[[OrderEvent], None]] = []
+        self._subscribers = Subscribers[OrderEvent](lambda error, event: report("a subscriber of orders", error))
 
     async def load(self) -> None:
         self._orders = await self._records.all()
 
     def subscribe(self, callback: Callable[[OrderEvent], None]) -> Callable[[], None]:
         """Call `callback` with every change; returns how to stop it."""
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+        return self._subscribers.subscribe(callback)
 
     # --- what there is
 
@@ -81,9 +82,7 @@ class OrderShelf:
                 self._orders |= {} if before is None else {order_id: before}
             raise
         view = self.view(order_id, stamped)
-        loop = asyncio.get_running_loop()
-        for callback in self._subscribers:
-            loop.call_soon(callback, OrderEvent(kind, view))
+        self._subscribers.publish(OrderEvent(kind, view))
         return view
 
     async def drop(self, order_id: str) -> None:

@@ -8,9 +8,11 @@ message again when a link is new.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from darkswap_browser.concurrency.backoff import Backoff
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
@@ -60,7 +62,7 @@ class TradeLinks:
         self._reach = reach
         self._listener = listener
         self._links: dict[PeerId, _Link] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(swarm.faults.report)
         self._closed = False
         rate = Rate(self._limits.trade_burst, self._limits.trade_interval)
         self._buckets = TokenBuckets(rate, self._limits.connections)
@@ -68,19 +70,25 @@ class TradeLinks:
     def start(self) -> None:
         self._swarm.handle(TRADE_PROTOCOL, self._accept, on_limited=True, max_inbound=self._limits.trade_streams)
 
-    async def close(self) -> None:
-        """Idempotent. For good: whoever wants a link afterwards gets none."""
-        self._closed = True
-        self._swarm.unhandle(TRADE_PROTOCOL)
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        streams = [stream for link in self._links.values() for stream in link.streams]
+    def close_nowait(self) -> None:
+        """Drop every stream and let no other begin, without waiting. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._swarm.unhandle(TRADE_PROTOCOL)
+        self._tasks.cancel()
+        links = list(self._links.values())
         self._links.clear()
-        for stream in streams:
-            stream.reset()
+        for link in links:
+            for stream in list(link.streams):
+                stream.reset()
+
+    async def close(self) -> None:
+        """As `close_nowait`, and wait until everything has ended. Idempotent.
+
+        Cancellation: Safe. Everything was told to end before the first await.
+        """
+        self.close_nowait()
+        await self._tasks.close()
 
     # --- peers
 
@@ -131,15 +139,15 @@ class TradeLinks:
 
     def _look(self, peer: PeerId, link: _Link) -> None:
         if link.wanted and not link.streams and link.search is None and not self._closed:
-            link.search = self._spawn(self._find(peer, link), "trade link")
+            link.search = self._tasks.spawn(self._find(peer, link), "trade link")
 
     async def _find(self, peer: PeerId, link: _Link) -> None:
-        pause = self._limits.trade_retry_first
+        backoff = Backoff(self._limits.trade_retry_first, self._limits.trade_retry_max)
         loop = asyncio.get_running_loop()
         known = self._swarm.best_connection(peer)
         try:
-            # Whoever breaks each stream as soon as it has one does not set our pace.
-            await asyncio.sleep(max(link.found_at + pause - loop.time(), 0))
+            # Back off after success too: a peer may reset every new stream.
+            await asyncio.sleep(max(link.found_at + self._limits.trade_retry_first - loop.time(), 0))
             while link.wanted and not link.streams:
                 try:
                     async with asyncio.timeout(self._limits.trade_reach_timeout):
@@ -147,11 +155,10 @@ class TradeLinks:
                 except (DarkSwapError, TimeoutError):
                     # A connection of a page that was reloaded looks alive for a while: by another way, then.
                     known = None
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, self._limits.trade_retry_max)
+                    await asyncio.sleep(backoff.wait())
                 else:
                     link.found_at = loop.time()
-                    self._spawn(self._serve(peer, stream), "trade stream")
+                    self._tasks.spawn(self._serve(peer, stream), "trade stream")
                     return
         finally:
             link.search = None
@@ -186,15 +193,3 @@ class TradeLinks:
                 await self._listener.received(peer, message)
         finally:
             self._drop(peer, link, stream)
-
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
-            task.get_loop().call_exception_handler(context)

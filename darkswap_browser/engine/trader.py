@@ -63,7 +63,17 @@ class Trader:
         self._begun = takes_begun(runtime.store, network, self._local, aside)
         self._links = TradeLinks(swarm, reach, self)
         self._driver = Driver(
-            runtime, swarm.identity, network, chain, coins, desk, self._links, policy, swarm.limits, aside
+            runtime,
+            swarm.identity,
+            network,
+            chain,
+            coins,
+            desk,
+            self._links,
+            policy,
+            swarm.limits,
+            aside,
+            swarm.faults.report,
         )
         self._admitting: dict[str, str] = {}
         """Trade ids that are being looked at → peers who asked."""
@@ -87,8 +97,17 @@ class Trader:
             if trade_id not in self._driver.runs:
                 await self._desk.unhold(order_id, trade_id)
 
+    def stop_nowait(self) -> None:
+        """End everything at once, without waiting; everything is saved already. Idempotent."""
+        self._links.close_nowait()
+        self._driver.stop_nowait()
+
     async def stop(self) -> None:
-        """Everything is saved already."""
+        """As `stop_nowait`, and wait until everything has ended. Idempotent.
+
+        Cancellation: Safe. Everything was told to end before the first await.
+        """
+        self.stop_nowait()
         await self._links.close()
         await self._driver.stop()
 

@@ -7,10 +7,12 @@ time; what it means is the trade's affair.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.chain.base import Chain, Tip
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import ChainError
 from darkswap_browser.market.trade import events
 from darkswap_browser.market.trade.effects import Watch
@@ -104,11 +106,12 @@ async def _rival(chain: Chain, watched: Watch, tip: Tip) -> Sight:
 
 
 class Watcher:
-    """`report(trade_id, sight)`, from the event loop."""
+    """`report(trade_id, sight)`, from the event loop. `faults` is told when a watch fails, which then ends."""
 
-    def __init__(self, chain: Chain, report: Callable[[str, Sight], None]) -> None:
+    def __init__(self, chain: Chain, report: Callable[[str, Sight], None], faults: ReportFault = log_fault) -> None:
         self._chain = chain
         self._report = report
+        self._tasks = Tasks(faults)
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, Watch] = {}
         self._tip: tuple[float, Tip] | None = None
@@ -119,7 +122,7 @@ class Watcher:
             return
         self.forget(trade_id)
         self._wanted[trade_id] = watched
-        self._watches[trade_id] = self._spawn(self._run(trade_id, watched))
+        self._watches[trade_id] = self._tasks.spawn(self._run(trade_id, watched), "trade watch")
 
     def forget(self, trade_id: str) -> None:
         self._wanted.pop(trade_id, None)
@@ -131,12 +134,19 @@ class Watcher:
     def watching(self) -> Sequence[str]:
         return tuple(self._watches)
 
+    def close_nowait(self) -> None:
+        """End every watch and begin no other, without waiting. Idempotent."""
+        self._watches.clear()
+        self._wanted.clear()
+        self._tasks.cancel()
+
     async def close(self) -> None:
-        tasks = list(self._watches.values())
-        for trade_id in list(self._watches):
-            self.forget(trade_id)
-        if tasks:
-            await asyncio.wait(tasks)
+        """As `close_nowait`, and wait until they have ended. Idempotent.
+
+        Cancellation: Safe. Every watch was told to end before the first await.
+        """
+        self.close_nowait()
+        await self._tasks.close()
 
     async def _run(self, trade_id: str, watched: Watch) -> None:
         loop = asyncio.get_running_loop()
@@ -164,14 +174,3 @@ class Watcher:
         if self._tip is None or now - self._tip[0] >= seconds:
             self._tip = (now, await self._chain.tip())
         return self._tip[1]
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name="trade watch")
-        task.add_done_callback(_told)
-        return task
-
-
-def _told(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)
