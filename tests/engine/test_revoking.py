@@ -211,31 +211,31 @@ async def test_a_second_wish_pays_more_with_the_same_coins(rate: int) -> None:
         assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
 
 
-@pytest.mark.parametrize("state", ["SignaturesOut", "Exposed", "Revoking", "Revoked"])
+@pytest.mark.parametrize("state", ["signatures_out", "exposed", "revoking", "revoked"])
 async def test_taking_back_goes_on_after_a_reload(state: str) -> None:
     async with TradeWorld() as world:
         world.taker.store.die_at(entering(state), kept=True)
         world.maker.wallet.delay = 5
         order = await sells_dog(world)
         begun = asyncio.create_task(world.taker.takes(order))
-        if state == "SignaturesOut":
+        if state == "signatures_out":
             await world.taker.store.died.wait()
         else:
             await world.maker.until("countersigning")
         await world.maker.stop()
         world.sim.world.kill("maker", silent=True)
-        if state in ("Revoking", "Revoked"):
+        if state in ("revoking", "revoked"):
             await world.taker.until("signatures_out")
             asking = asyncio.create_task(world.taker.trader.revoke(world.taker.only().id))
-            if state == "Revoked":
+            if state == "revoked":
                 await asking
                 await buried(world)
         await world.taker.store.died.wait()
         begun.cancel()
         await world.reload(world.taker)
-        if state == "Revoking":
+        if state == "revoking":
             asking.cancel()
-        if state in ("SignaturesOut", "Exposed"):
+        if state in ("signatures_out", "exposed"):
             await world.taker.until("exposed")
             await world.taker.trader.revoke(world.taker.only().id)
         await buried(world)

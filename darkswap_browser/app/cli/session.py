@@ -16,8 +16,8 @@ from darkswap_browser.app.darkswap import DarkSwap
 from darkswap_browser.app.network import Network
 from darkswap_browser.app.records import NetworkEvent, plain
 from darkswap_browser.app.stack import load_identity
+from darkswap_browser.app.trading.engine import LOCK_PATIENCE, lock_name
 from darkswap_browser.app.trading.records import WalletInfo
-from darkswap_browser.app.trading.trading import LOCK_PATIENCE, lock_name
 from darkswap_browser.errors import DarkSwapError, IdentityInUse, InvalidArgument
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.runtime.base import Runtime

@@ -6,15 +6,14 @@ taken up again. Events come with the node's own, by `subscribe`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 from darkswap_browser.app.network import Network
 from darkswap_browser.app.stack import Stack, load_identity
 from darkswap_browser.app.trading import drafts, kept
 from darkswap_browser.app.trading.assets import AssetBook, described
+from darkswap_browser.app.trading.engine import Engine, Event, hold_identity
 from darkswap_browser.app.trading.judging import judge
 from darkswap_browser.app.trading.meeting import here, reach_through
 from darkswap_browser.app.trading.purse import Purse
@@ -30,36 +29,18 @@ from darkswap_browser.app.trading.records import (
 from darkswap_browser.app.trading.sheets import order_sheet, trade_sheet
 from darkswap_browser.chain.base import Chain, ChainConfig
 from darkswap_browser.chain.quorum import open_chain
+from darkswap_browser.concurrency.shared_call import SharedCall
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.engine.desk import OrderDesk
 from darkswap_browser.engine.trader import Trader
-from darkswap_browser.engine.views import OrderEvent, OrderView, TradeEvent, TradeView
-from darkswap_browser.errors import ChainError, DarkSwapError, IdentityInUse, InvalidArgument
+from darkswap_browser.engine.views import OrderEvent, OrderView, TradeView
+from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument
 from darkswap_browser.market.amounts import parse_amount, total_for
 from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.orders import Side
 from darkswap_browser.market.trade.checks import Policy
 
-LOCK_PATIENCE = 3.0
-"""Seconds to wait for another tab of the same identity: a page that is being reloaded is gone sooner."""
 CHANGES = ("price", "total", "expires_in", "paused")
-MAX_WAITING_EVENTS = 1000
-"""Events whose names and decimals are still being looked up; the oldest go first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """What lives as long as one start of the node."""
-
-    stack: Stack
-    desk: OrderDesk
-    trader: Trader
-    telling: asyncio.Task[None]
-    lock: AsyncExitStack
-
-
-def lock_name(network: str, peer: str) -> str:
-    """Held by the one program that goes on with the trades of an identity."""
-    return f"darkswap/trades/{network}/{peer}"
 
 
 class Trading:
@@ -86,9 +67,9 @@ class Trading:
         )
         self._purse = Purse(runtime, self._bitcoin_network, terms, self._chain, self._wallet_gone)
         self._book = AssetBook(lambda: self._chain, runtime.store, self._bitcoin_network)
-        self._open: _Open | None = None
-        self._opening = asyncio.Lock()
-        self._untold: asyncio.Queue[OrderEvent | TradeEvent] = asyncio.Queue()
+        self._open: Engine | None = None
+        self._bringing_up = SharedCall[Engine]("trading start")
+        self._wallet_tasks = Tasks()
         network.before_stop(self._close)
 
     # --- life
@@ -97,21 +78,28 @@ class Trading:
         """Takes up what was going on, as every other call does. Raises `IdentityInUse`."""
         await self._engine()
 
-    async def _engine(self) -> _Open:
+    async def _engine(self) -> Engine:
+        """Callers at once share one start; it is given up when all of them were cancelled."""
         stack = await self._node.stack()
-        async with self._opening:
-            if self._open is None or self._open.stack is not stack:
-                self._open = await self._bring_up(stack)
+        if self._open is not None and self._open.stack is stack:
             return self._open
+        if not self._bringing_up.is_running:
+            self._bringing_up.begin(self._bring_up(stack))
+        return await self._bringing_up.join()
 
-    async def _bring_up(self, stack: Stack) -> _Open:
+    async def _bring_up(self, stack: Stack) -> Engine:
         runtime, network, peer = self._node.runtime, self._bitcoin_network, str(stack.swarm.local_peer)
-        lock = AsyncExitStack()
+        engine = self._make_engine(stack, await hold_identity(runtime, network, peer))
         try:
-            async with asyncio.timeout(LOCK_PATIENCE):
-                await lock.enter_async_context(runtime.locks.hold(lock_name(network, peer)))
-        except TimeoutError:
-            raise IdentityInUse(peer) from None
+            await engine.start()
+        except BaseException:
+            await engine.close()
+            raise
+        self._open = engine
+        return engine
+
+    def _make_engine(self, stack: Stack, lock: AsyncExitStack) -> Engine:
+        runtime, network = self._node.runtime, self._bitcoin_network
         terms = self._terms
         desk = OrderDesk(
             runtime,
@@ -121,6 +109,7 @@ class Trading:
             lambda: here(stack),
             self._set_aside,
             private_sales=terms.private_sales,
+            report=stack.swarm.faults.report,
         )
         policy = Policy(fee_cap=terms.max_fee_rate, private_sales=terms.private_sales)
         trader = Trader(
@@ -137,24 +126,17 @@ class Trading:
         )
         # Before they start: the first look at our orders may have to renew one.
         self._give_wallet(desk, trader)
-        try:
-            await desk.start()
-            await trader.start()
-        except BaseException:
-            await lock.aclose()
-            raise
-        desk.subscribe(self._happened)
-        trader.subscribe(self._happened)
-        telling = asyncio.get_running_loop().create_task(self._tell_all(desk, trader), name="trading events")
-        return _Open(stack, desk, trader, telling, lock)
+        return Engine(stack, desk, trader, lock, self._publish)
 
     async def _close(self) -> None:
+        """Cancellation: Safe; everything was told to end, and another start may follow."""
         opened, self._open = self._open, None
-        if opened is not None:
-            opened.telling.cancel()
-            await opened.trader.stop()
-            await opened.desk.stop()
-            await opened.lock.aclose()
+        self._bringing_up.cancel()
+        try:
+            await self._bringing_up.close()
+        finally:
+            if opened is not None:
+                await opened.close()
 
     def _set_aside(self, key: str, reason: str) -> None:
         hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
@@ -162,23 +144,15 @@ class Trading:
 
     # --- events
 
-    def _happened(self, event: OrderEvent | TradeEvent) -> None:
-        if self._untold.qsize() >= MAX_WAITING_EVENTS:
-            self._untold.get_nowait()
-        self._untold.put_nowait(event)
-
-    async def _tell_all(self, desk: OrderDesk, trader: Trader) -> None:
-        """One after the other, in the order in which they happened."""
-        while True:
-            event = await self._untold.get()
-            if isinstance(event, OrderEvent):
-                sheet = await order_sheet(event.order, self._book)
-                self._node.tell(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
-                continue
-            trade = await self._sheet(trader, event.trade)
-            self._node.tell(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
-            if event.kind != "updated":
-                self._node.tell("balance_updated", {})
+    async def _publish(self, trader: Trader, event: Event) -> None:
+        if isinstance(event, OrderEvent):
+            sheet = await order_sheet(event.order, self._book)
+            self._node.tell(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
+            return
+        trade = await self._sheet(trader, event.trade)
+        self._node.tell(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
+        if event.kind != "updated":
+            self._node.tell("balance_updated", {})
 
     # --- wallet
 
@@ -207,8 +181,7 @@ class Trading:
             self._node.tell("wallet_disconnected", {"reason": reason})
 
     def _wallet_gone(self, reason: str) -> None:
-        # Kept by the loop until it is done; it takes no time.
-        self._leaving = asyncio.get_running_loop().create_task(self._let_go(reason), name="wallet gone")
+        self._wallet_tasks.spawn(self._let_go(reason), "wallet gone")
 
     def _give_wallet(self, desk: OrderDesk, trader: Trader) -> None:
         wallet = self._purse.wallet if self._purse.is_connected else None
