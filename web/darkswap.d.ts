@@ -18,6 +18,14 @@
 export const version: string;
 
 /** Loads Pyodide and the package once; later calls return the same promise until it failed. */
+/**
+ * Loads Python and DarkSwap. There is one load a page: every call joins it, also while it is under way, and a retry goes
+ * on where it is. `signal` and `timeout_ms` end only the waiting of the caller that gave them. Later calls may leave out
+ * the other options; one that names others than the page was loaded with is refused (INVALID_ARGUMENT).
+ *
+ * Rejects with UNSUPPORTED outside of a browser, in classic workers and in service workers; with RUNTIME_DEAD once
+ * Python has stopped: its sockets, locks and connections cannot be taken over, so only a reload of the page brings it back.
+ */
 export default function init(options?: InitOptions): Promise<InitResult>;
 
 export interface InitOptions {
@@ -34,11 +42,11 @@ export interface InitOptions {
   stdlib?: "small" | "full";
   /** Merged deeply under the configuration of every `DarkSwapWasm`: the relays of this site, for example. */
   defaults?: DarkSwapConfig;
-  /** Called with each step of loading. */
+  /** Called at once with where the load is, then with each step and as bytes arrive. */
   onProgress?: (progress: InitProgress) => void;
   /** Gives up waiting. */
   signal?: AbortSignal;
-  /** How long all of it may take; default 60000. */
+  /** How long loading may stand still, nothing arriving and no step made, before this caller gives up; default 60000. */
   timeout_ms?: number;
 }
 
@@ -95,6 +103,8 @@ export class DarkSwapError extends Error {
   readonly cause?: unknown;
   /** The fields of the Python error (`path`, `limit`, `status` …). */
   readonly details: Record<string, unknown>;
+  /** All of the above, `name` and `message`, which `JSON.stringify` leaves out of other errors. */
+  toJSON(): Record<string, unknown>;
 }
 
 export type BitcoinNetwork = "mainnet" | "testnet" | "signet" | "regtest";
@@ -304,7 +314,7 @@ export type DarkSwapEvent = { at: number } & (
   /** A reservation is gone; "released", without a code, when this node gave it up. */
   | { type: "relay:lost" } & RelayTrouble
   | { type: "lifecycle"; state: "online" | "offline" | "visible" | "hidden" | "resumed" | "leaving" }
-  /** Something failed in the background; the node goes on. */
+  /** Something failed in the background; the node goes on, but after RUNTIME_DEAD, which is the last event of all. */
   | { type: "error"; code: DarkSwapErrorCode; message: string; hint: string }
   | TradingEvent
 );
@@ -567,7 +577,7 @@ export type TradingEvent =
 export type Unsubscribe = () => void;
 
 export class DarkSwapWasm {
-  /** Cheap and synchronous. Throws INVALID_ARGUMENT with the offending path; NOT_INITIALIZED before `init()`. */
+  /** Cheap and synchronous. Throws INVALID_ARGUMENT with the offending path; NOT_INITIALIZED before `init()`; RUNTIME_DEAD. */
   constructor(config?: DarkSwapConfig | string);
   /** The defaults of one Bitcoin network. Works with and without `new`. */
   static new_with_defaults: {

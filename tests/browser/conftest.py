@@ -39,6 +39,14 @@ def site(built: Path) -> Iterator[WebServer]:
     server.close()
 
 
+@pytest.fixture
+def own_site(built: Path) -> Iterator[WebServer]:
+    """A site of one test, which may break it."""
+    server = WebServer(Site({"/": built}, {"/blank.html": BLANK}))
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
     browser = Chrome()

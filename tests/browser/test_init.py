@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.browser.conftest import BLANK
 from tests.support.chrome import JsError, Page
-from web.build.server import POLICY, Answer, Site, WebServer
+from web.build.server import POLICY, Answer, WebServer
 
 INIT = """const { default: init } = await import(new URL("/darkswap.mjs", location.href));
 const { version } = await init(%s);
@@ -20,14 +20,6 @@ return version;"""
 # before Python starts, and one that can only show after. Both are well below init's own limit of 60 s.
 PROMPT = 8.0
 LATE = 45.0
-
-
-@pytest.fixture
-def own_site(built: Path) -> Iterator[WebServer]:
-    """A site of one test, which may break it."""
-    server = WebServer(Site({"/": built}, {"/blank.html": BLANK}))
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -187,3 +179,38 @@ def test_a_second_try_succeeds_once_the_file_is_there(own_site: WebServer, page:
 )
 def test_the_caller_may_give_up(broken: Callable[..., JsError], options: str, code: str) -> None:
     assert broken(options).code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("pyodide.asm.wasm", "application/wasm"), ("pyodide.mjs", "text/javascript")]
+)
+def test_a_file_of_the_wrong_media_type_is_named(
+    own_site: WebServer, broken: Callable[..., JsError], built: Path, name: str, wanted: str
+) -> None:
+    own_site.site.answers[f"/{name}"] = Answer((built / name).read_bytes(), "application/octet-stream")
+    error = broken()
+    assert (error.code, error.retryable) == ("LOAD_FAILED", False)
+    assert name in error.message and "application/octet-stream" in error.message
+    assert wanted in str(error.hint)
+
+
+def test_a_page_in_place_of_a_file_is_named(own_site: WebServer, broken: Callable[..., JsError], built: Path) -> None:
+    name = _wheel(built)
+    own_site.site.answers[f"/{name}"] = Answer(b"<!doctype html>", "text/html")
+    error = broken(within=LATE)
+    assert error.code == "LOAD_FAILED"
+    assert name in error.message and "text/html" in error.message
+
+
+@pytest.mark.parametrize(("directive", "what"), [("connect-src", "pyodide-lock.json"), ("script-src", "pyodide.mjs")])
+def test_a_policy_that_forbids_a_file_is_named(
+    own_site: WebServer, broken: Callable[..., JsError], site: WebServer, directive: str, what: str
+) -> None:
+    """The files are of another origin, which the policy allows but for one directive."""
+    policy = POLICY.replace("'self'", f"'self' {site.url}").replace("http://127.0.0.1:* ", "")
+    policy = policy.replace(f"{directive} 'self' {site.url}", f"{directive} 'self'")
+    own_site.site.answers["/blank.html"] = Answer(BLANK.body, BLANK.content_type, policy=policy)
+    error = broken(f"{{ indexURL: '{site.url}/' }}")
+    assert (error.code, error.retryable) == ("LOAD_FAILED", False)
+    assert what in error.message and f"({directive})" in error.message
+    assert f"Add {site.url} to {directive}" in str(error.hint)

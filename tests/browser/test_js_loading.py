@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.browser.face import OpenPage
 from tests.support.chrome import JsError, Page
-from web.build.server import WebServer
+from web.build.server import Answer, WebServer
 
 
 def test_a_page_without_the_policy_for_wasm_hears_so_at_once(site: WebServer, new_page: Callable[[], Page]) -> None:
@@ -28,11 +31,7 @@ def test_a_page_without_the_policy_for_wasm_hears_so_at_once(site: WebServer, ne
     ("change", "code"),
     [
         ('if (url.endsWith("pyodide-lock.json")) return new Response("", { status: 404 });', "LOAD_FAILED"),
-        (
-            'if (url.endsWith("pyodide.asm.wasm") && options?.method === "HEAD")'
-            ' return new Response("", { status: 404 });',
-            "LOAD_FAILED",
-        ),
+        ('if (url.endsWith("pyodide.asm.wasm")) return new Response("", { status: 404 });', "LOAD_FAILED"),
         (
             'if (url.endsWith("pyodide-lock.json")) { const lock = await (await real(url)).json();'
             ' delete lock.packages["darkswap-browser"]; return Response.json(lock); }',
@@ -74,8 +73,9 @@ def test_init_tells_its_progress_and_happens_once(new_page: Callable[[], Page]) 
         """const { default: init } = await import("/darkswap.mjs");
         const steps = [];
         const first = init({ onProgress: (progress) => steps.push(progress) });
-        if (init() !== first) throw new Error("two loads");
+        const second = init();
         const { version, pyodide } = await first;
+        if ((await second).pyodide !== pyodide) throw new Error("two loads");
         const told = (name) => steps.map((step) => step[name]);
         return [version, typeof pyodide.runPython, told("stage"), told("fraction")];""",
         timeout=60,
@@ -122,3 +122,174 @@ def test_a_dead_interpreter_is_named_as_such(new_page: Callable[[], Page]) -> No
         return [code, await waiting];""",
     )
     assert code == ["RUNTIME_DEAD", "RUNTIME_DEAD"]
+
+
+def test_init_aborted_and_called_again_joins_the_one_load(new_page: Callable[[], Page]) -> None:
+    """React's StrictMode mounts, unmounts and mounts again."""
+    seen = new_page().run_js(
+        """const { default: init } = await import("/darkswap.mjs");
+        const told = [];
+        const mount = (name) => {
+          const controller = new AbortController();
+          const done = init({ signal: controller.signal })
+            .then(() => told.push(name), (error) => told.push(error.code));
+          return { controller, done };
+        };
+        const first = mount("first");
+        await new Promise((go) => setTimeout(go, 300));
+        first.controller.abort();
+        await first.done;
+        await mount("second").done;
+        await mount("third").done;
+        const entries = performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("asm.wasm"));
+        return [told, entries.length];""",
+        timeout=60,
+    )
+    assert seen == [["ABORTED", "second", "third"], 1]
+
+
+def test_init_waits_while_bytes_arrive_and_gives_up_when_they_stop(new_page: Callable[[], Page]) -> None:
+    code, waited, loaded, message = new_page().run_js(
+        """const real = globalThis.fetch;
+        globalThis.fetch = async (input, options) => {
+          if (!String(input?.url ?? input).endsWith("pyodide.asm.wasm")) return real(input, options);
+          let left = 12;
+          const body = new ReadableStream({ async pull(controller) {
+            await new Promise((go) => setTimeout(go, 500));
+            if (left-- > 0) controller.enqueue(new Uint8Array(100_000));
+            else await new Promise(() => {});
+          } });
+          return new Response(body, { headers: { "Content-Type": "application/wasm" } });
+        };
+        const { default: init } = await import("/darkswap.mjs");
+        const started = performance.now();
+        const seen = [];
+        const onProgress = ({ loaded }) => seen.push(loaded);
+        const error = await init({ timeout_ms: 4000, onProgress }).catch((error) => error);
+        return [error.code, performance.now() - started, seen, error.message];""",
+        timeout=60,
+    )
+    assert (code, message) == ("TIMEOUT", "loading made no progress for 4 s")
+    assert waited > 9000
+    assert loaded == sorted(loaded)
+    assert len({count for count in loaded if count}) > 5
+
+
+def test_init_called_again_with_other_options_is_refused(new_page: Callable[[], Page]) -> None:
+    page = OpenPage(new_page()).loaded(bitcoin={"network": "regtest"}).page
+    outcomes = page.run_js(
+        """const said = (promise) => promise.then(() => "ok", ({ code, details }) => [code, details.path]);
+        return [
+          await said(lib.default()), await said(lib.default({ defaults: { bitcoin: { network: "regtest" } } })),
+          await said(lib.default({ defaults: { bitcoin: { network: "signet" } } })),
+          await said(lib.default({ stdlib: "full" })),
+        ];"""
+    )
+    assert outcomes == ["ok", "ok", ["INVALID_ARGUMENT", "options.defaults"], ["INVALID_ARGUMENT", "options.stdlib"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ("5", "options"),
+        ("{ signal: {} }", "options.signal"),
+        ("{ timeout_ms: -1 }", "options.timeout_ms"),
+        ("{ onProgress: 5 }", "options.onProgress"),
+        ("{ on_progress() {} }", "options.on_progress"),
+        ("{ indexURL: 5 }", "options.indexURL"),
+        ("{ indexURL: 'http://' }", "options.indexURL"),
+        ("{ pyodide: {} }", "options.pyodide"),
+        ("{ defaults: 5 }", "options.defaults"),
+    ],
+)
+def test_init_option_of_the_wrong_kind_is_refused(page: Page, options: str, path: str) -> None:
+    told = page.run_js(
+        f"""const {{ default: init }} = await import("/darkswap.mjs");
+        return init({options}).then(() => "ok", (error) => [error.code, error.details.path]);"""
+    )
+    assert told == ["INVALID_ARGUMENT", path]
+
+
+def test_init_goes_on_when_the_progress_listener_throws_and_null_is_left_out(new_page: Callable[[], Page]) -> None:
+    told = new_page().run_js(
+        """const { default: init } = await import("/darkswap.mjs");
+        const reported = [];
+        addEventListener("error", (event) => { reported.push(event.message); event.preventDefault(); });
+        const { version } = await init({ signal: null, onProgress() { throw new Error("mine"); } });
+        await init(null);
+        return [version, reported.length > 3];""",
+        timeout=60,
+    )
+    assert told == ["0.1.0", True]
+
+
+def test_second_copy_of_the_module_is_told_and_knows_the_errors_of_the_first(new_page: Callable[[], Page]) -> None:
+    page = new_page()
+    page.console()
+    seen = page.run_js(
+        """const one = await import("/darkswap.mjs?copy=1"), two = await import("/darkswap.mjs?copy=2");
+        const options = { indexURL: "/", signal: AbortSignal.timeout(1) };
+        const failed = [one, two].map((copy) => copy.default(options).catch((error) => error));
+        const [error, other] = await Promise.all(failed);
+        return [error instanceof two.DarkSwapError, other instanceof one.DarkSwapError,
+          new Error("x") instanceof one.DarkSwapError];"""
+    )
+    assert seen == [True, True, False]
+    assert [line for line in page.console() if "DarkSwap 0.1.0 is loaded 2 times" in line]
+
+
+def test_error_shows_all_of_itself_and_the_line_of_the_caller(new_page: Callable[[], Page]) -> None:
+    page = OpenPage(new_page()).loaded().page
+    text, stacks = page.run_js(
+        """const node = new lib.DarkSwapWasm({ identity: { persist: false } });
+        async function lineOfTheCaller(options) { await node.ping("x", options); }
+        const refused = await lineOfTheCaller().catch((error) => error);
+        const gone = await lineOfTheCaller({ signal: AbortSignal.timeout(0) }).catch((error) => error);
+        node.free();
+        return [JSON.stringify(refused), [refused.stack, gone.stack]];"""
+    )
+    fields = json.loads(text)
+    assert (fields["name"], fields["code"]) == ("DarkSwapError", "INVALID_ARGUMENT")
+    assert fields["message"] and fields["hint"]
+    assert all("lineOfTheCaller" in stack for stack in stacks)
+
+
+def test_init_outside_of_a_browser_says_so(node: Path, built: Path) -> None:
+    script = f"""const {{ default: init }} = await import({json.dumps((built / "darkswap.mjs").as_uri())});
+    console.log(await init().catch(({{ code, message, hint }}) => [code, message, hint].join("|")));"""
+    command = [str(node), "--input-type=module", "-e", script]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert said.startswith("UNSUPPORTED|init() needs a browser, and this is not in one|")
+
+
+def test_init_in_a_classic_worker_names_the_kind_of_worker_it_needs(own_site: WebServer, page: Page) -> None:
+    script = b"""import("/darkswap.mjs").then(({ default: init }) => init())
+      .then(() => postMessage("ok"), ({ code, hint }) => postMessage(`${code}|${hint}`));"""
+    own_site.site.answers["/worker.js"] = Answer(script, "text/javascript")
+    page.open(own_site.url + "/blank.html")
+    page.run_js("globalThis.trustedTypes?.createPolicy('default', { createScriptURL: (url) => url });")
+    told = page.run_js(
+        """return new Promise((resolve) => { new Worker("/worker.js").onmessage = ({ data }) => resolve(data); });"""
+    )
+    assert told == 'UNSUPPORTED|Start the worker as a module: new Worker(url, { type: "module" }).'
+
+
+def test_death_of_the_interpreter_is_told_to_all_who_listen_and_start(new_page: Callable[[], Page]) -> None:
+    page = OpenPage(new_page()).loaded().page
+    events, init, made = page.run_js(
+        """const node = new lib.DarkSwapWasm({ identity: { persist: false } });
+        const idle = new lib.DarkSwapWasm({ identity: { persist: false } });
+        const events = [];
+        const note = ({ type, code, hint }) => events.push([type, code, hint.length > 0]);
+        for (const each of [node, idle]) each.on_event(note);
+        await node.local_peer_id();
+        events.length = 0;
+        try { pyodide._api.fatal_error(new WebAssembly.RuntimeError("unreachable")); } catch { /* as it should */ }
+        const code = (error) => error.code;
+        const init = await lib.default().then(() => "ok", code);
+        let made;
+        try { made = new lib.DarkSwapWasm(); } catch (error) { made = code(error); }
+        return [events, init, made];"""
+    )
+    assert events == [["error", "RUNTIME_DEAD", True], ["error", "RUNTIME_DEAD", True]]
+    assert (init, made) == ("RUNTIME_DEAD", "RUNTIME_DEAD")

@@ -343,3 +343,25 @@ def test_the_chosen_theme_is_remembered(seat: Seat) -> None:
     assert visitor.page.run_js("return document.documentElement.dataset.theme") == "dark"
     visitor.open().wait_for("h1")
     assert visitor.page.run_js("return getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+def test_a_python_that_died_is_said_and_only_a_reload_is_offered(seat: Seat) -> None:
+    visitor = seat("Dora")
+    visitor.open().ready()
+    visitor.page.run_js(
+        """const { pyodide } = await (await import("/darkswap.mjs")).default();
+        try { pyodide._api.fatal_error(new WebAssembly.RuntimeError("unreachable")); } catch { /* as it should */ }"""
+    )
+    visitor.wait_for(".startup.bad", "Python stopped")
+    visitor.click(".startup .primary")
+    visitor.ready()
+
+
+def test_a_slow_connection_is_said_with_the_time_it_takes(seat: Seat) -> None:
+    visitor = seat("Lena")
+    visitor.network(bytes_per_second=400_000)
+    try:
+        visitor.open().wait_for("[data-testid=slow-connection]", "Your connection is slow")
+    finally:
+        visitor.network()
+    visitor.ready()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.readme import blocks
 from web.build.server import POLICY, Answer, Site, WebServer
 
 
@@ -44,6 +45,11 @@ def test_a_folder_is_its_index_under_the_strict_policy(server: WebServer) -> Non
 def test_pages_may_ask_chain_servers_unencrypted_on_this_machine_only() -> None:
     (rule,) = (each for each in POLICY.split("; ") if each.startswith("connect-src "))
     assert rule.split()[1:] == ["'self'", "ws:", "wss:", "https:", "http://127.0.0.1:*", "http://localhost:*"]
+
+
+def test_policy_of_the_readme_is_the_one_the_tests_run_under() -> None:
+    (shown,) = (block for block in blocks("") if block.startswith("default-src"))
+    assert " ".join(shown.split()) == POLICY
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/module.mjs", "text/javascript"), ("/code.wasm", "application/wasm")])

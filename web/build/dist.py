@@ -58,6 +58,23 @@ def manifest(files: dict[str, bytes], version: str) -> bytes:
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
+def with_fetch(module: bytes) -> bytes:
+    """`pyodide.mjs` that lets its caller fetch the binary files, and does not name a source map that is not served.
+
+    Pyodide takes no `fetch`, and waits for ever when one of its own brings nothing: `init()` counts bytes and tells
+    failures through this.
+    """
+    text = module.decode()
+    own = "return{response:fetch(n,t?{integrity:t}:{})}"
+    if text.count(own) != 1:
+        raise SystemExit("pyodide.mjs is of another making: see with_fetch in web/build/dist.py.")
+    text = text.replace(own, own.replace("fetch(", "darkswapFetch(")).replace(
+        "//# sourceMappingURL=pyodide.mjs.map", ""
+    )
+    hook = "let darkswapFetch;export function setFetch(one=(...all)=>fetch(...all)){darkswapFetch=one}setFetch();"
+    return f"{text.rstrip()}\n{hook}\n".encode()
+
+
 def preloading(index: bytes, script: bytes) -> bytes:
     """index.html that asks at once for the parts which `page.mjs` would ask for only when it has come itself."""
     parts = re.findall(rb'from"\./(page-[^"]+)"', script)
@@ -98,6 +115,7 @@ def build(node: Path) -> int:
         page = wheels.page_wheels(node, source)
         files = {path.name: path.read_bytes() for path in [source, *page, *stdlib.compiled(node)]}
         files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
+        files["pyodide.mjs"] = with_fetch(files["pyodide.mjs"])
         files |= {name: (WEB / name).read_bytes() for name in STATIC if (WEB / name).exists()}
         files |= bundles(node)
         files["index.html"] = preloading(files["index.html"], files["page.mjs"])

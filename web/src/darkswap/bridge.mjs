@@ -20,9 +20,11 @@ export class Bridge {
   /** Progress goes on after a message was accepted, until the peer has it all. */
   #watches = new Map();
   #isFreed = false;
+  #event;
 
   /** `make`: name of the maker in `api`; `hooks`: what Python calls besides the replies. */
   constructor(what, make, config, hooks) {
+    if (death) throw death;
     if (!api) {
       throw new DarkSwapError("NOT_INITIALIZED", "DarkSwap is not loaded", { hint: "Call `await init()` first." });
     }
@@ -33,6 +35,7 @@ export class Bridge {
       event: () => {},
       ...hooks,
     };
+    this.#event = all.event;
     let made;
     try {
       made = api[make](config, all);
@@ -80,12 +83,13 @@ export class Bridge {
 
   /** A promise for the reply to whatever `start(number)` begins. */
   begin(what, options, start, onProgress) {
+    const caller = new Error();
     return new Promise((resolve, reject) => {
       this.check();
       const { signal, timeout_ms } = readOptions(options);
       if (signal?.aborted) throw aborted(what, signal.reason);
       const number = this.#next++;
-      const entry = { resolve, reject, end: null };
+      const entry = { resolve, reject, caller, end: null };
       this.#pending.set(number, entry);
       if (onProgress) this.#watches.set(number, onProgress);
       if (signal || timeout_ms !== undefined) this.#limit(what, number, entry, signal, timeout_ms);
@@ -127,8 +131,9 @@ export class Bridge {
       this.settle(number, false, error);
       if (!this.#isFreed) this.now("cancel", number);
     };
-    const onAbort = () => give_up(aborted(what, signal.reason));
-    const timer = timeout_ms === undefined ? 0 : setTimeout(() => give_up(timedOut(what, timeout_ms)), timeout_ms);
+    const { caller } = entry;
+    const onAbort = () => give_up(aborted(what, signal.reason).from(caller));
+    const timer = timeout_ms === undefined ? 0 : setTimeout(() => give_up(timedOut(what, timeout_ms).from(caller)), timeout_ms);
     signal?.addEventListener("abort", onAbort);
     entry.end = () => {
       clearTimeout(timer);
@@ -138,7 +143,9 @@ export class Bridge {
 
   #reply(number, ok, text) {
     const value = parse(text);
-    this.settle(number, ok, ok ? value ?? undefined : fromShape(value));
+    if (ok) return this.settle(number, true, value ?? undefined);
+    const caller = this.#pending.get(number)?.caller;
+    this.settle(number, false, caller ? fromShape(value).from(caller) : fromShape(value));
   }
 
   settle(number, ok, value) {
@@ -148,6 +155,13 @@ export class Bridge {
     if (!ok) this.#watches.delete(number);
     entry.end?.();
     (ok ? entry.resolve : entry.reject)(value);
+  }
+
+  /** The runtime is dead: whoever waits, and whoever only listens, is told. */
+  die(error) {
+    this.fail(error);
+    const { code, message, hint } = error;
+    this.#event(JSON.stringify({ at: Date.now() / 1000, type: "error", code, message, hint }));
   }
 
   /** Fails everything that waits, but the call `kept`. */

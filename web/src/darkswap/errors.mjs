@@ -1,5 +1,7 @@
 /** DarkSwapError, the errors that more than one module throws, and Python's errors in its shape. */
 
+const BRAND = Symbol.for("darkswap.error");
+
 export class DarkSwapError extends Error {
   constructor(code, message, { retryable = false, hint = "", cause, details = {} } = {}) {
     super(message, cause === undefined ? undefined : { cause });
@@ -8,6 +10,29 @@ export class DarkSwapError extends Error {
     this.retryable = retryable;
     this.hint = hint;
     this.details = details;
+  }
+
+  /** True for those of another copy of this module as well. */
+  static [Symbol.hasInstance](value) {
+    return this === DarkSwapError ? value?.[BRAND] === true : super[Symbol.hasInstance](value);
+  }
+
+  get [BRAND]() {
+    return true;
+  }
+
+  /** What `JSON.stringify` would leave out: an error's own text and cause. */
+  toJSON() {
+    const { name, code, message, retryable, hint, details, cause } = this;
+    const below = cause === undefined ? {} : { cause: cause instanceof DarkSwapError ? cause.toJSON() : String(cause) };
+    return { name, code, message, retryable, hint, details, ...below };
+  }
+
+  /** Takes the stack of `caller`, an Error made when the call began: the one from here shows no line of the caller. */
+  from(caller) {
+    const frames = String(caller.stack ?? "").replace(/^Error[^\n]*\n/, "");
+    if (frames) this.stack = `${this.name}: ${this.message}\n${frames}`;
+    return this;
   }
 }
 

@@ -1,36 +1,36 @@
 /** A Pyodide with the packages in it: one of our own, or the page's. */
 
 import { DarkSwapError } from "./errors.mjs";
-import { PACKAGE, loadFailed, normal, probe } from "./package_files.mjs";
+import { PACKAGE, normal } from "./package_files.mjs";
 
 /** The standard libraries of a build: without what pages seldom want, and whole. */
 export const LIBRARIES = { small: "python_stdlib_small.zip", full: "python_stdlib.zip" };
 
-export async function boot(base, lockURL, stdlib, progress) {
-  const core = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", LIBRARIES[stdlib]];
-  // Pyodide waits for ever on some missing files; asking for their headers is cheap.
-  const probes = Promise.all(core.map((name) => probe(new URL(name, base))));
-  const failure = probes.then(() => new Promise(() => {}));
-  const start = async () => {
-    let module;
-    try {
-      module = await import(new URL("pyodide.mjs", base).href);
-    } catch (cause) {
-      await probes;
-      throw loadFailed(new URL("pyodide.mjs", base), "the browser refused it", cause);
-    }
-    progress.step("python", 0.5, "Starting Python");
-    try {
-      return await module.loadPyodide({
-        indexURL: base.href, stdLibURL: new URL(LIBRARIES[stdlib], base).href, lockFileURL: lockURL.href,
-        packageBaseUrl: new URL(".", lockURL).href,
-        packages: [PACKAGE], stdout: () => {}, stderr: (line) => console.debug(line),
-      });
-    } catch (cause) {
-      throw bootError(cause);
-    }
-  };
-  return Promise.race([start(), failure]);
+/** `pyodide.mjs` of this build takes a `fetch` of ours (`setFetch`): files are then counted, and their failures named. */
+export async function boot(base, lockURL, stdlib, downloads) {
+  const library = new URL(LIBRARIES[stdlib], base);
+  const module = await downloads.import(new URL("pyodide.mjs", base));
+  module.setFetch?.(downloads.getForPyodide);
+  const start = module.loadPyodide({
+    indexURL: base.href, stdLibURL: library.href, lockFileURL: lockURL.href, packageBaseUrl: new URL(".", lockURL).href,
+    packages: [PACKAGE], stdout: () => {}, stderr: (line) => console.debug(line),
+  });
+  try {
+    return await Promise.race([start, module.setFetch ? downloads.failure : probed(base, library, downloads)]);
+  } catch (cause) {
+    if (cause instanceof DarkSwapError) throw cause;
+    await downloads.import(new URL("pyodide.asm.mjs", base));
+    throw bootError(cause);
+  } finally {
+    module.setFetch?.();
+  }
+}
+
+/** Any other `pyodide.mjs` waits for ever on a missing file: asks for their headers, and never resolves. */
+async function probed(base, library, downloads) {
+  const names = ["pyodide.asm.mjs", "pyodide.asm.wasm"].map((name) => new URL(name, base));
+  await Promise.all([...names, library].map((url) => downloads.probe(url)));
+  return new Promise(() => {});
 }
 
 function bootError(cause) {

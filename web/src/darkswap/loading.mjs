@@ -1,106 +1,141 @@
-/** `init`: from a page without Python to one with DarkSwap ready, within its time. */
+/** `init`: from a page without Python to one with DarkSwap ready. One load, which every caller joins. */
 
-import { DarkSwapError, aborted, fromPython, invalid, timedOut } from "./errors.mjs";
-import { LIBRARIES, addTo, boot } from "./interpreter.mjs";
-import { PACKAGE, checkFiles, checkPackages, closure, fetchJson, missing } from "./package_files.mjs";
-import { Progress } from "./progress.mjs";
-import { started } from "./runtime.mjs";
+import { callable, readOptions, record } from "./arguments.mjs";
+import { DarkSwapError, aborted, invalid } from "./errors.mjs";
+import { LIBRARIES } from "./interpreter.mjs";
+import { load as begin } from "./load.mjs";
+import { death } from "./runtime.mjs";
 import { version } from "./version.mjs";
 
-const API = "darkswap_browser.app.js_api";
-const STDLIB = "darkswap_browser.runtime.browser.stdlib";
-/** Of the bundle, which has all of this in it. */
-const HERE = new URL(".", import.meta.url);
-const LOAD_TIMEOUT = 60_000;
+/** Milliseconds without progress after which a caller gives up, unless told otherwise, and a load is begun anew. */
+const STALL_MS = 60_000;
+const OWN_OPTIONS = {
+  indexURL: address,
+  lockFileURL: address,
+  onProgress: (path, value) => callable(value, path),
+  defaults: record,
+  stdlib: (path, value) => {
+    if (!Object.hasOwn(LIBRARIES, value)) throw invalid(path, 'is neither "small" nor "full"');
+    return value;
+  },
+  pyodide: (path, value) => {
+    if (typeof value?.loadPackage !== "function") throw invalid(path, "is no Pyodide: it has no loadPackage");
+    return value;
+  },
+};
 
-let loading = null;
+/** The load under way, or the one that is done: `{settings, progress, done, stall_ms}`. */
+let current = null;
 
-export function init(options = {}) {
-  loading ??= load(options).catch((error) => {
-    loading = null;
-    throw error;
-  });
-  return loading;
+export async function init(options) {
+  const { signal, timeout_ms = STALL_MS, onProgress, ...settings } = readOptions(options, OWN_OPTIONS);
+  checkPlace();
+  if (death) throw death;
+  if (signal?.aborted) throw aborted("loading", signal.reason);
+  const load = joined(settings);
+  load.stall_ms = Math.max(load.stall_ms, timeout_ms);
+  return wait(load, signal, timeout_ms, onProgress);
 }
 
-async function load(options) {
-  const { signal, timeout_ms = LOAD_TIMEOUT } = options;
-  let timer, onAbort;
-  const stop = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(timedOut("loading", timeout_ms)), timeout_ms);
-    onAbort = () => reject(aborted("loading", signal.reason));
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener("abort", onAbort);
+function joined(settings) {
+  if (current) {
+    checkSame(current.settings, settings);
+    return current;
+  }
+  tellCopies();
+  const load = { settings, stall_ms: STALL_MS, ...begin(settings) };
+  current = load;
+  const end = patience(load.progress, () => load.stall_ms, (error) => load.stop(error));
+  load.done.catch(() => {
+    if (current === load) current = null;
+  }).finally(end);
+  return load;
+}
+
+/** One caller's share of a load: its signal and its patience end only its own waiting. */
+function wait(load, signal, timeout_ms, onProgress) {
+  return new Promise((resolve, reject) => {
+    const ends = [];
+    const settle = (how) => (value) => {
+      for (const end of ends) end();
+      how(value);
+    };
+    const onAbort = () => settle(reject)(aborted("loading", signal.reason));
+    signal?.addEventListener("abort", onAbort);
+    ends.push(() => signal?.removeEventListener("abort", onAbort));
+    if (onProgress) ends.push(load.progress.listen(onProgress));
+    ends.push(patience(load.progress, () => timeout_ms, settle(reject)));
+    load.done.then(settle(resolve), settle(reject));
   });
-  try {
-    return await Promise.race([loadAll(options), stop]);
-  } finally {
+}
+
+/** Calls `giveUp` when `progress` has stood still for `limit()` milliseconds. Returns how to end that. */
+function patience(progress, limit, giveUp) {
+  let timer;
+  const began = () => {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    timer = setTimeout(() => giveUp(stalled(limit())), limit());
+  };
+  const quiet = progress.listen(began);
+  return () => {
+    clearTimeout(timer);
+    quiet();
+  };
+}
+
+const stalled = (ms) =>
+  new DarkSwapError("TIMEOUT", `loading made no progress for ${ms / 1000} s`, {
+    retryable: true, hint: "Check your connection and try again; what has arrived is not loaded twice.",
+  });
+
+/** Calls that name other settings than the load they would join are refused: it cannot have both. */
+function checkSame(has, wanted) {
+  for (const [key, value] of Object.entries(wanted)) {
+    const same = key === "pyodide" ? value === has[key] : JSON.stringify(value) === JSON.stringify(has[key]);
+    if (same) continue;
+    throw invalid(`options.${key}`, "differs from what this page was loaded with", "Call init() once with all its options; other calls may leave them out.");
   }
 }
 
-async function loadAll(options) {
-  const { stdlib = "small" } = options;
-  if (!Object.hasOwn(LIBRARIES, stdlib)) throw invalid("options.stdlib", "is neither \"small\" nor \"full\"");
-  const base = new URL(options.indexURL ?? HERE, document_base());
-  if (!base.pathname.endsWith("/")) base.pathname += "/";
-  const lockURL = new URL(options.lockFileURL ?? "pyodide-lock.json", options.lockFileURL ? document_base() : base);
-  const progress = new Progress(options.onProgress);
-  progress.step("check", 0, "Checking the browser");
-  checkWasm();
-  progress.step("download", 0.02, "Downloading Python");
-  const [lock, sizes] = await Promise.all([fetchJson(lockURL), fetchJson(new URL("manifest.json", base)).catch(() => null)]);
-  const wanted = closure(lock, PACKAGE);
-  progress.watch(base, sizes?.files, LIBRARIES[stdlib]);
-  try {
-    // The crypto module comes beside the bundle, the rest from `indexURL`.
-    const crypto = import(new URL("darkswap-crypto.mjs", HERE).href).catch(() => null);
-    const start = options.pyodide ? addTo(options.pyodide, lock, lockURL, wanted) : boot(base, lockURL, stdlib, progress);
-    const pyodide = await Promise.race([start, checkFiles(lockURL, wanted)]);
-    progress.step("packages", 0.9, "Checking packages");
-    await checkPackages(pyodide, lockURL, wanted);
-    const noble = await crypto;
-    if (noble) pyodide.registerJsModule("darkswap_crypto", noble);
-    progress.step("import", 0.94, "Starting DarkSwap");
-    started({ pyodide, lock, lockURL }, await importApi(pyodide), options.defaults ?? {});
-    progress.step("ready", 1, "Ready");
-    return { version, pyodide };
-  } finally {
-    progress.end();
+function address(path, value) {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href ?? import.meta.url;
+  if ((typeof value !== "string" && !(value instanceof URL)) || !URL.canParse(value, base)) throw invalid(path, "is not an address");
+  return new URL(value, base);
+}
+
+/** DarkSwap needs what only pages and module workers have. */
+function checkPlace() {
+  const { process, document, WorkerGlobalScope, ServiceWorkerGlobalScope, location } = globalThis;
+  const refuse = (message, hint) => {
+    throw new DarkSwapError("UNSUPPORTED", message, { hint });
+  };
+  if (ServiceWorkerGlobalScope && globalThis instanceof ServiceWorkerGlobalScope) {
+    refuse("init() does not run in a service worker: it may not import modules", "Call it in a page, or in an offscreen document of the extension.");
+  }
+  if (WorkerGlobalScope && globalThis instanceof WorkerGlobalScope && isClassicWorker()) {
+    refuse("init() does not run in a classic worker", 'Start the worker as a module: new Worker(url, { type: "module" }).');
+  }
+  if (!document && !WorkerGlobalScope && (process?.versions?.node || globalThis.Deno || !location)) {
+    refuse("init() needs a browser, and this is not in one", "Call it in the browser only: in an effect, onMount, or a component that is not rendered on the server.");
   }
 }
 
-const document_base = () => globalThis.document?.baseURI ?? globalThis.location?.href ?? import.meta.url;
-
-/** Without this check a policy that forbids WebAssembly lets Pyodide wait for ever. */
-function checkWasm() {
+/** In a module worker `importScripts` always throws. */
+function isClassicWorker() {
   try {
-    if (typeof WebAssembly !== "object") throw new TypeError("no WebAssembly");
-    new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
-  } catch (cause) {
-    throw new DarkSwapError("WASM_BLOCKED", "this page may not run WebAssembly", {
-      cause, hint: "Add 'wasm-unsafe-eval' to script-src of the page's Content-Security-Policy.",
-    });
+    globalThis.importScripts();
+    return true;
+  } catch {
+    return false;
   }
 }
 
-async function importApi(pyodide) {
-  let module;
-  try {
-    const library = pyodide.pyimport(STDLIB);
-    library.install();
-    library.destroy();
-    module = pyodide.pyimport(API);
-  } catch (cause) {
-    const lost = /No module named '([^']+)'/.exec(String(cause?.message ?? cause));
-    throw lost ? missing(lost[1], cause) : fromPython(cause);
+/** Two copies of this module (another address of it, hot reloading) load two Pythons, and know nothing of each other. */
+function tellCopies() {
+  const key = Symbol.for("darkswap.copies");
+  const copies = (globalThis[key] ??= new Set());
+  copies.add(import.meta.url);
+  if (copies.size > 1) {
+    console.warn(`DarkSwap ${version} is loaded ${copies.size} times in this page, each with a Python of its own: ${[...copies].join(" ")}`);
   }
-  if (module.version() !== version) {
-    module.destroy();
-    throw new DarkSwapError("ABI_MISMATCH", "darkswap.mjs and the Python package are of different versions", {
-      hint: "Serve all files of one build together, and empty caches between.",
-    });
-  }
-  return module;
 }

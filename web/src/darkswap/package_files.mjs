@@ -1,27 +1,16 @@
 /** The files of the lock: which are needed, and whether they are served whole. */
 
+import { loadFailed } from "./downloads.mjs";
 import { DarkSwapError } from "./errors.mjs";
 
 export const PACKAGE = "darkswap_browser";
 
-export const loadFailed = (url, why, cause) =>
-  new DarkSwapError("LOAD_FAILED", `${url} could not be loaded: ${why}`, {
-    cause, retryable: true, hint: "Check that the file is served there and that connect-src allows it.",
-    details: { url: String(url) },
-  });
-
-export async function fetchJson(url) {
-  let answer;
-  try {
-    answer = await fetch(url);
-  } catch (cause) {
-    throw loadFailed(url, "no answer", cause);
-  }
-  if (!answer.ok) throw loadFailed(url, `status ${answer.status}`);
+export async function fetchJson(downloads, url) {
+  const answer = await downloads.get(url);
   try {
     return await answer.json();
   } catch (cause) {
-    throw loadFailed(url, "it is not JSON", cause);
+    throw loadFailed(url, "it is not JSON", { cause });
   }
 }
 
@@ -49,52 +38,35 @@ export function closure(lock, name) {
   return [...found.values()];
 }
 
-export async function probe(url) {
-  let answer;
-  try {
-    answer = await fetch(url, { method: "HEAD" });
-  } catch (cause) {
-    throw loadFailed(url, "no answer", cause);
-  }
-  // Servers that know no HEAD say 405 or 501; that proves nothing.
-  if ([403, 404, 410].includes(answer.status)) throw loadFailed(url, `status ${answer.status}`);
-}
-
 /** `loadPackage` resolves whatever happens, so the files are asked for beforehand; Pyodide then finds them in the
  * browser's cache. Never resolves: it only ever has bad news. */
-export async function checkFiles(lockURL, wanted) {
-  await Promise.all(wanted.map((entry) => checkFile(lockURL, entry)));
+export async function checkFiles(downloads, lockURL, wanted) {
+  await Promise.all(wanted.map((entry) => checkFile(downloads, lockURL, entry)));
   return new Promise(() => {});
 }
 
-async function checkFile(lockURL, entry) {
+async function checkFile(downloads, lockURL, entry) {
   const url = new URL(entry.file_name, lockURL);
   const digest = Uint8Array.from(entry.sha256.match(/../g), (pair) => parseInt(pair, 16));
   const integrity = `sha256-${btoa(String.fromCharCode(...digest))}`;
   try {
-    const answer = await fetch(url, { integrity });
-    if (answer.ok) return;
+    await downloads.get(url, { integrity });
+    return;
   } catch {
     // A wrong hash looks like no network at all; asking again without it tells them apart.
   }
-  let answer;
-  try {
-    answer = await fetch(url);
-  } catch (cause) {
-    throw loadFailed(url, "no answer", cause);
-  }
-  if (!answer.ok) throw loadFailed(url, `status ${answer.status}`);
+  await downloads.get(url);
   throw new DarkSwapError("INTEGRITY", `${entry.file_name} is not the file that the lock names`, {
     hint: "The file was changed on its way, or comes from another build; serve all files of one build together.",
     details: { url: url.href, expected: entry.sha256 },
   });
 }
 
-export async function checkPackages(pyodide, lockURL, wanted) {
+export async function checkPackages(downloads, pyodide, lockURL, wanted) {
   const have = new Set(Object.keys(pyodide.loadedPackages).map(normal));
   for (const entry of wanted) {
     if (have.has(normal(entry.name))) continue;
-    await checkFile(lockURL, entry);
+    await checkFile(downloads, lockURL, entry);
     throw missing(entry.name);
   }
 }

@@ -26,7 +26,7 @@ function watchDeath(pyodide) {
   const before = internals.on_fatal;
   internals.on_fatal = (cause) => {
     death = runtimeDead(cause);
-    for (const bridge of bridges) bridge.fail(death);
+    for (const bridge of bridges) bridge.die(death);
     return before?.(cause);
   };
 }

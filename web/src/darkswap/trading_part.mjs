@@ -1,8 +1,10 @@
 /** The half of Python that trades, loaded when a page first trades: pages that only talk never pay for it. */
 
+import { Downloads } from "./downloads.mjs";
 import { fromPython } from "./errors.mjs";
 import { addTo } from "./interpreter.mjs";
 import { checkPackages, closure, missing } from "./package_files.mjs";
+import { Progress } from "./progress.mjs";
 import { interpreter } from "./runtime.mjs";
 
 const API = "darkswap_browser.app.js_trade";
@@ -22,8 +24,13 @@ export function tradingPart() {
 async function load() {
   const { pyodide, lock, lockURL } = interpreter;
   const wanted = closure(lock, NEEDED);
-  await addTo(pyodide, lock, lockURL, wanted);
-  await checkPackages(pyodide, lockURL, wanted);
+  const downloads = new Downloads(new Progress());
+  try {
+    await addTo(pyodide, lock, lockURL, wanted);
+    await checkPackages(downloads, pyodide, lockURL, wanted);
+  } finally {
+    downloads.end();
+  }
   try {
     return pyodide.pyimport(API);
   } catch (cause) {

@@ -29,6 +29,7 @@ export class Session extends EventTarget {
     super();
     this.phase = "loading";
     this.progress = { ...FIRST_PROGRESS };
+    this.loadingSince = 0;
     this.failure = null;
     this.online = navigator.onLine;
     this.peerId = "";
@@ -73,6 +74,7 @@ export class Session extends EventTarget {
     this.phase = "loading";
     this.failure = null;
     this.progress = { ...FIRST_PROGRESS };
+    this.loadingSince = performance.now();
     this._node?.free();
     this._node = null;
     this.changed();
@@ -259,6 +261,10 @@ export class Session extends EventTarget {
     this.log.push(event);
     if (this.log.length > LOG_KEPT) this.log.shift();
     if (event.type === "dial:step" && this.dial?.peer === event.peer_id) this._step(this.dial, event.step, event.detail);
+    if (event.type === "error" && event.code === "RUNTIME_DEAD") {
+      this.phase = "failed";
+      this.failure = explain(event);
+    }
     if (event.type.startsWith("relay:")) this.relays.happened(event);
     if (event.type === "channel:open" || event.type === "channel:update") this._channel(this._conversation(event.peer_id), event);
     if (event.type === "channel:close") this._gone(event);
