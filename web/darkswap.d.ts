@@ -661,6 +661,12 @@ export class DarkSwapWasm {
   get_coins(options?: CallOptions): Promise<Coin[]>;
   /** Keeps a coin from being spent, or lets it go. */
   freeze_coin(outpoint: string, on: boolean, options?: CallOptions): Promise<void>;
+  /**
+   * Frees a coin reserved for a trade or an order whose record is lost or unreadable. A signature for it may still be
+   * out: then whoever has that may spend the coin before you do. INVALID_ARGUMENT while a trade or order that is known
+   * on this device holds it, or it is frozen.
+   */
+  release_coin(outpoint: string, options?: CallOptions): Promise<void>;
   /** BIP322 "simple", base64. */
   sign_message(message: string, options?: CallOptions): Promise<string>;
 

@@ -16,6 +16,7 @@ METHODS = (
     "get_balances",
     "get_coins",
     "freeze_coin",
+    "release_coin",
     "sign_message",
     "check_order",
     "create_order",

@@ -24,6 +24,7 @@ from darkswap_browser.engine.workshop import Purse, Workshop
 from darkswap_browser.errors import (
     DarkSwapError,
     ObjectFreed,
+    StorageError,
     TooManyRequests,
     TradeNotFound,
     TradeRefused,
@@ -53,6 +54,9 @@ from darkswap_browser.storage.records import Report
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
 from darkswap_browser.wallets.base import Coins, Wallet
 
+StoreTrouble = Callable[[DarkSwapError], None]
+"""Something of a trade cannot be saved now."""
+
 
 class Driver:
     """The trades that are known here, and the `Surroundings` of each."""
@@ -69,6 +73,7 @@ class Driver:
         policy: Policy,
         limits: Limits,
         aside: Report,
+        store_trouble: StoreTrouble,
         report: ReportFault,
     ) -> None:
         self._runtime = runtime
@@ -92,6 +97,8 @@ class Driver:
         self._report = report
         self._tasks = Tasks(report)
         self._stopped = False
+        self._store_trouble = store_trouble
+        self._has_trouble = False
 
     # --- life
 
@@ -191,6 +198,16 @@ class Driver:
 
     async def save(self, record: TradeRecord) -> None:
         await self._records.put(record.state.trade.terms.trade_id, record)
+        self._has_trouble = False
+
+    async def discard(self, record: TradeRecord) -> None:
+        await self._records.delete(record.state.trade.terms.trade_id)
+
+    def store_failed(self, error: DarkSwapError) -> None:
+        """Told once, until something could be saved again."""
+        if not self._has_trouble:
+            self._has_trouble = True
+            self._store_trouble(error)
 
     async def send(self, record: TradeRecord, message: Send) -> None:
         trade = record.state.trade
@@ -305,14 +322,17 @@ class Driver:
         """At once, or, while the store fails, as soon as it does not: what was reserved must not stay so."""
         try:
             await work()
-        except DarkSwapError:
+        except DarkSwapError as error:
+            if isinstance(error, StorageError):
+                self.store_failed(error)
             if not self._stopped:
                 self._tasks.spawn(self._until_done(work), "trade clearing")
 
-    @staticmethod
-    async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 return await work()
-            except DarkSwapError:
+            except DarkSwapError as error:
+                if isinstance(error, StorageError):
+                    self.store_failed(error)
                 await asyncio.sleep(SAVE_AGAIN)

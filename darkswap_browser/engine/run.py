@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError, ObjectFreed, ResourceLimit
+from darkswap_browser.errors import DarkSwapError, ObjectFreed, ResourceLimit, StorageError
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade.effects import (
     Broadcast,
@@ -25,8 +26,8 @@ from darkswap_browser.market.trade.effects import (
     Validate,
     Verify,
 )
-from darkswap_browser.market.trade.events import Event, Received, Tick
-from darkswap_browser.market.trade.states import Completed, Conflicted, End, Settled, State, Timed
+from darkswap_browser.market.trade.events import CancelAsked, Event, Received, Tick
+from darkswap_browser.market.trade.states import Canceled, Completed, Conflicted, End, Settled, State, Timed
 from darkswap_browser.storage.trades import TradeRecord
 
 LONGEST_NAP = 5.0
@@ -48,6 +49,14 @@ class Surroundings(Protocol):
         ...
 
     async def save(self, record: TradeRecord) -> None: ...
+
+    async def discard(self, record: TradeRecord) -> None:
+        """Delete what is saved of it."""
+        ...
+
+    def store_failed(self, error: DarkSwapError) -> None:
+        """What has to be saved is not; it is tried again."""
+        ...
 
     async def send(self, record: TradeRecord, message: Send) -> None: ...
 
@@ -76,6 +85,7 @@ class TradeRun:
         self._offered: dict[str, int] = {}
         """When a transaction was broadcast last, by txid."""
         self._changed = Waiter()
+        self._asked = Waiter()
         self._tasks = Tasks(report)
         self._stopped = False
 
@@ -116,6 +126,7 @@ class TradeRun:
         self._check_running()
         answer: asyncio.Future[machine.Answer] = asyncio.get_running_loop().create_future()
         self._add(event, answer)
+        self._asked.wake()
         return await answer
 
     def _check_running(self) -> None:
@@ -152,15 +163,24 @@ class TradeRun:
             try:
                 said = await self._take(event)
             except DarkSwapError as error:
+                self._around.store_failed(error)
                 if self._answering is None:
-                    # Not a wish that can be uttered again, but something that happened.
+                    # Not a user request but an event: retry until stored, it will not come again.
                     self._events.appendleft((event, None))
-                    await asyncio.sleep(SAVE_AGAIN)
+                    await self._pause()
                 elif not self._answering.done():
                     self._answering.set_exception(error)
                 continue
             if self._answering is not None and not self._answering.done():
                 self._answering.set_result(said)
+
+    async def _pause(self) -> None:
+        """Until the store is tried again, or somebody asks for something: that does not wait behind what failed."""
+        if not any(answer is not None for _, answer in self._events):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_AGAIN):
+                    await self._asked.wait()
+        self._events = deque(sorted(self._events, key=lambda each: each[1] is None))
 
     async def _take(self, event: Event) -> machine.Answer:
         before = self.state
@@ -169,7 +189,7 @@ class TradeRun:
             now = self._around.now()
             done = self.record.completed_at or (now if isinstance(step.state, Completed | Settled) else None)
             record = replace(self.record, state=step.state, updated_at=now, completed_at=done)
-            await self._around.save(record)
+            await self._save(record, event)
             self.record = record
         for effect in step.effects:
             self._perform(effect)
@@ -177,6 +197,17 @@ class TradeRun:
             self._leave_off()
             self._changed.wake()
         return step.answer
+
+    async def _save(self, record: TradeRecord, event: Event) -> None:
+        try:
+            await self._around.save(record)
+        except StorageError as error:
+            if not (isinstance(event, CancelAsked) and isinstance(record.state, Canceled)):
+                raise
+            # Deleting needs no room, and no signature of ours is out: without a record a restart cannot go on with
+            # what the user canceled. Releasing the coins saves the record again.
+            await self._around.discard(record)
+            self._around.store_failed(error)
 
     def _leave_off(self) -> None:
         """Work that an earlier state asked for and this one does not: nobody broadcasts what he takes back."""

@@ -5,12 +5,12 @@ The coin stays reserved under the order as long as the signature is good for any
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
 from darkswap_browser.chain.base import Chain
+from darkswap_browser.concurrency.shared_call import SharedCalls
 from darkswap_browser.engine import revocation
 from darkswap_browser.engine.asking import sign_all
 from darkswap_browser.engine.declaring import account_of
@@ -58,7 +58,7 @@ class Sales:
         self._purse = purse
         self._now = now
         self._making: set[str] = set()
-        self._taking_back = asyncio.Lock()
+        self._taking_back = SharedCalls()
 
     # --- made
 
@@ -157,27 +157,31 @@ class Sales:
 
     async def take_back(self, order_id: str, sign: Callable[[Order, int], Awaitable[bytes]]) -> OrderView:
         """Spends the lot to ourselves; until that is in a block the sale can still be completed. Again, while it is
-        not: with a higher fee. `sign`: the cancellation of an order under a number.
+        not: with a higher fee. Callers at once share one attempt. `sign`: the cancellation of an order under a number.
 
         Raises `InvalidOrder`, `WalletNotConnected`, `InsufficientFunds`, `WalletRejected`, `ChainError`.
+
+        Cancellation: Safe; call it again. Once the order is stored as canceled its transaction is sent anyway.
         """
-        async with self._taking_back:
-            record = self._shelf.record(order_id)
-            order = order_codec.decode_text(record.text).order
-            fate = await self._fate(order)
-            if fate.depth or record.released:
-                raise InvalidOrder("order_id", f"is over already: {fate.txid} spent its coin")
-            if fate.sold:
-                hint = "It pays you as soon as it is in a block. If it leaves the mempools, cancel again."
-                raise InvalidOrder("order_id", f"is being bought now, by {fate.txid}", hint)
-            made = await self._reclaim(order, record.reclaim)
-            seq = record.seq if record.cancellation else record.seq + 1
-            packed = record.cancellation or await sign(order, seq)
-            latest = self._shelf.record(order_id)
-            ended = replace(latest, status=OrderStatus.CANCELED, cancellation=packed, seq=seq, reclaim=made.serialize())
-            view = await self._shelf.put(order_id, ended, "canceled")
-            await self._send(made.serialize())
-            return view
+        return await self._taking_back.run(order_id, lambda: self._take_back(order_id, sign))
+
+    async def _take_back(self, order_id: str, sign: Callable[[Order, int], Awaitable[bytes]]) -> OrderView:
+        record = self._shelf.record(order_id)
+        order = order_codec.decode_text(record.text).order
+        fate = await self._fate(order)
+        if fate.depth or record.released:
+            raise InvalidOrder("order_id", f"is over already: {fate.txid} spent its coin")
+        if fate.sold:
+            hint = "It pays you as soon as it is in a block. If it leaves the mempools, cancel again."
+            raise InvalidOrder("order_id", f"is being bought now, by {fate.txid}", hint)
+        made = await self._reclaim(order, record.reclaim)
+        seq = record.seq if record.cancellation else record.seq + 1
+        packed = record.cancellation or await sign(order, seq)
+        latest = self._shelf.record(order_id)
+        ended = replace(latest, status=OrderStatus.CANCELED, cancellation=packed, seq=seq, reclaim=made.serialize())
+        view = await self._shelf.put(order_id, ended, "canceled")
+        await self._send(made.serialize())
+        return view
 
     async def _reclaim(self, order: Order, before: bytes) -> Transaction:
         """`before`: an earlier one, which this one must replace."""

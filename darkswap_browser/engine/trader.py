@@ -11,7 +11,7 @@ from dataclasses import replace
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.engine import post, taking
 from darkswap_browser.engine.desk import OrderDesk
-from darkswap_browser.engine.driver import Driver
+from darkswap_browser.engine.driver import Driver, StoreTrouble
 from darkswap_browser.engine.sales import switched_off
 from darkswap_browser.engine.stream import Reach, TradeLinks
 from darkswap_browser.engine.views import TradeEvent, TradeView
@@ -50,6 +50,7 @@ class Trader:
         policy: Policy,
         confirmations: int,
         aside: Report,
+        store_trouble: StoreTrouble,
     ) -> None:
         self._runtime = runtime
         self._identity = swarm.identity
@@ -73,6 +74,7 @@ class Trader:
             policy,
             swarm.limits,
             aside,
+            store_trouble,
             swarm.faults.report,
         )
         self._admitting: dict[str, str] = {}

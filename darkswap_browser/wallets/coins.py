@@ -83,6 +83,16 @@ class WalletCoins:
         held = (await self._reservations.read()).held
         return sorted(outpoint for outpoint, who in held.items() if who == owner)
 
+    async def owner(self, outpoint: OutPoint) -> str:
+        """Who reserved it: a trade id, "order <id>", "cancel <id>", `FROZEN`, or "" when nobody did."""
+        return (await self._reservations.read()).owner(outpoint)
+
+    async def release_coin(self, outpoint: OutPoint, owner: str) -> None:
+        """Free one coin if `owner` holds it."""
+        async with self._reservations.change() as claims:
+            if claims.held.get(outpoint) == owner:
+                del claims.held[outpoint]
+
     async def freeze(self, outpoint: OutPoint, on: bool) -> None:
         async with self._reservations.change() as claims:
             (claims.frozen.add if on else claims.frozen.discard)(outpoint)

@@ -62,6 +62,7 @@ GOOD = {
     "export_mnemonic": [""],
     "get_address": ["payment"],
     "freeze_coin": [f"{'0' * 64}:0", True],
+    "release_coin": [f"{'0' * 64}:0"],
     "sign_message": ["x"],
     "check_order": [{"base_asset": "BTC"}],
     "create_order": ["rune", "1:1", "btc", "", "sell", "1", "1", 600],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from darkswap_browser.errors import Unsupported
+from darkswap_browser.errors import StorageError, StorageFull
 from darkswap_browser.runtime.base import KeyValueStore, SigningKey
 
 PACE = 0.001
@@ -21,7 +21,9 @@ class SlowStore:
         self._told: Callable[[str, bytes], None] = lambda key, value: None
         self.died = asyncio.Event()
         self.broken = False
-        """Every write fails, as when the disk is full."""
+        """Every write fails, as when the disk is gone."""
+        self.full = False
+        """Nothing can be put; what is there can be read and deleted."""
 
     def die_at(self, when: Callable[[str, bytes], bool], *, kept: bool) -> None:
         """The first write (key, value) for which `when` holds is the last thing that happens: `kept`, or not. Whoever
@@ -43,6 +45,8 @@ class SlowStore:
         if self.died.is_set():
             return
         self._judge()
+        if self.full:
+            raise StorageFull("the store", "quota exceeded")
         fatal = self._dies is not None and self._dies(key, value)
         if self._kept or not fatal:
             await self._inner.put(key, value)
@@ -69,4 +73,4 @@ class SlowStore:
 
     def _judge(self) -> None:
         if self.broken:
-            raise Unsupported("storage", "Free some space.")
+            raise StorageError("the store", "is gone")

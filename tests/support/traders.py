@@ -55,6 +55,7 @@ class Party:
         """Those that hold a place for it."""
         self._news = asyncio.Event()
         self.aside: list[tuple[str, str]] = []
+        self.store_trouble: list[str] = []
         self.build()
 
     def build(self) -> None:
@@ -84,6 +85,7 @@ class Party:
             self.world.policy,
             1,
             lambda key, why: self.aside.append((key, why)),
+            lambda error: self.store_trouble.append(error.code),
         )
         self.trader.subscribe(self._heard)
         self.desk.subscribe(self.order_events.append)

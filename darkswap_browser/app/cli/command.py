@@ -26,6 +26,7 @@ VERBS: Mapping[tuple[str, str], Callable[[Session], Awaitable[int | None]]] = {
     ("wallet", "words"): wallet_verbs.words,
     ("wallet", "freeze"): wallet_verbs.freeze,
     ("wallet", "unfreeze"): wallet_verbs.unfreeze,
+    ("wallet", "release"): wallet_verbs.release,
     ("wallet", "faucet"): wallet_verbs.faucet,
     ("order", "sell"): order_verbs.sell,
     ("order", "buy"): order_verbs.buy,

@@ -160,6 +160,7 @@ def _add_wallet(groups: _Subparsers[argparse.ArgumentParser]) -> None:
     _verb(verbs, "words", "The words, to be written down on paper.")
     _verb(verbs, "freeze", "Never spend a coin.", "COIN")
     _verb(verbs, "unfreeze", "Let it be spent again.", "COIN")
+    _verb(verbs, "release", "Free a coin whose trade or order cannot be read any more.", "COIN")
     faucet = _verb(verbs, "faucet", "Ask for coins of a test chain, where the configuration names a faucet.")
     faucet.add_argument("asset", type=_asset, metavar="ASSET")
     faucet.add_argument("atoms", type=_whole, nargs="?", metavar="ATOMS")

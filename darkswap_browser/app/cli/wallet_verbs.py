@@ -72,10 +72,20 @@ async def unfreeze(session: Session) -> None:
     await _freeze(session, on=False)
 
 
-async def _freeze(session: Session, *, on: bool) -> None:
+async def release(session: Session) -> None:
+    outpoint = await _coin(session)
+    await session.node.release_coin(outpoint)
+    session.out.value({"outpoint": outpoint}, [f"{outpoint} is free."])
+
+
+async def _coin(session: Session) -> str:
     await session.unlock()
     known = [each.outpoint for each in await session.node.get_coins()]
-    outpoint = named("coin", session.given.coin, known)
+    return named("coin", session.given.coin, known)
+
+
+async def _freeze(session: Session, *, on: bool) -> None:
+    outpoint = await _coin(session)
     await session.node.freeze_coin(outpoint, on)
     session.out.value({"outpoint": outpoint, "frozen": on}, [f"{outpoint} is {'frozen' if on else 'free'}."])
 

@@ -87,8 +87,11 @@ class HttpServer:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (OSError, EOFError, TimeoutError, asyncio.CancelledError):
+        except (OSError, EOFError, TimeoutError):
             writer.transport.abort()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
             self._writers.discard(writer)
             self._serving.discard(task)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 
 from darkswap_browser.app.network import Network
 from darkswap_browser.app.stack import Stack, load_identity
-from darkswap_browser.app.trading import drafts, kept
+from darkswap_browser.app.trading import drafts, kept, lost_coins
 from darkswap_browser.app.trading.assets import AssetBook, described
 from darkswap_browser.app.trading.engine import Engine, Event, hold_identity
 from darkswap_browser.app.trading.judging import judge
@@ -27,6 +27,7 @@ from darkswap_browser.app.trading.records import (
     WalletInfo,
 )
 from darkswap_browser.app.trading.sheets import order_sheet, trade_sheet
+from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain, ChainConfig
 from darkswap_browser.chain.quorum import open_chain
 from darkswap_browser.concurrency.shared_call import SharedCall
@@ -123,6 +124,7 @@ class Trading:
             policy,
             terms.confirmations,
             self._set_aside,
+            self._store_failed,
         )
         # Before they start: the first look at our orders may have to renew one.
         self._give_wallet(desk, trader)
@@ -139,8 +141,17 @@ class Trading:
                 await opened.close()
 
     def _set_aside(self, key: str, reason: str) -> None:
+        self._wallet_tasks.spawn(self._tell_quarantined(key, reason), "quarantined record")
+
+    async def _tell_quarantined(self, key: str, reason: str) -> None:
         hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
+        if coins := await lost_coins.of_record(self._purse.coins, key):
+            hint += f" It holds {', '.join(map(str, coins))}: release_coin frees them."
         self._node.tell("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
+
+    def _store_failed(self, error: DarkSwapError) -> None:
+        hint = f"{error.hint} Trades go on as soon as it works; a trade that is not signed can be canceled."
+        self._node.tell("error", {"code": error.code, "message": str(error), "hint": hint})
 
     # --- events
 
@@ -210,6 +221,19 @@ class Trading:
     async def freeze_coin(self, outpoint: str, on: bool) -> None:
         await self._purse.freeze(outpoint, on)
         self._node.tell("balance_updated", {})
+
+    async def release_coin(self, outpoint: str) -> None:
+        """Free a coin reserved for a trade or an order whose record is lost or unreadable.
+
+        A signature for it may still be out: then whoever has that may spend the coin before you do.
+
+        Raises:
+            InvalidArgument: It is frozen, or held by a trade or an order that is known here.
+        """
+        store = self._node.runtime.store
+        at = OutPoint.parse(outpoint)
+        if await lost_coins.release(self._purse.coins, store, self._bitcoin_network, at):
+            self._node.tell("balance_updated", {})
 
     async def sign_message(self, message: str) -> str:
         """BIP322 "simple", base64."""

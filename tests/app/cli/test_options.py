@@ -17,6 +17,7 @@ LINES = {
     "wallet words": ("wallet", "words"),
     "wallet freeze ab12cd:0": ("wallet", "freeze"),
     "wallet unfreeze ab12cd:0": ("wallet", "unfreeze"),
+    "wallet release ab12cd:0": ("wallet", "release"),
     "wallet faucet BTC 5000": ("wallet", "faucet"),
     "order sell 100 RUNE:840000:1 for 0.5 BTC": ("order", "sell"),
     "order buy 100 RUNE:840000:1 for BTC --price 0.005": ("order", "buy"),

@@ -15,6 +15,7 @@ const METHODS = {
   get_balances: [],
   get_coins: [],
   freeze_coin: [["outpoint", text], ["on", flag]],
+  release_coin: [["outpoint", text]],
   sign_message: [["message", text]],
   check_order: [["draft", record]],
   update_order: [["order_id", text], ["change", record]],
