@@ -28,6 +28,7 @@
      │  └ StreamBusy                    two readers, or two writers, at once
      ├ ConnectionLost                   a connection or the medium below it is gone
      ├ DialFailed                       every address was tried; holds the reason of each
+     │  └ PeerOffline                   every relay that was asked said that the peer is not there
      ├ TimedOut                         an operation passed its deadline
      ├ Aborted                          the caller gave it up (`AbortSignal`)
      ├ ChainError                       what a chain server told, or did not
@@ -51,10 +52,10 @@ Errors carry fields; `str()` builds the sentence from them. `code` is stable and
 
 from __future__ import annotations
 
+from darkswap_browser.errors.base import DarkSwapError
 from darkswap_browser.errors.network import (
     Aborted,
     ConnectionLost,
-    DarkSwapError,
     DialFailed,
     EndOfStream,
     HandshakeFailed,
@@ -66,6 +67,7 @@ from darkswap_browser.errors.network import (
     NotConnected,
     ObjectFreed,
     PeerIdMismatch,
+    PeerOffline,
     ProtocolUnsupported,
     ProtocolViolation,
     RelayRefused,
@@ -129,6 +131,7 @@ __all__ = [
     "ObjectFreed",
     "OrderNotFound",
     "PeerIdMismatch",
+    "PeerOffline",
     "ProtocolUnsupported",
     "ProtocolViolation",
     "RateLimited",

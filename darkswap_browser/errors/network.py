@@ -1,51 +1,10 @@
-"""The base of all errors, and those of the network half."""
+"""Errors of calls, connections and relays."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from typing import ClassVar, Self
+from collections.abc import Iterator
 
-MAX_NAME = 80
-"""Characters of a path, id or name that somebody else wrote, and that a message repeats."""
-MAX_REASON = 300
-
-
-def clipped(text: str, most: int = MAX_NAME) -> str:
-    """`text`, cut where a message that repeats it would grow without bounds."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-class DarkSwapError(Exception):
-    """Base of all. `retryable`: the same call may succeed later without a change by the caller.
-
-    Errors can be copied and pickled.
-    """
-
-    code: ClassVar[str] = "ERROR"
-    retryable: ClassVar[bool] = False
-    hint: str = ""
-
-    def fresh(self) -> Self:
-        """An equal error, to raise one that is kept.
-
-        An exception that is raised again and again keeps every frame of each raise, and callers would share one
-        traceback.
-        """
-        other = copy.copy(self)
-        other.__cause__ = self.__cause__
-        other.__suppress_context__ = self.__suppress_context__
-        return other.with_traceback(self.__traceback__)
-
-    def __reduce__(self) -> tuple[Callable[..., DarkSwapError], tuple[object, ...]]:
-        return _rebuild, (type(self), self.args, dict(self.__dict__))
-
-
-def _rebuild(kind: type[DarkSwapError], args: tuple[object, ...], fields: dict[str, object]) -> DarkSwapError:
-    """The error with these fields; their constructors need not take what `args` holds."""
-    error = kind.__new__(kind, *args)
-    error.__dict__.update(fields)
-    return error
+from darkswap_browser.errors.base import MAX_REASON, MAX_SENTENCE, DarkSwapError, clipped
 
 
 class LocalError(DarkSwapError):
@@ -261,6 +220,8 @@ class RelayRefused(RemoteError):
         return f"relay {self.relay} refused: {self.name} ({self.status})"
 
 
+PEER_ABSENT = (203, 204)
+"""A relay's status when it could not reach the peer, or the peer holds no reservation there."""
 RELAY_HINTS = {
     200: "The relay takes no more reservations from you; use another relay.",
     201: "The relay is full; try again later or use another relay.",
@@ -344,7 +305,7 @@ class ConnectionLost(DarkSwapError):
 
 
 class DialFailed(DarkSwapError):
-    """`attempts`: (address or step, what went wrong), in the order tried."""
+    """`attempts`: (address or step, what went wrong), in the order tried, each once, with those of a dial within it."""
 
     code = "DIAL_FAILED"
     retryable = True
@@ -352,15 +313,48 @@ class DialFailed(DarkSwapError):
 
     def __init__(self, peer: str, attempts: tuple[tuple[str, Exception], ...]) -> None:
         self.peer = peer
-        self.attempts = attempts
-        last = attempts[-1][1] if attempts else None
+        self.attempts = tuple(
+            {(address, str(error)): (address, error) for address, error in _leaves(attempts)}.values()
+        )
+        last = self.attempts[-1][1] if self.attempts else None
         if isinstance(last, DarkSwapError) and last.hint:
             self.hint = last.hint
         super().__init__(peer, attempts)
 
+    @classmethod
+    def of(cls, peer: str, attempts: tuple[tuple[str, Exception], ...]) -> DialFailed:
+        """A `PeerOffline` where every relay that could be asked said that the peer is not there."""
+        reasons = [error for _, error in _leaves(attempts) if not isinstance(error, NoAddress)]
+        absent = bool(reasons) and all(
+            isinstance(each, RelayRefused) and each.status in PEER_ABSENT for each in reasons
+        )
+        return (PeerOffline if absent else DialFailed)(peer, attempts)
+
     def __str__(self) -> str:
-        tried = "; ".join(f"{address}: {error}" for address, error in self.attempts)
-        return f"could not reach {self.peer}" + (f" ({tried})" if tried else "")
+        """The last reason; the others are in `attempts`."""
+        last = f": {self.attempts[-1][1]}" if self.attempts else ""
+        return clipped(f"could not reach {self.peer}{last}", MAX_SENTENCE)
+
+
+def _leaves(attempts: tuple[tuple[str, Exception], ...]) -> Iterator[tuple[str, Exception]]:
+    for address, error in attempts:
+        if isinstance(error, DialFailed) and error.attempts:
+            yield from error.attempts
+        else:
+            yield address, error
+
+
+class PeerOffline(DialFailed):
+    """Every relay that was asked answered that the peer is not there."""
+
+    code = "PEER_OFFLINE"
+
+    def __init__(self, peer: str, attempts: tuple[tuple[str, Exception], ...]) -> None:
+        super().__init__(peer, attempts)
+        self.hint = "Ask the peer to open its page or to start its node, or for the relay that it uses now."
+
+    def __str__(self) -> str:
+        return f"{self.peer} is not online at any relay known here"
 
 
 class TimedOut(DarkSwapError):

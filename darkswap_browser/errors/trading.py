@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from darkswap_browser.errors.network import DarkSwapError, InvalidArgument, LocalError, RemoteError, clipped
+from darkswap_browser.errors.base import DarkSwapError, clipped
+from darkswap_browser.errors.network import InvalidArgument, LocalError, RemoteError
 
 
 class ChainError(DarkSwapError):

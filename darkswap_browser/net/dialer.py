@@ -98,7 +98,7 @@ class Dial:
                 if not self._running:
                     if not self._attempts:
                         raise NoAddress(str(self._peer))
-                    raise DialFailed(str(self._peer), tuple(self._attempts))
+                    raise DialFailed.of(str(self._peer), tuple(self._attempts))
                 # Waking at every stagger also picks up addresses that a later caller added.
                 done, _ = await asyncio.wait(
                     self._running, timeout=self._limits.dial_stagger, return_when=asyncio.FIRST_COMPLETED

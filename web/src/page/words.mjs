@@ -73,6 +73,7 @@ const TITLES = {
   STREAM_BUSY: "The line is busy",
   CONNECTION_LOST: "The line broke",
   DIAL_FAILED: "Nobody could be reached",
+  PEER_OFFLINE: "That peer is not online",
   CHAIN: "The chain cannot be asked now",
   CHAIN_UNREACHABLE: "The chain servers do not answer",
   RATE_LIMITED: "The chain server asks for a pause",

@@ -14,7 +14,7 @@ const LOOK_SOON = 1500;
 /** Wallets that one tab may have restored from words, beside its own. */
 const MOST_WALLETS = 9;
 /** How a maker's page that is closed shows itself when it is called. */
-const AWAY = ["DIAL_FAILED", "NO_ADDRESS", "UNKNOWN_RELAY", "RELAY_REFUSED", "CONNECTION_LOST", "TIMEOUT", "NOT_CONNECTED"];
+const AWAY = ["DIAL_FAILED", "PEER_OFFLINE", "NO_ADDRESS", "UNKNOWN_RELAY", "RELAY_REFUSED", "CONNECTION_LOST", "TIMEOUT", "NOT_CONNECTED"];
 
 export class Market {
   constructor(session) {
