@@ -86,7 +86,7 @@ async def build(
     swarm.add_transport(webrtc)
     agent_of = swarm.address_book.agent
     swarm.add_transport(WebRtcDirectTransport(runtime.webrtc, upgrader.handshaker, runtime.entropy, limits, agent_of))
-    ping = Ping(swarm, runtime.entropy)
+    ping = Ping(swarm, runtime.entropy, runtime.clock.monotonic)
     channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
     stack = Stack(
         swarm,

@@ -7,7 +7,9 @@ every connection, limited ones included, and waits for nothing but the stream.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import EndOfStream, ProtocolViolation, StreamError, TimedOut
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
@@ -20,9 +22,14 @@ PING_SIZE = 32
 
 
 class Ping:
-    def __init__(self, swarm: Swarm, entropy: Entropy) -> None:
+    """Pings a peer by one stream for each round trip, and answers those of others."""
+
+    def __init__(self, swarm: Swarm, entropy: Entropy, seconds: Callable[[], float] | None = None) -> None:
+        """`seconds`: a monotonic clock, fine enough for a round trip; None: the loop's (milliseconds in uvloop)."""
         self._swarm = swarm
         self._entropy = entropy
+        self._seconds = seconds or asyncio.get_running_loop().time
+        self._turns = NamedLocks()
 
     def start(self) -> None:
         self._swarm.handle(PING_PROTOCOL, self._answer, on_limited=True, max_inbound=self._swarm.limits.ping_streams)
@@ -31,18 +38,32 @@ class Ping:
         self._swarm.unhandle(PING_PROTOCOL)
 
     async def ping(self, target: PeerId | Connection) -> float:
-        """Round-trip time in seconds, negotiation not counted. Raises `NotConnected`, `TimedOut`, `StreamError` …"""
+        """Measure the round-trip time in seconds, negotiation not counted.
+
+        Pings of one peer wait their turn, since peers reset a third stream at once. Those of one connection do not:
+        they ask whether it is alive, and must not wait behind others.
+
+        Raises:
+            NotConnected, TimedOut, StreamError, ConnectionLost: No answer came.
+            ProtocolViolation: The answer is not what was sent.
+        Cancellation: Safe; the stream is reset.
+        """
+        if not isinstance(target, PeerId):
+            return await self._measure(target)
+        async with self._turns.hold(str(target)):
+            return await self._measure(target)
+
+    async def _measure(self, target: PeerId | Connection) -> float:
         limits = self._swarm.limits
         payload = self._entropy.bytes(PING_SIZE)
         negotiated = await self._swarm.new_stream(target, [PING_PROTOCOL], allow_limited=True)
         stream = negotiated.stream
         try:
             async with asyncio.timeout(limits.ping_timeout):
-                loop = asyncio.get_running_loop()
-                started = loop.time()
+                started = self._seconds()
                 await stream.write(payload)
                 echo = await stream.read_exactly(PING_SIZE)
-                elapsed = loop.time() - started
+                elapsed = self._seconds() - started
         except TimeoutError:
             stream.reset()
             raise TimedOut("ping", limits.ping_timeout) from None

@@ -23,6 +23,10 @@ class Clock(Protocol):
         """Wall-clock time in unix nanoseconds."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment, as fine as the host measures: for durations below a millisecond."""
+        ...
+
 
 class Entropy(Protocol):
     def bytes(self, count: int) -> bytes:

@@ -17,13 +17,16 @@ from darkswap_browser.runtime.browser.websocket import BrowserSockets
 
 
 class BrowserClock:
-    """`Date.now()`, which counts whole milliseconds."""
+    """`Date.now()`, which counts whole milliseconds, and `performance.now()`, which counts parts of them."""
 
     def now(self) -> float:
         return time.time()
 
     def now_ns(self) -> int:
         return time.time_ns()
+
+    def monotonic(self) -> float:
+        return time.perf_counter()
 
 
 class BrowserEntropy:

@@ -30,6 +30,9 @@ class SystemClock:
     def now_ns(self) -> int:
         return time.time_ns()
 
+    def monotonic(self) -> float:
+        return time.perf_counter()
+
 
 class SystemEntropy:
     def bytes(self, count: int) -> bytes:

@@ -35,6 +35,9 @@ class SimulatedClock:
     def now_ns(self) -> int:
         return int(self.now() * 1_000_000_000)
 
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
 
 class SeededEntropy:
     def __init__(self, chance: random.Random) -> None:
