@@ -25,7 +25,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.delivery import Delivery, Sink, Spawn
 from darkswap_browser.protocols.channels.link import Link, is_direct
 from darkswap_browser.protocols.channels.machine import ChannelMachine
-from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control
+from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control, message_bytes
 from darkswap_browser.protocols.channels.progress import Incoming, Outgoing, Progress
 
 
@@ -124,12 +124,13 @@ class Channel:
             self._pump()
         return True
 
-    async def send(self, message: bytes, on_progress: Progress | None = None) -> None:
+    async def send(self, message: bytes | bytearray | memoryview, on_progress: Progress | None = None) -> None:
         """Returns when `message` is accepted: it then arrives once and in order, unless the peer goes for good."""
-        if not self.try_send(message):
-            await self._wait_for_room(message)
+        data = message_bytes(message)
+        if not self.try_send(data):
+            await self._wait_for_room(data)
         if on_progress is not None:
-            self._outgoing.watch(self.machine.outbox.accepted, len(message), on_progress)
+            self._outgoing.watch(self.machine.outbox.accepted, len(data), on_progress)
 
     async def send_batch(self, messages: Sequence[bytes]) -> None:
         for message in messages:
@@ -193,8 +194,6 @@ class Channel:
             link.said_close = True
             data = encode_control(Close(self._close_reason))
         return data
-
-    # --- receiving
 
     async def receive(self) -> bytes:
         """The next message. Raises `EndOfStream` when the peer closed and `ConnectionLost` when it went away."""
@@ -290,12 +289,12 @@ class Channel:
             controls = inbox.receive(data)
             # A CLOSE comes after every message, so messages are delivered first; a sink that raises loses no credit.
             try:
+                for report in self._incoming.reports(inbox.progress):
+                    self._listener.progressed(self, *report)
                 if len(inbox):
                     self.delivery.arrived()
                 elif inbox.progress is not None:
                     self._consumed()
-                    if self._incoming.is_due(inbox.progress[0]):
-                        self._listener.progressed(self, *inbox.progress)
             finally:
                 for control in controls:
                     self._control(link, control)
@@ -331,6 +330,7 @@ class Channel:
     def begin_anew(self, machine: ChannelMachine) -> None:
         """The peer lost the session (a page reload). What it sent before still waits; what it had not got is gone."""
         self.delivery.adopt(machine.inbox)
+        self._incoming.clear()
         self.machine = machine
         self._outgoing.clear()
         link, self.link = self.link, None

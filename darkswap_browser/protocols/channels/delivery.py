@@ -65,7 +65,7 @@ class Delivery:
         return self.take()
 
     async def _wait(self) -> None:
-        while not self._early and not len(self._inbox):
+        while self._sink is not None or (not self._early and not len(self._inbox)):
             if self._error is not None:
                 raise self._error
             if self._receiver is not None or self._sink is not None:
@@ -77,7 +77,10 @@ class Delivery:
                 self._receiver = None
 
     def deliver_to(self, sink: Sink | None) -> None:
+        """Give every message to `sink` from now on; whoever waits for one by `receive` gets `StreamBusy`."""
         self._sink = sink
+        if sink is not None and self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
         self.arrived()
 
     def arrived(self) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import msgpack
 
-from darkswap_browser.errors import MalformedMessage
+from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.wire.parsing import unpack_msgpack
 from darkswap_browser.wire.varint import MAX_VARINT, decode_varint, encode_varint
 
@@ -67,6 +67,13 @@ class Restart:
 
 
 Control = Hello | Ack | Close | Restart
+
+
+def message_bytes(message: object) -> bytes:
+    """The bytes of an application's message. Raises `InvalidArgument` for what holds none, as numbers and texts."""
+    if not isinstance(message, bytes | bytearray | memoryview):
+        raise InvalidArgument("message", f"is {type(message).__name__} and not bytes", "Encode text with .encode().")
+    return bytes(message)
 
 
 @lru_cache(maxsize=512)

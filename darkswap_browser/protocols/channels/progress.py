@@ -32,14 +32,24 @@ class Outgoing:
 
 
 class Incoming:
-    """Whether `step` more bytes of the message under way came since it was told last."""
+    """The long message under way: told every `step` bytes, and when all of it is there if it was told before."""
 
     def __init__(self, step: int) -> None:
         self._step = step
-        self._told = 0
+        self._told: tuple[int, int] | None = None
 
-    def is_due(self, received: int) -> bool:
-        if self._told <= received < self._told + self._step:
-            return False
-        self._told = received
-        return True
+    def reports(self, progress: tuple[int, int] | None) -> list[tuple[int, int]]:
+        """What to tell, as (bytes so far, size), now that the message under way is at `progress`; None: none is."""
+        found = []
+        told = self._told
+        if told is not None and (progress is None or progress[0] < told[0] or progress[1] != told[1]):
+            found.append((told[1], told[1]))
+            told = self._told = None
+        if progress is not None and progress[0] >= self._step + (told[0] if told is not None else 0):
+            self._told = progress
+            found.append(progress)
+        return found
+
+    def clear(self) -> None:
+        """The message under way will not be completed: another session began."""
+        self._told = None
