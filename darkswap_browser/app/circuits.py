@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.app.records import RelayReservation
-from darkswap_browser.errors import DarkSwapError, DialFailed, NoAddress, TimedOut, UnknownRelay
+from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument, NoAddress, TimedOut, UnknownRelay
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction
@@ -40,14 +40,18 @@ class WebRtcCircuitRelay:
     # --- relays
 
     def add_relay(self, address: str) -> PeerId:
-        """Name a relay by its full multiaddr. Raises `InvalidArgument`."""
-        return self._client.add_relay(Multiaddr.parse(address))
+        """Name a relay by its full multiaddr. Raises `InvalidArgument`, also for one that this host cannot dial."""
+        relay = Multiaddr.parse(address)
+        if not self._swarm.can_dial(relay):
+            hint = "Give a full address, such as /dns4/relay.example/tcp/443/wss/p2p/12D3KooW…; a page needs ws or wss."
+            raise InvalidArgument("relay", f"{address} cannot be dialled from here", hint)
+        return self._client.add_relay(relay)
 
     def relay(self, name: str) -> PeerId:
         """A relay by peer id or multiaddr. Raises `InvalidArgument`, `UnknownRelay`."""
-        if name.startswith("/") and not name.startswith("/p2p/"):
+        if isinstance(name, str) and name.startswith("/") and not name.startswith("/p2p/"):
             return self.add_relay(name)
-        relay = PeerId.parse(name.removeprefix("/p2p/"))
+        relay = PeerId.parse(name.removeprefix("/p2p/") if isinstance(name, str) else name)
         if relay not in self._client.relays and not self._swarm.connections(relay):
             raise UnknownRelay(name)
         return relay
@@ -109,7 +113,7 @@ class WebRtcCircuitRelay:
                 raise
         except DialFailed as error:
             attempts += error.attempts
-        raise DialFailed(str(peer), tuple(attempts))
+        raise DialFailed.of(str(peer), tuple(attempts))
 
     async def _meet(self, relay: PeerId, peer: PeerId, *, direct: bool = True) -> Connection:
         seconds = self._config.connect_timeout

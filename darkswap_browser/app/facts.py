@@ -148,8 +148,9 @@ class Facts:
             case PeerIdentified(peer, agent, _, addresses, _):
                 texts = [str(address) for address in addresses]
                 self.tell("peer:identify", {"peer_id": str(peer), "agent": agent, "addresses": texts})
-            case AddressesChanged(addresses):
-                self.tell("self:peer:update", {"addresses": [str(address) for address in addresses]})
+            case AddressesChanged(addresses) if self._stack is not None:
+                own = self._stack.swarm.local_peer
+                self.tell("self:peer:update", {"addresses": [str(address.with_peer(own)) for address in addresses]})
             case DialStep(peer, step, detail):
                 self.tell("dial:step", {"peer_id": str(peer or ""), "step": step, "detail": detail})
             case _:

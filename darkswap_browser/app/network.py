@@ -146,8 +146,9 @@ class Network:
         return str((await self._up()).swarm.local_peer)
 
     async def get_multiaddrs(self) -> tuple[str, ...]:
-        """Where others reach us; empty until we listen or a relay granted a reservation."""
-        return tuple(str(address) for address in (await self._up()).swarm.listen_addresses())
+        """Where others reach us, each with our peer id; empty until we listen or a relay granted a reservation."""
+        swarm = (await self._up()).swarm
+        return tuple(str(address.with_peer(swarm.local_peer)) for address in swarm.listen_addresses())
 
     async def swarm(self) -> Swarm:
         """The libp2p node itself: `handle` a protocol of your own, `new_stream` to a peer that speaks it."""
@@ -180,7 +181,7 @@ class Network:
     async def connect(self, peer: str) -> ConnectionInfo:
         """Reach a peer through whatever relay or address is known; a full multiaddr is dialled as it is."""
         built = await self._up()
-        if peer.startswith("/"):
+        if isinstance(peer, str) and peer.startswith("/"):
             return ConnectionInfo.of(await built.swarm.dial_address(Multiaddr.parse(peer)))
         target = PeerId.parse(peer)
         known = built.swarm.best_connection(target)
@@ -217,10 +218,12 @@ class Network:
         channel = built.channels.get(PeerId.parse(peer)) if built is not None else None
         return channel if channel is not None and channel.state is not ChannelState.CLOSED else None
 
-    async def send_webrtc_message(self, peer: str, message: bytes, on_progress: Progress | None = None) -> None:
+    async def send_webrtc_message(
+        self, peer: str, message: bytes | bytearray | memoryview, on_progress: Progress | None = None
+    ) -> None:
         """Returns when accepted under back-pressure; opens the channel first if need be."""
         channel = self.open_now(peer) or await self.open_channel(peer)
-        await channel.send(bytes(message), on_progress)
+        await channel.send(message, on_progress)
 
     async def receive_webrtc_message(self, peer: str) -> bytes:
         """The next message of `peer`, whose channel must be open or closed only just now."""

@@ -127,11 +127,15 @@ class ConnectionStats:
     limit: CircuitLimit | None = field(default=None)
 
 
+NULL_IF_NONE: Mapping[str, bool] = {"null": True}
+"""Metadata of a field that a dict of the record always has: None is an answer, and not its absence."""
+
+
 def plain(value: object) -> object:
     """Records as dicts without their absent fields, tuples as lists; everything else as it is."""
     if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((each.name, getattr(value, each.name)) for each in fields(value))
-        return {name: plain(part) for name, part in pairs if part is not None}
+        parts = ((each, getattr(value, each.name)) for each in fields(value))
+        return {each.name: plain(part) for each, part in parts if part is not None or "null" in each.metadata}
     if isinstance(value, (tuple, list)):
         return [plain(part) for part in value]
     if isinstance(value, Mapping):

@@ -49,6 +49,8 @@ class Multiaddr:
     @classmethod
     def parse(cls, text: str) -> Multiaddr:
         """Raises `InvalidArgument`. Slashes at the end are dropped."""
+        if not isinstance(text, str):
+            raise InvalidArgument("multiaddr", f"is {type(text).__name__} and not a text", _HINT)
         try:
             return cls(_parse(text))
         except MalformedMessage as error:

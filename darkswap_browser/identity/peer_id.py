@@ -110,6 +110,8 @@ class PeerId:
     def parse(cls, text: str) -> PeerId:
         """`12D3KooW…`, `16Uiu2…`, `Qm…` or a CIDv1 (`bafz…`, `k51…`). Raises `InvalidArgument`."""
         hint = "A peer id looks like 12D3KooW… (52 characters)."
+        if not isinstance(text, str):
+            raise InvalidArgument("peer id", f"is {type(text).__name__} and not a text", hint)
         if not 0 < len(text) <= MAX_ID_TEXT:
             raise InvalidArgument("peer id", f"text of {len(text)} characters is not a peer id", hint)
         try:

@@ -226,7 +226,7 @@ class Swarm:
             return known
         now = asyncio.get_running_loop().time()
         wanted = [*addresses, *self.address_book.addresses(peer, now)]
-        usable = [each for each in wanted if each.peer_id() in (None, peer) and self._can_dial(each)]
+        usable = [each for each in wanted if each.peer_id() in (None, peer) and self.can_dial(each)]
         key = (peer, allow_limited)
         dial = self._dials.get(key)
         if dial is None or dial.is_over:
@@ -263,7 +263,8 @@ class Swarm:
         if peer == self.local_peer:
             raise InvalidArgument("peer", "that is this node itself")
 
-    def _can_dial(self, address: Multiaddr) -> bool:
+    def can_dial(self, address: Multiaddr) -> bool:
+        """Whether a transport of this node speaks such an address."""
         return any(transport.can_dial(address) for transport in self._transports)
 
     def _register(self, peer: PeerId | None) -> Callable[[Connection], None]:

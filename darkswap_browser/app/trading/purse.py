@@ -115,7 +115,7 @@ class Purse:
 
     def address(self, purpose: str | None) -> str:
         try:
-            return self.account(Purpose(purpose or Purpose.ASSETS)).address
+            return self.account(Purpose(Purpose.ASSETS if purpose is None else purpose)).address
         except ValueError:
             raise InvalidArgument("purpose", f"is {purpose!r}", "Say assets or payment.") from None
 

@@ -7,7 +7,9 @@ stands the whole number of atoms, under a name that ends in `atoms` (in sats: `s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from darkswap_browser.app.records import NULL_IF_NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class OrderSheet:
     status: str
     is_local: bool
     is_active: bool
-    funded: bool | None
+    funded: bool | None = field(metadata=NULL_IF_NONE)
     created_at: int
     updated_at: int
     expires_at: int
