@@ -77,7 +77,7 @@ export type DarkSwapErrorCode =
   // the other side, the network
   | "REMOTE" | "MALFORMED_MESSAGE" | "PROTOCOL_VIOLATION" | "HANDSHAKE_FAILED" | "PEER_ID_MISMATCH"
   | "PROTOCOL_UNSUPPORTED" | "RELAY_REFUSED" | "VOUCHER_INVALID" | "RESOURCE_LIMIT" | "STREAM" | "STREAM_CLOSED"
-  | "STREAM_RESET" | "END_OF_STREAM" | "STREAM_BUSY" | "CONNECTION_LOST" | "DIAL_FAILED"
+  | "STREAM_RESET" | "END_OF_STREAM" | "STREAM_BUSY" | "CONNECTION_LOST" | "DIAL_FAILED" | "PEER_OFFLINE"
   // chain servers
   | "CHAIN" | "CHAIN_UNREACHABLE" | "RATE_LIMITED" | "NOT_ON_CHAIN" | "CHAIN_INCONSISTENT" | "INDEXER_LAG"
   | "BROADCAST_REJECTED"
@@ -306,7 +306,7 @@ export type DarkSwapEvent = { at: number } & (
   | { type: "dial:step"; peer_id: string; step: string; detail: string }
   /** "channel:update": its path, limit or state is another now. */
   | { type: "channel:open" | "channel:close" | "channel:update"; reason?: string } & ChannelInfo
-  /** A large message on its way in. */
+  /** A large message on its way in; the last one tells `total` twice. */
   | { type: "message:progress"; peer_id: string; received: number; total: number }
   | { type: "relay:reserved" } & RelayReservation
   /** A request for a reservation failed. One that was reserved before stands until "relay:lost". */
@@ -596,10 +596,10 @@ export class DarkSwapWasm {
 
   local_peer_id(options?: CallOptions): Promise<string>;
   version(): string;
-  /** Addresses by which others reach this node; empty until a relay granted a reservation. */
+  /** Addresses by which others reach this node, with its peer id; empty until a relay granted a reservation. */
   get_multiaddrs(options?: CallOptions): Promise<string[]>;
 
-  /** Name a relay by its full multiaddr once; its peer id will do afterwards. Resolves with that id. */
+  /** Name a relay by its full multiaddr, which must be one that a page can dial, once; its peer id will do afterwards. */
   add_relay(multiaddr: string, options?: CallOptions): Promise<string>;
   /** `relay`: peer id of a known relay, or a full multiaddr. Kept alive until `disconnect_from_webrtc_relay`. */
   make_webrtc_relay_reservation(relay: string, options?: CallOptions): Promise<RelayReservation>;
@@ -618,11 +618,12 @@ export class DarkSwapWasm {
    * change of path, unless the peer goes away for good. Up to 16 MiB. The bytes are copied before this returns.
    */
   send_webrtc_message(peer: string, data: Uint8Array, options?: SendOptions): Promise<void>;
-  /** The next message of that peer. */
+  /** The next message of that peer; STREAM_BUSY while, or as soon as, `on_webrtc_message` has a callback. */
   receive_webrtc_message(peer: string, options?: CallOptions): Promise<Uint8Array>;
   /**
    * Every message of every peer, in order; what had been waiting comes first, and `receive_webrtc_message` gets
-   * nothing more. When `callback` returns a promise, the next message waits for it (back-pressure).
+   * nothing more. When `callback` returns a promise, the next message of that peer waits for it (back-pressure), as
+   * long as the callback is subscribed.
    */
   on_webrtc_message(callback: (peer_id: string, data: Uint8Array) => void | Promise<void>): Unsubscribe;
   /** Delivers what was accepted, then closes. */
@@ -640,7 +641,7 @@ export class DarkSwapWasm {
 
   get_peers(options?: CallOptions): Promise<PeerInfo[]>;
   get_connection_stats(peer: string, options?: CallOptions): Promise<ConnectionStats>;
-  /** Measures one round trip, in milliseconds. */
+  /** Measures one round trip, in milliseconds; several to one peer at once take their turns. */
   ping(peer: string, options?: CallOptions): Promise<number>;
   on_event(callback: (event: DarkSwapEvent) => void): Unsubscribe;
 

@@ -18,8 +18,10 @@ const SEND_OPTIONS = { on_progress: (path, value) => callable(value, path) };
 
 export class DarkSwapWasm {
   #bridge;
+  /** Only of peers to whom something is on its way, or from whom something waits: names of peers cost nothing. */
   #outgoing = new Map();
   #incoming = new Map();
+  #stage = { spare: null };
   #messages;
   #events;
   #signals;
@@ -140,7 +142,7 @@ export class DarkSwapWasm {
       }
       let outgoing = this.#outgoing.get(peer);
       if (!outgoing) {
-        outgoing = new Outgoing(this.#bridge, peer);
+        outgoing = new Outgoing(this.#bridge, peer, this.#stage, () => this.#outgoing.delete(peer));
         this.#outgoing.set(peer, outgoing);
       }
       if (Object.keys(read).length > 0) {
@@ -153,20 +155,14 @@ export class DarkSwapWasm {
 
   receive_webrtc_message(peer, options) {
     return this.#bridge.begin("receive_webrtc_message", options, (number) => {
-      text("peer", peer);
-      let incoming = this.#incoming.get(peer);
-      if (!incoming) {
-        incoming = new Incoming(this.#bridge, peer);
-        this.#incoming.set(peer, incoming);
-      }
-      incoming.ask(number);
+      this.#incoming_of(text("peer", peer)).ask(number);
     });
   }
 
   on_webrtc_message(callback) {
     this.#bridge.check();
     const end = this.#messages.add(callback);
-    for (const [peer, incoming] of this.#incoming) {
+    for (const [peer, incoming] of [...this.#incoming]) {
       for (const message of incoming.take()) this.#messages.call(peer, message);
     }
     return end;
@@ -175,26 +171,37 @@ export class DarkSwapWasm {
   /** True when the callbacks want time: then the next messages of this peer wait for `taken`. */
   #received(peer, data, count) {
     const messages = count === 1 ? [data] : slice(data, count);
-    for (let index = 0; index < messages.length; index += 1) {
-      const waits = this.#messages.call(peer, messages[index]);
-      if (waits) {
-        void this.#deliver_slowly(peer, messages.slice(index + 1), waits);
-        return true;
-      }
-    }
-    return false;
+    const wait = this.#deliver(peer, messages);
+    if (wait) void this.#deliver_slowly(peer, messages, wait);
+    return wait !== null;
   }
 
-  async #deliver_slowly(peer, messages, waits) {
-    const settle = async (each) => {
-      for (const result of await Promise.allSettled(each)) if (result.status === "rejected") reportError(result.reason);
-    };
-    await settle(waits);
-    for (const message of messages) {
-      const more = this.#messages.call(peer, message);
-      if (more) await settle(more);
+  /** Takes from `messages` until a callback wants time, and returns its promise; null when all are delivered. */
+  #deliver(peer, messages) {
+    while (messages.length > 0) {
+      if (this.#messages.size === 0) {
+        // The last callback went in the middle of them: the others are for `receive_webrtc_message`.
+        this.#incoming_of(peer).put_back(messages.splice(0));
+        return null;
+      }
+      const wait = this.#messages.call(peer, messages.shift());
+      if (wait) return wait;
     }
+    return null;
+  }
+
+  async #deliver_slowly(peer, messages, first) {
+    for (let wait = first; wait; wait = this.#deliver(peer, messages)) await wait;
     if (!this.#bridge.isFreed) this.#bridge.now("taken", peer);
+  }
+
+  #incoming_of(peer) {
+    let incoming = this.#incoming.get(peer);
+    if (!incoming) {
+      incoming = new Incoming(this.#bridge, peer, () => this.#incoming.delete(peer));
+      this.#incoming.set(peer, incoming);
+    }
+    return incoming;
   }
 
   async close_webrtc_data_channel(peer, options) {

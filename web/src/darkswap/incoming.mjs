@@ -8,9 +8,13 @@ export class Incoming {
   #asking = [];
   #isPulling = false;
 
-  constructor(bridge, peer) {
+  #idle;
+
+  /** `idle()` is called when nothing waits any more, neither messages nor those who ask. */
+  constructor(bridge, peer, idle) {
     this.#bridge = bridge;
     this.#peer = peer;
+    this.#idle = idle;
   }
 
   /** `number`: a pending call that wants the next message. */
@@ -21,7 +25,19 @@ export class Incoming {
 
   /** What was pulled and nobody asked for. */
   take() {
-    return this.#messages.splice(0);
+    const messages = this.#messages.splice(0);
+    this.#rest();
+    return messages;
+  }
+
+  /** Messages that came before those that wait here. */
+  put_back(messages) {
+    this.#messages.unshift(...messages);
+    this.#give();
+  }
+
+  #rest() {
+    if (this.#messages.length === 0 && this.#asking.length === 0 && !this.#isPulling) this.#idle();
   }
 
   #give() {
@@ -30,6 +46,7 @@ export class Incoming {
       this.#bridge.settle(this.#asking.shift(), true, this.#messages.shift());
     }
     if (this.#asking.length > 0 && !this.#isPulling) this.#pull();
+    this.#rest();
   }
 
   #pull() {
@@ -41,6 +58,7 @@ export class Incoming {
     const reject = (error) => {
       this.#isPulling = false;
       for (const number of this.#asking.splice(0)) this.#bridge.settle(number, false, error);
+      this.#rest();
     };
     this.#isPulling = true;
     const number = this.#bridge.expect({ resolve, reject });

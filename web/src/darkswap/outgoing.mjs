@@ -13,13 +13,20 @@ export class Outgoing {
   #queue = [];
   #isWaiting = false;
   #isDue = false;
-  /** The staging memory of the last call, which Python has copied. */
-  #spare = null;
+  #stage;
+  #idle;
+  #isEnding = false;
   #watched = null;
 
-  constructor(bridge, peer) {
+  /**
+   * `stage.spare`: the staging memory of the last call, which Python has copied, shared by all peers. `idle()` is called
+   * when nothing waits and nothing is on its way.
+   */
+  constructor(bridge, peer, stage, idle) {
     this.#bridge = bridge;
     this.#peer = peer;
+    this.#stage = stage;
+    this.#idle = idle;
   }
 
   send(data, entry) {
@@ -32,8 +39,8 @@ export class Outgoing {
     }
     let unit = this.#queue.at(-1);
     if (!unit?.sizes || unit.used + data.length > STAGE) {
-      unit = { data: this.#spare ?? new Uint8Array(STAGE), used: 0, sizes: [], entries: [] };
-      this.#spare = null;
+      unit = { data: this.#stage.spare ?? new Uint8Array(STAGE), used: 0, sizes: [], entries: [] };
+      this.#stage.spare = null;
       this.#queue.push(unit);
     }
     unit.data.set(data, unit.used);
@@ -54,6 +61,20 @@ export class Outgoing {
       const unit = this.#queue.shift();
       this.#hand_over(unit);
     }
+    if (this.#isIdle && !this.#isEnding) this.#rest();
+  }
+
+  get #isIdle() {
+    return this.#queue.length === 0 && !this.#isWaiting && !this.#isDue;
+  }
+
+  /** Soon, when no call is under way in which more is queued. */
+  #rest() {
+    this.#isEnding = true;
+    queueMicrotask(() => {
+      this.#isEnding = false;
+      if (this.#isIdle) this.#idle();
+    });
   }
 
   /** A message that may be given up or is watched: in its turn like the others, alone in its call. */
@@ -118,7 +139,7 @@ export class Outgoing {
       this.#bridge.settle(number, false, error);
     }
     isCalling = false;
-    if (unit.sizes) this.#spare = unit.data;
+    if (unit.sizes) this.#stage.spare = unit.data;
     for (let index = 0; index < accepted; index += 1) unit.entries[index].resolve();
     left = left.slice(accepted);
     if (early) {
