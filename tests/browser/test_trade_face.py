@@ -78,6 +78,7 @@ def other(floor: Floor) -> Iterator[Headless]:
 def test_a_wallet_tells_itself_in_plain_values(floor: Floor) -> None:
     told = floor.maker.run(
         """const words = await node.export_mnemonic();
+        if (words !== (await node.export_mnemonic(""))) throw new Error("the same empty passphrase");
         const [bitcoin, ...others] = await node.get_balances();
         const types = (object) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, typeof value]));
         return {
@@ -241,6 +242,7 @@ def test_a_trade_is_cancelled_with_a_word(floor: Floor) -> None:
         ('node.freeze_coin("nothing", true)', "INVALID_ARGUMENT"),
         ('node.freeze_coin(`${"0".repeat(64)}:0`, "yes")', "INVALID_ARGUMENT"),
         ('node.get_address("somewhere")', "INVALID_ARGUMENT"),
+        ('node.get_address("")', "INVALID_ARGUMENT"),
         ('node.create_order({ base_asset: "BTC" })', "INVALID_ARGUMENT"),
         ('node.create_order("rune", "1:1", "btc", "", "sell", 5, "1")', "INVALID_ARGUMENT"),
         ('node.update_order("00", { paused: true })', "ORDER_NOT_FOUND"),

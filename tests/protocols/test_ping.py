@@ -9,8 +9,9 @@ import pytest
 from darkswap_browser.errors import DarkSwapError, EndOfStream, NotConnected, ProtocolViolation, StreamError, TimedOut
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.stream import BufferedStream
-from darkswap_browser.protocols.ping import PING_PROTOCOL
+from darkswap_browser.protocols.ping import PING_PROTOCOL, Ping
 from tests.support.native_identity import identity
+from tests.support.pipe import CountingEntropy
 from tests.support.relays import Lan, Node, node
 
 
@@ -94,4 +95,18 @@ async def test_a_peer_that_is_not_connected_cannot_be_pinged() -> None:
     alice, bob, _ = await pair()
     with pytest.raises(NotConnected):
         await alice.ping.ping((await identity("carol")).peer_id)
+    await end(alice, bob)
+
+
+async def test_ping_with_a_clock_of_its_own_measures_by_it() -> None:
+    alice, bob, _ = await pair()
+    readings = iter((5.0, 5.00025))
+    ping = Ping(alice.swarm, CountingEntropy(), lambda: next(readings))
+    assert await ping.ping(bob.peer) == pytest.approx(0.00025)
+    await end(alice, bob)
+
+
+async def test_pings_of_one_peer_at_once_are_all_answered() -> None:
+    alice, bob, _ = await pair()
+    assert len(await asyncio.gather(*(alice.ping.ping(bob.peer) for _ in range(10)))) == 10
     await end(alice, bob)
