@@ -17,21 +17,17 @@ from typing import Any, Protocol
 class Clock(Protocol):
     def now(self) -> float:
         """Wall-clock time in unix seconds."""
-        ...
 
     def now_ns(self) -> int:
         """Wall-clock time in unix nanoseconds."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment, as fine as the host measures: for durations below a millisecond."""
-        ...
 
 
 class Entropy(Protocol):
     def bytes(self, count: int) -> bytes:
         """`count` cryptographically strong random bytes."""
-        ...
 
 
 class KeyAlgorithm(StrEnum):
