@@ -30,6 +30,8 @@ MAX_DEPTH = 8
 """Levels of nesting; an order has four: fields, coins, coin, witness."""
 MAX_ORDER = 4096
 """Bytes of a signed order: twenty coins and their proofs fit, and a message of a gossiped book stays small."""
+MAX_ORDER_TEXT = 10 + -(-MAX_ORDER * 4 // 3)
+"""Characters of a signed order as text."""
 MAX_WITNESS = 256
 """Bytes: a P2WPKH witness has 108, a key-path one 66."""
 MAX_SCRIPT = 34

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from darkswap_browser.market.order_codec import MAX_ORDER
 from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.storage import codec
+from darkswap_browser.storage.codec import stored
 from darkswap_browser.storage.records import Records, Report
+from darkswap_browser.wire.fields import Choice, Data, Flag, Maybe, Text
+from darkswap_browser.wire.records import Listed
 
 VERSION = 1
 MAX_ORDERS = 1000
 """Kept per network and peer: the original's maxOrders; a record takes 1 to 5 KiB."""
 
 MAX_BEGUN = 100
+MAX_EARLIER = 64
+"""Far more revisions than the desk keeps."""
+MAX_FILLS = 10_000
+"""Of some 60 bytes: more do not fit into a record."""
 
 
 class OrderStatus(StrEnum):
@@ -67,9 +76,27 @@ class SaleBegun:
     at: int
 
 
+FILL = stored(Fill, "Fill", ("trade_id", Text(64)), ("atoms", codec.ATOMS), ("done", Flag()))
+ORDER_RECORD = stored(
+    OrderRecord,
+    "OrderRecord",
+    ("text", codec.ORDER_TEXT),
+    ("earlier", Listed(codec.ORDER_TEXT, MAX_EARLIER)),
+    ("status", Choice(OrderStatus)),
+    ("funded", Maybe(Flag())),
+    ("fills", Listed(FILL, MAX_FILLS)),
+    ("cancellation", Data(MAX_ORDER)),
+    ("seq", codec.COUNT),
+    ("updated_at", codec.TIME),
+    ("reclaim", codec.TRANSACTION),
+    ("released", Flag()),
+)
+SALE_BEGUN = stored(SaleBegun, "SaleBegun", ("at", codec.TIME))
+
+
 def sales_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[SaleBegun]:
-    return Records(store, f"pending-sales/{network}/{peer}/", SaleBegun, version=VERSION, cap=MAX_BEGUN, report=report)
+    return Records(store, f"pending-sales/{network}/{peer}/", SALE_BEGUN, version=VERSION, cap=MAX_BEGUN, report=report)
 
 
 def order_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[OrderRecord]:
-    return Records(store, f"orders/{network}/{peer}/", OrderRecord, version=VERSION, cap=MAX_ORDERS, report=report)
+    return Records(store, f"orders/{network}/{peer}/", ORDER_RECORD, version=VERSION, cap=MAX_ORDERS, report=report)

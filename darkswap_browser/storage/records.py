@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from darkswap_browser.errors import MalformedMessage, TooManyRequests
 from darkswap_browser.runtime.base import KeyValueStore
-from darkswap_browser.storage import values
+from darkswap_browser.storage import codec
+from darkswap_browser.wire.fields import Kind
 
 QUARANTINE_PREFIX = "quarantine/"
 """Before the key of a record that could not be read: its bytes stay for whoever can mend them."""
@@ -22,7 +23,7 @@ class Records(Generic[T]):
     """`prefix` ends with "/"; `cap` is how many there may be. `version` is that of the shape of `kind`."""
 
     def __init__(
-        self, store: KeyValueStore, prefix: str, kind: type[T], *, version: int, cap: int, report: Report
+        self, store: KeyValueStore, prefix: str, kind: Kind[T], *, version: int, cap: int, report: Report
     ) -> None:
         self._store = store
         self._prefix = prefix
@@ -40,7 +41,7 @@ class Records(Generic[T]):
         key = self._prefix + name
         if await self._store.get(key) is None and len(await self.names()) >= self._cap:
             raise TooManyRequests(f"records of {self._prefix}", self._cap)
-        await self._store.put(key, values.encode(record, self._version))
+        await self._store.put(key, codec.encode(self._kind, record, self._version))
 
     async def delete(self, name: str) -> None:
         await self._store.delete(self._prefix + name)
@@ -58,7 +59,7 @@ class Records(Generic[T]):
         if data is None:
             return None
         try:
-            return values.decode(self._kind, data, self._version)
+            return codec.decode(self._kind, data, self._version)
         except MalformedMessage as error:
             await self._store.put(QUARANTINE_PREFIX + key, data)
             await self._store.delete(key)

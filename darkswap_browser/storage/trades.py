@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from darkswap_browser.market.messages import TakeRequest
 from darkswap_browser.market.trade.states import VERSION, State
 from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.storage import codec
+from darkswap_browser.storage.codec import stored
 from darkswap_browser.storage.records import Records, Report
+from darkswap_browser.wire.fields import Flag, Maybe
 
 MAX_TRADES = 1000
 """Kept per network and peer, ended ones included: the history; a record takes some KiB."""
@@ -43,9 +46,23 @@ class TakeBegun:
     at: int
 
 
+TRADE_RECORD = stored(
+    TradeRecord,
+    "TradeRecord",
+    ("state", codec.STATE),
+    ("order", codec.ORDER_TEXT),
+    ("relays", codec.RELAYS),
+    ("request", Maybe(codec.REQUEST)),
+    ("updated_at", codec.TIME),
+    ("completed_at", Maybe(codec.TIME)),
+    ("released", Flag()),
+)
+TAKE_BEGUN = stored(TakeBegun, "TakeBegun", ("at", codec.TIME))
+
+
 def trade_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TradeRecord]:
-    return Records(store, f"trades/{network}/{peer}/", TradeRecord, version=VERSION, cap=MAX_TRADES, report=report)
+    return Records(store, f"trades/{network}/{peer}/", TRADE_RECORD, version=VERSION, cap=MAX_TRADES, report=report)
 
 
 def takes_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TakeBegun]:
-    return Records(store, f"pending-takes/{network}/{peer}/", TakeBegun, version=VERSION, cap=MAX_BEGUN, report=report)
+    return Records(store, f"pending-takes/{network}/{peer}/", TAKE_BEGUN, version=VERSION, cap=MAX_BEGUN, report=report)

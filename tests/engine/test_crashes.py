@@ -12,9 +12,9 @@ import pytest
 from darkswap_browser.engine.views import TradeStatus
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.market.trade.states import phase_of
-from darkswap_browser.storage import values
+from darkswap_browser.storage import codec
 from darkswap_browser.storage.orders import OrderStatus
-from darkswap_browser.storage.trades import TradeRecord
+from darkswap_browser.storage.trades import TRADE_RECORD
 from tests.support.traders import DOG, Party, TradeWorld, sells_dog
 
 TAKER = ["requesting", "verifying", "reviewing", "signing", "signatures_out", "pending", "completed", "settled"]
@@ -29,7 +29,7 @@ def entering(state: str) -> Callable[[str, bytes], bool]:
         if not key.startswith("trades/"):
             return False
         try:
-            return phase_of(values.decode(TradeRecord, data, 1).state) == state
+            return phase_of(codec.decode(TRADE_RECORD, data, 1).state) == state
         except MalformedMessage:
             return False
 

@@ -18,8 +18,8 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import MAX_LIFETIME
-from darkswap_browser.storage import values
-from darkswap_browser.storage.orders import VERSION, OrderRecord, OrderStatus
+from darkswap_browser.storage import codec
+from darkswap_browser.storage.orders import ORDER_RECORD, VERSION, OrderStatus
 from tests.support.traders import CAT, DOG, Party, TradeWorld, sells_dog
 
 
@@ -204,7 +204,7 @@ async def test_of_changes_at_the_same_time_the_newest_record_is_what_stays() -> 
             await asyncio.gather(*(desk.hold(made.id, f"{number:032x}", 20) for number in (first, first + 1)))
             kept = await world.maker.peer.runtime.store.get(f"orders/regtest/{world.maker.peer.id}/{made.id}")
             assert kept is not None
-            assert len(values.decode(OrderRecord, kept, VERSION).fills) == first + 2
+            assert len(codec.decode(ORDER_RECORD, kept, VERSION).fills) == first + 2
             await desk.change(made.id, quote_atoms=30_000 + first)
 
 

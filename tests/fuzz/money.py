@@ -32,7 +32,7 @@ from darkswap_browser.market.order_codec import (
 from darkswap_browser.market.orders import Cancellation
 from darkswap_browser.market.trade import machine, states
 from darkswap_browser.market.trade.terms import Role
-from darkswap_browser.storage import values
+from darkswap_browser.storage import codec
 from darkswap_browser.wallets.reservations import Claims
 from darkswap_browser.wallets.seed_record import SeedRecord
 from tests.bitcoin.alkanes.cases import PAID, D, carrying, stone
@@ -71,8 +71,8 @@ def trade_message(data: bytes) -> None:
 
 def trade_state(data: bytes) -> None:
     """Whatever was read can be written again, and tells what it wants done."""
-    state: states.State = values.decode(states.State, data, states.VERSION)  # type: ignore[arg-type]
-    assert values.decode(states.State, values.encode(state, states.VERSION), states.VERSION) == state  # type: ignore[arg-type]
+    state = codec.decode(codec.STATE, data, states.VERSION)
+    assert codec.decode(codec.STATE, codec.encode(codec.STATE, state, states.VERSION), states.VERSION) == state
     machine.effects_of(state)
 
 
@@ -153,7 +153,7 @@ TRADE_MESSAGES = tuple(
     trade_messages.encode(trade_messages.envelope("ab" * 16, seq, body)) for seq, body in enumerate(TRADE_BODIES, 1)
 )
 TRADE_STATES = tuple(
-    values.encode(state, states.VERSION)
+    codec.encode(codec.STATE, state, states.VERSION)
     for state in (states.Validating(trade_of(Role.MAKER), 1), states.Expired(trade_of(Role.TAKER), "x"))
 )
 ORDERS = tuple(encode_order(signed(each)) for each in (order(), funded(), sold()))

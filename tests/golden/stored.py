@@ -9,20 +9,22 @@ from typing import Any
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain import kept
 from darkswap_browser.market import messages, order_codec
+from darkswap_browser.market.assets import AssetInfo
 from darkswap_browser.market.messages import TakeRequest, TakerSignatures
 from darkswap_browser.market.trade import states as at
 from darkswap_browser.market.trade.states import phase_of
 from darkswap_browser.market.trade.terms import Role
 from darkswap_browser.protocols.identify import identify
-from darkswap_browser.storage import records, values
-from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, SaleBegun
-from darkswap_browser.storage.trades import TakeBegun, TradeRecord
+from darkswap_browser.storage import codec, records
+from darkswap_browser.storage.orders import ORDER_RECORD, SALE_BEGUN, Fill, OrderRecord, OrderStatus, SaleBegun
+from darkswap_browser.storage.trades import TAKE_BEGUN, TRADE_RECORD, TakeBegun, TradeRecord
 from darkswap_browser.wallets import reservations, seed
 from darkswap_browser.wallets.reservations import Claims
 from darkswap_browser.wallets.seed_record import SeedRecord
+from darkswap_browser.wire.fields import Kind
 from tests.golden.case import Case
 from tests.golden.trade import BODIES, CANCELLATION, TRADE_ID
-from tests.market.cases import CREATED, funded, signed, sold
+from tests.market.cases import CREATED, RUNE, funded, signed, sold
 from tests.soak.world import COINS, OUTPOINT, RAW, SETTLED, SIGNED, trade_of
 
 MAKER, TAKER = Role.MAKER, Role.TAKER
@@ -72,12 +74,18 @@ STATES: tuple[at.State, ...] = (
 )
 
 
-def _record(kind: type, name: str, value: Any) -> Case:
-    return Case(name=name, value=value, encode=partial(values.encode, version=1), decode=partial(_decoded, kind))
+def _record(kind: Kind[Any], name: str, value: Any) -> Case:
+    return Case(
+        name=name,
+        value=value,
+        encode=partial(codec.encode, kind, version=1),
+        decode=lambda data: codec.decode(kind, data, 1),
+    )
 
 
-def _decoded(kind: type, data: bytes) -> Any:
-    return values.decode(kind, data, 1)
+ASSET = AssetInfo(
+    asset=RUNE, name="DOG•GO•TO•THE•MOON", symbol="🐕", decimals=5, supply=2**128 - 1, created_height=840_000
+)
 
 
 def _trades() -> list[Case]:
@@ -94,13 +102,13 @@ def _trades() -> list[Case]:
             completed_at=CREATED + 9 if isinstance(state, at.Completed | at.Settled) else None,
             released=isinstance(state, at.End),
         )
-        cases.append(_record(TradeRecord, f"trade {number}, {state.trade.role}: {phase_of(state)}", record))
+        cases.append(_record(TRADE_RECORD, f"trade {number}, {state.trade.role}: {phase_of(state)}", record))
     for body in BODIES:
         said = TradeRecord(
             state=at.Verifying(replace(MET[TAKER], said=body, sent=1), UNTIL), order=order, updated_at=CREATED
         )
         kind = messages.envelope(TRADE_ID, 1, body).type
-        cases.append(_record(TradeRecord, f"trade that said {kind}", said))
+        cases.append(_record(TRADE_RECORD, f"trade that said {kind}", said))
     return cases
 
 
@@ -120,15 +128,16 @@ def _orders() -> list[Case]:
     )
     cases = [("plain", open_one), ("with fills", busy), ("canceled", canceled), ("private sale", private)]
     cases += [(f"status {status}", replace(open_one, status=status)) for status in OrderStatus]
-    return [_record(OrderRecord, f"order, {name}", record) for name, record in cases]
+    return [_record(ORDER_RECORD, f"order, {name}", record) for name, record in cases]
 
 
 def _others() -> list[Case]:
     claims = Claims({OUTPOINT[MAKER]: TRADE_ID, OUTPOINT[TAKER]: "01" * 32}, {OUTPOINT[TAKER]})
     sealed = SeedRecord(600_000, bytes(range(16)), bytes(range(12)), bytes(range(95)))
     return [
-        _record(TakeBegun, "take begun", TakeBegun(CREATED)),
-        _record(SaleBegun, "sale begun", SaleBegun(CREATED)),
+        _record(TAKE_BEGUN, "take begun", TakeBegun(CREATED)),
+        _record(SALE_BEGUN, "sale begun", SaleBegun(CREATED)),
+        _record(codec.ASSET_INFO, "asset", ASSET),
         Case(name="coins reserved and frozen", value=claims, encode=Claims.encode, decode=Claims.decode),
         Case(name="seed wallet", value=sealed, encode=SeedRecord.encode, decode=SeedRecord.decode),
         Case(
@@ -149,7 +158,7 @@ def _others() -> list[Case]:
 CASES = [*_trades(), *_orders(), *_others()]
 
 WRITERS = {
-    records: ("trade", "order", "take begun", "sale begun"),
+    records: ("trade", "order", "take begun", "sale begun", "asset"),
     reservations: ("coins reserved and frozen",),
     seed: ("seed wallet",),
     kept: ("chain transaction",),

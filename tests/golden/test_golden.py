@@ -17,6 +17,7 @@ import pytest
 
 import darkswap_browser
 from darkswap_browser.market import messages as trades
+from darkswap_browser.market.assets import AssetInfo
 from darkswap_browser.market.messages import Body
 from darkswap_browser.market.trade import states as at
 from darkswap_browser.market.trade.terms import Role
@@ -75,10 +76,15 @@ def _reachable(hint: Any) -> Iterator[type]:
             yield from _reachable(field_hint)
 
 
-@pytest.mark.parametrize("kind", [TradeRecord, OrderRecord, TakeBegun, SaleBegun])
+@pytest.mark.parametrize("kind", [TradeRecord, OrderRecord, TakeBegun, SaleBegun, AssetInfo])
 def test_stored_record_has_a_case_with_every_class_it_may_hold(kind: type) -> None:
     there = set().union(*(kinds_in(case.value) for case in stored.CASES))
     assert set(_reachable(kind)) <= there
+
+
+def test_no_kind_of_record_is_stored_without_cases() -> None:
+    made = [line for path in PACKAGE.rglob("*.py") for line in re.findall(r"(?:= |return )Records\(", path.read_text())]
+    assert len(made) == 5, "a further one belongs into the test above"
 
 
 def test_trade_has_a_case_for_each_state_of_each_role() -> None:

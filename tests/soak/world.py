@@ -17,7 +17,7 @@ from darkswap_browser.market.trade import events as on
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade import states as at
 from darkswap_browser.market.trade.terms import Coin, Declaration, FeeRule, Role, Terms
-from darkswap_browser.storage import values
+from darkswap_browser.storage import codec
 
 Stepping = Callable[[at.State, on.Event, int], machine.Step]
 
@@ -183,8 +183,8 @@ class Side:
     def crash(self) -> None:
         if self.saved is None:
             return
-        data = values.encode(self.saved, at.VERSION)
-        self.state = values.decode(at.State, data, at.VERSION)  # type: ignore[arg-type]
+        data = codec.encode(codec.STATE, self.saved, at.VERSION)
+        self.state = codec.decode(codec.STATE, data, at.VERSION)
         assert self.state == self.saved
         self.work = list(machine.effects_of(self.state))
         self.world.tell(f"{self.role} restarts in {type(self.state).__name__}")

@@ -6,8 +6,9 @@ import pytest
 
 from darkswap_browser.errors import TooManyRequests
 from darkswap_browser.runtime.simulated.host import SimulatedStore
-from darkswap_browser.storage import values
+from darkswap_browser.storage import codec
 from darkswap_browser.storage.records import QUARANTINE_PREFIX, Records
+from darkswap_browser.wire.fields import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,15 @@ class Note:
     text: str
 
 
+NOTE = codec.stored(Note, "Note", ("text", Text(100)))
+
+
 class Shelf:
     def __init__(self) -> None:
         self.store = SimulatedStore()
         self.reports: list[tuple[str, str]] = []
         self.notes = Records(
-            self.store, "notes/regtest/", Note, version=1, cap=2, report=lambda *told: self.reports.append(told)
+            self.store, "notes/regtest/", NOTE, version=1, cap=2, report=lambda *told: self.reports.append(told)
         )
 
 
@@ -50,7 +54,7 @@ async def test_a_broken_record_is_set_aside_and_told_and_the_others_stay() -> No
     shelf = Shelf()
     await shelf.notes.put("good", Note("one"))
     await shelf.store.put("notes/regtest/bad", b"\xff\x00")
-    await shelf.store.put("notes/regtest/newer", values.encode(Note("later"), 2))
+    await shelf.store.put("notes/regtest/newer", codec.encode(NOTE, Note("later"), 2))
     assert await shelf.notes.all() == {"good": Note("one")}
     assert [key for key, _ in shelf.reports] == ["notes/regtest/bad", "notes/regtest/newer"]
     assert await shelf.store.get(QUARANTINE_PREFIX + "notes/regtest/bad") == b"\xff\x00"

@@ -13,6 +13,7 @@ from darkswap_browser.errors import ChainError, NotOnChain, TooManyRequests
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
 from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.storage.codec import ASSET_INFO
 from darkswap_browser.storage.records import Records
 
 VERSION = 1
@@ -25,7 +26,7 @@ class AssetBook:
         self._chain = chain
         self._known: dict[Asset, AssetInfo] = {BTC: BITCOIN_INFO}
         self._kept = Records(
-            store, f"assets/{network}/", AssetInfo, version=VERSION, cap=MAX_KEPT, report=lambda key, reason: None
+            store, f"assets/{network}/", ASSET_INFO, version=VERSION, cap=MAX_KEPT, report=lambda key, reason: None
         )
 
     async def info(self, asset: Asset) -> AssetInfo:

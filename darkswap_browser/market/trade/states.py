@@ -1,6 +1,6 @@
 """Where a trade stands: one frozen value per state, with all that a restart needs. `machine.step` alone moves them.
 
-They are kept by `storage.values`, which writes any frozen dataclass: `State` is what to read, `VERSION` its version.
+What is written of each to the store, and under which keys, is in `storage.codec`; `VERSION` is the version of that.
 
     taker: Requesting → Verifying → Reviewing → Signing → SignaturesOut ─┐
     maker: Validating → Offered → Countersigning ────────────────────────┴→ Pending → Completed → Settled

@@ -12,7 +12,7 @@ from darkswap_browser.market.trade import events as on
 from darkswap_browser.market.trade import machine
 from darkswap_browser.market.trade import states as at
 from darkswap_browser.market.trade.terms import Role
-from darkswap_browser.storage import values
+from darkswap_browser.storage import codec
 from tests.soak.world import COINS, DEADLINE, RAW, REQUEST, SETTLED, SIGNED, START, Stepping, explore, trade_of
 
 TRADES = tuple(
@@ -72,11 +72,11 @@ def test_every_event_in_every_state_has_an_answer(state: at.State) -> None:
 
 @pytest.mark.parametrize("state", STATES, ids=named)
 def test_a_state_is_kept_as_bytes_and_comes_back(state: at.State) -> None:
-    data = values.encode(state, at.VERSION)
-    assert values.decode(at.State, data, at.VERSION) == state
+    data = codec.encode(codec.STATE, state, at.VERSION)
+    assert codec.decode(codec.STATE, data, at.VERSION) == state
     for cut in range(0, len(data), 7):
         with pytest.raises(MalformedMessage):
-            values.decode(at.State, data[:cut], at.VERSION)
+            codec.decode(codec.STATE, data[:cut], at.VERSION)
 
 
 def test_no_state_is_left_out_of_these_tests() -> None:
