@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import BLANK
 from tests.browser.face import OpenPage
 from tests.support.chrome import JsError, Page
-from web.build.server import Answer, WebServer
+from web.build.server import POLICY, Answer, WebServer
 
 
 def test_a_page_without_the_policy_for_wasm_hears_so_at_once(site: WebServer, new_page: Callable[[], Page]) -> None:
@@ -293,3 +294,25 @@ def test_death_of_the_interpreter_is_told_to_all_who_listen_and_start(new_page: 
     )
     assert events == [["error", "RUNTIME_DEAD", True], ["error", "RUNTIME_DEAD", True]]
     assert (init, made) == ("RUNTIME_DEAD", "RUNTIME_DEAD")
+
+
+def test_relay_that_the_pages_policy_forbids_is_told_with_the_policy(own_site: WebServer, page: Page) -> None:
+    policy = POLICY.replace("connect-src 'self' ws: wss: https:", "connect-src 'self' wss:")
+    own_site.site.answers["/blank.html"] = Answer(BLANK.body, BLANK.content_type, policy=policy)
+    page.open(own_site.url + "/blank.html")
+    code, text, waited = page.run_js(
+        """const { default: init, DarkSwapWasm } = await import("/darkswap.mjs");
+        await init();
+        const node = new DarkSwapWasm({ identity: { persist: false } });
+        await node.local_peer_id();
+        const started = performance.now();
+        const relay = "/ip4/127.0.0.1/tcp/9/ws/p2p/12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm";
+        const error = await node.make_webrtc_relay_reservation(relay, { timeout_ms: 25000 }).catch((error) => error);
+        node.free();
+        return [error.code, JSON.stringify(error), performance.now() - started];""",
+        timeout=60,
+    )
+    assert code in {"DIAL_FAILED", "UNSUPPORTED"}
+    assert "Content-Security-Policy" in text
+    assert "Add ws://127.0.0.1:9 to connect-src" in text
+    assert waited < 8000

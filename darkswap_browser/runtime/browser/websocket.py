@@ -49,7 +49,7 @@ class BrowserWebSocket:
         self._loop = asyncio.get_running_loop()
         self._received: deque[bytes] = deque()
         self._unread = 0
-        self._end: ConnectionLost | EndOfStream | None = None
+        self._end: ConnectionLost | EndOfStream | Unsupported | None = None
         self._closed = False
         self._pending: list[bytes] = []
         self._pending_size = 0
@@ -69,12 +69,16 @@ class BrowserWebSocket:
             raise InvalidArgument("url", error.message) from error
         js_socket.binaryType = "arraybuffer"
         link = cls(js_socket)
+        # A socket that the page's policy forbids looks like any other that cannot be opened, or never ends at all.
+        js_scope = getattr(js, "document", None) or js.globalThis
+        policy = Handlers(js_scope, {"securitypolicyviolation": link._on_policy_violation})
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await link._opened
         except TimeoutError:
             raise ConnectionLost(url, f"not open after {OPEN_SECONDS:g} s") from None
         finally:
+            policy.destroy()
             if js_socket.readyState == _CONNECTING:
                 link.reset()
         return link
@@ -143,7 +147,7 @@ class BrowserWebSocket:
         self._js_socket.close(code)
         self._stop(ConnectionLost("websocket", "closed on this side"))
 
-    def _stop(self, reason: ConnectionLost | EndOfStream) -> None:
+    def _stop(self, reason: ConnectionLost | EndOfStream | Unsupported) -> None:
         """The first reason stays, but for our own closing, after which nothing else is of interest."""
         if self._end is None or self._closed:
             self._end = reason
@@ -152,6 +156,14 @@ class BrowserWebSocket:
             self._opened.set_exception(reason)
             # Whoever opened it may have given up; then nobody looks at this result.
             self._opened.exception()
+
+    def _on_policy_violation(self, js_event: Any) -> None:
+        """The blocked address comes whole or as its origin, depending on the browser."""
+        url, blocked = str(self._js_socket.url), str(js_event.blockedURI).rstrip("/")
+        if js_event.disposition == "enforce" and blocked and (url.rstrip("/") + "/").startswith(blocked + "/"):
+            origin = "/".join(url.split("/")[:3])
+            hint = f"Add {origin} to connect-src of the page's Content-Security-Policy."
+            self._stop(Unsupported(f"connecting to {origin}, which the page's Content-Security-Policy forbids,", hint))
 
     def _on_open(self, js_event: Any) -> None:
         if not self._opened.done():
