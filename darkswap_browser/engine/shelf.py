@@ -11,7 +11,7 @@ from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.engine import funding
 from darkswap_browser.engine.views import OrderEvent, OrderView
 from darkswap_browser.errors import InvalidOrder, OrderNotFound
-from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord
+from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord, OrderStatus
 from darkswap_browser.storage.records import Records
 
 MAX_LIVE = 50
@@ -26,6 +26,8 @@ class OrderShelf:
         self._local = local
         self._now = now
         self._orders: dict[str, OrderRecord] = {}
+        self._views: dict[str, tuple[OrderRecord, OrderView]] = {}
+        """The last view of each order, with the record it is of."""
         self._writing = asyncio.Lock()
         self._subscribers = Subscribers[OrderEvent](lambda error, event: report("a subscriber of orders", error))
 
@@ -53,7 +55,15 @@ class OrderShelf:
         return record
 
     def view(self, order_id: str, record: OrderRecord) -> OrderView:
-        return funding.view_of(order_id, record, self._local, self._now())
+        """Decoded once for each record, and once more when the order expires: nothing else of a view changes."""
+        now = self._now()
+        known, view = self._views.get(order_id, (None, None))
+        if view is not None and known is record and (view.status is not OrderStatus.OPEN or now < view.expires_at):
+            return view
+        view = funding.view_of(order_id, record, self._local, now)
+        if self._orders.get(order_id) is record:
+            self._views[order_id] = record, view
+        return view
 
     def views(self) -> Sequence[OrderView]:
         """Newest change first."""
@@ -87,6 +97,7 @@ class OrderShelf:
 
     async def drop(self, order_id: str) -> None:
         self._orders.pop(order_id, None)
+        self._views.pop(order_id, None)
         await self._write(order_id)
 
     async def _write(self, order_id: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import rows, trading
+from tests.bench.orders import orders
 from tests.bench.row import Row, table
 from tests.bench.runestones import runestones
 
@@ -26,6 +27,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "runestones": runestones,
     "take": trading.take,
     "verify": trading.verification,
+    "orders": orders,
     "trading": trading.start_up,
 }
 

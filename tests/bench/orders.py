@@ -1,0 +1,52 @@
+"""What it costs to list as many orders as are kept, and to look whether there is room for one more."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+
+from darkswap_browser.concurrency.faults import log_fault
+from darkswap_browser.engine.shelf import OrderShelf
+from darkswap_browser.market import order_codec
+from darkswap_browser.runtime.memory_store import MemoryStore
+from darkswap_browser.storage.orders import OrderRecord, OrderStatus, order_records
+from tests.bench.row import Row
+from tests.market.cases import CREATED, funded, signed
+
+ORDERS = 950
+ROUNDS = 9
+
+
+def orders() -> list[Row]:
+    shelf = asyncio.run(_filled())
+    first = _milliseconds(shelf)
+    again = statistics.median(_milliseconds(shelf) for _ in range(ROUNDS))
+    return [
+        Row(
+            name=f"list of {ORDERS} orders",
+            unit="ms",
+            ours=again,
+            against={"first": first},
+            aims={"first": 0.2},
+            more_is_better=False,
+            note="first: each order decoded",
+        )
+    ]
+
+
+async def _filled() -> OrderShelf:
+    records = order_records(MemoryStore(), "mainnet", "me", lambda key, why: None)
+    shelf = OrderShelf(records, "me", lambda: CREATED, log_fault)
+    for number in range(ORDERS):
+        text = order_codec.encode_text(signed(funded(nonce=number.to_bytes(16, "big"))))
+        record = OrderRecord(text=text, status=OrderStatus.OPEN, seq=0, updated_at=CREATED)
+        await shelf.put(f"{number:064x}", record, "created")
+    await shelf.load()
+    return shelf
+
+
+def _milliseconds(shelf: OrderShelf) -> float:
+    before = time.perf_counter()
+    assert len(shelf.views()) == ORDERS
+    return 1000 * (time.perf_counter() - before)
