@@ -10,7 +10,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.concurrency.faults import ReportFault
 from darkswap_browser.concurrency.notify import Subscribers
-from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.engine import post
 from darkswap_browser.engine.desk import OrderDesk
@@ -319,7 +319,16 @@ class Driver:
         self._subscribers.publish(TradeEvent(kind, view))
 
     async def see_to(self, work: Callable[[], Awaitable[None]]) -> None:
-        """At once, or, while the store fails, as soon as it does not: what was reserved must not stay so."""
+        """Do `work`, which frees what must not stay reserved: at once, or as soon as the store does not fail.
+
+        Cancellation: The work goes on.
+        """
+        if self._stopped:
+            await self._attempt(work)
+        else:
+            await wait_ended((self._tasks.spawn(self._attempt(work), "trade clearing"),))
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except DarkSwapError as error:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import UNKNOWN, Chain, Utxo
-from darkswap_browser.errors import InsufficientFunds
+from darkswap_browser.concurrency.tasks import Tasks, wait_ended
+from darkswap_browser.errors import DarkSwapError, InsufficientFunds
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
 from darkswap_browser.wallets.reservations import Claims, Reservations, check_owner
@@ -31,6 +32,8 @@ class WalletCoins:
         self._chain = chain
         self._reservations = reservations
         self._accounts = accounts
+        self._tasks = Tasks()
+        """Never closed: each is one short write."""
         self._found: Sequence[OwnedCoin] = ()
         self._looked: tuple[float, tuple[Account, ...]] = (-FRESH_SECONDS, ())
         """When `_found` was looked up (the loop's time), and for which accounts."""
@@ -76,6 +79,12 @@ class WalletCoins:
         return await self._select(_Wish(BTC, is_plain, lambda coin: coin.utxo.sats, sats), owner)
 
     async def release(self, owner: str) -> None:
+        """Cancellation: The release goes on: it is what callers do that were cancelled themselves."""
+        releasing = self._tasks.spawn(self._release(owner), "coin release", expected=DarkSwapError)
+        await wait_ended((releasing,))
+        releasing.result()
+
+    async def _release(self, owner: str) -> None:
         async with self._reservations.change() as claims:
             claims.held = {outpoint: who for outpoint, who in claims.held.items() if who != owner}
 

@@ -283,6 +283,21 @@ async def test_a_second_choice_within_a_moment_asks_only_about_the_coins_it_choo
     assert numbers(await coins.select_bitcoin(lambda _: 1000, "other")) == [3]
 
 
+async def test_coins_are_looked_up_again_after_two_seconds_and_not_before() -> None:
+    chain = WalletChain()
+    chain.add(1, SEGWIT, 50_000)
+    chain.add(2, SEGWIT, 40_000)
+    coins = wallet_coins(chain)
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "one")) == [2]
+    chain.add(3, SEGWIT, 30_000)
+    await asyncio.sleep(FRESH_SECONDS - 0.1)
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "two")) == [1]
+    chain.add(4, SEGWIT, 60_000)
+    await coins.release("one")
+    await asyncio.sleep(0.2)
+    assert numbers(await coins.select_bitcoin(lambda _: 1000, "three")) == [3]
+
+
 async def test_another_account_is_looked_up_at_once() -> None:
     chain = WalletChain()
     chain.add(1, TAPROOT, 50_000)

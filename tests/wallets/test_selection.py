@@ -49,6 +49,11 @@ def test_an_exact_sum_is_preferred() -> None:
     assert chosen(coins(70, 60, 40, 30), 100) == [30, 70]
 
 
+def test_among_too_many_sets_to_look_through_a_close_one_is_taken() -> None:
+    # 40 coins make 9880 sets of three, more than are looked through. The largest three leave 46.
+    assert chosen(coins(*range(10, 50)), 98) == [10, 41, 47]
+
+
 def test_each_coin_may_cost_something() -> None:
     assert chosen(coins(50, 49, 10), 95, per_coin=2) == [49, 50]
     assert chosen(coins(50, 49, 10), 96, per_coin=2) == [10, 49, 50]
