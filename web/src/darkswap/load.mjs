@@ -9,6 +9,7 @@ import { started } from "./runtime.mjs";
 import { version } from "./version.mjs";
 
 const API = "darkswap_browser.app.js_api";
+const LOOP = "darkswap_browser.runtime.browser.loop";
 const STDLIB = "darkswap_browser.runtime.browser.stdlib";
 /** Of the bundle, which has all of this in it. */
 const HERE = new URL(".", import.meta.url);
@@ -57,6 +58,8 @@ async function run({ indexURL, lockFileURL, stdlib = "small", pyodide: given, de
   progress.step("import", 0.94, "Starting DarkSwap");
   // A load that was stopped must not take the place of the one begun after it.
   const module = await Promise.race([importApi(pyodide), stopped]);
+  // A page's own Pyodide keeps its event loop as it is.
+  if (!given) install(pyodide, LOOP);
   started({ pyodide, lock, lockURL }, module, defaults ?? {});
   progress.step("ready", 1, "Ready");
   return { version, pyodide };
@@ -74,12 +77,16 @@ function checkWasm() {
   }
 }
 
+function install(pyodide, name) {
+  const module = pyodide.pyimport(name);
+  module.install();
+  module.destroy();
+}
+
 async function importApi(pyodide) {
   let module;
   try {
-    const library = pyodide.pyimport(STDLIB);
-    library.install();
-    library.destroy();
+    install(pyodide, STDLIB);
     module = pyodide.pyimport(API);
   } catch (cause) {
     const lost = /No module named '([^']+)'/.exec(String(cause?.message ?? cause));
