@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
-from darkswap_browser.errors import MalformedMessage, TooManyRequests
+from darkswap_browser.errors import MalformedMessage, StorageError, TooManyRequests
 from darkswap_browser.runtime.base import KeyValueStore
 from darkswap_browser.storage import codec
 from darkswap_browser.wire.fields import Kind
@@ -51,8 +53,10 @@ class Records(Generic[T]):
 
     async def all(self) -> dict[str, T]:
         """Those that can be read, by name."""
-        found = {name: await self._read(self._prefix + name) for name in await self.names()}
-        return {name: record for name, record in found.items() if record is not None}
+        names = await self.names()
+        # Side by side: a page's store takes about a millisecond for each, however many are asked for at once.
+        found = await asyncio.gather(*(self._read(self._prefix + name) for name in names))
+        return {name: record for name, record in zip(names, found, strict=True) if record is not None}
 
     async def _read(self, key: str) -> T | None:
         data = await self._store.get(key)
@@ -61,7 +65,8 @@ class Records(Generic[T]):
         try:
             return codec.decode(self._kind, data, self._version)
         except MalformedMessage as error:
-            await self._store.put(QUARANTINE_PREFIX + key, data)
-            await self._store.delete(key)
+            with suppress(StorageError):  # full: it stays where it is and is told at the next start too
+                await self._store.put(QUARANTINE_PREFIX + key, data)
+                await self._store.delete(key)
             self._report(key, str(error))
             return None

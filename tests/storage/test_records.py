@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ from darkswap_browser.runtime.simulated.host import SimulatedStore
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.records import QUARANTINE_PREFIX, Records
 from darkswap_browser.wire.fields import Text
+from tests.support.slow_store import PACE, SlowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,24 @@ async def test_a_broken_record_is_set_aside_and_told_and_the_others_stay() -> No
     assert await shelf.notes.names() == ["good"]
     assert await shelf.notes.all() == {"good": Note("one")}
     assert len(shelf.reports) == 2
+
+
+async def test_a_broken_record_on_a_full_store_stays_is_told_and_the_others_are_read() -> None:
+    shelf = Shelf()
+    await shelf.notes.put("good", Note("one"))
+    await shelf.store.put("notes/regtest/bad", b"\xff\x00")
+    shelf.store.full = True
+    assert await shelf.notes.all() == {"good": Note("one")}
+    assert [key for key, _ in shelf.reports] == ["notes/regtest/bad"]
+    assert await shelf.store.get("notes/regtest/bad") == b"\xff\x00"
+
+
+async def test_all_records_are_read_side_by_side() -> None:
+    slow = SlowStore(SimulatedStore())
+    notes = Records(slow, "notes/", NOTE, version=1, cap=200, report=lambda *told: None)
+    for number in range(100):
+        await notes.put(f"{number:03}", Note(str(number)))
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    assert list(await notes.all()) == [f"{number:03}" for number in range(100)]
+    assert loop.time() - before < 5 * PACE
