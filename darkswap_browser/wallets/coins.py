@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import UNKNOWN, Chain, Utxo
 from darkswap_browser.concurrency.tasks import Tasks, wait_ended
-from darkswap_browser.errors import DarkSwapError, InsufficientFunds
+from darkswap_browser.errors import DarkSwapError, InsufficientFunds, StorageError
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
 from darkswap_browser.wallets.reservations import Claims, Reservations, check_owner
@@ -21,6 +21,8 @@ from darkswap_browser.wallets.selection import MAX_COINS, Needed, Value, select
 
 FRESH_SECONDS = 2.0
 """How long a look at all coins is good for another choice: a trade chooses twice. Each coin chosen is asked about."""
+RELEASE_SECONDS = 10.0
+"""A store that has not freed coins by then has hung."""
 COINBASE_MATURITY = 100
 """Blocks, the coinbase's own included, before its coins can be spent (consensus)."""
 
@@ -33,7 +35,7 @@ class WalletCoins:
         self._reservations = reservations
         self._accounts = accounts
         self._tasks = Tasks()
-        """Never closed: each is one short write."""
+        """Never closed: each is one short write, which ends by itself."""
         self._found: Sequence[OwnedCoin] = ()
         self._looked: tuple[float, tuple[Account, ...]] = (-FRESH_SECONDS, ())
         """When `_found` was looked up (the loop's time), and for which accounts."""
@@ -79,14 +81,20 @@ class WalletCoins:
         return await self._select(_Wish(BTC, is_plain, lambda coin: coin.utxo.sats, sats), owner)
 
     async def release(self, owner: str) -> None:
-        """Cancellation: The release goes on: it is what callers do that were cancelled themselves."""
+        """Raises `StorageError` after `RELEASE_SECONDS`.
+
+        Cancellation: The release goes on: it is what callers do that were cancelled themselves.
+        """
         releasing = self._tasks.spawn(self._release(owner), "coin release", expected=DarkSwapError)
         await wait_ended((releasing,))
         releasing.result()
 
     async def _release(self, owner: str) -> None:
-        async with self._reservations.change() as claims:
-            claims.held = {outpoint: who for outpoint, who in claims.held.items() if who != owner}
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS), self._reservations.change() as claims:
+                claims.held = {outpoint: who for outpoint, who in claims.held.items() if who != owner}
+        except TimeoutError:
+            raise StorageError("the store", f"frees no coins within {RELEASE_SECONDS:.0f} seconds") from None
 
     async def reserved(self, owner: str) -> Sequence[OutPoint]:
         held = (await self._reservations.read()).held
