@@ -173,6 +173,9 @@ def test_two_pages_settle_a_trade(floor: Floor) -> None:
     floor.chain.mine_with(sent["txid"])
     ended, kinds, count = floor.taker.run(
         """const ended = await node.wait_for_trade(args[0]);
+        const isTold = (event) => event.trade_id === ended.id && event.type === "trade_completed";
+        // The reply may come before the event, whose record is made of what the chain tells.
+        while (!told.some(isTold)) await new Promise((resolve) => setTimeout(resolve, 20));
         const kinds = told.filter((event) => event.trade_id === ended.id).map((event) => event.type);
         return [ended, kinds, (await node.get_trades()).length];""",
         sent["trade"]["id"],
