@@ -53,7 +53,8 @@ def encode(kind: Kind[T], record: T, version: int) -> bytes:
 
 def decode(kind: Kind[T], data: bytes, version: int) -> T:
     """Raises `MalformedMessage`, also for another `version`."""
-    envelope: Row[Any] = Row(lambda _, value: value, lambda value: (version, value), Exactly(version), kind)
+    members = ("version", Exactly(version)), ("value", kind)
+    envelope: Row[Any] = Row(lambda _, value: value, lambda value: (version, value), *members)
     found: T = unpack(envelope, "stored record", data, max_size=MAX_RECORD, max_depth=MAX_DEPTH)
     return found
 
@@ -104,7 +105,8 @@ DECLARATION = stored(
     ("bitcoin_change_script", SCRIPT),
 )
 WITNESS = Listed(Data(sent.MAX_WITNESS_ITEM), sent.MAX_WITNESS_ITEMS)
-WITNESSES = Listed(Row(lambda *pair: pair, lambda pair: pair, Whole(2 * MAX_INPUTS), WITNESS), MAX_INPUTS)
+INPUT = Row(lambda *pair: pair, lambda pair: pair, ("index", Whole(2 * MAX_INPUTS)), ("witness", WITNESS))
+WITNESSES = Listed(INPUT, MAX_INPUTS)
 PROOF = stored(sent.OwnershipProof, "OwnershipProof", ("script", SCRIPT), ("witness", WITNESS))
 REQUEST = stored(
     sent.TakeRequest,

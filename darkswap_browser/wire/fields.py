@@ -33,6 +33,11 @@ class Misfit(ValueError):
         return f"{self.path.lstrip('.')} {self.reason}".strip()
 
 
+def amount(least: int, most: int) -> str:
+    """In words of an error: how many there may be."""
+    return f"at most {most}" if least == 0 else f"{least} to {most}" if least < most else str(most)
+
+
 class Kind(Generic[T]):
     """How values of one type are read and written."""
 
@@ -52,7 +57,7 @@ class Text(Kind[str]):
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not self._least <= len(value) <= self._most:
-            raise Misfit(f"is not a text of {self._least} to {self._most} characters")
+            raise Misfit(f"is not a text of {amount(self._least, self._most)} characters")
         return value
 
 
@@ -76,7 +81,7 @@ class Data(Kind[bytes]):
 
     def read(self, value: Any) -> bytes:
         if not isinstance(value, bytes) or not self._least <= len(value) <= self._most:
-            raise Misfit(f"is not {self._least} to {self._most} bytes")
+            raise Misfit(f"is not {amount(self._least, self._most)} bytes")
         return value
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgpack
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
-from darkswap_browser.wire.fields import MAX_SHOWN, Absent, Kind, Misfit
+from darkswap_browser.wire.fields import MAX_SHOWN, Absent, Kind, Misfit, amount
 from darkswap_browser.wire.parsing import unpack_msgpack
 
 TAG = ""
@@ -34,7 +34,7 @@ class Listed(Kind[tuple[T, ...]]):
         if not isinstance(value, list | tuple):
             raise Misfit("is not a list")
         if not self._least <= len(value) <= self._most:
-            raise Misfit(f"has {len(value)} entries, not {self._least} to {self._most}")
+            raise Misfit(f"has {len(value)} entries, not {amount(self._least, self._most)}")
         found: list[T] = []
         try:
             for each in value:
@@ -71,28 +71,33 @@ class Row(Kind[T]):
 
     Args:
         make: Called with the members.
-        members_of: The other way round; fewer than there are kinds where the last are missing.
+        members_of: The other way round; fewer than are declared where the last are missing.
+        members: (name, kind) of each. The names are for errors only.
     """
 
     def __init__(
-        self, make: Callable[..., T], members_of: Callable[[T], tuple[Any, ...]], *kinds: Kind[Any], optional: int = 0
+        self,
+        make: Callable[..., T],
+        members_of: Callable[[T], tuple[Any, ...]],
+        *members: tuple[str, Kind[Any]],
+        optional: int = 0,
     ) -> None:
-        self._make, self._members_of, self._kinds = make, members_of, kinds
-        self._least = len(kinds) - optional
+        self._make, self._members_of, self._members = make, members_of, members
+        self._least = len(members) - optional
 
     def read(self, value: Any) -> T:
-        if not isinstance(value, list | tuple) or not self._least <= len(value) <= len(self._kinds):
-            raise Misfit(f"is not a list of {len(self._kinds)}")
+        if not isinstance(value, list | tuple) or not self._least <= len(value) <= len(self._members):
+            raise Misfit(f"is not a list of {amount(self._least, len(self._members))}")
         found: list[Any] = []
         try:
-            for kind, each in zip(self._kinds, value, strict=False):
+            for (_, kind), each in zip(self._members, value, strict=False):
                 found.append(kind.read(each))
         except Misfit as misfit:
-            raise misfit.within(f"[{len(found)}]") from None
+            raise misfit.within(f".{self._members[len(found)][0]}") from None
         return _made(self._make, found, {})
 
     def plain(self, value: T) -> list[Any]:
-        return [kind.plain(each) for kind, each in zip(self._kinds, self._members_of(value), strict=False)]
+        return [kind.plain(each) for (_, kind), each in zip(self._members, self._members_of(value), strict=False)]
 
 
 class Record(Kind[T]):
@@ -101,12 +106,18 @@ class Record(Kind[T]):
     Args:
         make: The dataclass.
         members: (key, kind) of each of its fields, in the order of the class. The attributes' names do not matter.
-        tag: Written under the key "", and asked for; None: without.
+        tag: Written under the key "", and demanded; None: without.
+        fixed: Further members that are always the same, as a version, and demanded.
         unknown: Why a key that is not declared is refused, e.g. "is not known"; None: such keys are ignored.
     """
 
     def __init__(
-        self, make: type[T], *members: tuple[str, Kind[Any]], tag: str | None = None, unknown: str | None = None
+        self,
+        make: type[T],
+        *members: tuple[str, Kind[Any]],
+        tag: str | None = None,
+        fixed: Mapping[str, int] | None = None,
+        unknown: str | None = None,
     ) -> None:
         attributes = [each.name for each in fields(make) if each.init]  # type: ignore[arg-type]  # any dataclass
         if len(attributes) != len(members):
@@ -114,14 +125,16 @@ class Record(Kind[T]):
         self.make = make
         self.tag = tag
         self._members = tuple((key, name, kind) for name, (key, kind) in zip(attributes, members, strict=True))
-        self._keys = {key for key, _ in members} | ({TAG} if tag is not None else set())
+        self._fixed: dict[str, object] = {**({} if tag is None else {TAG: tag}), **(fixed or {})}
+        self._keys = {key for key, _ in members} | self._fixed.keys()
         self._unknown = unknown
 
     def read(self, value: Any) -> T:
         if not isinstance(value, Mapping):
             raise Misfit("is not an object")
-        if self.tag is not None and value.get(TAG) != self.tag:
-            raise Misfit(f"is no {self.tag}")
+        for key, wanted in self._fixed.items():
+            if type(value.get(key)) is not type(wanted) or value[key] != wanted:
+                raise Misfit(f"is not {wanted}", path=f".{key}" if key else "")
         if self._unknown is not None and (strange := value.keys() - self._keys):
             known = ", ".join(key for key, _, _ in self._members)
             name = min(str(each)[:MAX_SHOWN] for each in strange)
@@ -141,8 +154,7 @@ class Record(Kind[T]):
         return _made(self.make, (), found)
 
     def plain(self, value: T) -> dict[str, Any]:
-        members = {key: kind.plain(getattr(value, name)) for key, name, kind in self._members}
-        return members if self.tag is None else {TAG: self.tag, **members}
+        return {**self._fixed, **{key: kind.plain(getattr(value, name)) for key, name, kind in self._members}}
 
 
 class OneOf(Kind[T]):

@@ -67,7 +67,7 @@ class Shape:
 
 POINT = Record(Point, ("x", Whole(99)), ("y", Absent(Whole(99), 5)), unknown="is not known")
 SHAPE = Record(Shape, ("corners", Listed(POINT, 2, 1)), ("colour", Choice(Colour)), ("name", Text(5, 1)))
-PAIR = Row(Point, lambda point: (point.x, point.y), Whole(9), Whole(9))
+PAIR = Row(Point, lambda point: (point.x, point.y), ("x", Whole(9)), ("y", Whole(9)))
 TAGGED: OneOf[Any] = OneOf(
     Record(Point, ("x", Whole(99)), ("y", Whole(99)), tag="point"),
     Record(Shape, ("c", Listed(POINT, 2)), ("k", Choice(Colour)), ("n", Text(5)), tag="shape"),
