@@ -10,20 +10,29 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TypeVar
-
-import msgpack
+from typing import Any
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument, InvalidOrder, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Sale, Side, check_order
-from darkswap_browser.market.trade.terms import FeeRule
-from darkswap_browser.wire.parsing import unpack_msgpack
+from darkswap_browser.market.orders import (
+    MAX_RELAY_ADDRESS,
+    MAX_RELAYS,
+    NONCE_SIZE,
+    Cancellation,
+    CoinProof,
+    Order,
+    Sale,
+    Side,
+    check_order,
+)
+from darkswap_browser.market.trade.terms import MAX_INPUTS, FeeRule
+from darkswap_browser.wire.fields import BigEndian, Choice, Data, Exactly, Flag, Kind, RawHash, Text, Whole
+from darkswap_browser.wire.records import Converted, Listed, Row, pack, unpack
 
 VERSION = 1
 MAX_DEPTH = 8
@@ -35,13 +44,14 @@ MAX_ORDER_TEXT = 10 + -(-MAX_ORDER * 4 // 3)
 MAX_WITNESS = 256
 """Bytes: a P2WPKH witness has 108, a key-path one 66."""
 MAX_SCRIPT = 34
+MAX_ASSET = 90
+"""Characters: an alkane whose two numbers have 39 digits each."""
 SIGNATURE_SIZE = 64
 PREFIX = "darkswap:1"
 TEXT = re.compile(re.escape(PREFIX) + r"([A-Za-z0-9_-]+)")
 ORDER_DOMAIN = b"darkswap order 1"
 CANCEL_DOMAIN = b"darkswap order cancellation 1"
 WHAT = "order"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +69,7 @@ class SignedCancellation:
 
 
 def body_of(order: Order) -> bytes:
-    return bytes(
-        msgpack.packb(
-            [
-                VERSION,
-                order.network,
-                PeerId.parse(order.maker).to_bytes(),
-                str(order.base),
-                str(order.quote),
-                order.side.value,
-                _wide(order.base_atoms),
-                _wide(order.quote_atoms),
-                _wide(order.min_fill),
-                order.fee_rule.value,
-                order.created_at,
-                order.expires_at,
-                order.seq,
-                order.nonce,
-                order.paused,
-                list(order.relays),
-                [[bytes.fromhex(each.txid), each.vout] for each in order.funding],
-                [[proof.script, proof.witness] for proof in order.proofs],
-                *([] if order.sale is None else [[order.sale.payment_script, order.sale.witness]]),
-            ]
-        )
-    )
+    return pack(_ORDER, order)
 
 
 def order_hash(order: Order) -> str:
@@ -95,8 +81,7 @@ def signing_bytes(item: Order | Cancellation) -> bytes:
     """What the maker's identity key signs."""
     if isinstance(item, Order):
         return ORDER_DOMAIN + body_of(item)
-    fields = [PeerId.parse(item.maker).to_bytes(), bytes.fromhex(item.order_id), item.seq, item.at]
-    return CANCEL_DOMAIN + bytes(msgpack.packb(fields))
+    return CANCEL_DOMAIN + pack(_CANCELLATION, item)
 
 
 def encode_order(signed: SignedOrder) -> bytes:
@@ -108,14 +93,8 @@ def decode_order(data: bytes) -> SignedOrder:
     if not SIGNATURE_SIZE < len(data) <= MAX_ORDER:
         raise MalformedMessage(WHAT, f"has {len(data)} bytes instead of {SIGNATURE_SIZE + 1} to {MAX_ORDER}")
     body = data[SIGNATURE_SIZE:]
-    fields = unpack_msgpack(WHAT, body, max_depth=MAX_DEPTH, max_map_len=0, max_ext_len=0)
-    if not isinstance(fields, list) or not fields or fields[0] != VERSION:
-        raise MalformedMessage(WHAT, f"is not of version {VERSION}")
-    if len(fields) - 1 not in (len(_READERS) - 1, len(_READERS)):
-        raise MalformedMessage(WHAT, f"has {len(fields)} fields")
+    order = unpack(_ORDER, WHAT, body, max_size=MAX_ORDER, **_NESTING)
     try:
-        values = {name: read(value) for (name, read), value in zip(_READERS, fields[1:], strict=False)}
-        order = Order(**values)
         check_order(order)
     except InvalidArgument as error:
         raise MalformedMessage(WHAT, str(error)) from None
@@ -144,123 +123,80 @@ def decode_text(text: str) -> SignedOrder:
 
 
 def encode_cancellation(signed: SignedCancellation) -> bytes:
-    item = signed.cancellation
-    fields = [VERSION, PeerId.parse(item.maker).to_bytes(), bytes.fromhex(item.order_id), item.seq, item.at]
-    return bytes(msgpack.packb([*fields, signed.signature]))
+    return pack(_SIGNED_CANCELLATION, signed)
 
 
 def decode_cancellation(data: bytes) -> SignedCancellation:
     """Raises `MalformedMessage`. The signature is not judged here."""
-    if len(data) > MAX_ORDER:
-        raise MalformedMessage("cancellation", f"has {len(data)} bytes")
-    fields = unpack_msgpack("cancellation", data, max_depth=MAX_DEPTH, max_map_len=0, max_ext_len=0)
-    if not isinstance(fields, list) or len(fields) != 6 or fields[0] != VERSION:
-        raise MalformedMessage("cancellation", f"is not one of version {VERSION}")
-    _, maker, order_id, seq, at, signature = fields
-    item = Cancellation(
-        maker=_maker(maker), order_id=_bytes(order_id, 32, 32).hex(), seq=_number(seq, 32), at=_number(at, 40)
-    )
-    signed = SignedCancellation(item, _bytes(signature, SIGNATURE_SIZE, SIGNATURE_SIZE))
+    signed = unpack(_SIGNED_CANCELLATION, "cancellation", data, max_size=MAX_ORDER, **_NESTING)
     if encode_cancellation(signed) != data:
         raise MalformedMessage("cancellation", "is not written in its one form")
     return signed
 
 
-def _wide(value: int) -> bytes:
-    """Amounts have up to 128 bits, more than msgpack's numbers."""
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+_NESTING: Mapping[str, Any] = {"max_depth": MAX_DEPTH, "max_map_len": 0, "max_ext_len": 0}
+_VERSION = ("version", Exactly(VERSION))
+_TIME, _SEQ = Whole(2**40 - 1), Whole(2**32 - 1)
+_SCRIPT, _WITNESS = Data(MAX_SCRIPT, 1), Data(MAX_WITNESS, 1)
+_PEER = Converted(Data(64, 1), lambda data: str(PeerId.from_bytes(data)), lambda text: PeerId.parse(text).to_bytes())
+_ASSET = Converted(Text(MAX_ASSET), Asset.parse, str)
+_ATOMS = BigEndian(16)
+_OUTPOINT = Row(OutPoint, lambda coin: (coin.txid, coin.vout), ("txid", RawHash()), ("vout", Whole(2**32 - 1)))
+_PROOF = Row(CoinProof, lambda proof: (proof.script, proof.witness), ("script", _SCRIPT), ("witness", _WITNESS))
+_SALE = Row(Sale, lambda sale: (sale.payment_script, sale.witness), ("script", _SCRIPT), ("witness", _WITNESS))
+_FIELDS: Mapping[str, Kind[Any]] = {
+    "network": Text(16),
+    "maker": _PEER,
+    "base": _ASSET,
+    "quote": _ASSET,
+    "side": Choice(Side),
+    "base_atoms": _ATOMS,
+    "quote_atoms": _ATOMS,
+    "min_fill": _ATOMS,
+    "fee_rule": Choice(FeeRule),
+    "created_at": _TIME,
+    "expires_at": _TIME,
+    "seq": _SEQ,
+    "nonce": Data(NONCE_SIZE, NONCE_SIZE),
+    "paused": Flag(),
+    "relays": Listed(Text(MAX_RELAY_ADDRESS), MAX_RELAYS),
+    "funding": Listed(_OUTPOINT, MAX_INPUTS),
+    "proofs": Listed(_PROOF, MAX_INPUTS),
+    "sale": _SALE,
+}
+"""Attributes of an order in the order of the bytes. The last is only there in a private sale."""
 
 
-def _bytes(value: object, most: int, least: int = 0) -> bytes:
-    if not isinstance(value, bytes) or not least <= len(value) <= most:
-        raise MalformedMessage(WHAT, f"a field is not {least} to {most} bytes")
-    return value
+def _members(order: Order) -> tuple[Any, ...]:
+    values = tuple(getattr(order, name) for name in _FIELDS)
+    return (VERSION, *(values if order.sale is not None else values[:-1]))
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise MalformedMessage(WHAT, "a field is not a text")
-    return value
-
-
-def _number(value: object, bits: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
-        raise MalformedMessage(WHAT, f"a field is not a number of {bits} bits")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise MalformedMessage(WHAT, "a field is neither true nor false")
-    return value
-
-
-def _maker(value: object) -> str:
-    return str(PeerId.from_bytes(_bytes(value, 64, 1)))
-
-
-def _atoms(value: object) -> int:
-    return int.from_bytes(_bytes(value, 16, 1), "big")
-
-
-def _one_of(kind: Callable[[str], T]) -> Callable[[object], T]:
-    def read(value: object) -> T:
-        try:
-            return kind(_text(value))
-        except ValueError:
-            raise MalformedMessage(WHAT, f"{str(value)[:40]!r} is not known") from None
-
-    return read
-
-
-def _list(read: Callable[[Any], T], most: int) -> Callable[[object], tuple[T, ...]]:
-    def read_all(value: object) -> tuple[T, ...]:
-        if not isinstance(value, list) or len(value) > most:
-            raise MalformedMessage(WHAT, f"a field is not a list of at most {most}")
-        return tuple(read(each) for each in value)
-
-    return read_all
-
-
-def _pair(value: object) -> tuple[object, object]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise MalformedMessage(WHAT, "a field is not a list of two")
-    return value[0], value[1]
-
-
-def _outpoint(value: object) -> OutPoint:
-    txid, vout = _pair(value)
-    return OutPoint(_bytes(txid, 32, 32).hex(), _number(vout, 32))
-
-
-def _proof(value: object) -> CoinProof:
-    script, witness = _pair(value)
-    return CoinProof(_bytes(script, MAX_SCRIPT, 1), _bytes(witness, MAX_WITNESS, 1))
-
-
-def _sale(value: object) -> Sale:
-    script, witness = _pair(value)
-    return Sale(_bytes(script, MAX_SCRIPT, 1), _bytes(witness, MAX_WITNESS, 1))
-
-
-_READERS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("network", _text),
-    ("maker", _maker),
-    ("base", lambda value: Asset.parse(_text(value), "base")),
-    ("quote", lambda value: Asset.parse(_text(value), "quote")),
-    ("side", _one_of(Side)),
-    ("base_atoms", _atoms),
-    ("quote_atoms", _atoms),
-    ("min_fill", _atoms),
-    ("fee_rule", _one_of(FeeRule)),
-    ("created_at", lambda value: _number(value, 40)),
-    ("expires_at", lambda value: _number(value, 40)),
-    ("seq", lambda value: _number(value, 32)),
-    ("nonce", lambda value: _bytes(value, 16, 16)),
-    ("paused", _flag),
-    ("relays", _list(_text, 4)),
-    ("funding", _list(_outpoint, 20)),
-    ("proofs", _list(_proof, 20)),
-    ("sale", _sale),
+_ORDER: Row[Order] = Row(
+    lambda _, *values: Order(**dict(zip(_FIELDS, values, strict=False))),
+    _members,
+    _VERSION,
+    *_FIELDS.items(),
+    optional=1,
 )
-"""Of these the last is only there in a private sale."""
+
+
+def _parts(item: Cancellation) -> tuple[Any, ...]:
+    return item.maker, item.order_id, item.seq, item.at
+
+
+_CANCELED = (("maker", _PEER), ("order_id", RawHash()), ("seq", _SEQ), ("at", _TIME))
+_CANCELLATION: Row[Cancellation] = Row(
+    lambda maker, order_id, seq, at: Cancellation(maker=maker, order_id=order_id, seq=seq, at=at),
+    _parts,
+    *_CANCELED,
+)
+_SIGNED_CANCELLATION: Row[SignedCancellation] = Row(
+    lambda _, maker, order_id, seq, at, signature: SignedCancellation(
+        Cancellation(maker=maker, order_id=order_id, seq=seq, at=at), signature
+    ),
+    lambda signed: (VERSION, *_parts(signed.cancellation), signed.signature),
+    _VERSION,
+    *_CANCELED,
+    ("signature", Data(SIGNATURE_SIZE, SIGNATURE_SIZE)),
+)

@@ -183,7 +183,7 @@ class Exactly(Kind[int]):
         self._number = number
 
     def read(self, value: Any) -> int:
-        if value != self._number or isinstance(value, bool):
+        if type(value) is not int or value != self._number:
             raise Misfit(f"is {repr(value)[:MAX_SHOWN]}, not {self._number}")
         return self._number
 
