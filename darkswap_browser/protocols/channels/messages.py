@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import msgpack
-
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
-from darkswap_browser.wire.parsing import unpack_msgpack
+from darkswap_browser.wire.fields import Absent, Data, Kind, Text, Whole
+from darkswap_browser.wire.records import Converted, Record, pack, unpack
 from darkswap_browser.wire.varint import MAX_VARINT, decode_varint, encode_varint
 
 PROTOCOL = "/darkswap/channel/1.0.0"
@@ -32,6 +31,8 @@ SESSION_BYTES = 16
 _MAX_DEPTH = 4
 """Levels of nesting; a control message is one flat map, and later versions may add to it."""
 MAX_REASON = 200
+MAX_FRAME_TEXT = 65_536
+"""Characters: more than a control frame has bytes."""
 
 WHOLE, FIRST, MORE, ACK, CLOSE, HELLO, RESTART = range(7)
 
@@ -98,12 +99,11 @@ def encode_control(message: Control) -> bytes:
         case Ack(consumed):
             body = bytes((ACK,)) + encode_varint(consumed)
         case Close(reason):
-            body = bytes((CLOSE,)) + _pack({"reason": reason[:MAX_REASON]})
-        case Hello(session, peer_session, received, consumed, window):
-            fields = {"s": session, "p": peer_session, "r": received, "c": consumed, "w": window}
-            body = bytes((HELLO,)) + _pack(fields)
+            body = bytes((CLOSE,)) + pack(_CLOSE, Close(reason[:MAX_REASON]))
+        case Hello():
+            body = bytes((HELLO,)) + pack(_HELLO, message)
         case Restart():
-            body = bytes((RESTART,)) + _pack({})
+            body = bytes((RESTART,)) + pack(_RESTART, message)
     return encode_varint(len(body)) + body
 
 
@@ -117,44 +117,44 @@ def decode_control(body: bytes) -> Control:
         if end != len(body):
             raise MalformedMessage("channel ack", "bytes after the position")
         return Ack(position)
-    if kind == HELLO:
-        return _hello(_unpack("channel hello", body[1:]))
-    if kind == CLOSE:
-        reason = _unpack("channel close", body[1:]).get("reason", "")
-        if not isinstance(reason, str):
-            raise MalformedMessage("channel close", "reason is not text")
-        return Close(reason[:MAX_REASON])
-    if kind == RESTART:
-        _unpack("channel restart", body[1:])
-        return Restart()
-    raise MalformedMessage("channel frame", f"kind {kind} is not expected here")
+    record = _RECORDS.get(kind)
+    if record is None:
+        raise MalformedMessage("channel frame", f"kind {kind} is not expected here")
+    what, message = record
+    found: Control = unpack(message, what, body[1:], max_size=len(body), max_depth=_MAX_DEPTH)
+    return found
 
 
-def _hello(fields: Mapping[Any, Any]) -> Hello:
-    session, peer_session = fields.get("s"), fields.get("p", b"")
-    if not isinstance(session, bytes) or len(session) != SESSION_BYTES:
-        raise MalformedMessage("channel hello", f"session is not {SESSION_BYTES} bytes")
-    if not isinstance(peer_session, bytes) or len(peer_session) not in (0, SESSION_BYTES):
+def _checked(hello: Hello) -> Hello:
+    if len(hello.peer_session) not in (0, SESSION_BYTES):
         raise MalformedMessage("channel hello", f"peer session is neither empty nor {SESSION_BYTES} bytes")
-    received, consumed, window = (_natural(fields.get(key, 0), key) for key in "rcw")
-    if consumed > received:
+    if hello.consumed > hello.received:
         raise MalformedMessage("channel hello", "consumed lies beyond received")
-    return Hello(session, peer_session, received, consumed, window)
+    return hello
 
 
-def _natural(value: object, key: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_VARINT:
-        raise MalformedMessage("channel hello", f"{key} is not a natural number of 63 bits")
-    return value
-
-
-def _pack(fields: Mapping[str, object]) -> bytes:
-    packed: bytes = msgpack.packb(fields)
-    return packed
-
-
-def _unpack(what: str, data: bytes) -> Mapping[Any, Any]:
-    fields = unpack_msgpack(what, data, max_depth=_MAX_DEPTH, strict_map_key=False)
-    if not isinstance(fields, dict):
-        raise MalformedMessage(what, "not a map")
-    return fields
+_POSITION = Absent(Whole(MAX_VARINT), 0)
+_HELLO = Converted(
+    Record(
+        Hello,
+        ("s", Data(SESSION_BYTES, SESSION_BYTES)),
+        ("p", Absent(Data(SESSION_BYTES), b"")),
+        ("r", _POSITION),
+        ("c", _POSITION),
+        ("w", _POSITION),
+    ),
+    _checked,
+    lambda hello: hello,
+)
+# The sender's text, as long as a frame may be; what is kept of it is cut.
+_CLOSE = Converted(
+    Record(Close, ("reason", Absent(Text(MAX_FRAME_TEXT), ""))),
+    lambda close: Close(close.reason[:MAX_REASON]),
+    lambda close: close,
+)
+_RESTART = Record(Restart)
+_RECORDS: Mapping[int, tuple[str, Kind[Any]]] = {
+    HELLO: ("channel hello", _HELLO),
+    CLOSE: ("channel close", _CLOSE),
+    RESTART: ("channel restart", _RESTART),
+}
