@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from darkswap_browser.concurrency.tasks import wait_ended
-from darkswap_browser.errors import Aborted, DarkSwapError
+from darkswap_browser.concurrency.tasks import result_of, wait_ended
 
 T = TypeVar("T")
 
@@ -51,7 +50,7 @@ class SharedCall(Generic[T]):
         assert task is not None, f"{self._what} was not begun"
         self._waiting += 1
         try:
-            await wait_ended((task,))
+            return await result_of(task)
         finally:
             self._waiting -= 1
             if not self._waiting and not task.done():
@@ -59,12 +58,6 @@ class SharedCall(Generic[T]):
                 self._task = None
                 task.cancel()
                 await wait_ended((task,))
-        if task.cancelled():
-            raise Aborted(self._what)
-        error = task.exception()
-        if isinstance(error, DarkSwapError):
-            raise error.fresh()
-        return task.result()
 
     def cancel(self) -> None:
         """Cancel the call without waiting; whoever joined it sees `Aborted`. Idempotent."""

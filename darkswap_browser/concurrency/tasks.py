@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
-from darkswap_browser.errors import Aborted
+from darkswap_browser.errors import Aborted, DarkSwapError
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class Tasks:
     """
 
     def __init__(self, report: ReportFault = log_fault) -> None:
-        self._report = report
+        self.report = report
         self._running: dict[asyncio.Task[Any], bool] = {}
         """Whether each was told to end already: a second time would interrupt what it does to end. In order."""
         self._closed = False
@@ -64,13 +64,10 @@ class Tasks:
         """
         task = self.spawn(work, name, expected=Exception)
         try:
-            await wait_ended((task,))
+            return await result_of(task)
         except asyncio.CancelledError:
             await cancel_and_wait((task,))
             raise
-        if task.cancelled():
-            raise Aborted(name)
-        return task.result()
 
     def cancel(self) -> None:
         """Ask every task to end, and let no other begin. Idempotent; does not wait."""
@@ -99,7 +96,7 @@ class Tasks:
         del self._running[task]
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, expected):
-            self._report(task.get_name(), error)
+            self.report(task.get_name(), error)
 
 
 async def wait_ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
@@ -109,6 +106,25 @@ async def wait_ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """
     if waiting := [task for task in tasks if not task.done()]:
         await asyncio.wait(waiting)
+
+
+async def result_of(future: asyncio.Future[T]) -> T:
+    """The result of `future`, which others may wait for too.
+
+    Raises:
+        Aborted: The future itself was cancelled.
+        Exception: What it ended with; a `DarkSwapError` as a copy for each caller.
+
+    Cancellation: Safe; the future is not cancelled by it. (`asyncio.shield` reports an error that comes after its
+    caller has gone to the loop, from Python 3.14 on.)
+    """
+    await wait_ended((future,))
+    if future.cancelled():
+        raise Aborted(future.get_name() if isinstance(future, asyncio.Task) else "waiting")
+    error = future.exception()
+    if isinstance(error, DarkSwapError):
+        raise error.fresh()
+    return future.result()
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, TimedOut
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import ConnectionClosed, ConnectionOpened, Event
@@ -35,21 +36,27 @@ class Liveness:
         self._probing: dict[Connection, asyncio.Task[None]] = {}
         self._unsubscribe: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._tasks = Tasks(swarm.faults.report)
 
     def start(self) -> None:
         self._unsubscribe = self._swarm.subscribe(self._on_event)
         self._schedule()
 
     async def close(self) -> None:
+        """Idempotent.
+
+        Cancellation: Safe; everything was told to end before the first await.
+        """
+        self.abort()
+        await self._tasks.close()
+
+    def abort(self) -> None:
+        """As `close`, without waiting."""
         if self._timer is not None:
             self._timer.cancel()
         if self._unsubscribe is not None:
             self._unsubscribe()
-        tasks = list(self._probing.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        self._tasks.cancel()
 
     def check_now(self) -> None:
         """Put every connection to the test: the host was asleep, or its network changed."""
@@ -81,8 +88,7 @@ class Liveness:
     def _probe(self, connection: Connection, patience: float, misses_allowed: int) -> None:
         if connection in self._probing:
             return
-        probing = self._test(connection, patience, misses_allowed)
-        task = asyncio.get_running_loop().create_task(probing, name="liveness")
+        task = self._tasks.spawn(self._test(connection, patience, misses_allowed), "liveness")
         self._probing[connection] = task
         task.add_done_callback(lambda _: self._probing.pop(connection, None))
 

@@ -9,20 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Protocol
 
-from darkswap_browser.errors import (
-    ConnectionLost,
-    DarkSwapError,
-    EndOfStream,
-    RemoteError,
-    StreamClosed,
-    StreamError,
-)
+from darkswap_browser.concurrency.tasks import Tasks, result_of
+from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, RemoteError, StreamClosed, StreamError
 from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.channels.delivery import Delivery, Sink, Spawn
+from darkswap_browser.protocols.channels.delivery import Delivery, Sink
 from darkswap_browser.protocols.channels.link import Link, is_direct
 from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control, message_bytes
@@ -51,7 +46,7 @@ class Channel:
     """Made by `Channels`; `machine` changes when the peer begins anew."""
 
     def __init__(
-        self, peer: str, machine: ChannelMachine, limits: Limits, listener: ChannelListener, spawn: Spawn
+        self, peer: str, machine: ChannelMachine, limits: Limits, listener: ChannelListener, tasks: Tasks
     ) -> None:
         self.peer = peer
         self.machine = machine
@@ -59,16 +54,16 @@ class Channel:
         self.link: Link | None = None
         self._limits = limits
         self._listener = listener
-        self._spawn = spawn
+        self._tasks = tasks
         self._loop = asyncio.get_running_loop()
-        self.delivery = Delivery(machine.inbox, spawn, self._consumed)
+        self.delivery = Delivery(machine.inbox, tasks, self._consumed)
         self._senders: deque[asyncio.Future[None]] = deque()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._reading: asyncio.Event = asyncio.Event()
         self._reading.set()
         self._paused = False
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(tasks.report)
         self._ack_timer: asyncio.TimerHandle | None = None
         self._error: DarkSwapError | None = None
         self._close_reason: str | None = None
@@ -106,14 +101,14 @@ class Channel:
 
     async def wait_open(self) -> None:
         """Raises why it could not be opened."""
-        await asyncio.shield(self._opened)
+        await result_of(self._opened)
 
     # --- sending
 
     def try_send(self, message: bytes) -> bool:
         """Accept a message without waiting; False when the queue is full. Raises `MessageTooLarge`, or why closed."""
         if self._error is not None or self._close_reason is not None:
-            raise self._error or StreamClosed()
+            raise self._error.fresh() if self._error is not None else StreamClosed()
         outbox = self.machine.outbox
         if self._senders or not outbox.has_room:
             return False
@@ -143,7 +138,7 @@ class Channel:
         try:
             await ticket
             if self._error is not None:
-                raise self._error
+                raise self._error.fresh()
             self.machine.outbox.accept(message)
         finally:
             self._senders.remove(ticket)
@@ -167,7 +162,7 @@ class Channel:
             while data := self._next_output(link):
                 if link.prompt is None or not link.prompt.try_write(data):
                     link.is_writing = True
-                    self._spawn(self._write(link, data), "channel write")
+                    self._tasks.spawn(self._write(link, data), "channel write")
                     break
         except (StreamError, ConnectionLost):
             self.lose(link)
@@ -342,32 +337,36 @@ class Channel:
     # --- the end
 
     async def close(self, reason: str = "") -> None:
-        """Deliver what was accepted, tell the peer, and end. Waits `app_close_timeout` at most."""
+        """Deliver what was accepted, tell the peer, and end. Waits `app_close_timeout` at most. Idempotent.
+
+        Cancellation: Safe; the channel ends at once, and what was not delivered is lost.
+        """
         if self.state is ChannelState.CLOSED:
             return
         if self._close_reason is None:
             self._close_reason = reason
-        if self.link is None and self.state is ChannelState.CONNECTING:
+        # Without a path: only for what was accepted another one is waited for.
+        if self.link is None and (self.state is ChannelState.CONNECTING or not self.send_queue):
             self.finish(StreamClosed())
             return
         self._pump()
-        await asyncio.wait((self._over,), timeout=self._limits.app_close_timeout)
-        self.finish(StreamClosed())
+        try:
+            await asyncio.wait((self._over,), timeout=self._limits.app_close_timeout)
+        finally:
+            self.finish(StreamClosed())
 
     def farewell(self, reason: str) -> None:
         """Say goodbye without waiting: the page is about to go."""
         if self.link is not None and self.link.prompt is not None:
-            try:
-                self.link.prompt.try_write(encode_control(Close(reason)))
-            except (StreamError, ConnectionLost):
-                self.link.stream.reset()
+            with suppress(StreamError, ConnectionLost):
+                self.link.said_close = self.link.prompt.try_write(encode_control(Close(reason)))
 
     def _closed_by_peer(self, link: Link, reason: str) -> None:
         if self._close_reason is None:
             link.said_close = True
-            self._spawn(self._answer_close(link), "channel close")
+            self._tasks.spawn(self._answer_close(link), "channel close")
         else:
-            self._spawn(link.stream.close(), "channel close")
+            self._tasks.spawn(link.stream.close(), "channel close")
         self.finish(EndOfStream() if self._close_reason is None else StreamClosed(), reason or "closed by the peer")
 
     async def _answer_close(self, link: Link) -> None:
@@ -383,15 +382,15 @@ class Channel:
             return
         self.state = ChannelState.CLOSED
         self._error = error
-        link, self.link = self.link, None
-        if link is not None and not link.said_close:
-            link.stream.reset()
+        if self.link is not None and not self.link.said_close:
+            self.link.stream.reset()
+        self.link = None
         if self._ack_timer is not None:
             self._ack_timer.cancel()
         self.delivery.end(error)
         for waiting in self._senders:
             if not waiting.done():
-                waiting.set_exception(error)
+                waiting.set_exception(error.fresh())
         if not self._opened.done():
             self._opened.set_exception(error)
             self._opened.exception()

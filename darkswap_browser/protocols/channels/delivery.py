@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+from darkswap_browser.concurrency.faults import Guard
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError, StreamBusy
 from darkswap_browser.protocols.channels.machine import Inbox
 
 Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
 """Takes messages as they come; when it returns an awaitable, the next ones wait for it."""
 
-Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
-
 
 class Delivery:
-    """`taken` is called after messages left `inbox`: the place to grant credit."""
+    """`taken` is called after messages left `inbox`: the place to grant credit.
 
-    def __init__(self, inbox: Inbox, spawn: Spawn, taken: Callable[[], None]) -> None:
+    A sink that raises is reported to the owner of `tasks` and has had its messages; the channel goes on.
+    """
+
+    def __init__(self, inbox: Inbox, tasks: Tasks, taken: Callable[[], None]) -> None:
         self._inbox = inbox
-        self._spawn = spawn
+        self._tasks = tasks
         self._taken = taken
         self._early: deque[bytes] = deque()
-        self._receiver: asyncio.Future[None] | None = None
+        self._receiver = Waiter()
         self._sink: Sink | None = None
         self._sink_task: asyncio.Task[None] | None = None
         self._error: DarkSwapError | None = None
@@ -40,8 +44,7 @@ class Delivery:
     def end(self, error: DarkSwapError) -> None:
         """Nothing more arrives: whoever waits then gets `error`."""
         self._error = error
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(None)
+        self._receiver.wake()
 
     def take(self) -> list[bytes]:
         """Every message that waits, without waiting."""
@@ -67,14 +70,10 @@ class Delivery:
     async def _wait(self) -> None:
         while self._sink is not None or (not self._early and not len(self._inbox)):
             if self._error is not None:
-                raise self._error
-            if self._receiver is not None or self._sink is not None:
+                raise self._error.fresh()
+            if self._receiver.is_waiting or self._sink is not None:
                 raise StreamBusy()
-            self._receiver = asyncio.get_running_loop().create_future()
-            try:
-                await self._receiver
-            finally:
-                self._receiver = None
+            await self._receiver.wait()
 
     def deliver_to(self, sink: Sink | None) -> None:
         """Give every message to `sink` from now on; whoever waits for one by `receive` gets `StreamBusy`."""
@@ -86,16 +85,22 @@ class Delivery:
     def arrived(self) -> None:
         """Messages came."""
         if self._sink is None:
-            if self._receiver is not None and not self._receiver.done() and (self._early or len(self._inbox)):
-                self._receiver.set_result(None)
+            if self._early or len(self._inbox):
+                self._receiver.wake()
         elif self._sink_task is None and (messages := self.take()):
-            pending = self._sink(messages)
+            pending: Awaitable[None] | None = None
+            with Guard(self._sink_failed):
+                pending = self._sink(messages)
             if pending is not None:
-                self._sink_task = self._spawn(self._after_sink(pending), "channel sink")
+                self._sink_task = self._tasks.spawn(self._after_sink(pending), "message sink")
 
     async def _after_sink(self, pending: Awaitable[None]) -> None:
         try:
-            await pending
+            with Guard(self._sink_failed):
+                await pending
         finally:
             self._sink_task = None
         self.arrived()
+
+    def _sink_failed(self, error: Exception) -> None:
+        self._tasks.report("the receiver of messages", error)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from darkswap_browser.concurrency.faults import Guard, ReportFault, log_fault
+
 Progress = Callable[[int, int], None]
 """(bytes the peer has taken, size of the message)."""
 
 
 class Outgoing:
-    """Messages whose sender wants to know. Positions count all bytes that were ever accepted."""
+    """Messages whose sender wants to know. Positions count all bytes that were ever accepted.
 
-    def __init__(self) -> None:
+    A callback that raises is reported and not called again.
+    """
+
+    def __init__(self, report: ReportFault = log_fault) -> None:
+        self._report = report
         self._watches: list[tuple[int, int, Progress]] = []
 
     def watch(self, end: int, size: int, on_progress: Progress) -> None:
@@ -22,13 +28,17 @@ class Outgoing:
         """The peer has taken everything up to position `consumed`."""
         waiting = []
         for end, size, on_progress in self._watches:
-            on_progress(max(0, min(size, size - (end - consumed))), size)
-            if end > consumed:
-                waiting.append((end, size, on_progress))
+            with Guard(self._failed):
+                on_progress(max(0, min(size, size - (end - consumed))), size)
+                if end > consumed:
+                    waiting.append((end, size, on_progress))
         self._watches = waiting
 
     def clear(self) -> None:
         self._watches.clear()
+
+    def _failed(self, error: Exception) -> None:
+        self._report("a progress callback", error)
 
 
 class Incoming:

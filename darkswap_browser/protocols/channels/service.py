@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.backoff import Backoff
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
@@ -13,6 +15,7 @@ from darkswap_browser.errors import (
     LocalError,
     ProtocolUnsupported,
     ProtocolViolation,
+    StreamClosed,
     TimedOut,
     TooManyRequests,
 )
@@ -62,7 +65,7 @@ class Channels:
         self._attempts: dict[PeerId, _Attempt] = {}
         self._strangers: set[PeerId] = set()
         self._searches: dict[PeerId, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(swarm.faults.report)
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -77,7 +80,10 @@ class Channels:
         return tuple(self._channels.values())
 
     async def open(self, peer: PeerId) -> Channel:
-        """The channel with `peer`, opened now if it was not. Raises why it cannot be."""
+        """The channel with `peer`, opened now if it was not. Raises why it cannot be.
+
+        Cancellation: Safe. The channel goes on opening, for whoever asks next.
+        """
         self._strangers.discard(peer)
         channel = self._channels.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
@@ -88,20 +94,37 @@ class Channels:
         return channel
 
     async def close(self) -> None:
-        """Close every channel, politely."""
+        """Close every channel, politely. Idempotent.
+
+        Cancellation: Safe; the channels are then ended without a word.
+        """
         self._unsubscribe()
         self._swarm.unhandle(PROTOCOL)
-        await asyncio.gather(*(channel.close("stopped") for channel in self._channels.values()))
-        for task in (tasks := list(self._tasks)):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        try:
+            await asyncio.gather(*(channel.close("stopped") for channel in self._channels.values()))
+        finally:
+            self.abort("stopped")
+        await self._tasks.close()
+
+    def farewell(self, reason: str) -> None:
+        """Say goodbye to every peer without waiting."""
+        for channel in self._channels.values():
+            channel.farewell(reason)
+
+    def abort(self, reason: str) -> None:
+        """End every channel without waiting: what can be said at once is said, and no path is sought any more."""
+        self._unsubscribe()
+        self._swarm.unhandle(PROTOCOL)
+        self._tasks.cancel()
+        self.farewell(reason)
+        for channel in self.all():
+            channel.finish(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         before = self._channels.pop(peer, None)
         if len(self._channels) >= self._limits.app_channels:
             self._evict(self._channels, self._limits.app_channels)
-        channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._spawn)
+        channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
         if before is not None:
             channel.inherit(before)
         self._channels[peer] = channel
@@ -151,13 +174,13 @@ class Channels:
     def _search(self, peer: PeerId, channel: Channel) -> None:
         running = self._searches.get(peer)
         if running is None or running.done():
-            task = self._searches[peer] = self._spawn(self._find_path(peer, channel), "channel path")
+            task = self._searches[peer] = self._tasks.spawn(self._find_path(peer, channel), "channel path")
             task.add_done_callback(lambda over: self._searches.pop(peer) if self._searches.get(peer) is over else None)
 
     async def _find_path(self, peer: PeerId, channel: Channel) -> None:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self._limits.app_resume_timeout
-        pause = self._limits.app_resume_first
+        backoff = Backoff(self._limits.app_resume_first, self._limits.app_resume_max)
         if channel.state is ChannelState.RESUMING and peer < self._swarm.local_peer:
             await asyncio.sleep(_STEP_BACK)
         while channel.link is None and channel.state is not ChannelState.CLOSED:
@@ -168,8 +191,7 @@ class Channels:
             if loop.time() >= give_up or (final and channel.state is ChannelState.CONNECTING):
                 channel.finish(error)
                 return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, self._limits.app_resume_max)
+            await asyncio.sleep(backoff.wait())
 
     async def _try_path(self, peer: PeerId, channel: Channel) -> DarkSwapError | None:
         try:
@@ -185,7 +207,8 @@ class Channels:
         if peer in self._attempts:
             await asyncio.wait((self._attempts[peer].task,))
             return None
-        task = self._spawn(self._greet(channel, connection), "channel greeting")
+        # What it raises is handled below.
+        task = self._tasks.spawn(self._greet(channel, connection), "channel greeting", expected=Exception)
         self._attempts[peer] = _Attempt(task, connection)
         try:
             await asyncio.wait((task,))
@@ -224,7 +247,7 @@ class Channels:
             raise
         link = Link(stream, connection)
         channel.use(link)
-        self._spawn(channel.read(link), "channel read")
+        self._tasks.spawn(channel.read(link), "channel read")
 
     async def _read_greeting(self, stream: BufferedStream) -> Hello | Restart:
         try:
@@ -294,7 +317,7 @@ class Channels:
             peer = event.connection.remote_peer
             channel = self._channels.get(peer)
             if channel is not None and self._is_better(event.connection, channel):
-                self._spawn(self._improve(peer, channel, event.connection), "channel upgrade")
+                self._tasks.spawn(self._improve(peer, channel, event.connection), "channel upgrade")
 
     def _is_better(self, connection: Connection, channel: Channel) -> bool:
         link = channel.link
@@ -305,20 +328,6 @@ class Channels:
             await asyncio.sleep(_STEP_BACK)
         if self._is_better(connection, channel) and not connection.is_closed:
             await self._attach(peer, channel, connection)
-
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled() or task.get_name() == "channel greeting":
-            return
-        if (error := task.exception()) is not None:
-            context = {"message": f"{task.get_name()} failed", "exception": error, "task": task}
-            task.get_loop().call_exception_handler(context)
 
 
 class _Watch:

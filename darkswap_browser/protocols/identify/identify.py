@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, EndOfStream, MalformedMessage, ProtocolViolation, Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId, PublicKey
@@ -55,7 +56,7 @@ class Identify:
         self._seen: OrderedDict[PeerId, int] = OrderedDict()
         """Highest record sequence of each peer."""
         self._unsubscribe: Callable[[], None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(swarm.faults.report)
         self._push_due: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -64,22 +65,26 @@ class Identify:
         self._swarm.handle(PUSH_PROTOCOL, self._receive_push, on_limited=True, max_inbound=2)
         self._unsubscribe = self._swarm.subscribe(self._on_event)
         for connection in self._swarm.connections():
-            self._spawn(self._ask(connection, 0.0), "identify")
+            self._tasks.spawn(self._ask(connection, 0.0), "identify")
 
     async def close(self) -> None:
-        if self._unsubscribe is None:
-            return
-        self._unsubscribe()
-        self._unsubscribe = None
-        self._swarm.unhandle(IDENTIFY_PROTOCOL)
-        self._swarm.unhandle(PUSH_PROTOCOL)
+        """Idempotent.
+
+        Cancellation: Safe; everything was told to end before the first await.
+        """
+        self.abort()
+        await self._tasks.close()
+
+    def abort(self) -> None:
+        """As `close`, without waiting."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+            self._swarm.unhandle(IDENTIFY_PROTOCOL)
+            self._swarm.unhandle(PUSH_PROTOCOL)
         if self._push_due is not None:
             self._push_due.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        self._tasks.cancel()
 
     async def identify(self, connection: Connection) -> IdentifyMessage:
         """Ask now and take note. Raises `RemoteError`, `StreamError`, `TimeoutError` …"""
@@ -94,7 +99,7 @@ class Identify:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, ConnectionOpened):
             hurry = event.connection.transport not in PURPOSEFUL
-            self._spawn(self._ask(event.connection, 0.0 if hurry else self._limits.identify_delay), "identify")
+            self._tasks.spawn(self._ask(event.connection, 0.0 if hurry else self._limits.identify_delay), "identify")
         elif isinstance(event, AddressesChanged | ProtocolsChanged) and self._push_due is None:
             self._push_due = asyncio.get_running_loop().call_later(PUSH_DELAY, self._push)
 
@@ -119,7 +124,7 @@ class Identify:
         slots = asyncio.Semaphore(PUSH_STREAMS)
         for connection in self._swarm.connections():
             if PUSH_PROTOCOL in self._swarm.address_book.protocols(connection.remote_peer):
-                self._spawn(self._push_to(connection, slots), "identify push")
+                self._tasks.spawn(self._push_to(connection, slots), "identify push")
 
     async def _push_to(self, connection: Connection, slots: asyncio.Semaphore) -> None:
         async with slots:
@@ -237,11 +242,6 @@ class Identify:
                     self._seen.popitem(last=False)
                 return _belonging(peer, record.addresses)[: self._limits.identify_addresses]
         return _belonging(peer, message.addresses)
-
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _belonging(peer: PeerId, addresses: Iterable[Multiaddr]) -> tuple[Multiaddr, ...]:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.notify import Subscribers
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import (
     InvalidArgument,
     MalformedMessage,
@@ -76,7 +78,8 @@ class RelayClient:
         self._early_data = early_data
         self._known: dict[PeerId, tuple[Multiaddr, ...]] = {}
         self._holdings: dict[PeerId, Holding] = {}
-        self._subscribers: list[Callable[[ReservationEvent], None]] = []
+        self._subscribers = Subscribers[ReservationEvent]()
+        self._tasks = Tasks(swarm.faults.report)
         self._accept: CircuitHandler | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -86,8 +89,19 @@ class RelayClient:
         self._unsubscribe = self._runtime.lifecycle.subscribe(self._on_life)
 
     async def close(self) -> None:
-        for relay in list(self._holdings):
-            await self.release(relay)
+        """Give up every reservation. Circuits can still be made. Idempotent.
+
+        Cancellation: Safe; everything was given up before the first await.
+        """
+        self.abort()
+        await self._tasks.close()
+
+    def abort(self) -> None:
+        """As `close`, without waiting."""
+        self._tasks.cancel()
+        holdings, self._holdings = self._holdings, {}
+        for holding in holdings.values():
+            holding.abort()
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -119,18 +133,18 @@ class RelayClient:
 
     def subscribe(self, callback: Callable[[ReservationEvent], None]) -> Callable[[], None]:
         """Call `callback` soon after every grant, failure and loss of a reservation; returns how to end that."""
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+        return self._subscribers.subscribe(callback)
 
     def _hold(self, relay: PeerId) -> Holding:
         holding = self._holdings.get(relay)
-        if holding is None:
+        if holding is None or holding.is_over:
             holding = self._holdings[relay] = Holding(
                 relay,
                 lambda: self._request(relay),
                 lambda event: self._publish(relay, event),
                 self._limits,
                 self._chance,
+                self._tasks,
             )
         return holding
 
@@ -138,19 +152,25 @@ class RelayClient:
         """The reservation that stands, or one made now and kept from then on.
 
         When the first request fails nothing is kept, unless `keep` was asked for before. Raises `UnknownRelay`,
-        `DialFailed`, `RelayRefused`, `VoucherInvalid`, `ProtocolUnsupported`, `TimedOut` …
+        `DialFailed`, `RelayRefused`, `VoucherInvalid`, `ProtocolUnsupported`, `TimedOut` …, and `Aborted` when it is
+        released meanwhile.
+
+        Cancellation: Safe. The reservation is given up, unless it was kept before or another caller waits for it.
         """
         kept = relay in self._holdings
         holding = self._hold(relay)
         try:
             return await holding.outcome()
         except BaseException:
-            if not kept and self._holdings.get(relay) is holding and holding.reservation is None:
+            if not kept and not holding.callers and self._holdings.get(relay) is holding:
                 await self.release(relay)
             raise
 
     async def release(self, relay: PeerId) -> None:
-        """Hold no reservation any more and withdraw its addresses. The connection stays; the relay's slot runs out."""
+        """Hold no reservation any more and withdraw its addresses. The connection stays; the relay's slot runs out.
+
+        Cancellation: Safe; it is released before the first await.
+        """
         holding = self._holdings.pop(relay, None)
         if holding is not None:
             await holding.stop()
@@ -255,9 +275,7 @@ class RelayClient:
         holding = self._holdings.get(relay)
         reservation = None if holding is None else holding.reservation
         self._swarm.set_announced(f"relay/{relay}", reservation.addresses if reservation is not None else ())
-        loop = asyncio.get_running_loop()
-        for callback in self._subscribers:
-            loop.call_soon(callback, event)
+        self._subscribers.publish(event)
 
     def _on_life(self, event: str) -> None:
         if event in WAKING:

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.backoff import Backoff
+from darkswap_browser.concurrency.tasks import Tasks, result_of, wait_ended
 from darkswap_browser.errors import Aborted, ConnectionLost, DarkSwapError
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.relay.renewal import Backoff, renew_after
+from darkswap_browser.protocols.relay.renewal import renew_after
 
 SETTLED = 60.0
 """Seconds after a request in which a host that wakes up is no reason for another: relays count requests."""
@@ -74,7 +76,7 @@ Publish = Callable[[ReservationEvent], None]
 
 
 class Holding:
-    """A task that never gives up until `stop`. The old reservation stands while a renewal is under way.
+    """A task of `tasks` that never gives up until `stop`. The old reservation stands while a renewal is under way.
 
     Args:
         publish: Called with every event of this reservation.
@@ -82,7 +84,13 @@ class Holding:
     """
 
     def __init__(
-        self, relay: PeerId, request: Request, publish: Publish, limits: Limits, chance: Callable[[], float]
+        self,
+        relay: PeerId,
+        request: Request,
+        publish: Publish,
+        limits: Limits,
+        chance: Callable[[], float],
+        tasks: Tasks,
     ) -> None:
         self._relay = relay
         self._request = request
@@ -98,16 +106,30 @@ class Holding:
         self.reservation: Reservation | None = None
         self.error: DarkSwapError | None = None
         """Why the last request failed; None after one that did not."""
-        self._task = asyncio.create_task(self._run(), name="relay holding")
+        self.callers = 0
+        """How many wait for the outcome."""
+        self._task = tasks.spawn(self._run(), "relay holding")
+        self._task.add_done_callback(lambda _: self.abort())
+
+    @property
+    def is_over(self) -> bool:
+        return self._task.done()
 
     async def outcome(self) -> Reservation:
-        """The reservation that stands, or the end of the request under way. Raises what it raised."""
+        """The reservation that stands, or the end of the request under way. Raises what it raised.
+
+        Cancellation: Safe; the request goes on.
+        """
         if self.reservation is not None:
             return self.reservation
         if self._outcome is None:
             self._outcome = asyncio.get_running_loop().create_future()
         self.wake()
-        return await asyncio.shield(self._outcome)
+        self.callers += 1
+        try:
+            return await result_of(self._outcome)
+        finally:
+            self.callers -= 1
 
     def wake(self) -> None:
         """The host is online or visible again: waits end, and what was settled long ago is looked at."""
@@ -116,9 +138,16 @@ class Holding:
             self._wake.set()
 
     async def stop(self) -> None:
-        """Withdraw. Whoever waits for the outcome sees `Aborted`."""
+        """Withdraw. Whoever waits for the outcome sees `Aborted`. Idempotent.
+
+        Cancellation: Safe; it was withdrawn before the first await.
+        """
+        self.abort()
+        await wait_ended((self._task,))
+
+    def abort(self) -> None:
+        """As `stop`, without waiting."""
         self._task.cancel()
-        await asyncio.wait([self._task])
         self._lost(None, None)
         self._settle(Aborted("reservation"))
 

@@ -29,22 +29,3 @@ def honest_limit(limit: CircuitLimit | None, agent: str) -> CircuitLimit | None:
     if limit is not None and agent.startswith("js-libp2p/") and limit.data == 131072 and limit.duration >= 1000:
         return CircuitLimit(limit.duration // 1000, limit.data)
     return limit
-
-
-class Backoff:
-    """Doubling waits between `first` and `largest` seconds, each shortened by up to a half by chance."""
-
-    def __init__(self, first: float, largest: float) -> None:
-        self._first = first
-        self._largest = largest
-        self._next = first
-
-    def wait(self, chance: float) -> float:
-        """Seconds to wait before the next attempt."""
-        current = self._next
-        self._next = min(current * 2, self._largest)
-        return current * (1 - chance / 2)
-
-    def reset(self) -> None:
-        """An attempt succeeded, or the host says that the world has changed."""
-        self._next = self._first

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from darkswap_browser.concurrency.tasks import result_of, wait_ended
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, TimedOut, TooManyRequests
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -130,24 +131,31 @@ class DataChannelConnection:
         return stream
 
     async def close(self) -> None:
-        if self.is_closed or self._is_closing:
+        """What was written is acknowledged first, for at most `close_timeout`. Idempotent: waits for the same end.
+
+        Cancellation: Safe; the connection is then dropped at once.
+        """
+        if self.is_closed:
+            return
+        if self._is_closing:
+            await self.wait_closed()
             return
         self._is_closing = True
-        for stream in list(self._streams):
-            await stream.close()
-        flushing = [asyncio.ensure_future(stream.wait_flushed()) for stream in self._streams]
-        # The host drops what is not yet acknowledged.
-        if flushing and self.peer_connection.connection_state == "connected":
-            await asyncio.wait(flushing, timeout=self._limits.close_timeout)
-        for waiting in flushing:
-            waiting.cancel()
-        self._end("")
+        try:
+            for stream in list(self._streams):
+                await stream.close()
+            # The host drops what is not yet acknowledged.
+            flushing = [stream.flushed for stream in self._streams]
+            if flushing and self.peer_connection.connection_state == "connected":
+                await asyncio.wait(flushing, timeout=self._limits.close_timeout)
+        finally:
+            self._end("")
 
     def abort(self) -> None:
         self._end("aborted")
 
     async def wait_closed(self) -> None:
-        await asyncio.shield(self._ended)
+        await wait_ended((self._ended,))
 
     def stats(self) -> Mapping[str, Any]:
         return {
@@ -165,10 +173,7 @@ class DataChannelConnection:
 
     async def wait_connected(self) -> None:
         """Until connectionState is "connected" (again). Raises `ConnectionLost`; `disconnected` is only a pause."""
-        # Not `shield`: it reports an error that comes after its caller has gone.
-        connected = self._connected
-        await asyncio.wait((connected,))
-        connected.result()
+        await result_of(self._connected)
 
     def create_first_stream(self) -> DataChannelStream:
         """A stream made before the offer, which describes a data transport because of it; writes wait for it to open.

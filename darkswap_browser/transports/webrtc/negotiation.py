@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 
-from darkswap_browser.concurrency.tasks import cancel_and_wait
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.tasks import Tasks, cancel_and_wait
 from darkswap_browser.errors import (
     ConnectionLost,
+    DarkSwapError,
     EndOfStream,
     HandshakeFailed,
     MalformedMessage,
@@ -48,8 +50,10 @@ class Negotiator:
         configuration: RtcConfiguration,
         limits: Limits,
         agent_of: Callable[[PeerId], str] = lambda _: "",
+        report: ReportFault = log_fault,
     ) -> None:
         self.limits = limits
+        self._report = report
         self._webrtc = webrtc
         self._configuration = configuration
         self._agent_of = agent_of
@@ -86,7 +90,8 @@ class Negotiator:
 
     def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> Exchange:
         """To describe an existing connection anew."""
-        return Exchange(connection, signaling, self.limits, relay_only=self._configuration.relay_only)
+        relay_only = self._configuration.relay_only
+        return Exchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
 
     def _attempt(
         self, signaling: Signaling, peer: PeerId, address: Multiaddr, direction: Direction
@@ -160,6 +165,7 @@ class Exchange:
         limits: Limits,
         *,
         relay_only: bool,
+        report: ReportFault,
     ) -> None:
         self._connection = connection
         self._host = connection.peer_connection
@@ -167,6 +173,7 @@ class Exchange:
         self._limits = limits
         self._outbox: asyncio.Queue[IceCandidate | None] = asyncio.Queue()
         self._relay_only = relay_only
+        self._report = report
         self._early: list[IceCandidate] = []
         self._is_prepared = False
         connection.on_candidate = self._outbox.put_nowait
@@ -256,10 +263,11 @@ class Exchange:
     async def _trickle(self) -> None:
         for candidate in self._early:
             await self._add(candidate)
-        sending = asyncio.create_task(self._send_candidates(), name="send ICE candidates")
-        receiving = asyncio.create_task(self._receive_candidates(), name="receive ICE candidates")
-        connected = asyncio.create_task(self._connection.wait_connected(), name="wait for the direct path")
-        tasks = (sending, receiving, connected)
+        tasks = Tasks(self._report)
+        tasks.spawn(self._send_candidates(), "send ICE candidates")
+        # That the peer gave up is raised below, unless the connection came up all the same.
+        receiving = tasks.spawn(self._receive_candidates(), "receive ICE candidates", expected=DarkSwapError)
+        connected = tasks.spawn(self._connection.wait_connected(), "wait for the direct path", expected=DarkSwapError)
         try:
             await asyncio.wait({receiving, connected}, return_when=asyncio.FIRST_COMPLETED)
             if not connected.done():
@@ -267,22 +275,17 @@ class Exchange:
                 await receiving
             await connected
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            for task in tasks:
-                if not task.cancelled():
-                    task.exception()
+            await tasks.close()
 
     async def _trickle_to_the_end(self) -> None:
         for candidate in self._early:
             await self._add(candidate)
-        sending = asyncio.create_task(self._send_candidates(), name="send ICE candidates")
+        tasks = Tasks(self._report)
+        tasks.spawn(self._send_candidates(), "send ICE candidates")
         try:
             await self._receive_candidates()
         finally:
-            sending.cancel()
-            await asyncio.wait((sending,))
+            await tasks.close()
 
     async def _send_candidates(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from darkswap_browser.concurrency.tasks import result_of
 from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
@@ -119,7 +120,9 @@ class WebRtcTransport:
         self._swarm = swarm
         self._limits = swarm.limits
         self._observer = observer
-        self._negotiator = Negotiator(webrtc, configuration, swarm.limits, swarm.address_book.agent)
+        self._negotiator = Negotiator(
+            webrtc, configuration, swarm.limits, swarm.address_book.agent, swarm.faults.report
+        )
         self._mender = Mender(swarm, self._negotiator, self._restart_stream)
         self._is_available = webrtc.available
         self._handler: ConnectionHandler | None = None
@@ -170,7 +173,7 @@ class WebRtcTransport:
     async def _inbound(self, peer: PeerId) -> Connection | None:
         """What comes of the peer's own dial, when one is under way."""
         answering = self._answering.get(peer)
-        return None if answering is None else await asyncio.shield(answering.outcome)
+        return None if answering is None else await result_of(answering.outcome)
 
     async def _dial(self, circuit: Multiaddr, peer: PeerId, dialling: _Dialling, on_step: StepHandler) -> Connection:
         known = relayed = self._relayed(peer)
@@ -275,7 +278,7 @@ class WebRtcTransport:
         answering = self._answering.get(peer)
         if answering is None or not answering.is_ours or self._swarm.local_peer < peer:
             return None
-        return await asyncio.shield(answering.outcome)
+        return await result_of(answering.outcome)
 
     def _observed(self, signaling: Signaling, peer: PeerId) -> Signaling:
         return signaling if self._observer is None else ObservedSignaling(signaling, str(peer), self._observer)
@@ -362,7 +365,7 @@ class WebRtcTransport:
         dialling = self._dialling.get(peer)
         if dialling is None or not dialling.offered or not answering.is_ours or peer < self._swarm.local_peer:
             return False
-        return await asyncio.shield(dialling.outcome)
+        return await result_of(dialling.outcome)
 
     async def _let_dialler_finish(self, signaling: Signaling) -> None:
         """The dialler ends the signaling once it is sure; ending it first would make older peers call it a failure."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, HandshakeFailed, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction
@@ -39,17 +40,18 @@ class Mender:
         self._negotiator = negotiator
         self._open_stream = open_stream
         self._mending: dict[DataChannelConnection, asyncio.Task[None]] = {}
+        self._tasks = Tasks(swarm.faults.report)
 
     def start(self) -> None:
         self._swarm.handle(RESTART_PROTOCOL, self._answer, on_limited=True, max_inbound=2)
 
     async def close(self) -> None:
+        """Idempotent.
+
+        Cancellation: Safe; everything was told to end before the first await.
+        """
         self._swarm.unhandle(RESTART_PROTOCOL)
-        tasks = list(self._mending.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._tasks.close()
 
     def watch(self, connection: DataChannelConnection) -> None:
         if connection.direction is Direction.OUTBOUND and has_tool(connection.remote_sdp):
@@ -58,7 +60,7 @@ class Mender:
     def _begin(self, connection: DataChannelConnection) -> None:
         if connection in self._mending:
             return
-        task = asyncio.get_running_loop().create_task(self._mend(connection), name="mend WebRTC connection")
+        task = self._tasks.spawn(self._mend(connection), "mend WebRTC connection")
         self._mending[connection] = task
         task.add_done_callback(lambda _: self._mending.pop(connection, None))
 

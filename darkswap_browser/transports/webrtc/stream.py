@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from darkswap_browser.concurrency.tasks import wait_ended
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
@@ -100,7 +102,7 @@ class DataChannelStream:
         self._sink: Callable[[bytes], None] | None = None
         self._write_error: DarkSwapError | None = None
         self._queued = 0
-        self._room: asyncio.Future[None] | None = None
+        self._room = Waiter()
         self._timer: asyncio.TimerHandle | None = None
         self._before_open: list[bytes] | None = []
         self._open: asyncio.Future[None] = self._loop.create_future()
@@ -125,16 +127,17 @@ class DataChannelStream:
             return
         try:
             async with asyncio.timeout(self._limits.channel_open_timeout):
-                await asyncio.shield(self._open)
+                await wait_ended((self._open,))
         except TimeoutError:
             self.reset()
             raise TimedOut("opening a data channel", self._limits.channel_open_timeout) from None
         if self._is_gone:
             raise ConnectionLost("data channel", "closed before it opened")
 
-    async def wait_flushed(self) -> None:
-        """Until the peer has acknowledged our FIN, or will not any more."""
-        await asyncio.shield(self._flushed)
+    @property
+    def flushed(self) -> asyncio.Future[None]:
+        """Done when the peer has acknowledged our FIN, or will not any more. To be waited for only."""
+        return self._flushed
 
     # --- Stream
 
@@ -162,7 +165,7 @@ class DataChannelStream:
         """
         if self._machine.write is not Write.OPEN:
             raise self._why_not_writable()
-        if self._room is not None or self._is_full():
+        if self._room.is_waiting or self._is_full():
             return False
         for start in range(0, len(data), MAX_PAYLOAD):
             if not self._try_send(data[start : start + MAX_PAYLOAD] if start or len(data) > MAX_PAYLOAD else data):
@@ -177,7 +180,7 @@ class DataChannelStream:
         while True:
             if self._machine.write is not Write.OPEN:
                 raise self._why_not_writable()
-            if self._room is not None:
+            if self._room.is_waiting:
                 raise StreamBusy
             if self._is_full():
                 await self._wait_for_room()
@@ -274,8 +277,7 @@ class DataChannelStream:
 
     def wake(self) -> None:
         """Let the waiting writer look again."""
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        self._room.wake()
 
     def _is_full(self) -> bool:
         # Our count only grows between looks at the host's, so it is never below the truth, and nearly free.
@@ -312,22 +314,20 @@ class DataChannelStream:
     async def _wait_for_room(self) -> None:
         """Until the channel is down to the low-water mark, or the connection has room, or the stream broke."""
         while self._machine.write is Write.OPEN:
-            self._room = self._loop.create_future()
             self._budget.waiting.add(self)
             # The event is a hint: it may come early, late or never (js-libp2p#2628).
             poll = self._loop.call_later(self._limits.drain_poll, self.wake)
             try:
-                await self._room
+                await self._room.wait()
             finally:
                 poll.cancel()
-                self._room = None
                 self._budget.waiting.discard(self)
             if self.recount() <= self._limits.channel_low_water and not self._budget.is_full():
                 return
 
     def _why_not_writable(self) -> DarkSwapError:
         if self._write_error is not None:
-            return self._write_error
+            return self._write_error.fresh()
         return StreamReset() if self._machine.write is Write.RESET else StreamClosed()
 
     # --- the end

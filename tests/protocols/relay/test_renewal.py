@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from darkswap_browser.concurrency.backoff import Backoff
 from darkswap_browser.net.connection import CircuitLimit
-from darkswap_browser.protocols.relay.renewal import Backoff, honest_limit, lifetime, renew_after
+from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime, renew_after
 
 
 @pytest.mark.parametrize(
