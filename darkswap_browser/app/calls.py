@@ -13,7 +13,8 @@ from typing import Protocol
 
 from darkswap_browser.app.config import json_argument
 from darkswap_browser.app.records import plain
-from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.errors import Aborted, DarkSwapError, DialFailed, InvalidArgument
 
 MONEY = re.compile(r"(^|_)(atoms|sats)$")
 """Keys whose whole numbers may be larger than JavaScript's: they cross as texts and become bigints there."""
@@ -107,6 +108,8 @@ class Calls:
         self._reply_bytes = hooks.reply_bytes
         self._to_js = to_js
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._stops: set[int] = set()
+        self._tasks = Tasks()
 
     def extend(self, methods: Mapping[str, Method]) -> None:
         self._methods.update(methods)
@@ -114,6 +117,8 @@ class Calls:
     def begin(self, call: int, name: str, arguments: str) -> None:
         """`arguments`: JSON of a list."""
         method = self._methods[name]
+        if name == "stop":
+            self._stops.add(call)
         try:
             work = method(*json_argument(name, arguments))
         except TypeError as error:
@@ -125,9 +130,19 @@ class Calls:
         self.spawn(call, self._run(call, work))
 
     def spawn(self, call: int, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=f"call {call}")
+        """`work` replies to the call. Whatever it raises is replied too: no promise of JavaScript stays pending."""
+        task = self._tasks.spawn(work, f"call {call}", expected=DarkSwapError)
         self._running[call] = task
-        task.add_done_callback(lambda _: self._running.pop(call, None))
+        task.add_done_callback(lambda over: self._ended(call, over))
+
+    def _ended(self, call: int, task: asyncio.Task[None]) -> None:
+        is_awaited = self._running.pop(call, None) is not None
+        self._stops.discard(call)
+        if not is_awaited:
+            return
+        error = Aborted("call") if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.fail(call, error)
 
     def cancel(self, call: int) -> None:
         """The caller no longer waits; nothing is replied."""
@@ -136,18 +151,13 @@ class Calls:
             task.cancel()
 
     def cancel_all(self) -> None:
-        for task in list(self._running.values()):
-            task.cancel()
+        """All but a stop, which goes on to its end. What is cancelled is replied `ABORTED`."""
+        for call, task in list(self._running.items()):
+            if call not in self._stops:
+                task.cancel()
 
     async def _run(self, call: int, work: Awaitable[object]) -> None:
-        try:
-            result = await work
-            self._reply(call, True, to_json(result))
-        except DarkSwapError as error:
-            self.fail(call, error)
-        except Exception as error:
-            self.fail(call, error)
-            raise
+        self._reply(call, True, to_json(await work))
 
     def fail(self, call: int, error: Exception) -> None:
         self._reply(call, False, to_json(error_shape(error)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.app.records import RelayReservation
+from darkswap_browser.concurrency.backoff import Backoff
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument, NoAddress, TimedOut, UnknownRelay
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -149,22 +150,21 @@ class WebRtcCircuitRelay:
 
     # --- climbing
 
-    def climb(self, peer: PeerId, spawn: Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]) -> None:
+    def climb(self, peer: PeerId, tasks: Tasks) -> None:
         """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so."""
         running = self._climbs.get(peer)
         if self._can_be_direct and (running is None or running.done()):
-            task = self._climbs[peer] = spawn(self._climb(peer), "climb to a direct path")
+            task = self._climbs[peer] = tasks.spawn(self._climb(peer), "climb to a direct path")
             task.add_done_callback(lambda over: self._climbs.pop(peer) if self._climbs.get(peer) is over else None)
 
     async def _climb(self, peer: PeerId) -> None:
-        pause = CLIMB_FIRST
+        backoff = Backoff(CLIMB_FIRST, CLIMB_MAX)
         while True:
             best = self._swarm.best_connection(peer)
             if best is None or is_direct(best):
                 return
             extra = CLIMB_STEP_BACK if best.direction is Direction.INBOUND else 0.0
-            await asyncio.sleep(pause + extra)
-            pause = min(2 * pause, CLIMB_MAX)
+            await asyncio.sleep(backoff.wait() + extra)
             best = self._swarm.best_connection(peer)
             relay = best.remote_addr.relay_peer_id() if best is not None else None
             if best is None or is_direct(best) or relay is None:

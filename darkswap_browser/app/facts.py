@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from darkswap_browser.app.records import (
     ChannelInfo,
@@ -16,7 +14,11 @@ from darkswap_browser.app.records import (
     plain,
 )
 from darkswap_browser.app.stack import Stack
-from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.concurrency.faults import FaultReporter, log_fault
+from darkswap_browser.concurrency.notify import Subscribers
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.waiter import Waiter
+from darkswap_browser.errors import DarkSwapError, SubscriberFailed
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import (
     AddressesChanged,
@@ -47,13 +49,18 @@ class Facts:
     def __init__(self, runtime: Runtime, on_channel: Callable[[Channel], None]) -> None:
         self._runtime = runtime
         self._on_channel = on_channel
-        self._subscribers: list[Subscriber] = []
-        self._signal_subscribers: list[Callable[[PeerSignal], None]] = []
+        self._subscribers = Subscribers[NetworkEvent](self._subscriber_failed)
+        self._signal_subscribers = Subscribers[PeerSignal](
+            lambda error, signal: self._callback_failed("a subscriber of signals", error)
+        )
         self._signals: deque[PeerSignal] = deque(maxlen=MAX_SIGNALS)
-        self._signal_waiter: asyncio.Future[None] | None = None
+        self._signal_waiter = Waiter()
         self._stack: Stack | None = None
         self._ends: list[Callable[[], None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.faults = FaultReporter()
+        self.faults.listener = self._fault
+        self.tasks = Tasks(self.faults.report)
+        """They end with the node."""
         self._was_open: set[int] = set()
         self.past_sent = 0
         self.past_received = 0
@@ -62,19 +69,32 @@ class Facts:
     # --- subscribers
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+        return self._subscribers.subscribe(callback)
 
     def subscribe_signals(self, callback: Callable[[PeerSignal], None]) -> Callable[[], None]:
-        self._signal_subscribers.append(callback)
-        return lambda: self._signal_subscribers.remove(callback) if callback in self._signal_subscribers else None
+        return self._signal_subscribers.subscribe(callback)
 
     def tell(self, kind: str, fields: Mapping[str, object] | object) -> None:
         if self._subscribers:
             shape = plain(fields)
             event = NetworkEvent(kind, self._runtime.clock.now(), shape if isinstance(shape, Mapping) else {})
-            for callback in list(self._subscribers):
-                callback(event)
+            self._subscribers.publish(event)
+
+    def flush(self) -> None:
+        """Tell at once what was to be told from the loop's next turn."""
+        self._subscribers.flush()
+
+    def _subscriber_failed(self, error: Exception, event: NetworkEvent) -> None:
+        what = f"a subscriber of {event.type}"
+        # Whoever raises when told of an error is not told of that: it would go on for ever.
+        if event.type == "error":
+            log_fault(what, error)
+        else:
+            self._callback_failed(what, error)
+
+    def _callback_failed(self, what: str, error: Exception) -> None:
+        log_fault(what, error)
+        self._tell_error(SubscriberFailed.of(what, error))
 
     def now(self) -> float:
         """Unix seconds."""
@@ -85,25 +105,11 @@ class Facts:
     def watch(self, built: Stack) -> None:
         """Begin to tell of a node that has just started."""
         self._stack = built
-        loop = asyncio.get_running_loop()
-        before = loop.get_exception_handler()
-
-        def unhandled(here: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-            error = context.get("exception")
-            self.failed(error if isinstance(error, Exception) else RuntimeError(str(context.get("message"))))
-            (before or asyncio.AbstractEventLoop.default_exception_handler)(here, context)
-
-        loop.set_exception_handler(unhandled)
-
-        def restore() -> None:
-            if loop.get_exception_handler() is unhandled:
-                loop.set_exception_handler(before)
-
+        self.tasks = Tasks(self.faults.report)
         self._ends = [
             built.swarm.subscribe(self._event),
             built.client.subscribe(self._reservation_changed),
             self._runtime.lifecycle.subscribe(lambda word: self.tell("lifecycle", {"state": word})),
-            restore,
         ]
         for connection in built.swarm.connections():
             self._opened(connection)
@@ -112,30 +118,21 @@ class Facts:
     def unwatch(self, built: Stack) -> None:
         for end in self._ends:
             end()
-        for task in list(self._tasks):
-            task.cancel()
+        self.tasks.cancel()
         self._stack = None
+        self._was_open.clear()
         self.tell("node", {"state": "stopped", "peer_id": str(built.swarm.local_peer)})
 
-    def failed(self, error: Exception) -> None:
-        """Something went wrong in the background."""
-        known = isinstance(error, DarkSwapError)
-        code, hint = (error.code, error.hint) if isinstance(error, DarkSwapError) else ("INTERNAL", "Please report it.")
-        message = str(error) if known else f"{type(error).__name__}: {error}"
-        self.tell("error", {"code": code, "message": message, "hint": hint})
+    def _fault(self, what: str, error: BaseException) -> None:
+        """Something went wrong in the background, in a task of ours."""
+        if isinstance(error, DarkSwapError):
+            self._tell_error(error)
+        else:
+            message = f"{what} failed: {type(error).__name__}: {error}"
+            self.tell("error", {"code": "INTERNAL", "message": message, "hint": "Please report it."})
 
-    def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """A task that ends with the node; an error in it is told."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):
-            self.failed(error)
+    def _tell_error(self, error: DarkSwapError) -> None:
+        self.tell("error", {"code": error.code, "message": str(error), "hint": error.hint})
 
     # --- events of the swarm
 
@@ -200,16 +197,12 @@ class Facts:
     def signaled(self, peer: str, event: SignalingEvent) -> None:
         signal = PeerSignal(peer, event)
         self._signals.append(signal)
-        if self._signal_waiter is not None and not self._signal_waiter.done():
-            self._signal_waiter.set_result(None)
-        for callback in list(self._signal_subscribers):
-            callback(signal)
+        self._signal_waiter.wake()
+        self._signal_subscribers.publish(signal)
 
     async def next_signal(self) -> PeerSignal:
         while not self._signals:
-            if self._signal_waiter is None or self._signal_waiter.done():
-                self._signal_waiter = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._signal_waiter)
+            await self._signal_waiter.wait()
         return self._signals.popleft()
 
 

@@ -138,24 +138,16 @@ class Node:
         return channel
 
     async def _send_rest(self, number: int, peer: str, messages: list[bytes]) -> None:
-        try:
-            channel = self._channel(peer) or await self._network.open_channel(peer)
-            await channel.send_batch(messages)
-        except DarkSwapError as error:
-            self._calls.fail(number, error)
-        else:
-            self._calls.done(number)
+        channel = self._channel(peer) or await self._network.open_channel(peer)
+        await channel.send_batch(messages)
+        self._calls.done(number)
 
     async def _send_watched(self, number: int, peer: str, message: bytes) -> None:
         def progress(done: int, total: int) -> None:
             self._hooks.progress(number, done, total)
 
-        try:
-            await self._network.send_webrtc_message(peer, message, progress)
-        except DarkSwapError as error:
-            self._calls.fail(number, error)
-        else:
-            self._calls.done(number)
+        await self._network.send_webrtc_message(peer, message, progress)
+        self._calls.done(number)
 
     # --- receiving
 
@@ -164,10 +156,7 @@ class Node:
         self._calls.spawn(number, self._pull(number, peer))
 
     async def _pull(self, number: int, peer: str) -> None:
-        try:
-            self._calls.give(number, await self._network.receive_webrtc_messages(peer))
-        except DarkSwapError as error:
-            self._calls.fail(number, error)
+        self._calls.give(number, await self._network.receive_webrtc_messages(peer))
 
     def listen_messages(self, on: bool) -> None:
         self._network.deliver_messages(self._deliver if on else None)
@@ -211,9 +200,15 @@ class Node:
     # --- the end
 
     def free(self, number: int) -> None:
-        """Stop for good; the reply says that the proxy may go."""
+        """Stop for good; the reply says that the proxy may go.
+
+        A stop that is under way is joined. Nothing is sought or reserved from here on.
+        """
         self._calls.cancel_all()
         self.listen_events(False)
         self.listen_signals(False)
-        self._network.farewell()
+        self.listen_messages(False)
+        for waiting in self._busy.values():
+            if not waiting.done():
+                waiting.set_result(None)
         self._calls.begin(number, "stop", "[]")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Protocol
 
 from darkswap_browser.app.calls import Calls, Hooks, JsBytes, ToJs
 from darkswap_browser.app.signals import candidate, description
+from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, InvalidArgument, StreamClosed
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.runtime.base import DataChannel, IceCandidate, RtcConfiguration, SessionDescription, WebRtc
@@ -33,7 +33,7 @@ class WebRtcConnection:
         self._channel: DataChannel | None = None
         self._is_described = False
         self._early: list[IceCandidate] = []
-        self._room: asyncio.Future[None] | None = None
+        self._room = Waiter()
         self._calls = Calls(
             {
                 "create_offer": self.create_offer,
@@ -108,14 +108,10 @@ class WebRtcConnection:
             self._calls.spawn(number, self._wait_for_room(number))
 
     async def _wait_for_room(self, number: int) -> None:
-        if self._room is None or self._room.done():
-            self._room = asyncio.get_running_loop().create_future()
-        try:
-            await asyncio.shield(self._room)
-        except DarkSwapError as error:
-            self._calls.fail(number, error)
-        else:
-            self._calls.done(number)
+        await self._room.wait()
+        if self._channel is None:
+            raise ConnectionLost("data channel")
+        self._calls.done(number)
 
     async def close_data_channel(self) -> None:
         if self._channel is not None:
@@ -152,12 +148,9 @@ class WebRtcConnection:
         self._hooks.message(self._to_js(data))
 
     def drained(self) -> None:
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        self._room.wake()
 
     def closed(self) -> None:
         self._channel = None
-        if self._room is not None and not self._room.done():
-            self._room.set_exception(ConnectionLost("data channel"))
-            self._room.exception()
+        self._room.wake()
         self._hooks.closed()

@@ -10,6 +10,7 @@ from darkswap_browser.app.circuits import WebRtcCircuitRelay
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.app.facts import Facts, Subscriber
 from darkswap_browser.app.inspection import Inspection
+from darkswap_browser.app.lifecycle import NodeLifecycle
 from darkswap_browser.app.records import (
     ChannelInfo,
     ConnectionInfo,
@@ -60,78 +61,86 @@ class Network:
         self.config = config or NetworkConfig()
         self.runtime = runtime or select.load(data, persist=self.config.persist)
         self._limits = limits
+        self._owns_runtime = runtime is None
+        self._limits = limits
         self._facts = Facts(self.runtime, self._channel_changed)
-        self._stack: Stack | None = None
+        self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
         self._inspection: Inspection | None = None
-        self._starting: asyncio.Task[None] | None = None
         self._sink: MessageSink | None = None
         self._end_life: Callable[[], None] = lambda: None
-        self._closers: list[Callable[[], Awaitable[None]]] = []
 
     # --- life
 
     async def start(self) -> None:
-        """Idempotent; callers at once share one start."""
-        if self._stack is not None:
-            return
-        if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start(), name="network start")
-            self._starting.add_done_callback(self._started)
-        await asyncio.shield(self._starting)
+        """Bring the node up. Idempotent; callers at once share one start, and a stop under way is waited for.
 
-    async def _start(self) -> None:
-        self._facts.tell("node", {"state": "starting", "peer_id": ""})
+        Raises:
+            Aborted: It was stopped meanwhile.
+            Unsupported: It was started on another event loop and not stopped there.
+
+        Cancellation: Safe. A node that nobody else waited for is taken down again, and nothing of it is left.
+        """
+        await self._lifecycle.start()
+
+    async def _build(self) -> Stack:
+        facts = self._facts
+        facts.tell("node", {"state": "starting", "peer_id": ""})
         try:
-            built = await stack.build(self.config, self.runtime, self._limits, self._facts, self._facts.signaled)
+            return await stack.build(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
         except BaseException:
-            self._facts.tell("node", {"state": "stopped", "peer_id": ""})
+            facts.tell("node", {"state": "stopped", "peer_id": ""})
             raise
+
+    def _started(self, built: Stack) -> None:
         self._inspection = Inspection(built, self._facts)
-        self._stack = built
         self._facts.watch(built)
         self._end_life = self.runtime.lifecycle.subscribe(self._life)
 
-    def _started(self, task: asyncio.Task[None]) -> None:
-        self._starting = None
-        if not task.cancelled():
-            task.exception()
-
     async def stop(self) -> None:
-        """Say goodbye to every peer. The node can be started again."""
-        if self._starting is not None:
-            await asyncio.wait((self._starting,))
-        built, self._stack = self._stack, None
-        if built is not None:
-            self._end_life()
-            for close in self._closers:
-                await close()
-            await built.close()
-            self._facts.unwatch(built)
+        """Say goodbye to every peer and take the node down. Idempotent; it can be started again.
+
+        A node that is starting is not waited for: whoever started it sees `Aborted`.
+
+        Cancellation: Safe. When the last caller gives up, connections are dropped without a goodbye; a moment later
+        nothing is left.
+        """
+        await self._lifecycle.stop()
+        self._facts.flush()
+        self._close_runtime()
+
+    def _stopped(self, built: Stack) -> None:
+        self._end_life()
+        self._facts.unwatch(built)
+        self._close_runtime()
+
+    def _close_runtime(self) -> None:
+        """A runtime of the caller's is the caller's to close."""
+        if self._owns_runtime and self._lifecycle.running is None:
+            self.runtime.close()
 
     def _life(self, word: str) -> None:
         if word == "leaving":
             self.farewell()
-        elif word in ("online", "resumed") and self._stack is not None:
-            self._stack.liveness.check_now()
+        elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
+            built.liveness.check_now()
 
     async def stack(self) -> Stack:
         """All parts of the running node, for what is built on top of it."""
         return await self._up()
 
     def before_stop(self, close: Callable[[], Awaitable[None]]) -> None:
-        """`close` is awaited whenever the node stops, while its connections are still there."""
-        self._closers.append(close)
+        """`close` is awaited whenever the node stops, while its connections are still there.
+
+        It is cancelled when the stop is given up, and must leave nothing behind then either.
+        """
+        self._lifecycle.add_hook(close)
 
     def tell(self, kind: str, fields: Mapping[str, object]) -> None:
         """One more event for all who subscribed."""
         self._facts.tell(kind, fields)
 
     async def _up(self) -> Stack:
-        if self._stack is None:
-            await self.start()
-        if self._stack is None:
-            raise NotConnected("a node that was stopped while it started")
-        return self._stack
+        return await self._lifecycle.start()
 
     async def __aenter__(self) -> Network:
         await self.start()
@@ -214,7 +223,7 @@ class Network:
 
     def open_now(self, peer: str) -> Channel | None:
         """The channel with `peer` if it takes messages at this moment: the way in without waiting."""
-        built = self._stack
+        built = self._lifecycle.running
         channel = built.channels.get(PeerId.parse(peer)) if built is not None else None
         return channel if channel is not None and channel.state is not ChannelState.CLOSED else None
 
@@ -248,19 +257,29 @@ class Network:
     def deliver_messages(self, sink: MessageSink | None) -> None:
         """Every message of every peer goes to `sink` from now on; None: back to `receive_webrtc_message`."""
         self._sink = sink
-        if self._stack is not None:
-            for channel in self._stack.channels.all():
+        if (built := self._lifecycle.running) is not None:
+            for channel in built.channels.all():
                 self._attach_sink(channel)
 
     def _channel_changed(self, channel: Channel) -> None:
         if self._sink is not None and channel.state is ChannelState.OPEN:
             self._attach_sink(channel)
-        if self._stack is not None and channel.path == "relayed":
-            self._stack.circuits.climb(PeerId.parse(channel.peer), self._facts.spawn)
+        built = self._lifecycle.running
+        if built is not None and channel.path == "relayed":
+            built.circuits.climb(PeerId.parse(channel.peer), self._facts.tasks)
 
     def _attach_sink(self, channel: Channel) -> None:
         sink = self._sink
-        channel.deliver_to(None if sink is None else lambda messages: sink(channel.peer, messages))
+        if sink is None:
+            channel.deliver_to(None)
+            return
+
+        def deliver(messages: Sequence[bytes]) -> Awaitable[None] | None:
+            # What happened before these messages is told before them.
+            self._facts.flush()
+            return sink(channel.peer, messages)
+
+        channel.deliver_to(deliver)
 
     # --- signaling by hand
 
@@ -317,11 +336,13 @@ class Network:
         return await self._inspect().ping(PeerId.parse(peer))
 
     def farewell(self) -> None:
-        """The page goes: tell every peer without waiting, and drop every connection."""
-        if self._stack is not None:
-            for channel in self._stack.channels.all():
-                channel.farewell("leaving")
-            for connection in self._stack.swarm.connections():
+        """The page goes: tell every peer without waiting, and drop every connection.
+
+        The node goes on: a page that comes back from the browser's cache connects again.
+        """
+        if (built := self._lifecycle.running) is not None:
+            built.channels.farewell("leaving")
+            for connection in built.swarm.connections():
                 connection.abort()
 
     def _inspect(self) -> Inspection:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, MalformedMessage, StreamError
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
@@ -28,7 +28,7 @@ class PageSignals:
         self._reach = reach
         self._received = received
         self._open: dict[PeerId, Libp2pSignaling] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(swarm.faults.report)
 
     def answer_by_hand(self) -> None:
         """Inbound negotiations go to the page instead of the node."""
@@ -53,20 +53,29 @@ class PageSignals:
             await signaling.send_ice_candidate(event)
 
     async def close(self) -> None:
-        for signaling in self._open.values():
-            await signaling.close()
-        for task in (tasks := list(self._tasks)):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """Idempotent.
+
+        Cancellation: Safe; negotiations are then broken off.
+        """
+        try:
+            for signaling in list(self._open.values()):
+                await signaling.close()
+        finally:
+            self.abort()
+        await self._tasks.close()
+
+    def abort(self) -> None:
+        """Break every negotiation off, without waiting."""
+        self._tasks.cancel()
+        for signaling in list(self._open.values()):
+            signaling.reset()
+        self._open.clear()
 
     async def _begin(self, peer: PeerId) -> Libp2pSignaling:
         connection = self._swarm.best_connection(peer) or await self._reach(peer)
         opened = await self._swarm.new_stream(connection, (SIGNALING_PROTOCOL,), allow_limited=True)
         signaling = self._open[peer] = Libp2pSignaling(opened.stream, self._swarm.limits)
-        task = asyncio.get_running_loop().create_task(self._read(peer, signaling), name="page signaling")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(self._read(peer, signaling), "page signaling")
         return signaling
 
     async def _accept(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:

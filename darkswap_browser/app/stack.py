@@ -8,6 +8,7 @@ from darkswap_browser.app.circuits import WebRtcCircuitRelay
 from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.app.signals import PageSignals, Received
 from darkswap_browser.app.version import AGENT
+from darkswap_browser.concurrency.faults import FaultReporter
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
@@ -40,16 +41,39 @@ class Stack:
     liveness: Liveness
     webrtc: WebRtcTransport
     signals: PageSignals
+    upgrader: Upgrader
 
     async def close(self) -> None:
-        """Say goodbye from the top down."""
-        await self.channels.close()
-        await self.signals.close()
-        await self.client.close()
-        await self.liveness.close()
+        """Say goodbye from the top down. Idempotent.
+
+        Reservations go first: a connection that breaks meanwhile must not be made again.
+
+        Cancellation: Safe; what is left is then dropped.
+        """
+        try:
+            await self.client.close()
+            await self.channels.close()
+            await self.signals.close()
+            await self.liveness.close()
+            self.ping.stop()
+            await self.identify.close()
+            await self.swarm.close()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop everything without waiting: peers are told only what can be sent at once. Idempotent.
+
+        Tasks end in the next turns of the event loop.
+        """
+        self.client.abort()
+        self.channels.abort("stopped")
+        self.signals.abort()
+        self.liveness.abort()
         self.ping.stop()
-        await self.identify.close()
-        await self.swarm.close()
+        self.identify.abort()
+        self.swarm.abort()
+        self.upgrader.abort()
 
 
 async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
@@ -68,11 +92,23 @@ async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
 
 
 async def build(
-    config: NetworkConfig, runtime: Runtime, limits: Limits, listener: ChannelListener, received: Received
+    config: NetworkConfig,
+    runtime: Runtime,
+    limits: Limits,
+    listener: ChannelListener,
+    received: Received,
+    faults: FaultReporter,
 ) -> Stack:
+    """A started node.
+
+    Args:
+        faults: Told of what fails in the background.
+
+    Cancellation: Safe; what was started is dropped.
+    """
     identity = await load_identity(config, runtime)
-    swarm = Swarm(identity, limits, AddressBook(limits))
-    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits)
+    swarm = Swarm(identity, limits, AddressBook(limits), faults)
+    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits, faults.report)
     automatic = config.signaling == "automatic"
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
     can_be_direct = config.direct and automatic and runtime.webrtc.available
@@ -98,10 +134,12 @@ async def build(
         Liveness(swarm, ping),
         webrtc,
         signals,
+        upgrader,
     )
     try:
         await _start(stack, config, can_be_direct=can_be_direct, by_hand=not automatic)
     except BaseException:
+        stack.abort()
         await stack.close()
         raise
     return stack

@@ -11,6 +11,7 @@
      │  ├ Unsupported                   this host or this build cannot do it
      │  ├ StorageError                  the host's store failed
      │  │  └ StorageFull                it takes no more
+     │  ├ SubscriberFailed              a callback of the application raised; told as an event
      │  └ TooManyRequests               a local queue or budget is full
      ├ RemoteError                      the other side broke a rule
      │  ├ MalformedMessage              bytes that do not decode; the one error of every decoder
@@ -79,6 +80,7 @@ from darkswap_browser.errors.network import (
     StreamClosed,
     StreamError,
     StreamReset,
+    SubscriberFailed,
     TimedOut,
     TooManyRequests,
     UnknownRelay,
@@ -144,6 +146,7 @@ __all__ = [
     "StreamClosed",
     "StreamError",
     "StreamReset",
+    "SubscriberFailed",
     "TimedOut",
     "TooManyRequests",
     "TradeNotFound",

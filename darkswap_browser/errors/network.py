@@ -98,6 +98,28 @@ class Unsupported(LocalError):
         return f"{self.what} is not available here"
 
 
+class SubscriberFailed(LocalError):
+    """A callback of the application raised `error`. Told as an event, never raised."""
+
+    code = "SUBSCRIBER_FAILED"
+    hint = "The exception came from a callback of the application. The log has its traceback."
+
+    def __init__(self, what: str, error: str) -> None:
+        self.what = what
+        self.error = error
+        super().__init__(what, error)
+
+    @classmethod
+    def of(cls, what: str, error: Exception) -> Self:
+        """Caused by `error`."""
+        failure = cls(what, f"{type(error).__name__}: {error}")
+        failure.__cause__ = error
+        return failure
+
+    def __str__(self) -> str:
+        return f"{self.what} raised {self.error}"
+
+
 class TooManyRequests(LocalError):
     code = "TOO_MANY_REQUESTS"
     retryable = True

@@ -1,8 +1,8 @@
 """What we need of a host, in Python types only.
 
-Three hosts stand behind these interfaces: `browser` (the `js` FFI), `native` (CPython) and `simulated`
-(virtual clock and network). Only `app` chooses one. Time inside the package is the running event loop's:
-`asyncio.timeout`, `asyncio.sleep` and `loop.time()`; `Clock` adds the wall.
+Three hosts stand behind these: `browser` (the `js` FFI), `native` (CPython), `simulated`. Only `app` chooses one.
+Time inside the package is the running event loop's: `asyncio.timeout`, `asyncio.sleep` and `loop.time()`; `Clock`
+adds the wall.
 """
 
 from __future__ import annotations
@@ -397,3 +397,5 @@ class Runtime:
     locks: Locks
     wallet_providers: WalletProviders
     features: Mapping[str, bool] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
+    """Let go of databases, listeners and proxies. Idempotent; the next use opens them again."""

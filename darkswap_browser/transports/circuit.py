@@ -72,7 +72,8 @@ class CircuitTransport:
 
     async def _inbound(self, circuit: Circuit) -> None:
         """The peer that the relay named has to prove itself like any other."""
-        if self._handler is None:
+        handler = self._handler
+        if handler is None:
             circuit.stream.reset()
             return
         try:
@@ -81,4 +82,4 @@ class CircuitTransport:
             )
         except (RemoteError, StreamError, TimedOut):
             return  # reset by the upgrader; the other side sees it
-        await self._handler(connection)
+        await handler(connection)

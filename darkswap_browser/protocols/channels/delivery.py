@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from darkswap_browser.concurrency.faults import Guard
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError, StreamBusy
+from darkswap_browser.errors import DarkSwapError, StreamBusy, SubscriberFailed
 from darkswap_browser.protocols.channels.machine import Inbox
 
 Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
@@ -103,4 +103,4 @@ class Delivery:
         self.arrived()
 
     def _sink_failed(self, error: Exception) -> None:
-        self._tasks.report("the receiver of messages", error)
+        self._tasks.report("the receiver of messages", SubscriberFailed.of("the receiver of messages", error))

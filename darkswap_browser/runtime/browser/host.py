@@ -39,6 +39,13 @@ class BrowserEntropy:
 def browser_runtime() -> Runtime:
     crypto = BrowserCrypto()
     webrtc = BrowserWebRtc()
+    store = IndexedDbStore(crypto.primitives)
+    wallets = PageWallets()
+
+    def close() -> None:
+        store.close()
+        wallets.close()
+
     return Runtime(
         name="browser",
         clock=BrowserClock(),
@@ -46,15 +53,16 @@ def browser_runtime() -> Runtime:
         crypto=crypto,
         sockets=BrowserSockets(),
         webrtc=webrtc,
-        store=IndexedDbStore(crypto.primitives),
+        store=store,
         lifecycle=BrowserLifecycle(),
         fetch=BrowserFetch(),
         locks=WebLocks(),
-        wallet_providers=PageWallets(),
+        wallet_providers=wallets,
         features={
             "tcp": False,
             "listen": False,
             "webrtc": webrtc.available,
             "noble": crypto.primitives.name == "noble",
         },
+        close=close,
     )

@@ -29,7 +29,8 @@ class StandardWallets:
         self._js_accounts: dict[tuple[str, str], Any] = {}
         """Wallet and address → the account object that the wallet wants back."""
         self._listeners = Listeners()
-        self._register = LentCallback(self._on_register)
+        self._register: LentCallback | None = None
+        """Lent to the page from `meet` to `close`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,12 +41,21 @@ class StandardWallets:
 
     def meet(self, js_window: Any) -> None:
         """Both ways: wallets that are there hear the page, later ones are heard by it."""
+        self.close()
+        self._register = LentCallback(self._on_register)
         js_api = js_object({})
         js_api.register = self._register.js_function
         self._listeners.add(js_window, "wallet-standard:register-wallet", lambda js_event: js_event.detail(js_api))
         js_options = js_object({})
         js_options.detail = js_api
         js_window.dispatchEvent(js.CustomEvent.new("wallet-standard:app-ready", js_options))
+
+    def close(self) -> None:
+        """Let go of the listener and the proxy; wallets that came stay known. Idempotent."""
+        self._listeners.destroy()
+        if self._register is not None:
+            self._register.destroy()
+            self._register = None
 
     async def call(self, provider: str, method: str, params: Any) -> Any:
         feature, _, function = method.rpartition(".")

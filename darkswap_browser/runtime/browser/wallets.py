@@ -57,6 +57,11 @@ class PageWallets:
         self._standard = StandardWallets()
         self._until: float | None = None
 
+    def close(self) -> None:
+        """Let go of the window's listener and of proxies. Idempotent; `discover` begins anew."""
+        self._until = None
+        self._standard.close()
+
     async def discover(self) -> Sequence[str]:
         if self._js_window is None:
             return ()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.base import (
-    KeyValueStore,
     PeerConnection,
     PeerConnectionListener,
     RtcConfiguration,
@@ -65,7 +64,7 @@ def native_runtime(
     store_path: str | None = None, *, trusted: str | None = None, plain_http: PlainHttp | None = None
 ) -> Runtime:
     """`store_path`: SQLite file, made at first use (None: in memory); the rest as in `NativeSockets`."""
-    store: KeyValueStore = MemoryStore() if store_path is None else SqliteStore(store_path)
+    database = None if store_path is None else SqliteStore(store_path)
     return Runtime(
         name="native",
         clock=SystemClock(),
@@ -73,10 +72,11 @@ def native_runtime(
         crypto=NativeCrypto(),
         sockets=NativeSockets(trusted, plain_http),
         webrtc=NoWebRtc(),
-        store=store,
+        store=MemoryStore() if database is None else database,
         lifecycle=QuietLifecycle(),
         fetch=NativeFetch(trusted),
         locks=NativeLocks(store_path),
         wallet_providers=NoWalletProviders(),
         features={"tcp": True, "listen": True, "webrtc": False},
+        close=_nothing if database is None else database.close,
     )

@@ -51,6 +51,7 @@ const TITLES = {
   NO_ADDRESS: "No way to that peer is known",
   UNKNOWN_RELAY: "No relay to meet at",
   UNSUPPORTED: "This browser cannot do that",
+  SUBSCRIBER_FAILED: "This page failed to handle an event",
   TOO_MANY_REQUESTS: "Too much at once",
   STORAGE: "This device could not store something",
   STORAGE_FULL: "This device has no room left",
