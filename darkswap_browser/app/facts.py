@@ -14,11 +14,11 @@ from darkswap_browser.app.records import (
     plain,
 )
 from darkswap_browser.app.stack import Stack
-from darkswap_browser.concurrency.faults import FaultReporter, log_fault
+from darkswap_browser.concurrency.faults import FaultReporter, log_fault, subscriber_failed
 from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError, SubscriberFailed
+from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import (
     AddressesChanged,
@@ -94,7 +94,7 @@ class Facts:
 
     def _callback_failed(self, what: str, error: Exception) -> None:
         log_fault(what, error)
-        self._tell_error(SubscriberFailed.of(what, error))
+        self._tell_error(subscriber_failed(what, error))
 
     def now(self) -> float:
         """Unix seconds."""

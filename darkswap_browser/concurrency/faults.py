@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from types import TracebackType
 
+from darkswap_browser.errors import SubscriberFailed
+
 logger = logging.getLogger(__name__)
 
 ReportFault = Callable[[str, BaseException], None]
@@ -18,6 +20,13 @@ ReportFault = Callable[[str, BaseException], None]
 def log_fault(what: str, error: BaseException) -> None:
     """Log `error` with its traceback."""
     logger.error("%s failed", what, exc_info=error)
+
+
+def subscriber_failed(what: str, error: Exception) -> SubscriberFailed:
+    """The fault of a callback of the application that raised `error`."""
+    failure = SubscriberFailed(what, f"{type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 class FaultReporter:

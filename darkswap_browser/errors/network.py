@@ -109,13 +109,6 @@ class SubscriberFailed(LocalError):
         self.error = error
         super().__init__(what, error)
 
-    @classmethod
-    def of(cls, what: str, error: Exception) -> Self:
-        """Caused by `error`."""
-        failure = cls(what, f"{type(error).__name__}: {error}")
-        failure.__cause__ = error
-        return failure
-
     def __str__(self) -> str:
         return f"{self.what} raised {self.error}"
 

@@ -383,7 +383,7 @@ class Lifecycle(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """One host, whole."""
+    """One host, whole. `close` lets go of databases, listeners and proxies; the next use opens them again."""
 
     name: str
     clock: Clock
@@ -398,4 +398,3 @@ class Runtime:
     wallet_providers: WalletProviders
     features: Mapping[str, bool] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None
-    """Let go of databases, listeners and proxies. Idempotent; the next use opens them again."""

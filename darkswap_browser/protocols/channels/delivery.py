@@ -6,10 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from darkswap_browser.concurrency.faults import Guard
+from darkswap_browser.concurrency.faults import Guard, subscriber_failed
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError, StreamBusy, SubscriberFailed
+from darkswap_browser.errors import DarkSwapError, StreamBusy
 from darkswap_browser.protocols.channels.machine import Inbox
 
 Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
@@ -78,8 +78,8 @@ class Delivery:
     def deliver_to(self, sink: Sink | None) -> None:
         """Give every message to `sink` from now on; whoever waits for one by `receive` gets `StreamBusy`."""
         self._sink = sink
-        if sink is not None and self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(None)
+        if sink is not None:
+            self._receiver.wake()
         self.arrived()
 
     def arrived(self) -> None:
@@ -103,4 +103,4 @@ class Delivery:
         self.arrived()
 
     def _sink_failed(self, error: Exception) -> None:
-        self._tasks.report("the receiver of messages", SubscriberFailed.of("the receiver of messages", error))
+        self._tasks.report("the receiver of messages", subscriber_failed("the receiver of messages", error))

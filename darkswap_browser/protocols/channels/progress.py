@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from darkswap_browser.concurrency.faults import Guard, ReportFault, log_fault
-from darkswap_browser.errors import SubscriberFailed
+from darkswap_browser.concurrency.faults import Guard, ReportFault, log_fault, subscriber_failed
 
 Progress = Callable[[int, int], None]
 """(bytes the peer has taken, size of the message)."""
@@ -39,7 +38,7 @@ class Outgoing:
         self._watches.clear()
 
     def _failed(self, error: Exception) -> None:
-        self._report("a progress callback", SubscriberFailed.of("a progress callback", error))
+        self._report("a progress callback", subscriber_failed("a progress callback", error))
 
 
 class Incoming:
