@@ -17,7 +17,12 @@ def _tree(root: type[DarkSwapError]) -> list[type[DarkSwapError]]:
     return [root, *(each for child in root.__subclasses__() for each in _tree(child))]
 
 
-CLASSES = [each for each in _tree(DarkSwapError) if each.__module__.startswith("darkswap_browser.")]
+# A module may have private ones, which are there once something has imported it.
+CLASSES = [
+    each
+    for each in _tree(DarkSwapError)
+    if each.__module__.startswith("darkswap_browser.") and not each.__name__.startswith("_")
+]
 CODES = {each.code for each in CLASSES} | {INTERNAL}
 
 
