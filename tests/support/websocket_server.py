@@ -5,26 +5,33 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import defaultdict
 
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 from websockets.sync.server import ServerConnection, serve
 
+PATIENCE = 20.0
+
 
 class WebSocketServer:
     """/echo, /text (a text message), /bye (a message, then code 1000), /fault (code 1011), /count (bytes until "end"),
     /slow (reads after half a second, then as /count), /flood (40 MiB at once), /pair/NAME (the two that ask for the
-    same name are joined: messages and the close code go over)."""
+    same name are joined: messages and the close code go over). What follows a `?` only gives a connection a name."""
 
     def __init__(self) -> None:
         self.messages: list[int] = []
-        self.closed: list[int | None] = []
+        self._closed: defaultdict[str, queue.Queue[int | None]] = defaultdict(queue.Queue)
         self._waiting: dict[str, queue.Queue[ServerConnection]] = {}
         self._lock = threading.Lock()
         self._server = serve(self._serve, "127.0.0.1", 0, compression=None, max_size=None)
         self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+
+    def close_codes(self, path: str, count: int) -> list[int | None]:
+        """With which codes so many connections of exactly this path were closed, once they are."""
+        return [self._closed[path].get(timeout=PATIENCE) for _ in range(count)]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -33,11 +40,11 @@ class WebSocketServer:
     def _serve(self, socket: ServerConnection) -> None:
         path = socket.request.path if socket.request else ""
         try:
-            self._behave(path, socket)
+            self._behave(path.partition("?")[0], socket)
         except ConnectionClosed:
             pass
         finally:
-            self.closed.append(socket.close_code)
+            self._closed[path].put(socket.close_code)
 
     def _behave(self, path: str, socket: ServerConnection) -> None:
         match path:

@@ -84,9 +84,10 @@ class _Ending(asyncio.Protocol):
 
 
 class TcpLink:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, close_seconds: float) -> None:
         self._reader = reader
         self._writer = writer
+        self._close_seconds = close_seconds
         self._closed = False
         self._ending: _Ending | None = None
         writer.transport.set_write_buffer_limits(high=SEND_BUFFER)
@@ -120,7 +121,7 @@ class TcpLink:
         if self._ending is None:
             return
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(self._close_seconds):
                 await self._ending.lost.wait()
         except TimeoutError:
             self._writer.transport.abort()
@@ -199,16 +200,26 @@ def _as_bytes(message: str | bytes) -> bytes:
 
 
 class NativeSockets:
-    """`trusted`: PEM file of further certificate authorities for `wss`; `plain_http` answers GETs on a ws port."""
+    """TCP and WebSocket links of CPython.
 
-    def __init__(self, trusted: str | None = None, plain_http: PlainHttp | None = None) -> None:
+    Args:
+        trusted: PEM file of further certificate authorities for `wss`.
+        plain_http: answers GETs on a WebSocket port.
+        close_seconds: how long closing a link waits for a peer to take what was written.
+    """
+
+    def __init__(
+        self, trusted: str | None = None, plain_http: PlainHttp | None = None, close_seconds: float = CLOSE_SECONDS
+    ) -> None:
         self._trusted = trusted
         self._plain_http = plain_http
+        self._close_seconds = close_seconds
 
     async def connect_tcp(self, host: str, port: int) -> ByteLink:
         with _socket_errors(f"tcp to {host} port {port}"):
             async with asyncio.timeout(OPEN_SECONDS):
-                return TcpLink(*await asyncio.open_connection(host, port, limit=RECEIVE_BUFFER))
+                reader, writer = await asyncio.open_connection(host, port, limit=RECEIVE_BUFFER)
+                return TcpLink(reader, writer, self._close_seconds)
 
     async def connect_websocket(self, url: str) -> ByteLink:
         tls = ssl.create_default_context(cafile=self._trusted) if url.startswith("wss:") else None
@@ -224,7 +235,7 @@ class NativeSockets:
                         open_timeout=OPEN_SECONDS,
                         ping_interval=PING_SECONDS,
                         ping_timeout=PONG_SECONDS,
-                        close_timeout=CLOSE_SECONDS,
+                        close_timeout=self._close_seconds,
                         max_size=WEBSOCKET_MESSAGE,
                         max_queue=WEBSOCKET_QUEUE,
                         write_limit=SEND_BUFFER,
@@ -235,7 +246,7 @@ class NativeSockets:
 
     async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener:
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            link, ip = TcpLink(reader, writer), _ip(writer.get_extra_info("peername"))
+            link, ip = TcpLink(reader, writer, self._close_seconds), _ip(writer.get_extra_info("peername"))
             if ip:
                 await handler(link, ip)
             else:
@@ -271,7 +282,7 @@ class NativeSockets:
                 open_timeout=OPEN_SECONDS,
                 ping_interval=PING_SECONDS,
                 ping_timeout=PONG_SECONDS,
-                close_timeout=CLOSE_SECONDS,
+                close_timeout=self._close_seconds,
                 max_size=WEBSOCKET_MESSAGE,
                 max_queue=WEBSOCKET_QUEUE,
                 write_limit=SEND_BUFFER,

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.conftest import NO_FOLDER
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 40.0
-"""Seconds after which a program that waits for ever is ended, so that the test fails and does not hang."""
+"""Seconds for which the test waits for something of a program before it ends it, so that it fails and does not hang."""
 Event = Mapping[str, Any]
 
 
@@ -70,18 +71,27 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._watchdog = threading.Timer(PATIENCE, self._process.kill)
-        self._watchdog.start()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Only while something of this program is waited for: the time that others beside it take is not its own."""
+        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
 
     def until(self, wanted: Callable[[Event], bool]) -> Event:
         """The first event from here on that is wanted."""
         assert self._process.stdout is not None
         told = []
-        for line in self._process.stdout:
-            event: Event = json.loads(line)
-            if wanted(event):
-                return event
-            told.append(event["event"])
+        with self._watched():
+            for line in self._process.stdout:
+                event: Event = json.loads(line)
+                if wanted(event):
+                    return event
+                told.append(event["event"])
         raise AssertionError(f"it ended with {self._process.wait()} after {told}: {self._errors()}")
 
     def event(self, kind: str) -> Event:
@@ -122,7 +132,6 @@ class Program:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._watchdog.cancel()
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()

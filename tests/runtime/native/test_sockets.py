@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from darkswap_browser.errors import ConnectionLost, InvalidArgument
 from darkswap_browser.runtime.base import ByteLink
 from darkswap_browser.runtime.native.sockets import (
+    CLOSE_SECONDS,
     WEBSOCKET_MESSAGE,
     HttpAnswer,
     NativeSockets,
@@ -26,7 +27,9 @@ pytestmark = pytest.mark.native
 
 
 @asynccontextmanager
-async def listening(plain_http: PlainHttp | None = None) -> AsyncIterator[tuple[int, asyncio.Queue[ByteLink]]]:
+async def listening(
+    plain_http: PlainHttp | None = None, **options: float
+) -> AsyncIterator[tuple[int, asyncio.Queue[ByteLink]]]:
     links: asyncio.Queue[ByteLink] = asyncio.Queue()
     made: list[ByteLink] = []
 
@@ -34,7 +37,7 @@ async def listening(plain_http: PlainHttp | None = None) -> AsyncIterator[tuple[
         made.append(link)
         links.put_nowait(link)
 
-    listener = await NativeSockets(plain_http=plain_http).listen_websocket("127.0.0.1", 0, accept)
+    listener = await NativeSockets(plain_http=plain_http, **options).listen_websocket("127.0.0.1", 0, accept)
     try:
         yield listener.port, links
     finally:
@@ -125,8 +128,9 @@ async def test_a_stranger_that_vanishes_is_a_loss() -> None:
 
 
 async def test_closing_does_not_wait_for_a_peer_that_never_answers() -> None:
-    """A raw socket that opens a WebSocket and is then silent; the link is dropped after seconds."""
-    async with listening() as (port, links):
+    """A raw socket that opens a WebSocket and is then silent; the link is dropped in time."""
+    assert CLOSE_SECONDS < 8
+    async with listening(close_seconds=0.1) as (port, links):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -134,10 +138,9 @@ async def test_closing_does_not_wait_for_a_peer_that_never_answers() -> None:
         )
         assert b" 101 " in await reader.readline()
         link = await links.get()
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await link.close()
-        assert loop.time() - began < 8
+        # Many times as long: a busy machine is no fault of the link.
+        async with asyncio.timeout(10):
+            await link.close()
         writer.close()
 
 
