@@ -39,6 +39,11 @@ NEEDED_SPACE = 2_000_000_000
 BUILDERS = ("pip", "setuptools")
 # Published as sources alone, without machine code; everything else comes ready-made, so that no compiler is needed.
 FROM_SOURCE = "embit,python-baseconv,varint"
+# Two workers, each with browsers and servers of its own, take a file of tests at a time: tests/support/schedule.py says
+# in which order. Arguments given to `build.py test` come after these, so that `-n 0` runs all in one process.
+AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+# What neither waits nor asks the host: in one process, since starting another takes longer.
+PURE_TESTS = [f"tests/{each}" for each in ("wire", "identity", "bitcoin", "market", "net", "protocols", "storage")]
 # A long step without a terminal says this often that it is alive, seconds.
 HEARTBEAT = 15.0
 # What a tool prints → what to do about it.
@@ -292,8 +297,11 @@ def serve(rest: Sequence[str]) -> int:
 
 
 def test(rest: Sequence[str]) -> int:
+    if rest[:1] == ["--pure"]:
+        set_up(build=False)
+        return run_module("pytest", ["-q", *PURE_TESTS, *rest[1:]])
     set_up(browsers=(find_chromium, find_firefox))
-    return run_module("pytest", rest)
+    return run_module("pytest", [*AT_ONCE, *rest])
 
 
 def demo(rest: Sequence[str]) -> int:
@@ -347,7 +355,7 @@ def soak(rest: Sequence[str]) -> int:
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "serve": (serve, "build, then run a relay, a regtest chain and the web server, and print the address"),
-    "test": (test, "run every test; arguments go to pytest"),
+    "test": (test, "run every test, with --pure only those without a host; arguments go to pytest"),
     "demo": (demo, "two pages meet in headless Chromium, told step by step, with screenshots"),
     "build": (build, "wheel, compiled wheel, self-hosted Pyodide and bundles, into dist/"),
     "check": (check, "format, lint, types, architecture"),

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from darkswap_browser.runtime.simulated import loop
+from tests.support.orphans import Watcher
+from tests.support.schedule import pytest_collection_modifyitems
+from tests.support.skips import pytest_sessionfinish
+
+__all__ = ["pytest_collection_modifyitems", "pytest_sessionfinish"]
 
 NATIVE_DEADLINE = 60.0
 
@@ -28,6 +34,19 @@ settings.load_profile("patient")
 def faults() -> list[BaseException]:
     """For a test in virtual time that causes faults: what nobody handled goes here and does not fail the test."""
     return []
+
+
+watcher = pytest.StashKey[Watcher]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[watcher] = Watcher()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if left := config.stash[watcher].close():
+        print(f"\nTests left these processes behind, which are ended now:\n{left}", file=sys.stderr)
 
 
 async def _within(seconds: float, main: Any) -> None:

@@ -20,7 +20,7 @@ from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
 from tests.support.regtest import RegtestProcess
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.takes(20)]
 
 
 class Table:

@@ -47,11 +47,12 @@ def test_signatures_of_one_key_verify_and_those_of_scripts_do_not(case: dict[str
 
 
 @pytest.mark.parametrize(
-    "case", [*BASIC["error"], *vectors("bip322_generated")["error"]], ids=lambda case: case["description"]
+    "case",
+    # The others are about proofs of funds.
+    [case for case in [*BASIC["error"], *vectors("bip322_generated")["error"]] if case.get("address")],
+    ids=lambda case: case["description"],
 )
 def test_wrong_signatures_do_not_verify(case: dict[str, str]) -> None:
-    if not case.get("address"):
-        pytest.skip("it is about proofs of funds")
     script = script_of(case["address"], "mainnet")
     assert not bip322.verify_simple(script, case.get("message", ""), simple(case["signature"]))
 

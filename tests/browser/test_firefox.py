@@ -13,6 +13,8 @@ from tests.support.firefox import Firefox, FirefoxPage
 from tests.support.scripted_page import JsError
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(35)
+
 
 @pytest.fixture(scope="module")
 def firefox() -> Iterator[Firefox]:

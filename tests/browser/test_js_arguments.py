@@ -12,6 +12,8 @@ from tests.browser.face import OpenPage
 from tests.support.chrome import Chrome
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(50)
+
 TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
 PEER = "12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm"
 ODD = """

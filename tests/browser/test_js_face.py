@@ -14,6 +14,8 @@ from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(20)
+
 TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
 WAIT_READY = "while (!globalThis.ready) await new Promise((resolve) => setTimeout(resolve, 20)); return true;"
 

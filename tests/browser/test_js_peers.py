@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,6 +13,8 @@ from tests.browser.conftest import BLANK
 from tests.interop.processes import js_relay, our_relay, peers_bundle, py_relay
 from tests.support.chrome import Chrome, JsError, Page
 from web.build.server import Site, WebServer
+
+pytestmark = pytest.mark.takes(100)
 
 RELAYS: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
     "our relay": our_relay,
@@ -21,6 +25,8 @@ RELAYS: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
 # py-libp2p's relay breaks about every third circuit between two peers that had one a moment ago, js-libp2p's own
 # included, so through it each pair meets once.
 through_ours_and_js = pytest.mark.parametrize("relay", ["our relay", "js-libp2p's relay"], indirect=True)
+
+each_apart = pytest.mark.usefixtures("apart")
 
 # Echo as js-libp2p's side of the test speaks it; everything else is the package's own.
 _START = """
@@ -82,23 +88,54 @@ def relay(request: pytest.FixtureRequest) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def js(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
+@contextlib.contextmanager
+def js_peer(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
     page = chrome.new_page(site.url).open("/blank.html")
     page.run_js("await import('/peers/js_browser.mjs'); return jsPeer.start(args[0])", relay)
     yield page
     page.close()
 
 
-@pytest.fixture(scope="module")
-def ours(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
+@contextlib.contextmanager
+def our_peer(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
     page = chrome.new_page(site.url).open("/blank.html").load_python()
     page.run_python(_START % relay)
     yield page
     page.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module")
+def js(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
+    with js_peer(chrome, site, relay) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def ours(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Page]:
+    with our_peer(chrome, site, relay) as page:
+        yield page
+
+
+@dataclass(frozen=True)
+class Connected:
+    """Two pages of which the js-libp2p one dialled ours, and when; untouched since."""
+
+    js: Page
+    ours: Page
+    address: str
+    since: float
+
+
+@pytest.fixture(scope="module", autouse=True)
+def connected(chrome: Chrome, site: WebServer) -> Iterator[Connected]:
+    """Made before the first test here, so that its time passes while the others run."""
+    with our_relay() as relay, js_peer(chrome, site, relay) as js, our_peer(chrome, site, relay) as ours:
+        address = _webrtc_address(relay, _our_id(ours))
+        js.run_js("return jsPeer.dial(args[0])", address)
+        yield Connected(js, ours, address, time.monotonic())
+
+
+@pytest.fixture
 def apart(ours: Page, js: Page, relay: str) -> Iterator[None]:
     """Each test begins with two peers that know the relay and not each other."""
     yield
@@ -118,6 +155,7 @@ def _our_id(page: Page) -> str:
     return str(page.run_python("await network.local_peer_id()"))
 
 
+@each_apart
 def test_we_dial_a_js_browser_peer_over_webrtc(ours: Page, js: Page, relay: str) -> None:
     address = js.run_js("return (await jsPeer.webrtcAddresses())[0]")
     peer = address.rsplit("/", 1)[1]
@@ -128,6 +166,7 @@ def test_we_dial_a_js_browser_peer_over_webrtc(ours: Page, js: Page, relay: str)
     assert js.run_js("return jsPeer.echo(args[0], 100000)", _webrtc_address(relay, _our_id(ours)))
 
 
+@each_apart
 @through_ours_and_js
 def test_a_js_browser_peer_dials_us_over_webrtc(ours: Page, js: Page, relay: str) -> None:
     address = _webrtc_address(relay, _our_id(ours))
@@ -141,6 +180,7 @@ def test_a_js_browser_peer_dials_us_over_webrtc(ours: Page, js: Page, relay: str
     assert "darkswap-browser" in known[_our_id(ours)]["agent"]
 
 
+@each_apart
 @through_ours_and_js
 def test_we_see_at_once_that_js_hung_up(ours: Page, js: Page, relay: str) -> None:
     address = _webrtc_address(relay, _our_id(ours))
@@ -149,6 +189,7 @@ def test_we_see_at_once_that_js_hung_up(ours: Page, js: Page, relay: str) -> Non
     assert ours.run_python(_gone(js), timeout=10) == 0
 
 
+@each_apart
 @pytest.mark.parametrize("relay", ["our relay"], indirect=True)
 def test_js_sees_that_we_hung_up(ours: Page, js: Page, relay: str) -> None:
     js.run_js("return jsPeer.dial(args[0])", _webrtc_address(relay, _our_id(ours)))
@@ -158,19 +199,21 @@ def test_js_sees_that_we_hung_up(ours: Page, js: Page, relay: str) -> None:
     js.run_js("return jsPeer.gone(args[0])", _our_id(ours), timeout=30)
 
 
+@each_apart
 def test_a_dial_to_someone_who_is_not_there_says_so(ours: Page, js: Page, relay: str) -> None:
     stranger = "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq"
     with pytest.raises(JsError, match="NO_RESERVATION"):
         ours.run_python(f"await network.connect_through_relay(relay_id, '{stranger}')", timeout=40)
 
 
-@pytest.mark.parametrize("relay", ["our relay"], indirect=True)
-def test_the_connection_outlives_six_rounds_of_js_monitoring(ours: Page, js: Page, relay: str) -> None:
+def test_the_connection_outlives_six_rounds_of_js_monitoring(connected: Connected) -> None:
     # js-libp2p pings each connection every 10 s and aborts those that do not answer, so only time can tell.
-    address = _webrtc_address(relay, _our_id(ours))
-    js.run_js("return jsPeer.dial(args[0])", address)
-    js.run_js("await new Promise((resolve) => setTimeout(resolve, 61000))", timeout=70)
-    connections = js.run_js("return jsPeer.connections()")
-    alive = [one for one in connections if one["peer"] == _our_id(ours) and "/webrtc/" in one["address"]]
+    js, address = connected.js, connected.address
+    left = connected.since + 61 - time.monotonic()
+    js.run_js("await new Promise((resolve) => setTimeout(resolve, args[0]))", max(0, left * 1000), timeout=70)
+    us = _our_id(connected.ours)
+    alive = [
+        one for one in js.run_js("return jsPeer.connections()") if one["peer"] == us and "/webrtc/" in one["address"]
+    ]
     assert [one["status"] for one in alive] == ["open"]
     assert js.run_js("return jsPeer.echo(args[0], 5000)", address)

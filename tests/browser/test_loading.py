@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.chrome import Page
 from web.build.server import WebServer
+
+pytestmark = pytest.mark.takes(20)
 
 
 def test_the_package_loads_by_its_bare_name(page: Page) -> None:

@@ -13,6 +13,8 @@ from tests.support.chrome import Chrome
 from tests.support.visitor import Visitor
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(30)
+
 ROUTE = Path(__file__).resolve().parents[2] / "web" / "src" / "page" / "route.mjs"
 PEER = "12D3KooWHHzSeKaY8xuZVzkLbKFfvNgPPeKhFBGrMbNzbm5akpqu"
 ROUTES = {

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.browser.looks import looks_right
 from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
 from tests.support.trading_visitor import TradingVisitor, square
 from web.build.server import WebServer
+
+pytestmark = pytest.mark.takes(45)
 
 
 def test_a_lot_is_sold_by_its_link_alone(chrome: Chrome, site: WebServer, tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.chrome import Page
 from web.build.server import WebServer
+
+pytestmark = pytest.mark.takes(30)
 
 LOAD = """globalThis.lib = await import("/darkswap.mjs");
 globalThis.pyodide = (await lib.default(args[0] ?? {})).pyodide;"""

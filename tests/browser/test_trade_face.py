@@ -16,6 +16,8 @@ from tests.support.headless import Headless, headless
 from tests.support.regtest import RegtestProcess
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(60)
+
 TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
 ALKANE = "ALKANE:2:0"
 # What a page does to be told when a trade is somewhere.

@@ -17,6 +17,8 @@ from tests.support.chrome import Chrome
 from tests.support.trading_visitor import Square, TradingVisitor, square
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(120)
+
 ALKANE = "ALKANE:2:0"
 
 Pair = tuple[TradingVisitor, TradingVisitor]

@@ -20,6 +20,8 @@ from tests.support.regtest import RegtestProcess
 from tests.support.trading_visitor import Square, TradingVisitor, square
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(100)
+
 ALKANE = "ALKANE:2:0"
 TWELVE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 

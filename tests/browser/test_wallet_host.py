@@ -12,6 +12,8 @@ from tests.support import check_locks
 from tests.support.chrome import Chrome, Page
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(30)
+
 INSTALL = 'const { install } = await import(new URL("/tests/wallets.mjs", location.href));'
 CALL = """
 from darkswap_browser.errors import DarkSwapError

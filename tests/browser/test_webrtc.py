@@ -10,6 +10,8 @@ import pytest
 from tests.support.chrome import Chrome, Page
 from web.build.server import WebServer
 
+pytestmark = pytest.mark.takes(30)
+
 # Two nodes in one page; a memory link stands for the relayed connection.
 TOOLS = """
 import asyncio, hashlib, time

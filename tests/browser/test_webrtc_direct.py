@@ -11,6 +11,8 @@ import pytest
 from tests.interop.processes import WEB, node_command, running
 from tests.support.chrome import Page
 
+pytestmark = pytest.mark.takes(25)
+
 TOOLS = """
 import asyncio, hashlib
 from darkswap_browser.errors import DarkSwapError

@@ -15,6 +15,8 @@ import pytest
 import build
 from web.build.serve import Process, chain_or_not
 
+pytestmark = pytest.mark.takes(10)
+
 ROOT = Path(build.__file__).parent
 
 

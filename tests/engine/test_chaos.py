@@ -13,6 +13,8 @@ from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.market.trade.machine import BURIED
 from tests.support.traders import DOG, Party, TradeWorld, sells_dog
 
+pytestmark = pytest.mark.takes(10)
+
 OVER = ("settled", "revoked", "failed", "canceled", "expired")
 
 

@@ -31,7 +31,7 @@ from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport
 from tests.interop.processes import PEERS, ROOT, WEB, node_command
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.takes(25)]
 
 ECHO = "/echo/1.0.0"
 BIG = 3 * 1024 * 1024 + 17

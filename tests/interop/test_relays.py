@@ -21,7 +21,7 @@ from tests.interop.processes import WEB, js_relay, node_command, our_relay, py_r
 from tests.support.native_identity import identity
 from tests.support.native_nodes import NativeNode, native_node
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.takes(25)]
 
 Relay = Callable[[], AbstractContextManager[str]]
 FOREIGN = [pytest.param(js_relay, id="js"), pytest.param(py_relay, id="py")]
