@@ -13,7 +13,7 @@ from darkswap_browser.errors import (
     InsufficientFunds,
     InvalidOrder,
     OrderNotFound,
-    Unsupported,
+    StorageError,
     WalletNotConnected,
 )
 from darkswap_browser.market.assets import BTC
@@ -186,7 +186,7 @@ async def test_what_the_store_does_not_keep_did_not_happen() -> None:
             world.maker.desk.cancel(made.id),
             world.maker.desk.hold(made.id, "ab" * 16, 600),
         ):
-            with pytest.raises(Unsupported):
+            with pytest.raises(StorageError):
                 await each
         assert world.maker.desk.all() == [made] and world.maker.desk.held() == []
         world.maker.store.broken = False

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from darkswap_browser.engine.views import TradeStatus
-from darkswap_browser.errors import InvalidArgument, NoAddress, ObjectFreed, TooManyRequests, Unsupported
+from darkswap_browser.errors import InvalidArgument, NoAddress, ObjectFreed, StorageError, TooManyRequests
 from darkswap_browser.market.trade.machine import BURIED
 from darkswap_browser.net.limits import Limits
 from tests.support.traders import DOG, Party, TradeWorld, sells_dog
@@ -155,7 +155,7 @@ async def test_no_trade_is_begun_that_cannot_be_kept() -> None:
         order = await sells_dog(world)
         await world.taker.desk.import_text(order.text)
         world.taker.store.broken = True
-        with pytest.raises(Unsupported):
+        with pytest.raises(StorageError):
             await world.taker.trader.take(order.id)
         world.taker.store.broken, world.maker.store.broken = False, True
         await world.taker.trader.take(order.id)
@@ -170,7 +170,7 @@ async def test_a_step_that_cannot_be_kept_is_taken_when_it_can() -> None:
     async with TradeWorld() as world:
         trade_id = await _paused_at(world, "reviewing")
         world.taker.store.broken = True
-        with pytest.raises(Unsupported):
+        with pytest.raises(StorageError):
             await world.taker.trader.confirm(trade_id)
         assert world.taker.only().phase == "reviewing"
         world.taker.store.broken = False
@@ -203,7 +203,7 @@ async def test_coins_of_a_trade_that_could_not_be_kept_are_free_once_the_store_w
         await world.taker.desk.import_text(order.text)
         store = world.taker.store
         store.watch(lambda key, data: setattr(store, "broken", store.broken or key.startswith(kept)))
-        with pytest.raises(Unsupported):
+        with pytest.raises(StorageError):
             await world.taker.trader.take(order.id)
         assert not await world.taker.holds_nothing()
         store.watch(lambda key, data: None)
