@@ -47,9 +47,14 @@ def own_site(built: Path) -> Iterator[WebServer]:
     server.close()
 
 
+# Pyodide's interpreter is compiled anew in each page, once fast and once well. The second takes longer than most tests
+# last, on the cores that they need; in `tests/pyodide`, the demo and the bench it happens as for users.
+ONCE_COMPILED = ("--js-flags=--liftoff-only",)
+
+
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
-    browser = Chrome()
+    browser = Chrome(ONCE_COMPILED)
     yield browser
     browser.quit()
 

@@ -73,12 +73,14 @@ def end_all(mark: str) -> dict[int, str]:
 
 
 def main(mark: str) -> None:
-    if sys.stdin.buffer.read() == ORDERLY:
+    orderly = sys.stdin.buffer.read() == ORDERLY
+    if orderly:
         until = time.monotonic() + GRACE
         while marked(mark) and time.monotonic() < until:
             time.sleep(0.05)
-    for number, command in end_all(mark).items():
-        print(f"{number} {command}")
+    ended = end_all(mark)
+    if orderly:
+        print("".join(f"{number} {command}\n" for number, command in ended.items()), end="")
 
 
 if __name__ == "__main__":
