@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.protocols.relay.early_data import EarlyData
 from darkswap_browser.runtime.base import IceServer, RtcConfiguration
+from darkswap_browser.wire.fields import Absent, Choice, Flag, Kind, Maybe, Real, Text, Whole
 from darkswap_browser.wire.parsing import parse_json
+from darkswap_browser.wire.records import Converted, Listed, Record, Settings, read_argument
+
+T = TypeVar("T")
 
 BITCOIN_NETWORKS = ("mainnet", "testnet", "signet", "regtest")
 SIGNALING_MODES = ("automatic", "manual")
@@ -20,6 +24,8 @@ MAX_JSON_DEPTH = 16
 MAX_RELAYS = 32
 MAX_ICE_SERVERS = 16
 """Browsers warn from five on."""
+MAX_URLS = 8
+"""Of one ICE server."""
 LONGEST_TIMEOUT_MS = 600_000
 MAX_SERVERS = 8
 """Chain servers of one kind; each is asked for every coin."""
@@ -101,29 +107,22 @@ class NetworkConfig:
     @classmethod
     def preset(cls, network: str) -> NetworkConfig:
         """The defaults of one Bitcoin network. Raises `InvalidArgument`."""
-        return cls(bitcoin_network=_one_of(BITCOIN_NETWORKS)("network", network))
+        return cls(bitcoin_network=read_argument(Choice(BITCOIN_NETWORKS), "network", network))
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, object] | str | None = None) -> NetworkConfig:
         """Raises `InvalidArgument` whose `path` is the offending key, e.g. `network.relays[0]`."""
         if isinstance(given, str):
             given = json_argument("config", given)
-        values: dict[str, object] = {}
-        trading: dict[str, object] = {}
-        for section, fields in _mapping("config", {} if given is None else given).items():
-            known = _FIELDS.get(section)
-            if known is None:
-                raise InvalidArgument(section, "is not a part of the configuration", _known(_FIELDS))
-            for key, value in _mapping(section, fields).items():
-                path = f"{section}.{key}"
-                setting = known.get(key)
-                if setting is None:
-                    raise InvalidArgument(path, "is not a setting", _known(known))
-                if value is not None:
-                    (trading if section in ("chain", "trade") else values)[setting.name] = setting.read(path, value)
+        values: dict[str, Any] = {}
+        trading: dict[str, Any] = {}
+        if given is not None:
+            for section, settings in _read(given).items():
+                target = trading if section in ("chain", "trade") else values
+                target |= {_SECTIONS[section][key][0]: value for key, value in settings.items()}
         if trading:
-            values["trading"] = TradingConfig(**trading)  # type: ignore[arg-type]  # as below
-        return cls(**values)  # type: ignore[arg-type]  # each value comes from the reader of its own field
+            values["trading"] = TradingConfig(**trading)
+        return cls(**values)
 
 
 def json_argument(path: str, text: str, hint: str = "") -> Any:
@@ -140,161 +139,101 @@ def json_argument(path: str, text: str, hint: str = "") -> Any:
         raise InvalidArgument(path, error.reason, hint) from None
 
 
-Reader = Callable[[str, object], object]
+def _read(given: object) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(given, Mapping):
+        raise InvalidArgument("config", "is not an object")
+    return read_argument(_CONFIG, "", given)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    read: Reader
+def _relay(address: Multiaddr) -> Multiaddr:
+    if address.peer_id() is None or address.has("p2p-circuit"):
+        hint = "A relay's address ends in its peer id: /dns4/relay.example/tcp/443/wss/p2p/12D3KooW…"
+        raise InvalidArgument("relay", "does not name a relay", hint)
+    return address
 
 
-def _known(names: Mapping[str, object]) -> str:
-    return "Known here: " + ", ".join(names) + "."
-
-
-def _mapping(path: str, value: object) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise InvalidArgument(path, "is not an object")
-    return value
-
-
-def _text(path: str, value: object) -> str:
-    if not isinstance(value, str) or not value or len(value) > 1024:
-        raise InvalidArgument(path, "is not a text of 1 to 1024 characters")
-    return value
-
-
-def _flag(path: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidArgument(path, "is neither true nor false")
-    return value
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[str, object], str]:
-    def read(path: str, value: object) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise InvalidArgument(path, f"is {value!r}", f"One of {', '.join(choices)}.")
-        return value
-
-    return read
-
-
-def _early_data(path: str, value: object) -> EarlyData:
-    return EarlyData(_one_of(tuple(EarlyData))(path, value))
-
-
-def _milliseconds(path: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_TIMEOUT_MS:
-        raise InvalidArgument(path, f"is not a number of milliseconds up to {LONGEST_TIMEOUT_MS}")
-    return value / 1000
-
-
-def _list(path: str, value: object, most: int) -> list[object]:
-    if not isinstance(value, (list, tuple)):
-        raise InvalidArgument(path, "is not a list")
-    if len(value) > most:
-        raise InvalidArgument(path, f"has {len(value)} entries; at most {most} are allowed")
-    return list(value)
-
-
-def _addresses(path: str, value: object) -> tuple[Multiaddr, ...]:
-    return tuple(_address(f"{path}[{index}]", each) for index, each in enumerate(_list(path, value, MAX_RELAYS)))
-
-
-def _address(path: str, value: object) -> Multiaddr:
-    try:
-        return Multiaddr.parse(_text(path, value))
-    except InvalidArgument as error:
-        raise InvalidArgument(path, error.reason, error.hint) from None
-
-
-def _relays(path: str, value: object) -> tuple[Multiaddr, ...]:
-    addresses = _addresses(path, value)
-    for index, address in enumerate(addresses):
-        if address.peer_id() is None or address.has("p2p-circuit"):
-            hint = "A relay's address ends in its peer id: /dns4/relay.example/tcp/443/wss/p2p/12D3KooW…"
-            raise InvalidArgument(f"{path}[{index}]", "does not name a relay", hint)
-    return addresses
-
-
-def _ice_servers(path: str, value: object) -> tuple[IceServer, ...]:
-    entries = _list(path, value, MAX_ICE_SERVERS)
-    return tuple(_ice_server(f"{path}[{index}]", each) for index, each in enumerate(entries))
-
-
-def _ice_server(path: str, value: object) -> IceServer:
-    fields = _mapping(path, value)
-    unknown = set(fields) - {"urls", "username", "credential"}
-    if unknown:
-        raise InvalidArgument(f"{path}.{min(unknown)}", "is not a setting", "Known here: urls, username, credential.")
-    given = fields.get("urls")
-    urls = [_text(f"{path}.urls", each) for each in ([given] if isinstance(given, str) else _list(path, given, 8))]
-    for url in urls:
-        if url.partition(":")[0] not in ("stun", "stuns", "turn", "turns"):
-            raise InvalidArgument(f"{path}.urls", f"{url!r} is not a stun:, stuns:, turn: or turns: address")
-    username, credential = (
-        None if fields.get(key) is None else _text(f"{path}.{key}", fields[key]) for key in ("username", "credential")
-    )
-    if any(url.startswith("turn") for url in urls) and (username is None or credential is None):
-        raise InvalidArgument(path, "a TURN server needs username and credential")
-    return IceServer(tuple(urls), username, credential)
-
-
-def _servers(path: str, value: object) -> tuple[str, ...]:
-    return tuple(_url(f"{path}[{index}]", each) for index, each in enumerate(_list(path, value, MAX_SERVERS)))
-
-
-def _url(path: str, value: object) -> str:
-    text = _text(path, value)
+def _url(text: str) -> str:
     if not text.startswith(("https://", "http://")):
-        raise InvalidArgument(path, f"{text[:80]!r} is not an http or https address")
+        raise InvalidArgument("url", f"{text[:80]!r} is not an http or https address")
     return text.rstrip("/")
 
 
-def _whole(least: int, most: int) -> Callable[[str, object], int]:
-    def read(path: str, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InvalidArgument(path, f"is not a whole number from {least} to {most}")
-        return value
-
-    return read
+def _ice_url(url: str) -> str:
+    if url.partition(":")[0] not in ("stun", "stuns", "turn", "turns"):
+        raise InvalidArgument("url", f"{url[:80]!r} is not a stun:, stuns:, turn: or turns: address")
+    return url
 
 
-def _fee_rate(path: str, value: object) -> int:
-    """Sats per vbyte, with a fraction where JSON gives one → sats per 1000."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= HIGHEST_FEE_RATE:
-        raise InvalidArgument(path, f"is not a rate from 1 to {HIGHEST_FEE_RATE} sats per vbyte")
-    return int(Fraction(value) * 1000)
+def _ice_server(server: IceServer) -> IceServer:
+    is_turn = any(url.startswith("turn") for url in server.urls)
+    if is_turn and (server.username is None or server.credential is None):
+        raise InvalidArgument("ice_server", "a TURN server needs username and credential")
+    return server
 
 
-_FIELDS: dict[str, dict[str, _Field]] = {
-    "bitcoin": {"network": _Field("bitcoin_network", _one_of(BITCOIN_NETWORKS))},
+class _IceUrls(Kind[tuple[str, ...]]):
+    """One address, or a list of them."""
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        return (_ICE_URL.read(value),) if isinstance(value, str) else Listed(_ICE_URL, MAX_URLS).read(value)
+
+
+def _as_is(value: T) -> T:
+    return value
+
+
+_UNKNOWN = "is not a setting"
+_TEXT = Text(1024, 1)
+_ADDRESS = Converted(_TEXT, Multiaddr.parse, str)
+_URL, _ICE_URL = Converted(_TEXT, _url, str), Converted(_TEXT, _ice_url, str)
+_SERVERS = Listed(_URL, MAX_SERVERS)
+_CREDENTIAL = Absent(Maybe(_TEXT), None)
+_ICE_SERVER = Converted(
+    Record(IceServer, ("urls", _IceUrls()), ("username", _CREDENTIAL), ("credential", _CREDENTIAL), unknown=_UNKNOWN),
+    _ice_server,
+    _as_is,
+)
+_MILLISECONDS = Converted(
+    Real("milliseconds", LONGEST_TIMEOUT_MS), lambda value: value / 1000, lambda seconds: seconds * 1000
+)
+_FEE_RATE = Converted(
+    Real("sats per vbyte", HIGHEST_FEE_RATE, 1), lambda rate: int(Fraction(rate) * 1000), lambda rate: rate / 1000
+)
+_SECTIONS: Mapping[str, Mapping[str, tuple[str, Kind[Any]]]] = {
+    "bitcoin": {"network": ("bitcoin_network", Choice(BITCOIN_NETWORKS))},
     "network": {
-        "relays": _Field("relays", _relays),
-        "reserve": _Field("reserve", _flag),
-        "listen": _Field("listen", _addresses),
-        "ice_servers": _Field("ice_servers", _ice_servers),
-        "relay_only": _Field("relay_only", _flag),
-        "direct": _Field("direct", _flag),
-        "relayed_fallback": _Field("relayed_fallback", _flag),
-        "relay_early_data": _Field("relay_early_data", _early_data),
-        "signaling": _Field("signaling", _one_of(SIGNALING_MODES)),
-        "connect_timeout_ms": _Field("connect_timeout", _milliseconds),
-        "direct_timeout_ms": _Field("direct_timeout", _milliseconds),
+        "relays": ("relays", Listed(Converted(_ADDRESS, _relay, _as_is), MAX_RELAYS)),
+        "reserve": ("reserve", Flag()),
+        "listen": ("listen", Listed(_ADDRESS, MAX_RELAYS)),
+        "ice_servers": ("ice_servers", Listed(_ICE_SERVER, MAX_ICE_SERVERS)),
+        "relay_only": ("relay_only", Flag()),
+        "direct": ("direct", Flag()),
+        "relayed_fallback": ("relayed_fallback", Flag()),
+        "relay_early_data": ("relay_early_data", Choice(EarlyData)),
+        "signaling": ("signaling", Choice(SIGNALING_MODES)),
+        "connect_timeout_ms": ("connect_timeout", _MILLISECONDS),
+        "direct_timeout_ms": ("direct_timeout", _MILLISECONDS),
     },
     "chain": {
-        "esplora": _Field("esplora", _servers),
-        "ord": _Field("ord", _servers),
-        "alkanes": _Field("alkanes", _servers),
-        "quorum": _Field("quorum", _whole(1, MAX_SERVERS)),
-        "faucet": _Field("faucet", _url),
+        "esplora": ("esplora", _SERVERS),
+        "ord": ("ord", _SERVERS),
+        "alkanes": ("alkanes", _SERVERS),
+        "quorum": ("quorum", Whole(MAX_SERVERS, 1)),
+        "faucet": ("faucet", _URL),
     },
     "trade": {
-        "fee_rule": _Field("fee_rule", _one_of(FEE_RULES)),
-        "max_fee_rate": _Field("max_fee_rate", _fee_rate),
-        "confirmations": _Field("confirmations", _whole(1, 100)),
-        "private_sales": _Field("private_sales", _flag),
+        "fee_rule": ("fee_rule", Choice(FEE_RULES)),
+        "max_fee_rate": ("max_fee_rate", _FEE_RATE),
+        "confirmations": ("confirmations", Whole(100, 1)),
+        "private_sales": ("private_sales", Flag()),
     },
-    "identity": {"name": _Field("identity_name", _text), "persist": _Field("persist", _flag)},
+    "identity": {"name": ("identity_name", _TEXT), "persist": ("persist", Flag())},
 }
+"""Section → key → attribute and kind."""
+_CONFIG = Settings(
+    {
+        section: Settings({key: kind for key, (_, kind) in settings.items()}, _UNKNOWN)
+        for section, settings in _SECTIONS.items()
+    },
+    "is not a part of the configuration",
+)

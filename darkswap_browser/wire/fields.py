@@ -6,14 +6,14 @@ these.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 MAX_SHOWN = 40
 """Characters of a refused value that an error repeats."""
 
 T = TypeVar("T")
-E = TypeVar("E", bound=StrEnum)
+E = TypeVar("E", bound=str)
 
 
 class Misfit(ValueError):
@@ -56,8 +56,10 @@ class Text(Kind[str]):
         self._most, self._least = most, least
 
     def read(self, value: Any) -> str:
-        if not isinstance(value, str) or not self._least <= len(value) <= self._most:
-            raise Misfit(f"is not a text of {amount(self._least, self._most)} characters")
+        if not isinstance(value, str):
+            raise Misfit("is not a text")
+        if not self._least <= len(value) <= self._most:
+            raise Misfit(f"has {len(value)} characters, not {amount(self._least, self._most)}")
         return value
 
 
@@ -153,6 +155,20 @@ class BigEndian(Kind[int]):
         return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
 
+class Real(Kind[float]):
+    """A number with or without a fraction; more than 0 where no `least` is given."""
+
+    def __init__(self, unit: str, most: float, least: float = 0) -> None:
+        self._unit, self._most, self._least = unit, most, least
+
+    def read(self, value: Any) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not self._least <= value <= self._most or not value:
+            limits = f"from {self._least} to {self._most}" if self._least else f"up to {self._most}"
+            raise Misfit(f"is not a number of {self._unit} {limits}")
+        return float(value)
+
+
 class Flag(Kind[bool]):
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -161,10 +177,10 @@ class Flag(Kind[bool]):
 
 
 class Choice(Kind[E]):
-    """A member of an enumeration, by its text."""
+    """One of several texts: of an enumeration, or as given."""
 
-    def __init__(self, kind: type[E]) -> None:
-        self._members = {str(each): each for each in kind}
+    def __init__(self, members: Iterable[E]) -> None:
+        self._members = {str(each): each for each in members}
 
     def read(self, value: Any) -> E:
         found = self._members.get(value) if isinstance(value, str) else None
@@ -173,7 +189,7 @@ class Choice(Kind[E]):
         return found
 
     def plain(self, value: E) -> str:
-        return value.value
+        return str(value)
 
 
 class Exactly(Kind[int]):

@@ -7,7 +7,7 @@ renamed class or attribute changes no byte. Why this and no library: web/docs/de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -135,10 +135,8 @@ class Record(Kind[T]):
         for key, wanted in self._fixed.items():
             if type(value.get(key)) is not type(wanted) or value[key] != wanted:
                 raise Misfit(f"is not {wanted}", path=f".{key}" if key else "")
-        if self._unknown is not None and (strange := value.keys() - self._keys):
-            known = ", ".join(key for key, _, _ in self._members)
-            name = min(str(each)[:MAX_SHOWN] for each in strange)
-            raise Misfit(self._unknown, f"Known here: {known}.", f".{name}")
+        if self._unknown is not None:
+            _refuse_unknown(value, self._keys, [key for key, _, _ in self._members], self._unknown)
         found: dict[str, Any] = {}
         key = ""
         try:
@@ -155,6 +153,32 @@ class Record(Kind[T]):
 
     def plain(self, value: T) -> dict[str, Any]:
         return {**self._fixed, **{key: kind.plain(getattr(value, name)) for key, name, kind in self._members}}
+
+
+class Settings(Kind[dict[str, Any]]):
+    """What somebody sets of a known list. Members that are missing or None are left out.
+
+    Args:
+        members: Key and kind of each that may be set.
+        unknown: Why another one is refused.
+    """
+
+    def __init__(self, members: Mapping[str, Kind[Any]], unknown: str) -> None:
+        self._members, self._unknown = members, unknown
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise Misfit(f"is not an object but {type(value).__name__}")
+        _refuse_unknown(value, self._members.keys(), list(self._members), self._unknown)
+        found: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, each in value.items():
+                if each is not None:
+                    found[key] = self._members[key].read(each)
+        except Misfit as misfit:
+            raise misfit.within(f".{key}") from None
+        return found
 
 
 class OneOf(Kind[T]):
@@ -176,6 +200,12 @@ class OneOf(Kind[T]):
 
     def plain(self, value: T) -> Any:
         return self._by_class[type(value)].plain(value)
+
+
+def _refuse_unknown(value: Mapping[Any, Any], keys: Set[str], known: Sequence[str], reason: str) -> None:
+    if strange := value.keys() - keys:
+        name = min(str(each)[:MAX_SHOWN] for each in strange)
+        raise Misfit(reason, f"Known here: {', '.join(known)}.", f".{name}")
 
 
 def _made(make: Callable[..., T], members: Any, named: Mapping[str, Any]) -> T:

@@ -168,7 +168,7 @@ def with_body(body: Body, change: Change) -> Envelope:
         ({"v": 2}, "v is not 1"),
         ({"v": True}, "v is not 1"),
         ({"type": b"cancel"}, "type is not a text"),
-        ({"type": "x" * 33}, "type is not a text of at most 32"),
+        ({"type": "x" * 33}, "type has 33 characters, not at most 32"),
         ({"trade_id": "AB" * 16}, "trade_id is not 16 bytes in lower-case hex"),
         ({"trade_id": "ab" * 15}, "trade_id is not 16 bytes"),
         ({"trade_id": bytes(16)}, "trade_id is not 16 bytes"),
@@ -226,7 +226,7 @@ def coin(at: int, value: object) -> Change:
         (BODIES[2], lambda fields: fields.update(witnesses=[[1, []], [1, []]]), "not in ascending order"),
         (BODIES[2], lambda fields: fields.update(witnesses=[[0, ["text"]]]), "witness.0. is not at most 256 bytes"),
         (BODIES[3], lambda fields: fields.update(raw="00"), "raw is not at most"),
-        (BODIES[4], lambda fields: fields.update(reason="x" * 201), "reason is not a text of at most 200"),
+        (BODIES[4], lambda fields: fields.update(reason="x" * 201), "reason has 201 characters, not at most 200"),
     ],
 )
 def test_a_body_with_a_wrong_field_is_malformed(body: Body, change: Change, reason: str) -> None:

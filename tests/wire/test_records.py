@@ -27,6 +27,7 @@ from darkswap_browser.wire.fields import (
     Maybe,
     Misfit,
     RawHash,
+    Real,
     Text,
     Whole,
 )
@@ -36,6 +37,7 @@ from darkswap_browser.wire.records import (
     OneOf,
     Record,
     Row,
+    Settings,
     pack,
     read_argument,
     read_message,
@@ -67,6 +69,7 @@ class Shape:
 
 POINT = Record(Point, ("x", Whole(99)), ("y", Absent(Whole(99), 5)), unknown="is not known")
 SHAPE = Record(Shape, ("corners", Listed(POINT, 2, 1)), ("colour", Choice(Colour)), ("name", Text(5, 1)))
+SETTINGS = Settings({"x": Whole(99), "y": Whole(99)}, "is not a setting")
 PAIR = Row(Point, lambda point: (point.x, point.y), ("x", Whole(9)), ("y", Whole(9)))
 TAGGED: OneOf[Any] = OneOf(
     Record(Point, ("x", Whole(99)), ("y", Whole(99)), tag="point"),
@@ -90,6 +93,9 @@ FITTING: list[tuple[Kind[Any], object, object]] = [
     (Large(WIDE), str(WIDE), WIDE),
     (BigEndian(16), b"\xff" * 16, WIDE),
     (BigEndian(16), b"\x01", 1),
+    (Real("seconds", 5, 1), 1, 1.0),
+    (Real("seconds", 5), 5, 5.0),
+    (Real("seconds", 5), 0.5, 0.5),
     (Flag(), False, False),
     (Choice(Colour), "red", Colour.RED),
     (Exactly(1), 1, 1),
@@ -100,6 +106,7 @@ FITTING: list[tuple[Kind[Any], object, object]] = [
     (PAIR, [1, 2], Point(1, 2)),
     (POINT, {"x": 99, "y": 0}, Point(99, 0)),
     (TAGGED, {"": "point", "x": 1, "y": 2}, Point(1, 2)),
+    (SETTINGS, {"x": 1, "y": 2}, {"x": 1, "y": 2}),
     (Converted(Text(9), int, str), "12", 12),
 ]
 MISFITS: list[tuple[Kind[Any], list[object]]] = [
@@ -111,6 +118,8 @@ MISFITS: list[tuple[Kind[Any], list[object]]] = [
     (Digits(WIDE), [str(WIDE + 1), "00", "01", "-1", "", "1" * 40, "٣", 1, None]),
     (Large(WIDE), [-1, WIDE + 1, str(WIDE + 1), True, None]),
     (BigEndian(16), [b"", bytes(17), 1]),
+    (Real("seconds", 5, 1), [0.99, 5.01, 0, True, "2", None, float("nan"), float("inf")]),
+    (Real("seconds", 5), [0, -1, 5.01, None]),
     (Flag(), [0, 1, None, "true"]),
     (Choice(Colour), ["green", "RED", "", None, 1]),
     (Exactly(1), [2, True, "1", None]),
@@ -118,6 +127,7 @@ MISFITS: list[tuple[Kind[Any], list[object]]] = [
     (Listed(Whole(1), 2, 1), [[], [0, 0, 0], [2], None, {}, "ab"]),
     (PAIR, [[1], [1, 2, 3], [10, 0], None, {}]),
     (POINT, [[], None, {}, {"x": 100}, {"x": 1, "y": 1, "z": 1}, {"x": 99, "y": 99}, {1: 2, "x": 1}]),
+    (SETTINGS, [[], None, {"z": 1}, {"z": None}, {"x": 100}]),
     (TAGGED, [{}, {"": "line"}, {"": 7}, {"": ["point"]}, [], None, {"": "point", "x": 1}]),
 ]
 
@@ -157,7 +167,8 @@ def _shape(**changes: object) -> dict[str, object]:
         ({"corners": [{}]}, "corners[0].x", "is missing", ""),
         ({"corners": [{"x": 99, "y": 99}]}, "corners[0]", "x is never that", "Choose another."),
         ({"colour": "green"}, "colour", "is 'green'", "One of red, blue."),
-        ({"name": "abcdef"}, "name", "is not a text of 1 to 5 characters", ""),
+        ({"name": "abcdef"}, "name", "has 6 characters, not 1 to 5", ""),
+        ({"name": 5}, "name", "is not a text", ""),
     ],
 )
 def test_refused_value_is_named_by_path_reason_and_hint(
@@ -177,6 +188,10 @@ def test_refused_value_is_named_by_path_reason_and_hint(
 
 def test_unknown_key_is_ignored_where_that_is_declared() -> None:
     assert read_message(SHAPE, "shape", _shape(more=1)).name == "abc"
+
+
+def test_setting_that_is_null_is_left_out() -> None:
+    assert SETTINGS.read({"x": 1, "y": None}) == {"x": 1}
 
 
 def test_missing_member_with_a_default_is_that_default() -> None:

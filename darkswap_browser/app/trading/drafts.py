@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
+from typing import Any
 
 from darkswap_browser.app.trading.assets import AssetBook
 from darkswap_browser.app.trading.records import OrderCheck, Problem
@@ -19,19 +18,28 @@ from darkswap_browser.market.orders import Order, Side
 from darkswap_browser.market.trade.settlement import sats_needed
 from darkswap_browser.market.trade.terms import POSTAGE, Coin, FeeRule, Role, Terms
 from darkswap_browser.wallets.base import Account, Balance
+from darkswap_browser.wire.fields import Choice, Flag, Real, Text
+from darkswap_browser.wire.records import Converted, Settings, read_argument
 
-FIELDS = (
-    "base_asset",
-    "quote_asset",
-    "side",
-    "amount",
-    "price",
-    "total",
-    "min_amount",
-    "expires_in",
-    "fee_rule",
-    "private_sale",
+TEXT = Text(200, 1)
+"""Amounts too: a number has no exact decimals, and counts atoms elsewhere."""
+SECONDS = Converted(Real("seconds", orders.MAX_LIFETIME, 1), int, float)
+DRAFT = Settings(
+    {
+        "base_asset": Converted(TEXT, Asset.parse, str),
+        "quote_asset": Converted(TEXT, Asset.parse, str),
+        "side": Choice(Side),
+        "amount": TEXT,
+        "price": TEXT,
+        "total": TEXT,
+        "min_amount": TEXT,
+        "expires_in": SECONDS,
+        "fee_rule": Choice(FeeRule),
+        "private_sale": Flag(),
+    },
+    "is not a part of an order",
 )
+CHANGE = Settings({"price": TEXT, "total": TEXT, "expires_in": SECONDS, "paused": Flag()}, "cannot be changed")
 DRAFT_FIELDS = {
     "base": "base_asset",
     "quote": "quote_asset",
@@ -42,9 +50,6 @@ DRAFT_FIELDS = {
     "expires_at": "expires_in",
 }
 """An order's field → that of its draft."""
-
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +72,19 @@ class ReadDraft:
 
 async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str) -> ReadDraft:
     """`OrderDraft` of darkswap.d.ts. Raises `InvalidArgument` with the field, and `ChainError`."""
-    values = given_fields("draft", given, FIELDS, "is not a part of an order")
-    base_asset, quote_asset = (Asset.parse(text_field(values, key), key) for key in ("base_asset", "quote_asset"))
-    side = _choice(Side, values, "side")
+    values = read_settings(DRAFT, "draft", given)
+    if missing := [key for key in ("base_asset", "quote_asset", "side", "amount") if key not in values]:
+        raise InvalidArgument(missing[0], "is missing")
+    base_asset, quote_asset, side = values["base_asset"], values["quote_asset"], values["side"]
     base, quote = await book.info(base_asset), await book.info(quote_asset)
-    amount = parse_amount(text_field(values, "amount"), base.decimals, "amount")
+    amount = parse_amount(values["amount"], base.decimals, "amount")
     if ("price" in values) == ("total" in values):
         raise InvalidArgument("price", "is needed, or total, and not both")
     if "total" in values:
-        quote_atoms = parse_amount(text_field(values, "total"), quote.decimals, "total")
+        quote_atoms = parse_amount(values["total"], quote.decimals, "total")
     else:
-        price = text_field(values, "price")
-        quote_atoms = total_for(price, amount, base.decimals, quote.decimals, up=side is Side.SELL)
-    least = (
-        parse_amount(text_field(values, "min_amount"), base.decimals, "min_amount") if "min_amount" in values else None
-    )
-    rule = _choice(FeeRule, {"fee_rule": fee_rule} | values, "fee_rule")
+        quote_atoms = total_for(values["price"], amount, base.decimals, quote.decimals, up=side is Side.SELL)
+    least = parse_amount(values["min_amount"], base.decimals, "min_amount") if "min_amount" in values else None
     draft = OrderDraft(
         base=base_asset,
         quote=quote_asset,
@@ -90,58 +92,22 @@ async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str
         base_atoms=amount,
         quote_atoms=quote_atoms,
         min_fill=least,
-        expires_in=seconds(values, "expires_in", orders.DEFAULT_LIFETIME),
-        fee_rule=rule,
-        private_sale=_flag(values, "private_sale"),
+        expires_in=values.get("expires_in", orders.DEFAULT_LIFETIME),
+        fee_rule=values.get("fee_rule", FeeRule(fee_rule)),
+        private_sale=values.get("private_sale", False),
     )
     return ReadDraft(draft, base, quote)
 
 
-def seconds(values: Mapping[str, object], key: str, default: int) -> int:
-    value = values.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= orders.MAX_LIFETIME:
-        raise InvalidArgument(key, f"is not a number of seconds up to {orders.MAX_LIFETIME}")
-    return int(value)
+def read_settings(settings: Settings, path: str, given: object) -> dict[str, Any]:
+    """What is given of known fields; None counts as left out.
 
-
-def given_fields(path: str, given: Mapping[str, object], known: Sequence[str], unknown: str) -> dict[str, object]:
-    """The fields of `given` that have a value; None counts as left out.
-
+    Args:
+        path: Names the whole where it is no mapping; fields are named alone.
     Raises:
-        InvalidArgument: `given` is no mapping, or has a field that is not `known`: then `unknown` is the reason.
+        InvalidArgument: It is no mapping, has a field that is not known, or a value that is not allowed.
     """
-    if not isinstance(given, Mapping):
-        raise InvalidArgument(path, f"is not an object but {type(given).__name__}")
-    for key in given:
-        if key not in known:
-            raise InvalidArgument(str(key), unknown, f"Known here: {', '.join(known)}.")
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def text_field(values: Mapping[str, object], key: str, *, may_be_empty: bool = False) -> str:
-    """A field that must be text; amounts too, since a number has no exact decimals and counts atoms elsewhere.
-
-    Raises:
-        InvalidArgument: It is missing, empty or no text.
-    """
-    value = values.get(key)
-    if not isinstance(value, str) or not (value or may_be_empty):
-        raise InvalidArgument(key, "is missing" if value is None else "is not a text")
-    return value
-
-
-def _flag(values: Mapping[str, object], key: str) -> bool:
-    value = values.get(key, False)
-    if not isinstance(value, bool):
-        raise InvalidArgument(key, "is neither true nor false")
-    return value
-
-
-def _choice(kind: type[_Choice], values: Mapping[str, object], key: str) -> _Choice:
-    try:
-        return kind(text_field(values, key))
-    except ValueError:
-        raise InvalidArgument(key, f"is {values.get(key)!r}", f"One of {', '.join(kind)}.") from None
+    return read_argument(settings, "" if isinstance(given, Mapping) else path, given)
 
 
 # --- judging

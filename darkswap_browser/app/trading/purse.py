@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from darkswap_browser.app.config import TradingConfig
 from darkswap_browser.app.trading.assets import AssetBook
-from darkswap_browser.app.trading.drafts import given_fields, text_field
+from darkswap_browser.app.trading.drafts import read_settings
 from darkswap_browser.app.trading.records import AssetAmount, BalanceSheet, CoinSheet, WalletInfo
 from darkswap_browser.bitcoin import hd
 from darkswap_browser.bitcoin.transaction import OutPoint
@@ -20,8 +20,14 @@ from darkswap_browser.wallets.base import Account, Balance, OwnedCoin, Purpose, 
 from darkswap_browser.wallets.coins import WalletCoins
 from darkswap_browser.wallets.reservations import Reservations
 from darkswap_browser.wallets.seed import KIND, SeedVault
+from darkswap_browser.wallets.seed_record import MAX_PASSPHRASE
+from darkswap_browser.wire.fields import Text
+from darkswap_browser.wire.records import Settings
 
-SETTINGS = ("type", "mnemonic", "passphrase", "name")
+SETTINGS = Settings(
+    {"type": Text(100, 1), "mnemonic": Text(1000, 1), "passphrase": Text(MAX_PASSPHRASE), "name": Text(100, 1)},
+    "is not a setting of a wallet",
+)
 
 
 class Purse:
@@ -190,5 +196,4 @@ async def _coin(coin: OwnedCoin, book: AssetBook) -> CoinSheet:
 
 def _settings(config: Mapping[str, object]) -> Mapping[str, str]:
     """Those that are given, all texts."""
-    given = given_fields("config", config, SETTINGS, "is not a setting of a wallet")
-    return {key: text_field(given, key, may_be_empty=key == "passphrase") for key in given}
+    return read_settings(SETTINGS, "config", config)

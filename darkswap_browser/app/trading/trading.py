@@ -41,8 +41,6 @@ from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.orders import Side
 from darkswap_browser.market.trade.checks import Policy
 
-CHANGES = ("price", "total", "expires_in", "paused")
-
 
 class Trading:
     """Assets are texts ("BTC", "RUNE:840000:1", "ALKANE:2:0"), amounts decimal texts in display units."""
@@ -261,22 +259,19 @@ class Trading:
 
     async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderSheet:
         """`price` or `total`, `expires_in` (seconds from now), `paused`."""
-        given = drafts.given_fields("change", change, CHANGES, "cannot be changed")
+        given = drafts.read_settings(drafts.CHANGE, "change", change)
         opened = await self._engine()
-        paused = given.get("paused")
-        if not isinstance(paused, bool | None):
-            raise InvalidArgument("paused", "is neither true nor false")
         if "price" in given and "total" in given:
             raise InvalidArgument("price", "is given, and total as well: only one can be")
         order = opened.desk.order(order_id)
         base, quote = await self._book.info(order.base), await self._book.info(order.quote)
         quote_atoms: int | None = None
         if "total" in given:
-            quote_atoms = parse_amount(drafts.text_field(given, "total"), quote.decimals, "total")
+            quote_atoms = parse_amount(given["total"], quote.decimals, "total")
         elif "price" in given:
-            price, up = drafts.text_field(given, "price"), order.side is Side.SELL
-            quote_atoms = total_for(price, order.base_atoms, base.decimals, quote.decimals, up=up)
-        expires_in = drafts.seconds(given, "expires_in", 0) if "expires_in" in given else None
+            up = order.side is Side.SELL
+            quote_atoms = total_for(given["price"], order.base_atoms, base.decimals, quote.decimals, up=up)
+        expires_in, paused = given.get("expires_in"), given.get("paused")
         return await self._order(
             await opened.desk.change(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
         )
