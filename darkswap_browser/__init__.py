@@ -16,20 +16,20 @@ import logging
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
-    "DarkSwap": "app.darkswap",
+    "DarkSwap": "api.darkswap",
     "DarkSwapError": "errors",
     "IceCandidate": "runtime.base",
     "Libp2pSignaling": "protocols.signaling.exchange",
-    "Network": "app.network",
-    "NetworkConfig": "app.config",
-    "RelayMetrics": "app.records",
-    "RelayReservation": "app.records",
+    "Network": "api.network",
+    "NetworkConfig": "node.config",
+    "RelayMetrics": "api.records",
+    "RelayReservation": "api.records",
     "SessionDescription": "runtime.base",
     "Signaling": "protocols.signaling.exchange",
     "SignalingEvent": "protocols.signaling.messages",
-    "VERSION": "app.version",
-    "WebRtcCircuitRelay": "app.circuits",
-    "WebRtcDataChannel": "app.network",
+    "VERSION": "version",
+    "WebRtcCircuitRelay": "node.connector",
+    "WebRtcDataChannel": "api.network",
 }
 __all__ = list(_HOMES)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from darkswap_browser.runtime.simulated import loop
+from darkswap_browser.testing import loop
 from tests.support.orphans import Watcher
 from tests.support.schedule import pytest_collection_modifyitems
 from tests.support.skips import pytest_sessionfinish

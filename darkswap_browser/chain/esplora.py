@@ -10,8 +10,8 @@ from hashlib import sha256
 from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint, Transaction
 from darkswap_browser.chain.base import Spend, Tip, TxStatus, Utxo
 from darkswap_browser.chain.json_text import Node, parse
-from darkswap_browser.chain.kept import KeptTransactions, proves
 from darkswap_browser.chain.requests import Server
+from darkswap_browser.chain.transaction_cache import KeptTransactions, proves
 from darkswap_browser.errors import (
     BroadcastRejected,
     ChainError,

@@ -14,8 +14,8 @@ from math import inf
 from typing import TypeVar
 
 from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.agreement import Given, Together, agreed, every, first, unanimous
 from darkswap_browser.chain.alkanes import Alkanes
-from darkswap_browser.chain.asking import Given, Together, agreed, every, first, unanimous
 from darkswap_browser.chain.base import (
     UNKNOWN,
     AssetSource,
@@ -28,9 +28,9 @@ from darkswap_browser.chain.base import (
     Utxo,
 )
 from darkswap_browser.chain.esplora import Esplora
-from darkswap_browser.chain.kept import KeptTransactions
 from darkswap_browser.chain.ord import Ord
 from darkswap_browser.chain.requests import Server
+from darkswap_browser.chain.transaction_cache import KeptTransactions
 from darkswap_browser.errors import BroadcastRejected, ChainError, ChainUnreachable, Inconsistent, Lagging
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
 from darkswap_browser.runtime.base import Entropy, Fetch, KeyValueStore

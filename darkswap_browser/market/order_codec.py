@@ -30,7 +30,7 @@ from darkswap_browser.market.orders import (
     Side,
     check_order,
 )
-from darkswap_browser.market.trade.terms import MAX_INPUTS, FeeRule
+from darkswap_browser.settlement.terms import MAX_INPUTS, FeeRule
 from darkswap_browser.wire.fields import BigEndian, Choice, Data, Exactly, Flag, Kind, RawHash, Text, Whole
 from darkswap_browser.wire.records import Converted, Listed, Row, pack, unpack
 

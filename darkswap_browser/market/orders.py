@@ -16,7 +16,7 @@ from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint, parse_witne
 from darkswap_browser.errors import InvalidOrder, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset
-from darkswap_browser.market.trade.terms import MAX_INPUTS, POSTAGE, FeeRule
+from darkswap_browser.settlement.terms import MAX_INPUTS, POSTAGE, FeeRule
 
 DEFAULT_LIFETIME = 86_400
 MAX_LIFETIME = 604_800

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkswap_browser.market.messages import TakeRequest
-from darkswap_browser.market.trade.states import VERSION, State
 from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.settlement.messages import TakeRequest
+from darkswap_browser.settlement.states import VERSION, State
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.codec import stored
 from darkswap_browser.storage.records import Records, Report

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.chain.base import Holdings, Utxo
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.market.trade.terms import Coin
+from darkswap_browser.settlement.terms import Coin
 
 
 class Purpose(StrEnum):

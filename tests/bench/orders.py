@@ -7,8 +7,8 @@ import statistics
 import time
 
 from darkswap_browser.concurrency.faults import log_fault
-from darkswap_browser.engine.shelf import OrderShelf
 from darkswap_browser.market import order_codec
+from darkswap_browser.orders.book import OrderShelf
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.storage.orders import OrderRecord, OrderStatus, order_records
 from tests.bench.row import Row

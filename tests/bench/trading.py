@@ -64,7 +64,7 @@ import json, time
 import deal as deals
 from darkswap_browser.bitcoin import bip322, signing
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.market.trade.terms import Role
+from darkswap_browser.settlement.terms import Role
 
 MINE = 'these coins are mine'
 here = deals.deal(Asset.rune(840000, 1), BTC)
@@ -105,8 +105,8 @@ _VERIFIED = """
 import json, time
 import deal as deals
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.market.trade import checks, settlement, signatures
-from darkswap_browser.market.trade.terms import Role
+from darkswap_browser.settlement import checks, settlement, signatures
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.bitcoin.psbt import with_witness
 
 here = deals.deal(Asset.rune(840000, 1), BTC, left=5)
@@ -155,7 +155,7 @@ def _covered(spans: list[list[float]], start: float, end: float) -> float:
 
 
 def _with_deal(page: Page, code: str) -> Any:
-    """Runs Python in a page that has `tests/support/deal.py` beside it."""
+    """Runs Python in a page that has `tests/support/trade_fixture.py` beside it."""
     page.run_js("pyodide.FS.writeFile('deal.py', args[0])", DEAL.read_text("utf-8"))
     return json.loads(page.run_python(code, timeout=120))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import check_fetch
+from darkswap_browser.testing.conformance import check_fetch
 from tests.support.chrome import Chrome, Page
 from tests.support.http_server import HttpServer
 from web.build.server import WebServer

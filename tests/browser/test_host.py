@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import check_crypto, check_link, check_store
+from darkswap_browser.testing.conformance import check_crypto, check_link, check_store
 from tests.support.chrome import Chrome, Page
 from tests.support.websocket_server import WebSocketServer
 from web.build.server import WebServer

@@ -14,7 +14,7 @@ from web.build.server import WebServer
 
 pytestmark = pytest.mark.takes(50)
 
-TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
+TYPES = Path(__file__).resolve().parents[2] / "web" / "src" / "api" / "darkswap.d.ts"
 PEER = "12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm"
 ODD = """
 const circle = {}; circle.itself = circle;

@@ -16,7 +16,7 @@ from web.build.server import WebServer
 
 pytestmark = pytest.mark.takes(20)
 
-TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
+TYPES = Path(__file__).resolve().parents[2] / "web" / "src" / "api" / "darkswap.d.ts"
 WAIT_READY = "while (!globalThis.ready) await new Promise((resolve) => setTimeout(resolve, 20)); return true;"
 
 

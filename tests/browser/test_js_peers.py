@@ -30,8 +30,8 @@ each_apart = pytest.mark.usefixtures("apart")
 
 # Echo as js-libp2p's side of the test speaks it; everything else is the package's own.
 _START = """
-from darkswap_browser.app.config import NetworkConfig
-from darkswap_browser.app.network import Network
+from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.api.network import Network
 from darkswap_browser.errors import EndOfStream
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId

@@ -11,7 +11,7 @@ LETTERS = Path(__file__).resolve().parents[2] / "web" / "src" / "page"
 
 _PREAMBLE = """
 const folder = new URL(process.argv[1]);
-const { decodeLetter, encodeLetter, encodePart, FILE_LIMIT } = await import(new URL("letters.mjs", folder));
+const { decodeLetter, encodeLetter, encodePart, FILE_LIMIT } = await import(new URL("messages.mjs", folder));
 const { readTarget, readFragment, shareLink, relayProblem } = await import(new URL("link.mjs", folder));
 const say = (value) => process.stdout.write(JSON.stringify(value));
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import check_store
+from darkswap_browser.testing.conformance import check_store
 from tests.support.chrome import Page
 
 

@@ -18,7 +18,7 @@ from web.build.server import WebServer
 
 pytestmark = pytest.mark.takes(60)
 
-TYPES = Path(__file__).resolve().parents[2] / "web" / "darkswap.d.ts"
+TYPES = Path(__file__).resolve().parents[2] / "web" / "src" / "api" / "darkswap.d.ts"
 ALKANE = "ALKANE:2:0"
 # What a page does to be told when a trade is somewhere.
 REACHES = """const reaches = (id, phase) => new Promise((resolve, reject) => {

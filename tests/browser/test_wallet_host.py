@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import check_locks
+from darkswap_browser.testing.conformance import check_locks
 from tests.support.chrome import Chrome, Page
 from web.build.server import WebServer
 

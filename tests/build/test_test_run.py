@@ -46,7 +46,7 @@ def worker(folder: Path, how: str) -> tuple[subprocess.Popen[str], str]:
 def test_what_a_killed_worker_started_is_ended(tmp_path: Path) -> None:
     process, mark = worker(tmp_path, "waits")
     running = marked(mark)
-    assert any("darkswap_browser.app.regtest" in command for command in running.values())
+    assert any("darkswap_browser.regtest" in command for command in running.values())
     handles = [os.pidfd_open(number) for number in running]
     process.kill()
     process.communicate()
@@ -60,7 +60,7 @@ def test_what_a_killed_worker_started_is_ended(tmp_path: Path) -> None:
 def test_what_a_worker_leaves_behind_is_ended_and_named(tmp_path: Path) -> None:
     process, mark = worker(tmp_path, "returns")
     told, _ = process.communicate(timeout=PATIENCE)
-    assert "darkswap_browser.app.regtest" in told and "sleep 600" in told
+    assert "darkswap_browser.regtest" in told and "sleep 600" in told
     assert marked(mark) == {}
 
 

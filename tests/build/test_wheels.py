@@ -43,7 +43,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert (metadata["Name"], metadata["Requires-Python"]) == ("darkswap_browser", ">=3.11")
     assert metadata["License-Expression"] == "MIT"
     assert tags["Root-Is-Purelib"] == "true"
-    assert "darkswap-relay=darkswap_browser.app.relay_server:main" in scripts.replace(" ", "")
+    assert "darkswap-relay=darkswap_browser.relayd.main:main" in scripts.replace(" ", "")
     assert "darkswap_browser/py.typed" in names
     assert not [name for name in names if name.endswith(".pyc")]
 

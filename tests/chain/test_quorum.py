@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.asking import HEDGE_SECONDS, STRAGGLER_SECONDS
+from darkswap_browser.chain.agreement import HEDGE_SECONDS, STRAGGLER_SECONDS
 from darkswap_browser.chain.base import UNKNOWN, Chain, ChainConfig, Holdings, Tip, TxStatus
 from darkswap_browser.chain.quorum import MAX_FEE_RATE, RELAY_FLOOR, open_chain
 from darkswap_browser.errors import (

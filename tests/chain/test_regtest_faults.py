@@ -7,10 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from darkswap_browser.app.regtest.faucet import BITCOIN
-from darkswap_browser.app.regtest.faults import Fault, FaultKind
-from darkswap_browser.app.regtest.http import HttpRequest as RegtestRequest
-from darkswap_browser.app.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.chain.base import ChainConfig
 from darkswap_browser.chain.quorum import Quorum, open_chain
@@ -22,8 +18,12 @@ from darkswap_browser.errors import (
     Lagging,
 )
 from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.regtest.faucet import BITCOIN
+from darkswap_browser.regtest.servers.faults import Fault, FaultKind
+from darkswap_browser.regtest.servers.http import HttpRequest as RegtestRequest
+from darkswap_browser.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.runtime.base import HttpResponse
-from darkswap_browser.runtime.simulated.http import HttpHandler, HttpRequest
+from darkswap_browser.testing.http import HttpHandler, HttpRequest
 from tests.support.chain_servers import SCRIPT, Hosts
 
 DIESEL = Asset.alkane(2, 0)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from darkswap_browser.app.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.chain.base import ChainConfig, Holdings, TxStatus
 from darkswap_browser.chain.quorum import RELAY_FLOOR, Quorum, open_chain
 from darkswap_browser.errors import BroadcastRejected, NotOnChain
 from darkswap_browser.market.assets import Asset, AssetKind
+from darkswap_browser.regtest.service import RegtestOptions, RegtestService
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.runtime.native.host import SystemEntropy

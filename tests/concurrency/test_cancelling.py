@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import count
 
-from darkswap_browser.runtime.simulated.loop import run
+from darkswap_browser.testing.loop import run
 from tests.support.cancelling import cancel_at, cancel_on_turn, tasks_left, timers
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from darkswap_browser.concurrency.notify import Subscribers
-from darkswap_browser.runtime.simulated.loop import run
+from darkswap_browser.testing.loop import run
 
 
 def test_publish_calls_nobody_before_the_loop_turns() -> None:

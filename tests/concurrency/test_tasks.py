@@ -9,7 +9,7 @@ import pytest
 
 from darkswap_browser.concurrency.faults import FaultReporter, Guard, log_fault
 from darkswap_browser.concurrency.tasks import Tasks, cancel_and_wait
-from darkswap_browser.runtime.simulated.loop import SimulatedLoop, run
+from darkswap_browser.testing.loop import SimulatedLoop, run
 
 
 def test_spawn_task_that_fails_reports_its_name_and_error() -> None:

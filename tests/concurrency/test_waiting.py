@@ -11,7 +11,7 @@ from darkswap_browser.concurrency.shared_call import SharedCall, SharedCalls
 from darkswap_browser.concurrency.tasks import cancel_and_wait
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import Aborted
-from darkswap_browser.runtime.simulated.loop import run
+from darkswap_browser.testing.loop import run
 
 
 def test_waiter_wake_lets_all_who_wait_go_on_and_is_not_remembered() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
 
-from tests.demo.story import PICTURES, Story
+from tests.demo.report import PICTURES, Story
 from tests.demo.trades import play_trades
 from tests.interop.processes import NODE, ROOT, js_relay, our_relay
 from tests.support.chrome import Chrome
@@ -97,7 +97,7 @@ def acts() -> list[Act]:
     return [
         Act(
             "our-relay",
-            "Through our own relay (python -m darkswap_browser.app.relay_server)",
+            "Through our own relay (python -m darkswap_browser.relayd.main)",
             our_relay(log=RELAY_LOG),
             "/",
             "Direct",

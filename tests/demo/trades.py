@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.demo.story import Story
+from tests.demo.report import Story
 from tests.support.trading_visitor import Square, TradingVisitor
 
 DARK, LIGHT, DIESEL = "DARK•TEST•COINS", "LIGHT•TEST•COINS", "TEST DIESEL"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import darkswap_browser.market.messages as trade_messages
-from darkswap_browser.app.regtest import runestones
+import darkswap_browser.settlement.messages as trade_messages
 from darkswap_browser.bitcoin.address import address_of, script_of
 from darkswap_browser.bitcoin.alkanes.flow import Moved, flow
 from darkswap_browser.bitcoin.alkanes.protostone import decode_protostones, encode_protostones
@@ -30,8 +29,9 @@ from darkswap_browser.market.order_codec import (
     encode_text,
 )
 from darkswap_browser.market.orders import Cancellation
-from darkswap_browser.market.trade import machine, states
-from darkswap_browser.market.trade.terms import Role
+from darkswap_browser.regtest.indexes import runestones
+from darkswap_browser.settlement import machine, states
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage import codec
 from darkswap_browser.wallets.reservations import Claims
 from darkswap_browser.wallets.seed_record import SeedRecord

@@ -6,7 +6,6 @@ import hashlib
 import json
 from contextlib import suppress
 
-from darkswap_browser.app.config import NetworkConfig
 from darkswap_browser.errors import (
     ConnectionLost,
     EndOfStream,
@@ -24,6 +23,7 @@ from darkswap_browser.net.noise.payload import decode_payload, encode_payload
 from darkswap_browser.net.noise.secure_stream import SecureStream
 from darkswap_browser.net.stream import BufferedStream, ReceiveBuffer
 from darkswap_browser.net.yamux.machine import YamuxMachine
+from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.protocols.channels.machine import Inbox
 from darkswap_browser.protocols.channels.messages import decode_control
 from darkswap_browser.protocols.identify.messages import decode_identify, encode_identify
@@ -39,7 +39,7 @@ from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.protocols.signaling.messages import candidate_from_json, decode_event, encode_event
 from darkswap_browser.runtime.base import SessionDescription
 from darkswap_browser.runtime.native.crypto import NativeCrypto
-from darkswap_browser.runtime.simulated import loop
+from darkswap_browser.testing import loop
 from darkswap_browser.transports.webrtc import sdp
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint
 from darkswap_browser.transports.webrtc.messages import FrameDecoder, sole_payload

@@ -11,7 +11,6 @@ from darkswap_browser.identity.envelope import EnvelopeMessage, signed_bytes
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import KeyType, PeerId, PublicKey
 from darkswap_browser.identity.peer_record import PeerRecord
-from darkswap_browser.market import messages as trades
 from darkswap_browser.net import negotiate
 from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.noise import payload
@@ -31,6 +30,7 @@ from darkswap_browser.protocols.relay.messages import (
 )
 from darkswap_browser.protocols.signaling import messages as signaling
 from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.settlement import messages as trades
 from darkswap_browser.transports.webrtc import messages as webrtc
 from darkswap_browser.wire import protobuf, varint
 from darkswap_browser.wire.protobuf import Message, uint

@@ -7,14 +7,15 @@ from functools import partial
 from typing import Any
 
 from darkswap_browser.bitcoin.transaction import Transaction
-from darkswap_browser.chain import kept
-from darkswap_browser.market import messages, order_codec
+from darkswap_browser.chain import transaction_cache
+from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import AssetInfo
-from darkswap_browser.market.messages import TakeRequest, TakerSignatures
-from darkswap_browser.market.trade import states as at
-from darkswap_browser.market.trade.states import phase_of
-from darkswap_browser.market.trade.terms import Role
 from darkswap_browser.protocols.identify import identify
+from darkswap_browser.settlement import messages
+from darkswap_browser.settlement import states as at
+from darkswap_browser.settlement.messages import TakeRequest, TakerSignatures
+from darkswap_browser.settlement.states import phase_of
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage import codec, records
 from darkswap_browser.storage.orders import ORDER_RECORD, SALE_BEGUN, Fill, OrderRecord, OrderStatus, SaleBegun
 from darkswap_browser.storage.trades import TAKE_BEGUN, TRADE_RECORD, TakeBegun, TradeRecord
@@ -161,7 +162,7 @@ WRITERS = {
     records: ("trade", "order", "take begun", "sale begun", "asset"),
     reservations: ("coins reserved and frozen",),
     seed: ("seed wallet",),
-    kept: ("chain transaction",),
+    transaction_cache: ("chain transaction",),
     identify: ("sequence of the peer record",),
 }
 """Every module that writes to the store, and the cases of what it writes."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from darkswap_browser.engine.declaring import proof_message
-from darkswap_browser.market import messages, order_codec
-from darkswap_browser.market.messages import (
+from darkswap_browser.market import order_codec
+from darkswap_browser.market.order_codec import SignedCancellation
+from darkswap_browser.market.orders import Cancellation, Side, ownership_message
+from darkswap_browser.settlement import messages
+from darkswap_browser.settlement.messages import (
     Body,
     Cancel,
     Envelope,
@@ -17,9 +19,8 @@ from darkswap_browser.market.messages import (
     TakeRequest,
     TakerSignatures,
 )
-from darkswap_browser.market.order_codec import SignedCancellation
-from darkswap_browser.market.orders import Cancellation, Side, ownership_message
-from darkswap_browser.market.trade.terms import Role
+from darkswap_browser.settlement.terms import Role
+from darkswap_browser.trades.contribution import proof_message
 from tests.golden.case import Case
 from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RUNE, SIGNATURE, funded, order, signed, sold
 from tests.soak import world

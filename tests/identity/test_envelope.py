@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.identity.envelope import MAX_ENVELOPE, open_envelope, seal
-from darkswap_browser.runtime.simulated import loop
+from darkswap_browser.testing import loop
 from tests.support.hostile import damaged
 from tests.support.native_identity import CRYPTO, identity
 

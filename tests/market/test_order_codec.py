@@ -31,11 +31,11 @@ from darkswap_browser.market.order_codec import (
     signing_bytes,
 )
 from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Side, check_order
-from darkswap_browser.market.trade.terms import FeeRule, Role
+from darkswap_browser.settlement.terms import FeeRule, Role
 from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RELAY, RUNE, SALE, SIGNATURE, funded, order, signed, sold
-from tests.support.deal import KINDS, script_of
 from tests.support.hostile import assert_only_malformed, damaged, mutations
 from tests.support.native_identity import CRYPTO, identity
+from tests.support.trade_fixture import KINDS, script_of
 
 QR_BYTES = {15: 520, 20: 858}
 """Bytes that a QR code of a version holds at error correction L (ISO/IEC 18004): 97 modules a side in version 20."""

@@ -27,7 +27,7 @@ from darkswap_browser.market.orders import (
     quote_for,
     supersedes,
 )
-from darkswap_browser.market.trade.terms import FeeRule
+from darkswap_browser.settlement.terms import FeeRule
 from tests.market.cases import ALKANE, COINS, CREATED, RUNE, SALE, funded, order, sold
 
 BUY = {"side": Side.BUY}

@@ -21,7 +21,7 @@ from darkswap_browser.errors import (
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.negotiate import HEADER, answer, decode_line, encode_line, select_one
 from darkswap_browser.net.stream import BufferedStream
-from darkswap_browser.runtime.simulated import loop
+from darkswap_browser.testing import loop
 from tests.support.hostile import assert_only_malformed
 from tests.support.pipe import PipeEnd, pipe
 

@@ -39,7 +39,7 @@ async def check_signed(selenium: Any, vectors: str) -> None:
     import json
 
     from darkswap_browser.runtime.select import load
-    from tests.support import check_crypto
+    from darkswap_browser.testing.conformance import check_crypto
 
     await check_crypto.signed_by_others(load().crypto, check_crypto.read_signed(json.loads(vectors)))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_pyodide import run_in_pyodide
 
-from tests.support import check_crypto, check_fetch, check_locks, check_store
+from darkswap_browser.testing.conformance import check_crypto, check_fetch, check_locks, check_store
 from tests.support.http_server import HttpServer
 
 pytestmark = pytest.mark.takes(15)

@@ -12,7 +12,7 @@ from darkswap_browser.runtime import fallback_crypto
 from darkswap_browser.runtime.base import Aead, Crypto, KeyAlgorithm, SigningKey
 from darkswap_browser.runtime.ecdsa import fixed_signature
 from darkswap_browser.runtime.native.crypto import NativeCrypto
-from tests.support.check_crypto import CHECKS, read_signed, signed_by_others
+from darkswap_browser.testing.conformance.check_crypto import CHECKS, read_signed, signed_by_others
 
 SIGNED = read_signed(json.loads((Path(__file__).parent.parent / "vectors/signatures.json").read_text()))
 

@@ -13,9 +13,9 @@ import pytest
 from darkswap_browser.errors import ConnectionLost, TimedOut
 from darkswap_browser.runtime.base import Fetch
 from darkswap_browser.runtime.native.fetch import NativeFetch
-from darkswap_browser.runtime.simulated.world import World
+from darkswap_browser.testing.conformance.check_fetch import CHECKS, get
+from darkswap_browser.testing.world import World
 from tests.support import http_server
-from tests.support.check_fetch import CHECKS, get
 from tests.support.http_server import HttpServer
 from tests.support.native_identity import CRYPTO
 

@@ -11,10 +11,10 @@ import pytest
 
 from darkswap_browser.runtime.base import ByteLink, LinkListener, Sockets
 from darkswap_browser.runtime.native.sockets import NativeSockets
-from darkswap_browser.runtime.simulated.world import World
+from darkswap_browser.testing.conformance.check_link import CHECKS, Pair
+from darkswap_browser.testing.world import World
 from darkswap_browser.transports.memory import memory_pair
 from tests.support.certificate import Certificate, self_signed
-from tests.support.check_link import CHECKS, Pair
 from tests.support.native_identity import CRYPTO
 
 Check = Callable[[Pair], Awaitable[None]]

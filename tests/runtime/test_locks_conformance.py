@@ -13,8 +13,8 @@ from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Aborted, StorageError
 from darkswap_browser.runtime.base import Locks
 from darkswap_browser.runtime.native.locks import NativeLocks
-from darkswap_browser.runtime.simulated.world import World
-from tests.support.check_locks import CHECKS
+from darkswap_browser.testing.conformance.check_locks import CHECKS
+from darkswap_browser.testing.world import World
 from tests.support.native_identity import CRYPTO
 
 Check = Callable[[Locks, Locks], Awaitable[None]]

@@ -13,8 +13,8 @@ from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull, 
 from darkswap_browser.runtime.base import Crypto, KeyValueStore
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.store import SqliteStore
-from darkswap_browser.runtime.simulated.host import SimulatedStore
-from tests.support.check_store import CHECKS
+from darkswap_browser.testing.conformance.check_store import CHECKS
+from darkswap_browser.testing.host import SimulatedStore
 from tests.support.native_identity import CRYPTO
 
 Check = Callable[[KeyValueStore, Crypto], Awaitable[None]]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from darkswap_browser.errors import TooManyRequests
-from darkswap_browser.runtime.simulated.host import SimulatedStore
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.records import QUARANTINE_PREFIX, Records
+from darkswap_browser.testing.host import SimulatedStore
 from darkswap_browser.wire.fields import Text
 from tests.support.slow_store import PACE, SlowStore
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from darkswap_browser.app.regtest import alkane_index, rune_index
-from darkswap_browser.app.regtest.runestones import decipher
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.market.assets import Asset, AssetKind
+from darkswap_browser.regtest.indexes import alkanes as alkane_index
+from darkswap_browser.regtest.indexes import runes as rune_index
+from darkswap_browser.regtest.indexes.runestones import decipher
 
 
 def assets_of_outputs(made: Transaction, carried: Mapping[Asset, int]) -> dict[int, dict[Asset, int]]:

@@ -10,13 +10,14 @@ from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash, segwit_v0_digest, taproot_digest
 from darkswap_browser.bitcoin.signing import sign_input, witness_of
 from darkswap_browser.bitcoin.transaction import parse_witness
-from darkswap_browser.engine import post
-from darkswap_browser.engine.declaring import declare, proof_message
-from darkswap_browser.engine.stream import TRADE_PROTOCOL
-from darkswap_browser.engine.views import OrderView
 from darkswap_browser.errors import ConnectionLost, StreamError, TradeRefused
-from darkswap_browser.market import messages, order_codec
-from darkswap_browser.market.messages import (
+from darkswap_browser.market import order_codec
+from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.orders.views import OrderView
+from darkswap_browser.protocols.trade_streams import TRADE_PROTOCOL
+from darkswap_browser.settlement import messages
+from darkswap_browser.settlement.messages import (
     Body,
     Cancel,
     Envelope,
@@ -26,13 +27,13 @@ from darkswap_browser.market.messages import (
     TakerSignatures,
     Witnesses,
 )
-from darkswap_browser.market.taking import terms_of
-from darkswap_browser.market.trade.settlement import Settlement, build
-from darkswap_browser.market.trade.terms import Declaration, Role, Terms
-from darkswap_browser.net.connection import Connection
-from darkswap_browser.net.stream import BufferedStream
-from tests.support.purse import SimWallet
-from tests.support.traders import Party, TradeWorld
+from darkswap_browser.settlement.taking import terms_of
+from darkswap_browser.settlement.terms import Declaration, Role, Terms
+from darkswap_browser.settlement.transaction import Settlement, build
+from darkswap_browser.trades import envelopes
+from darkswap_browser.trades.contribution import declare, proof_message
+from tests.support.simulated_wallet import SimWallet
+from tests.support.trade_world import Party, TradeWorld
 
 AUX = bytes(32)
 LARGEST = 1 << 20
@@ -89,7 +90,7 @@ class Attacker(Party):
 
     async def say(self, trade_id: str, seq: int, body: Body, role: Role | None = None) -> bytes:
         """Signed, in `role`, by its own key; returns the bytes."""
-        sealed = await post.seal(self.peer.swarm.identity, role or self.role, trade_id, seq, body)
+        sealed = await envelopes.seal(self.peer.swarm.identity, role or self.role, trade_id, seq, body)
         await self.raw(sealed)
         return sealed
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkswap_browser.concurrency.tasks import wait_ended
-from darkswap_browser.runtime.simulated.loop import SimulatedLoop
+from darkswap_browser.testing.loop import SimulatedLoop
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.runtime.base import HttpResponse, Runtime
-from darkswap_browser.runtime.simulated.http import HttpRequest
-from darkswap_browser.runtime.simulated.world import World
+from darkswap_browser.testing.http import HttpRequest
+from darkswap_browser.testing.world import World
 from tests.support.native_identity import CRYPTO
 
 SCRIPT = bytes.fromhex("5120") + bytes(range(32))

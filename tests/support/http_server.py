@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from darkswap_browser.errors import ConnectionLost
 from darkswap_browser.runtime.base import HttpResponse
-from darkswap_browser.runtime.simulated.http import HttpRequest
+from darkswap_browser.testing.http import HttpRequest
 
 BINARY = {"content-type": "application/octet-stream"}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
-from darkswap_browser.engine.views import OrderView
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import Order
-from darkswap_browser.market.trade.checks import Policy
-from tests.support.traders import DOG, Party, TradeWorld
+from darkswap_browser.orders.views import OrderView
+from darkswap_browser.settlement.checks import Policy
+from tests.support.trade_world import DOG, Party, TradeWorld
 
 ON = Policy(private_sales=True)
 PRICE = 30_000

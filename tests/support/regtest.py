@@ -13,7 +13,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from darkswap_browser.app.regtest.service import RegtestOptions, RegtestService
+from darkswap_browser.regtest.service import RegtestOptions, RegtestService
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
@@ -29,10 +29,10 @@ async def regtest_service(folder: Path, **options: Any) -> AsyncIterator[Regtest
 
 
 class RegtestProcess:
-    """`python -m darkswap_browser.app.regtest` on a free port. A context manager; `kill` is kill -9."""
+    """`python -m darkswap_browser.regtest` on a free port. A context manager; `kill` is kill -9."""
 
     def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
-        command = [sys.executable, "-m", "darkswap_browser.app.regtest", "--data", str(folder), "--port", str(port)]
+        command = [sys.executable, "-m", "darkswap_browser.regtest", "--data", str(folder), "--port", str(port)]
         self._process = subprocess.Popen(
             [*command, "--block-seconds", "0", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )

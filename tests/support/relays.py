@@ -21,19 +21,19 @@ from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
-from darkswap_browser.protocols.relay.limits import RelayLimits
-from darkswap_browser.protocols.relay.server import RelayObserver, RelayServer
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
+from darkswap_browser.protocols.relay.server.relay_server import RelayObserver, RelayServer
 from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
 from darkswap_browser.runtime.no_wallets import NoWalletProviders
-from darkswap_browser.runtime.simulated.host import (
+from darkswap_browser.testing.host import (
     SeededEntropy,
     SimulatedClock,
     SimulatedLifecycle,
     SimulatedSockets,
     SimulatedStore,
 )
-from darkswap_browser.runtime.simulated.http import HttpWorld, SimulatedFetch
-from darkswap_browser.runtime.simulated.network import Network
+from darkswap_browser.testing.http import HttpWorld, SimulatedFetch
+from darkswap_browser.testing.network import Network
 from darkswap_browser.transports.circuit import CircuitTransport
 from tests.support.native_identity import CRYPTO, identity
 from tests.support.pipe import PipeEnd, pipe

@@ -21,7 +21,7 @@ from darkswap_browser.bitcoin.sighash import Sighash, taproot_digest
 from darkswap_browser.bitcoin.signing import script_for, script_sig_of, sign_input, sign_pair, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput, serialize_witness
 from darkswap_browser.errors import WalletRejected
-from darkswap_browser.runtime.simulated.host import SeededEntropy
+from darkswap_browser.testing.host import SeededEntropy
 from darkswap_browser.wallets.base import Account
 from darkswap_browser.wallets.seed import SeedWallet
 

@@ -16,7 +16,7 @@ from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.runtime.base import Sockets
 from darkswap_browser.runtime.native.host import SystemEntropy
 from darkswap_browser.runtime.native.sockets import NativeSockets
-from darkswap_browser.runtime.simulated.world import World
+from darkswap_browser.testing.world import World
 from darkswap_browser.transports.memory import MemoryHub, MemoryTransport
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from darkswap_browser.errors import InvalidArgument, Unsupported, WalletFailed, WalletRejected
-from darkswap_browser.runtime.simulated.wallets import ScriptedProviders
+from darkswap_browser.testing.wallets import ScriptedProviders
 from darkswap_browser.wallets.base import Purpose
 from darkswap_browser.wallets.connect import available, connect
 from tests.support import scripted_wallet as scripted
+from tests.support.extension_fixture import FAMILIES, desk
 from tests.support.scripted_wallet import Keys, Trade, accounts_of
-from tests.support.wallet_desk import FAMILIES, desk
 
 
 @pytest.mark.parametrize("kind", FAMILIES)

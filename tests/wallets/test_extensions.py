@@ -13,8 +13,8 @@ from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.errors import VerificationFailed, WalletFailed, WalletRejected
 from darkswap_browser.wallets.base import Account, Purpose
 from tests.support import scripted_wallet as scripted
+from tests.support.extension_fixture import FAMILIES, desk
 from tests.support.scripted_wallet import Manner, ScriptedExtension, Trade
-from tests.support.wallet_desk import FAMILIES, desk
 
 BAD_MANNERS: dict[str, Manner] = {
     "V15 not signed": scripted.signs_nothing,

@@ -6,12 +6,12 @@ import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.errors import Unsupported, VerificationFailed, WalletFailed, WalletRejected
-from darkswap_browser.market.trade.sale import check_witness
-from darkswap_browser.market.trade.terms import Coin
+from darkswap_browser.settlement.private_sale import check_witness
+from darkswap_browser.settlement.terms import Coin
 from darkswap_browser.wallets.base import Account, SaleSigner, Wallet
 from tests.support import scripted_wallet as scripted
+from tests.support.extension_fixture import FAMILIES, desk
 from tests.support.scripted_wallet import Manner
-from tests.support.wallet_desk import FAMILIES, desk
 
 SELLERS = ("unisat", "okx", "leather")
 """Those that can be told which type of signature is meant."""

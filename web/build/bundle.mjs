@@ -17,7 +17,7 @@ const common = {
 await Promise.all([
   build({
     ...common,
-    entryPoints: { style: source + "page/style.css", "darkswap-crypto": source + "darkswap-crypto.mjs" },
+    entryPoints: { style: source + "page/style.css", "darkswap-crypto": source + "api/crypto.mjs" },
     minify: true,
   }),
   build({
@@ -30,7 +30,7 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: { darkswap: source + "darkswap/darkswap.mjs" },
+    entryPoints: { darkswap: source + "api/darkswap.mjs" },
     // Pages of others debug through it: lines and names stay. `keepNames` would define each inner function's name at
     // every call of the outer one.
     minify: false,

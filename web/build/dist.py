@@ -21,8 +21,12 @@ from web.build.wheels import BUILD, CACHE, MODULES, ROOT
 DIST = ROOT / "dist"
 WEB = ROOT / "web"
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
-# Written by hand and served as they are.
-STATIC = ("index.html", "what-can-go-wrong.html", "darkswap.d.ts")
+# Written by hand and served as they are: the name served, the file under web/.
+STATIC = {
+    "index.html": "src/page/index.html",
+    "what-can-go-wrong.html": "src/page/troubleshooting.html",
+    "darkswap.d.ts": "src/api/darkswap.d.ts",
+}
 
 
 @contextmanager
@@ -106,7 +110,7 @@ def build(node: Path) -> int:
     """Builds what has changed. Returns how many files of `dist/` are new."""
     with alone():
         sources = [ROOT / "darkswap_browser", ROOT / "pyproject.toml", ROOT / "README.md", BUILD, WEB / "src"]
-        sources += [WEB / "package-lock.json", *(WEB / name for name in STATIC)]
+        sources += [WEB / "package-lock.json"]
         stamp = CACHE / "dist.stamp"
         key = wheels.digest(*[path for path in sources if path.exists()])
         if stamp.exists() and stamp.read_text() == key and (DIST / "manifest.json").exists():
@@ -116,7 +120,7 @@ def build(node: Path) -> int:
         files = {path.name: path.read_bytes() for path in [source, *page, *stdlib.compiled(node)]}
         files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
         files["pyodide.mjs"] = with_fetch(files["pyodide.mjs"])
-        files |= {name: (WEB / name).read_bytes() for name in STATIC if (WEB / name).exists()}
+        files |= {name: (WEB / path).read_bytes() for name, path in STATIC.items()}
         files |= bundles(node)
         files["index.html"] = preloading(files["index.html"], files["page.mjs"])
         files["pyodide-lock.json"] = wheels.lock_text(page).encode()

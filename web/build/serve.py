@@ -79,12 +79,12 @@ class Process:
 
 def relay(port: int, arguments: Sequence[str]) -> Process:
     """Addresses of a relay end with its peer id."""
-    command = ["darkswap_browser.app.relay_server", "--identity", str(IDENTITY), "--admin", "off"]
+    command = ["darkswap_browser.relayd.main", "--identity", str(IDENTITY), "--admin", "off"]
     return Process("relay", [*command, "--listen", f"/ip4/127.0.0.1/tcp/{port}/ws", *arguments], LOG)
 
 
 def chain(port: int, folder: Path, block_seconds: float) -> Process:
-    command = ["darkswap_browser.app.regtest", "--port", str(port), "--data", str(folder)]
+    command = ["darkswap_browser.regtest", "--port", str(port), "--data", str(folder)]
     return Process("regtest chain", [*command, "--block-seconds", str(block_seconds)], CHAIN_LOG)
 
 

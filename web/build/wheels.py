@@ -33,25 +33,25 @@ EPOCH = "315532800"
 COMPILED = ("darkswap_browser", "darkswap_browser_trade", "embit", "pure_protobuf", "typing_extensions")
 # What only a CPython host or a test can use: in the wheel, but not in the one that a page downloads.
 HOST_ONLY = (
-    "darkswap_browser/app/cli/",
-    "darkswap_browser/app/regtest/",
-    "darkswap_browser/app/relay/",
-    "darkswap_browser/app/relay_server.py",
-    "darkswap_browser/protocols/relay/server.py",
-    "darkswap_browser/protocols/relay/splice.py",
+    "darkswap_browser/cli/",
+    "darkswap_browser/protocols/relay/server/",
+    "darkswap_browser/regtest/",
+    "darkswap_browser/relayd/",
     "darkswap_browser/runtime/native/",
-    "darkswap_browser/runtime/simulated/",
+    "darkswap_browser/testing/",
 )
 # What trades, with what only that needs: a page downloads it when it first trades, so that those that talk do not wait.
 TRADING = (
-    "darkswap_browser/app/darkswap.py",
-    "darkswap_browser/app/js_trade.py",
-    "darkswap_browser/app/trading/",
+    "darkswap_browser/api/darkswap.py",
+    "darkswap_browser/api/trading/",
     "darkswap_browser/bitcoin/",
+    "darkswap_browser/bridge/trading.py",
     "darkswap_browser/chain/",
-    "darkswap_browser/engine/",
     "darkswap_browser/market/",
+    "darkswap_browser/orders/",
+    "darkswap_browser/settlement/",
     "darkswap_browser/storage/",
+    "darkswap_browser/trades/",
     "darkswap_browser/wallets/",
 )
 TRADING_PACKAGE = "darkswap_browser_trade"

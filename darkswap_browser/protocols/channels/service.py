@@ -26,7 +26,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener, ChannelState
-from darkswap_browser.protocols.channels.link import Link, is_direct
+from darkswap_browser.protocols.channels.channel_stream import Link, is_direct
 from darkswap_browser.protocols.channels.machine import ChannelMachine, Verdict
 from darkswap_browser.protocols.channels.messages import (
     PROTOCOL,

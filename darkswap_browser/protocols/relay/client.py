@@ -23,7 +23,6 @@ from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, EarlyData, relay_keeps_early_data
-from darkswap_browser.protocols.relay.holding import Holding, Reservation, ReservationEvent
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
     MAX_MESSAGE,
@@ -42,6 +41,7 @@ from darkswap_browser.protocols.relay.messages import (
     status_name,
 )
 from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime
+from darkswap_browser.protocols.relay.reservation_keeper import Holding, Reservation, ReservationEvent
 from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.runtime.base import Runtime
 from darkswap_browser.wire.framing import frame

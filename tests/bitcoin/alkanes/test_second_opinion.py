@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.app.regtest import alkane_index, rune_index, runestones
 from darkswap_browser.bitcoin.alkanes.flow import ContractCall, Moved, flow
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId
 from darkswap_browser.bitcoin.alkanes.protostone import Protostone, decode_protostones, encode_protostones
@@ -16,6 +15,7 @@ from darkswap_browser.bitcoin.runes.allocation import allocate
 from darkswap_browser.bitcoin.runes.ids import RuneId
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Etching, Runestone, decipher
 from darkswap_browser.bitcoin.transaction import Transaction
+from darkswap_browser.regtest.indexes import alkanes, runes, runestones
 from tests.bitcoin.alkanes import cases
 from tests.bitcoin.alkanes.cases import STONES, D, E, values_of
 from tests.bitcoin.alkanes.test_flow import PLAIN
@@ -88,7 +88,7 @@ def test_both_read_the_same_in_every_transaction(tx: Transaction) -> None:
 def test_both_send_runes_to_the_same_outputs(tx: Transaction, inputs: dict[RuneId, int]) -> None:
     outputs, burned = allocate(tx, decipher(tx), inputs)
     pool = {(rune.block, rune.tx): atoms for rune, atoms in inputs.items()}
-    given_there, burned_there = rune_index.allocate(tx, runestones.decipher(tx), pool)
+    given_there, burned_there = runes.allocate(tx, runestones.decipher(tx), pool)
     assert [_pairs(each) for each in outputs] == [dict(each) for each in given_there]
     assert _pairs(burned) == dict(burned_there)
 
@@ -106,7 +106,7 @@ def _pairs(balances: Mapping[RuneId, int] | Mapping[AlkaneId, int]) -> dict[tupl
 def test_both_read_the_same_protostones(values: list[int]) -> None:
     found = decode_protostones(values)
     try:
-        there = alkane_index.read_protostones(values)
+        there = alkanes.read_protostones(values)
     except runestones.Cut:
         assert found is None
         return
@@ -114,9 +114,9 @@ def test_both_read_the_same_protostones(values: list[int]) -> None:
     assert there == [_as_there(stone) for stone in found]
 
 
-def _as_there(stone: Protostone) -> alkane_index.Protostone:
+def _as_there(stone: Protostone) -> alkanes.Protostone:
     edicts = tuple((edict.id.block, edict.id.tx, edict.amount, edict.output) for edict in stone.edicts)
-    return alkane_index.Protostone(stone.tag, edicts, stone.pointer, stone.refund, stone.message)
+    return alkanes.Protostone(stone.tag, edicts, stone.pointer, stone.refund, stone.message)
 
 
 @settings(max_examples=120)
@@ -133,7 +133,7 @@ def test_both_send_alkanes_to_the_same_outputs(values: list[int], scripts: list[
     tx = transaction(*scripts, Runestone(protocol=tuple(values)).encipher())
     inputs = {each: atoms for each, atoms in ((D, d), (E, e)) if atoms}
     found = flow(tx, decipher(tx), inputs)
-    sheets = alkane_index.flow(tx, _pairs(inputs))
+    sheets = alkanes.flow(tx, _pairs(inputs))
     if isinstance(found, ContractCall) or not inputs:
         return
     if not isinstance(found, Moved):

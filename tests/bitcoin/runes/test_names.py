@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.app.regtest import rune_names
 from darkswap_browser.bitcoin.runes.ids import MAX_U128
 from darkswap_browser.bitcoin.runes.names import MAX_NAME, RESERVED, name_of, number_of, parse_spaced, with_spacers
 from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.regtest.indexes import rune_names
 from tests.bitcoin.runes.cases import U128
 
 

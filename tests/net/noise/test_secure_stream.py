@@ -27,7 +27,7 @@ from darkswap_browser.net.noise.payload import HandshakePayload, encode_payload,
 from darkswap_browser.net.noise.secure_stream import Handshaker, Secured
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.runtime.native.crypto import NativeCrypto
-from darkswap_browser.runtime.simulated import loop
+from darkswap_browser.testing import loop
 from tests.support.pipe import CountingEntropy, PipeEnd, identity, pipe
 
 CRYPTO = NativeCrypto()

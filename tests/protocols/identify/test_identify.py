@@ -21,7 +21,7 @@ from darkswap_browser.protocols.identify.messages import (
     decode_identify,
     encode_identify,
 )
-from darkswap_browser.runtime.simulated.host import SimulatedStore
+from darkswap_browser.testing.host import SimulatedStore
 from tests.support.native_identity import CRYPTO, identity
 from tests.support.relays import Lan, Node, node
 

@@ -10,7 +10,6 @@ from darkswap_browser.errors import ConnectionLost, StreamError
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.relay.client import Circuit
-from darkswap_browser.protocols.relay.limits import RelayLimits
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
     MAX_MESSAGE,
@@ -25,6 +24,7 @@ from darkswap_browser.protocols.relay.messages import (
     encode_hop,
     encode_stop,
 )
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.wire.framing import frame
 from tests.support.relays import Lan, Node, node, relay
 

@@ -11,7 +11,6 @@ import pytest
 from darkswap_browser.errors import DarkSwapError, InvalidArgument, UnknownRelay
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.protocols.relay.limits import RelayLimits
 from darkswap_browser.protocols.relay.messages import (
     MAX_MESSAGE,
     STOP_PROTOCOL,
@@ -22,8 +21,9 @@ from darkswap_browser.protocols.relay.messages import (
     decode_stop,
     encode_stop,
 )
-from darkswap_browser.protocols.relay.server import NoObserver
-from darkswap_browser.protocols.relay.splice import CircuitEnd
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
+from darkswap_browser.protocols.relay.server.relay_server import NoObserver
+from darkswap_browser.protocols.relay.server.splice import CircuitEnd
 from tests.support.native_identity import identity
 from tests.support.relays import RELAY_LIMITS, Lan, Node, circuits, node, relay
 from tests.support.world import SimWorld

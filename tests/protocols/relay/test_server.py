@@ -12,7 +12,6 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.routing import ProtocolHandler
 from darkswap_browser.net.stream import BufferedStream
-from darkswap_browser.protocols.relay.limits import Rate, RelayLimits
 from darkswap_browser.protocols.relay.messages import (
     HOP_PROTOCOL,
     MAX_MESSAGE,
@@ -28,7 +27,8 @@ from darkswap_browser.protocols.relay.messages import (
     encode_hop,
     encode_stop,
 )
-from darkswap_browser.protocols.relay.server import RelayServer
+from darkswap_browser.protocols.relay.server.limits import Rate, RelayLimits
+from darkswap_browser.protocols.relay.server.relay_server import RelayServer
 from tests.support.relays import RELAY_LIMITS, Lan, Node, node, relay
 
 

@@ -9,7 +9,7 @@ import pytest
 from darkswap_browser.errors import ConnectionLost, EndOfStream, StreamReset
 from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.stream import ReceiveBuffer
-from darkswap_browser.protocols.relay.splice import CircuitEnd, splice
+from darkswap_browser.protocols.relay.server.splice import CircuitEnd, splice
 
 CHUNK = 64 * 1024
 

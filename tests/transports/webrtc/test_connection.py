@@ -17,7 +17,7 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.stream import Stream
-from darkswap_browser.runtime.simulated.world import World
+from darkswap_browser.testing.world import World
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection, selected_path
 from darkswap_browser.transports.webrtc.messages import data_frame
 from darkswap_browser.transports.webrtc.stream import DataChannelStream

@@ -3,16 +3,16 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { brokenLink } from "./broken_link.mjs";
-import "./checks_card.mjs";
+import "./diagnostics_card.mjs";
 import "./conversation_pane.mjs";
 import "./copying.mjs";
 import "./figures.mjs";
 import "./home.mjs";
 import { icons, mark } from "./icons.mjs";
-import { Part } from "./part.mjs";
+import { Part } from "./page_element.mjs";
 import "./relays_card.mjs";
 import { isDark, toggleTheme } from "./theme.mjs";
-import { PATHS, explain, shortId } from "./words.mjs";
+import { PATHS, explain, shortId } from "./text.mjs";
 
 const STATUS = {
   loading: ["busy", "Starting"],

@@ -2,8 +2,8 @@
 
 import {
   FILE_LIMIT, NOTE_LIMIT, PART_SIZE, decodeLetter, encodeLetter, encodePart, firstId, nextId, sha256,
-} from "./letters.mjs";
-import { bytes as sizeWords } from "./words.mjs";
+} from "./messages.mjs";
+import { bytes as sizeWords } from "./text.mjs";
 
 /** Letters kept on screen; the oldest go first. */
 const ITEMS_KEPT = 500;

@@ -4,9 +4,9 @@ import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
-import { FILE_LIMIT, NOTE_LIMIT } from "./letters.mjs";
-import { Part } from "./part.mjs";
-import { PATHS, bytes, clock, milliseconds, rate, shortId } from "./words.mjs";
+import { FILE_LIMIT, NOTE_LIMIT } from "./messages.mjs";
+import { Part } from "./page_element.mjs";
+import { PATHS, bytes, clock, milliseconds, rate, shortId } from "./text.mjs";
 
 /** Pixels from the end within which the log follows new messages. */
 const NEAR_END = 80;

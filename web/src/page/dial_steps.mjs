@@ -2,7 +2,7 @@
 
 import { html, nothing } from "lit";
 import { icons } from "./icons.mjs";
-import { PATHS, milliseconds, shortId, stepWords } from "./words.mjs";
+import { PATHS, milliseconds, shortId, stepWords } from "./text.mjs";
 
 export function dialSteps(session, dial) {
   const running = dial.state === "running";

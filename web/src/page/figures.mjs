@@ -3,8 +3,8 @@
 import { html, nothing } from "lit";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
-import { Part } from "./part.mjs";
-import { PATHS, bytes, candidateWords, clock, milliseconds, rate, timeLeft } from "./words.mjs";
+import { Part } from "./page_element.mjs";
+import { PATHS, bytes, candidateWords, clock, milliseconds, rate, timeLeft } from "./text.mjs";
 
 /** Rows of the table twin: the chart's last ten seconds say enough in words. */
 const TABLE_ROWS = 10;

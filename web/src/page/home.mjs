@@ -1,14 +1,14 @@
 /** The middle of the page while nobody is selected: start-up, the invitation, and the way to somebody else. */
 
 import { html, nothing } from "lit";
-import "./by_hand_form.mjs";
+import "./manual_form.mjs";
 import { qrCode } from "./copying.mjs";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
 import { readTarget, shareLink } from "./link.mjs";
-import { Part } from "./part.mjs";
+import { Part } from "./page_element.mjs";
 import { startup } from "./startup.mjs";
-import { shortId } from "./words.mjs";
+import { shortId } from "./text.mjs";
 
 class Home extends Part {
   static properties = { ...Part.properties, _typed: { state: true }, _asked: { state: true } };

@@ -1,7 +1,7 @@
 /** Entry of the page: draws it, then starts Python behind it. */
 
 import "./app.mjs";
-import { Session } from "./session.mjs";
+import { Session } from "./app_state.mjs";
 import { restoreTheme } from "./theme.mjs";
 
 restoreTheme();

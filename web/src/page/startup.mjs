@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import "./copying.mjs";
 import { icons } from "./icons.mjs";
-import { bytes, rate, shortId } from "./words.mjs";
+import { bytes, rate, shortId } from "./text.mjs";
 
 const TALKING = "Open conversations go on where the network still carries them. New ones need a connection to a relay.";
 

@@ -3,7 +3,7 @@
 import { html } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { icons } from "../icons.mjs";
-import { Part } from "../part.mjs";
+import { Part } from "../page_element.mjs";
 import { amountOf, chip, day, tradeWords } from "./amounts.mjs";
 
 const COLUMNS = ["id", "order_id", "role", "status", "base_asset", "amount", "quote_asset", "total", "price", "txid", "created_at", "completed_at"];

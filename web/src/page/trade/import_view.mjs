@@ -1,7 +1,7 @@
 /** A link with an order in it was opened: its signature and the coins behind it are being checked. */
 
 import { html } from "lit";
-import { Part } from "../part.mjs";
+import { Part } from "../page_element.mjs";
 
 class ImportView extends Part {
   render() {

@@ -1,7 +1,7 @@
 /** The half of the page that trades: its parts, and which of them is shown. */
 
 import { html, nothing } from "lit";
-import { Part } from "../part.mjs";
+import { Part } from "../page_element.mjs";
 import { startup } from "../startup.mjs";
 import "./history_view.mjs";
 import "./import_view.mjs";

@@ -3,9 +3,9 @@
  * the session changes; the rules are Python's.
  */
 
-import { keepWallet, keptWallet } from "../kept.mjs";
+import { keepWallet, keptWallet } from "../saved_wallet.mjs";
 import { go } from "../route.mjs";
-import { explain } from "../words.mjs";
+import { explain } from "../text.mjs";
 
 /** Milliseconds between two looks at the wallet's coins while the page is seen. */
 const LOOK_EVERY = 15_000;

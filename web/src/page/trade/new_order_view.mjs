@@ -1,8 +1,8 @@
 /** A new order: what is given and what is wanted, judged while it is typed, with the fee it will cost. */
 
 import { html, nothing } from "lit";
-import { Part } from "../part.mjs";
-import { explain } from "../words.mjs";
+import { Part } from "../page_element.mjs";
+import { explain } from "../text.mjs";
 import { amountHint, fieldOf } from "./amount_field.mjs";
 import { assetName, atomsOf, grouped, sats, textOf } from "./amounts.mjs";
 

@@ -3,9 +3,9 @@
 import { html, nothing } from "lit";
 import "../copying.mjs";
 import { qrCode } from "../copying.mjs";
-import { Part } from "../part.mjs";
+import { Part } from "../page_element.mjs";
 import { orderLink } from "../route.mjs";
-import { explain, shortId } from "../words.mjs";
+import { explain, shortId } from "../text.mjs";
 import { amountHint, fieldOf } from "./amount_field.mjs";
 import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sides } from "./amounts.mjs";
 import { firstSteps, stepList } from "./steps.mjs";

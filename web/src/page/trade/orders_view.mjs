@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { icons } from "../icons.mjs";
-import { Part } from "../part.mjs";
+import { Part } from "../page_element.mjs";
 import { go } from "../route.mjs";
 import { amountOf, chip, day, orderWords, sides, tradeWords } from "./amounts.mjs";
 

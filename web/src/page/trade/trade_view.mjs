@@ -2,8 +2,8 @@
 
 import { html, nothing } from "lit";
 import "../copying.mjs";
-import { Part } from "../part.mjs";
-import { explain, shortId } from "../words.mjs";
+import { Part } from "../page_element.mjs";
+import { explain, shortId } from "../text.mjs";
 import { amountOf, chip, countdown, day, sats, tradeWords } from "./amounts.mjs";
 import { signsLast, stepList } from "./steps.mjs";
 

@@ -5,9 +5,9 @@ import { repeat } from "lit/directives/repeat.js";
 import "../copying.mjs";
 import { qrCode } from "../copying.mjs";
 import { icons } from "../icons.mjs";
-import { keptWallet } from "../kept.mjs";
-import { Part } from "../part.mjs";
-import { explain } from "../words.mjs";
+import { keptWallet } from "../saved_wallet.mjs";
+import { Part } from "../page_element.mjs";
+import { explain } from "../text.mjs";
 import { amountOf, assetName, chip, grouped, sats } from "./amounts.mjs";
 
 const KINDS = {

@@ -1,0 +1,157 @@
+"""Start and stop one node: cancel-safe, repeatable, in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from darkswap_browser.concurrency.shared_call import SharedCall
+from darkswap_browser.concurrency.tasks import Tasks, result_of, wait_ended
+from darkswap_browser.errors import Aborted, Unsupported
+from darkswap_browser.node.node import Stack
+
+logger = logging.getLogger(__name__)
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class NodeLifecycle:
+    """At most one node runs at a time; whoever starts or stops it at once shares one start or stop.
+
+    Args:
+        build: Makes and starts the node; leaves nothing behind when it fails or is cancelled.
+        started: Called in the moment in which the node is up.
+        stopped: Called when nothing is left of it.
+    """
+
+    def __init__(
+        self, build: Callable[[], Awaitable[Stack]], started: Callable[[Stack], None], stopped: Callable[[Stack], None]
+    ) -> None:
+        self._build = build
+        self._started = started
+        self._stopped = stopped
+        self._hooks: list[Hook] = []
+        self._starting = SharedCall[Stack]("start of the node")
+        self._stack: Stack | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_claimed = False
+        """Somebody was given the running node."""
+        self._stopping: asyncio.Task[None] | None = None
+        self._closing: Tasks | None = None
+        """What a polite stop waits for."""
+        self._callers_of_stop = 0
+
+    @property
+    def running(self) -> Stack | None:
+        """The node, while it is up."""
+        return self._stack
+
+    def add_hook(self, hook: Hook) -> None:
+        """`hook` is awaited whenever the node stops, while its connections are still there."""
+        self._hooks.append(hook)
+
+    async def start(self) -> Stack:
+        """The running node, started if it was not; a stop under way is waited for first.
+
+        Raises:
+            Aborted: It was stopped while it started.
+            Unsupported: It runs on another event loop.
+
+        Cancellation: Safe. A node that nobody else waited for is taken down again.
+        """
+        self._check_loop()
+        while self._stopping is not None:
+            await wait_ended((self._stopping,))
+        if self._stack is not None:
+            self._is_claimed = True
+            return self._stack
+        if not self._starting.is_running:
+            self._loop = asyncio.get_running_loop()
+            self._starting.begin(self._start())
+        try:
+            built = await self._starting.join()
+        except asyncio.CancelledError:
+            if self._stack is not None and not self._is_claimed and not self._starting.has_callers:
+                # Given up in the moment in which it came up.
+                await self.stop()
+            raise
+        self._is_claimed = True
+        return built
+
+    async def _start(self) -> Stack:
+        self._is_claimed = False
+        built = await self._build()
+        self._stack = built
+        self._started(built)
+        logger.info("node started peer=%s", str(built.swarm.local_peer)[-6:])
+        return built
+
+    async def stop(self) -> None:
+        """Take the node down; one that is starting is not waited for. Idempotent.
+
+        Raises:
+            Unsupported: It runs on another event loop.
+
+        Cancellation: Safe. When the last caller gives up, nobody is said goodbye to any more: connections are dropped,
+        and nothing is left a moment later.
+        """
+        self._check_loop()
+        await self._starting.close()
+        if self._stopping is None:
+            if self._stack is None:
+                return
+            self._closing = Tasks()
+            self._stopping = asyncio.get_running_loop().create_task(
+                self._stop(self._stack, self._closing), name="stop of the node"
+            )
+        stopping = self._stopping
+        self._callers_of_stop += 1
+        try:
+            await result_of(stopping)
+        finally:
+            self._callers_of_stop -= 1
+            if not self._callers_of_stop and not stopping.done():
+                self.abort()
+                await wait_ended((stopping,))
+
+    async def _stop(self, built: Stack, closing: Tasks) -> None:
+        """Every step is made, whatever becomes of the one before it."""
+        async with AsyncExitStack() as steps:
+            steps.callback(self._over, built)
+            steps.push_async_callback(built.close)
+            for hook in self._hooks:
+                steps.push_async_callback(_run_hook, hook, closing)
+
+    def _over(self, built: Stack) -> None:
+        built.abort()
+        self._stack, self._stopping, self._closing = None, None, None
+        self._stopped(built)
+        logger.info("node stopped peer=%s", str(built.swarm.local_peer)[-6:])
+
+    def abort(self) -> None:
+        """Drop every connection and end what a stop waits for, without waiting."""
+        if self._stack is not None:
+            self._stack.abort()
+        if self._closing is not None:
+            self._closing.cancel()
+
+    def _check_loop(self) -> None:
+        in_use = self._stack is not None or self._starting.is_running
+        if in_use and self._loop is not asyncio.get_running_loop():
+            hint = "Stop a node before its event loop ends, or make another one."
+            raise Unsupported("a node that was started on another event loop", hint)
+
+
+async def _run_hook(hook: Hook, closing: Tasks) -> None:
+    """A hook that is given up with the stop has left nothing to do."""
+
+    async def run() -> None:
+        await hook()
+
+    try:
+        await closing.run(run(), "stop hook")
+    except Aborted:
+        if not closing.is_closed:
+            raise

@@ -1,0 +1,351 @@
+"""The Python face: one node, from its configuration to messages with peers. The same on CPython and in a page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from darkswap_browser.api.events import Facts, Subscriber
+from darkswap_browser.api.inspection import Inspection
+from darkswap_browser.api.lifecycle import NodeLifecycle
+from darkswap_browser.api.records import (
+    ChannelInfo,
+    ConnectionInfo,
+    ConnectionStats,
+    PeerInfo,
+    PeerSignal,
+    RelayMetrics,
+    RelayReservation,
+)
+from darkswap_browser.errors import NotConnected
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.node import node, page_signaling
+from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node.connector import WebRtcCircuitRelay
+from darkswap_browser.node.node import Stack
+from darkswap_browser.protocols.channels.channel import Channel, ChannelState
+from darkswap_browser.protocols.channels.channel_stream import is_direct
+from darkswap_browser.protocols.channels.progress import Progress
+from darkswap_browser.protocols.signaling.exchange import Signaling
+from darkswap_browser.runtime import select
+from darkswap_browser.runtime.base import IceCandidate, Runtime, SessionDescription
+from darkswap_browser.runtime.select import DataFolder
+
+WebRtcDataChannel = Channel
+"""What `open_channel` returns: `send`, `receive`, `state`, `path`, and a bounded queue each way."""
+
+MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
+"""(peer, messages): takes what comes; when it returns an awaitable, that peer's next messages wait for it."""
+
+
+class Network:
+    """A node. Peers and relays are named by text: peer ids, or full multiaddrs of relays.
+
+    Cheap to make; `start` (or the first call that needs it) brings it up, `stop` takes it down for good or for now.
+
+    Identity, wallets, orders and trades are kept: in a page in IndexedDB, on CPython in a folder, which `data` names.
+    Without it, that is the user's own, as of the command `darkswap`. With `persist` false CPython keeps nothing.
+    """
+
+    def __init__(
+        self,
+        config: NetworkConfig | None = None,
+        runtime: Runtime | None = None,
+        *,
+        data: DataFolder | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.config = config or NetworkConfig()
+        self.runtime = runtime or select.load(data, persist=self.config.persist)
+        self._limits = limits
+        self._owns_runtime = runtime is None
+        self._limits = limits
+        self._facts = Facts(self.runtime, self._channel_changed)
+        self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
+        self._inspection: Inspection | None = None
+        self._sink: MessageSink | None = None
+        self._end_life: Callable[[], None] = lambda: None
+
+    # --- life
+
+    async def start(self) -> None:
+        """Bring the node up. Idempotent; callers at once share one start, and a stop under way is waited for.
+
+        Raises:
+            Aborted: It was stopped meanwhile.
+            Unsupported: It was started on another event loop and not stopped there.
+
+        Cancellation: Safe. A node that nobody else waited for is taken down again, and nothing of it is left.
+        """
+        await self._lifecycle.start()
+
+    async def _build(self) -> Stack:
+        facts = self._facts
+        facts.tell("node", {"state": "starting", "peer_id": ""})
+        try:
+            return await node.build(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
+        except BaseException:
+            facts.tell("node", {"state": "stopped", "peer_id": ""})
+            raise
+
+    def _started(self, built: Stack) -> None:
+        self._inspection = Inspection(built, self._facts)
+        self._facts.watch(built)
+        self._end_life = self.runtime.lifecycle.subscribe(self._life)
+
+    async def stop(self) -> None:
+        """Say goodbye to every peer and take the node down. Idempotent; it can be started again.
+
+        A node that is starting is not waited for: whoever started it sees `Aborted`.
+
+        Cancellation: Safe. When the last caller gives up, connections are dropped without a goodbye; a moment later
+        nothing is left.
+        """
+        await self._lifecycle.stop()
+        self._facts.flush()
+        self._close_runtime()
+
+    def _stopped(self, built: Stack) -> None:
+        self._end_life()
+        self._facts.unwatch(built)
+        self._close_runtime()
+
+    def _close_runtime(self) -> None:
+        """A runtime of the caller's is the caller's to close."""
+        if self._owns_runtime and self._lifecycle.running is None:
+            self.runtime.close()
+
+    def _life(self, word: str) -> None:
+        if word == "leaving":
+            self.farewell()
+        elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
+            built.liveness.check_now()
+
+    async def stack(self) -> Stack:
+        """All parts of the running node, for what is built on top of it."""
+        return await self._up()
+
+    def before_stop(self, close: Callable[[], Awaitable[None]]) -> None:
+        """`close` is awaited whenever the node stops, while its connections are still there.
+
+        It is cancelled when the stop is given up, and must leave nothing behind then either.
+        """
+        self._lifecycle.add_hook(close)
+
+    def tell(self, kind: str, fields: Mapping[str, object]) -> None:
+        """One more event for all who subscribed."""
+        self._facts.tell(kind, fields)
+
+    async def _up(self) -> Stack:
+        return await self._lifecycle.start()
+
+    async def __aenter__(self) -> Network:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    # --- who and where we are
+
+    async def local_peer_id(self) -> str:
+        return str((await self._up()).swarm.local_peer)
+
+    async def get_multiaddrs(self) -> tuple[str, ...]:
+        """Where others reach us, each with our peer id; empty until we listen or a relay granted a reservation."""
+        swarm = (await self._up()).swarm
+        return tuple(str(address.with_peer(swarm.local_peer)) for address in swarm.listen_addresses())
+
+    async def swarm(self) -> Swarm:
+        """The libp2p node itself: `handle` a protocol of your own, `new_stream` to a peer that speaks it."""
+        return (await self._up()).swarm
+
+    async def relay(self) -> WebRtcCircuitRelay:
+        """The part that meets peers at relays."""
+        return (await self._up()).circuits
+
+    # --- relays
+
+    async def add_relay(self, multiaddr: str) -> str:
+        """Name a relay by its full multiaddr once; returns its peer id, which will do afterwards."""
+        return str((await self._up()).circuits.add_relay(multiaddr))
+
+    async def make_relay_reservation(self, relay: str) -> RelayReservation:
+        """Reserve a slot; it is renewed until `disconnect(relay)`."""
+        return await (await self._up()).circuits.make_reservation(relay)
+
+    async def is_relay_reservation_valid(self, relay: str) -> bool:
+        return (await self._up()).circuits.is_reservation_valid(relay, self.runtime.clock.now())
+
+    async def get_relay_reservations(self) -> tuple[RelayReservation, ...]:
+        return (await self._up()).circuits.reservations()
+
+    async def connect_through_relay(self, relay: str, target: str) -> ConnectionInfo:
+        """Meet `target` at `relay` and upgrade to a direct link; relayed where no other can be made."""
+        return ConnectionInfo.of(await (await self._up()).circuits.connect_through_relay(relay, target))
+
+    async def connect(self, peer: str) -> ConnectionInfo:
+        """Reach a peer through whatever relay or address is known; a full multiaddr is dialled as it is."""
+        built = await self._up()
+        if isinstance(peer, str) and peer.startswith("/"):
+            return ConnectionInfo.of(await built.swarm.dial_address(Multiaddr.parse(peer)))
+        target = PeerId.parse(peer)
+        known = built.swarm.best_connection(target)
+        connection = known if known is not None and is_direct(known) else await built.circuits.reach(target)
+        return ConnectionInfo.of(connection)
+
+    async def disconnect(self, peer: str) -> None:
+        """Close every connection to a peer, its channel first; of a relay, give up the reservation too."""
+        built, target = await self._up(), PeerId.parse(peer)
+        channel = built.channels.get(target)
+        if channel is not None:
+            await channel.close("disconnected")
+        if target in built.client.relays:
+            await built.client.release(target)
+        await asyncio.gather(*(connection.close() for connection in built.swarm.connections(target)))
+
+    async def get_metrics(self) -> RelayMetrics:
+        await self._up()
+        return self._inspect().metrics()
+
+    # --- channels
+
+    async def open_channel(self, peer: str) -> Channel:
+        """The channel with `peer`, opened now if it was not."""
+        return await (await self._up()).channels.open(PeerId.parse(peer))
+
+    async def create_webrtc_data_channel(self, peer: str) -> ChannelInfo:
+        channel = await self.open_channel(peer)
+        return ChannelInfo(peer, channel.state, channel.path, channel.limit)
+
+    def open_now(self, peer: str) -> Channel | None:
+        """The channel with `peer` if it takes messages at this moment: the way in without waiting."""
+        built = self._lifecycle.running
+        channel = built.channels.get(PeerId.parse(peer)) if built is not None else None
+        return channel if channel is not None and channel.state is not ChannelState.CLOSED else None
+
+    async def send_webrtc_message(
+        self, peer: str, message: bytes | bytearray | memoryview, on_progress: Progress | None = None
+    ) -> None:
+        """Returns when accepted under back-pressure; opens the channel first if need be."""
+        channel = self.open_now(peer) or await self.open_channel(peer)
+        await channel.send(message, on_progress)
+
+    async def receive_webrtc_message(self, peer: str) -> bytes:
+        """The next message of `peer`, whose channel must be open or closed only just now."""
+        channel = (await self._up()).channels.get(PeerId.parse(peer))
+        if channel is None:
+            raise NotConnected(peer)
+        return await channel.receive()
+
+    async def receive_webrtc_messages(self, peer: str) -> list[bytes]:
+        """At least one message of `peer`, and all that wait."""
+        channel = (await self._up()).channels.get(PeerId.parse(peer))
+        if channel is None:
+            raise NotConnected(peer)
+        return await channel.receive_batch()
+
+    async def close_webrtc_data_channel(self, peer: str) -> None:
+        """Deliver what was accepted, then close."""
+        channel = (await self._up()).channels.get(PeerId.parse(peer))
+        if channel is not None:
+            await channel.close("closed by the peer")
+
+    def deliver_messages(self, sink: MessageSink | None) -> None:
+        """Every message of every peer goes to `sink` from now on; None: back to `receive_webrtc_message`."""
+        self._sink = sink
+        if (built := self._lifecycle.running) is not None:
+            for channel in built.channels.all():
+                self._attach_sink(channel)
+
+    def _channel_changed(self, channel: Channel) -> None:
+        if self._sink is not None and channel.state is ChannelState.OPEN:
+            self._attach_sink(channel)
+        built = self._lifecycle.running
+        if built is not None and channel.path == "relayed":
+            built.circuits.climb(PeerId.parse(channel.peer), self._facts.tasks)
+
+    def _attach_sink(self, channel: Channel) -> None:
+        sink = self._sink
+        if sink is None:
+            channel.deliver_to(None)
+            return
+
+        def deliver(messages: Sequence[bytes]) -> Awaitable[None] | None:
+            # What happened before these messages is told before them.
+            self._facts.flush()
+            return sink(channel.peer, messages)
+
+        channel.deliver_to(deliver)
+
+    # --- signaling by hand
+
+    async def send_webrtc_offer(self, peer: str, sdp: str) -> None:
+        """Begin a negotiation of the caller's own; the answer comes by `receive_webrtc_event`."""
+        await self._signal(peer, page_signaling.description("offer", "offer", sdp))
+
+    async def send_webrtc_answer(self, peer: str, sdp: str) -> None:
+        await self._signal(peer, page_signaling.description("answer", "answer", sdp))
+
+    async def send_webrtc_ice_candidate(
+        self, peer: str, candidate: str, sdp_mid: str | None = None, sdp_m_line_index: int | None = None
+    ) -> None:
+        await self._signal(peer, page_signaling.candidate("candidate", candidate, sdp_mid, sdp_m_line_index))
+
+    async def _signal(self, peer: str, event: SessionDescription | IceCandidate) -> None:
+        await (await self._up()).signals.send(PeerId.parse(peer), event)
+
+    async def receive_webrtc_event(self) -> PeerSignal:
+        """The next offer, answer or candidate that a peer sent, also those that the node answers by itself."""
+        return await self._facts.next_signal()
+
+    async def connect_by_hand(self, peer: str, signaling: Signaling, *, offer: bool) -> ConnectionInfo:
+        """A direct connection without any relay: whoever carries the messages of `signaling` vouches for `peer`."""
+        built, target = await self._up(), PeerId.parse(peer)
+        if offer:
+            connection = await built.webrtc.offer_by(signaling, target, lambda step, detail: None)
+        else:
+            connection = await built.webrtc.answer_by(signaling, target)
+        built.swarm.add_connection(connection)
+        return ConnectionInfo.of(connection)
+
+    # --- what is going on
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call `callback` with every `NetworkEvent`; returns how to stop it."""
+        return self._facts.subscribe(callback)
+
+    def subscribe_signals(self, callback: Callable[[PeerSignal], None]) -> Callable[[], None]:
+        return self._facts.subscribe_signals(callback)
+
+    async def get_peers(self) -> tuple[PeerInfo, ...]:
+        await self._up()
+        return self._inspect().peers()
+
+    async def get_connection_stats(self, peer: str) -> ConnectionStats:
+        """Raises `NotConnected`."""
+        await self._up()
+        return await self._inspect().stats(PeerId.parse(peer))
+
+    async def ping(self, peer: str) -> float:
+        """One round trip, in milliseconds."""
+        await self._up()
+        return await self._inspect().ping(PeerId.parse(peer))
+
+    def farewell(self) -> None:
+        """The page goes: tell every peer without waiting, and drop every connection.
+
+        The node goes on: a page that comes back from the browser's cache connects again.
+        """
+        if (built := self._lifecycle.running) is not None:
+            built.channels.farewell("leaving")
+            for connection in built.swarm.connections():
+                connection.abort()
+
+    def _inspect(self) -> Inspection:
+        if self._inspection is None:
+            raise NotConnected("a node that was not started")
+        return self._inspection

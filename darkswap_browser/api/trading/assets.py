@@ -1,0 +1,95 @@
+"""What assets are called and how many decimals they have: asked of the indexes, and kept for when they are away.
+
+Only here atoms become amounts, and amounts atoms: everything below the faces counts in whole atoms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from darkswap_browser.api.trading.records import AssetAmount, AssetDescription
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.errors import ChainError, NotOnChain, TooManyRequests
+from darkswap_browser.market.amounts import format_amount
+from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
+from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.storage.codec import ASSET_INFO
+from darkswap_browser.storage.records import Records
+
+VERSION = 1
+MAX_KEPT = 1000
+"""Assets ever met on one network; further ones are asked for again at each start."""
+
+
+class AssetBook:
+    def __init__(self, chain: Callable[[], Chain], store: KeyValueStore, network: str) -> None:
+        self._chain = chain
+        self._known: dict[Asset, AssetInfo] = {BTC: BITCOIN_INFO}
+        self._kept = Records(
+            store, f"assets/{network}/", ASSET_INFO, version=VERSION, cap=MAX_KEPT, report=lambda key, reason: None
+        )
+
+    async def info(self, asset: Asset) -> AssetInfo:
+        """Raises `NotOnChain`, and another `ChainError` when no index answers and it was never met."""
+        if asset not in self._known:
+            self._known[asset] = await self._ask(asset)
+        return self._known[asset]
+
+    async def find(self, kind: AssetKind, text: str) -> AssetInfo | None:
+        """By id ("840000:1") or name; as the index says now, so that the supply is of now."""
+        if ":" in text:
+            found = await self._chain().info(Asset.parse(f"{kind}:{text}", "id"))
+        else:
+            found = await self._chain().find(kind, text)
+        if found is not None:
+            await self._keep(found)
+        return found
+
+    async def shown(self, asset: Asset) -> AssetInfo:
+        """For display only: of an asset never met while its index is away, the id stands for the name and whole atoms
+        for amounts.
+        """
+        try:
+            return await self.info(asset)
+        except ChainError:
+            return AssetInfo(asset=asset, name=str(asset))
+
+    async def amount(self, asset: Asset, atoms: int) -> AssetAmount:
+        """For display, as `shown`."""
+        known = await self.shown(asset)
+        return AssetAmount(str(asset), known.name, format_amount(atoms, known.decimals), atoms)
+
+    async def _ask(self, asset: Asset) -> AssetInfo:
+        try:
+            found = await self._chain().info(asset)
+        except ChainError:
+            kept = await self._kept.get(str(asset))
+            if kept is None:
+                raise
+            return kept
+        if found is None:
+            raise NotOnChain("the index", f"knows no {asset}")
+        await self._keep(found)
+        return found
+
+    async def _keep(self, found: AssetInfo) -> None:
+        self._known[found.asset] = found
+        try:
+            await self._kept.put(str(found.asset), found)
+        except TooManyRequests:
+            return
+
+
+def described(info: AssetInfo) -> AssetDescription:
+    asset = info.asset
+    return AssetDescription(
+        asset=str(asset),
+        kind=asset.kind.value,
+        id="" if asset == BTC else f"{asset.block}:{asset.tx}",
+        name=info.name,
+        symbol=info.symbol,
+        decimals=info.decimals,
+        supply=None if info.supply is None else format_amount(info.supply, info.decimals),
+        supply_atoms=info.supply,
+        created_height=info.created_height,
+    )

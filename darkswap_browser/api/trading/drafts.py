@@ -1,0 +1,188 @@
+"""What people write for an order, read into atoms, and judged before anything is signed or kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from darkswap_browser.api.trading.assets import AssetBook
+from darkswap_browser.api.trading.records import OrderCheck, Problem
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.errors import ChainError, InvalidArgument, InvalidOrder
+from darkswap_browser.market import orders
+from darkswap_browser.market.amounts import format_amount, parse_amount, price_of, total_for
+from darkswap_browser.market.assets import BTC, Asset, AssetInfo
+from darkswap_browser.market.orders import Order, Side
+from darkswap_browser.orders.draft import OrderDraft
+from darkswap_browser.settlement.terms import POSTAGE, Coin, FeeRule, Role, Terms
+from darkswap_browser.settlement.transaction import sats_needed
+from darkswap_browser.wallets.base import Account, Balance
+from darkswap_browser.wire.fields import Choice, Flag, Real, Text
+from darkswap_browser.wire.records import Converted, Settings, read_argument
+
+TEXT = Text(200, 1)
+"""Amounts too: a number has no exact decimals, and counts atoms elsewhere."""
+SECONDS = Converted(Real("seconds", orders.MAX_LIFETIME, 1), int, float)
+DRAFT = Settings(
+    {
+        "base_asset": Converted(TEXT, Asset.parse, str),
+        "quote_asset": Converted(TEXT, Asset.parse, str),
+        "side": Choice(Side),
+        "amount": TEXT,
+        "price": TEXT,
+        "total": TEXT,
+        "min_amount": TEXT,
+        "expires_in": SECONDS,
+        "fee_rule": Choice(FeeRule),
+        "private_sale": Flag(),
+    },
+    "is not a part of an order",
+)
+CHANGE = Settings({"price": TEXT, "total": TEXT, "expires_in": SECONDS, "paused": Flag()}, "cannot be changed")
+DRAFT_FIELDS = {
+    "base": "base_asset",
+    "quote": "quote_asset",
+    "sale": "private_sale",
+    "base_atoms": "amount",
+    "quote_atoms": "total",
+    "min_fill": "min_amount",
+    "expires_at": "expires_in",
+}
+"""An order's field → that of its draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDraft:
+    """A draft in atoms, and what its assets are."""
+
+    draft: OrderDraft
+    base: AssetInfo
+    quote: AssetInfo
+
+    @property
+    def price(self) -> str:
+        draft = self.draft
+        return price_of(draft.base_atoms, self.base.decimals, draft.quote_atoms, self.quote.decimals)
+
+    @property
+    def total(self) -> str:
+        return format_amount(self.draft.quote_atoms, self.quote.decimals)
+
+
+async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str) -> ReadDraft:
+    """`OrderDraft` of darkswap.d.ts. Raises `InvalidArgument` with the field, and `ChainError`."""
+    values = read_settings(DRAFT, "draft", given)
+    if missing := [key for key in ("base_asset", "quote_asset", "side", "amount") if key not in values]:
+        raise InvalidArgument(missing[0], "is missing")
+    base_asset, quote_asset, side = values["base_asset"], values["quote_asset"], values["side"]
+    base, quote = await book.info(base_asset), await book.info(quote_asset)
+    amount = parse_amount(values["amount"], base.decimals, "amount")
+    if ("price" in values) == ("total" in values):
+        raise InvalidArgument("price", "is needed, or total, and not both")
+    if "total" in values:
+        quote_atoms = parse_amount(values["total"], quote.decimals, "total")
+    else:
+        quote_atoms = total_for(values["price"], amount, base.decimals, quote.decimals, up=side is Side.SELL)
+    least = parse_amount(values["min_amount"], base.decimals, "min_amount") if "min_amount" in values else None
+    draft = OrderDraft(
+        base=base_asset,
+        quote=quote_asset,
+        side=side,
+        base_atoms=amount,
+        quote_atoms=quote_atoms,
+        min_fill=least,
+        expires_in=values.get("expires_in", orders.DEFAULT_LIFETIME),
+        fee_rule=values.get("fee_rule", FeeRule(fee_rule)),
+        private_sale=values.get("private_sale", False),
+    )
+    return ReadDraft(draft, base, quote)
+
+
+def read_settings(settings: Settings, path: str, given: object) -> dict[str, Any]:
+    """What is given of known fields; None counts as left out.
+
+    Args:
+        path: Names the whole where it is no mapping; fields are named alone.
+    Raises:
+        InvalidArgument: It is no mapping, has a field that is not known, or a value that is not allowed.
+    """
+    return read_argument(settings, "" if isinstance(given, Mapping) else path, given)
+
+
+# --- judging
+
+
+def problems_of(order: Order, *, private_sale: bool = False) -> list[Problem]:
+    """What `check_order` has against it, under the draft's names."""
+    try:
+        if private_sale:
+            orders.check_whole_lot(order)
+        orders.check_order(order)
+    except InvalidOrder as error:
+        return [Problem(DRAFT_FIELDS.get(error.path, error.path), _sentence(error.reason))]
+    return []
+
+
+def funds_problem(draft: OrderDraft, gives: AssetInfo, balances: Mapping[Asset, Balance], fee: int) -> Problem | None:
+    """Whether the wallet has what is offered, and sats for its own part of the transaction."""
+    asset, atoms = (draft.base, draft.base_atoms) if draft.side is Side.SELL else (draft.quote, draft.quote_atoms)
+    field = "amount" if draft.side is Side.SELL else "total"
+    held = balances.get(asset, Balance(asset, 0, 0, 0))
+    if held.confirmed < atoms:
+        free = format_amount(held.confirmed, gives.decimals)
+        waits = " More is waiting for a confirmation." if held.pending else ""
+        return Problem(field, f"You have {free} free.{waits}")
+    sats = balances.get(BTC, Balance(BTC, 0, 0, 0)).confirmed
+    needed = fee + POSTAGE + (atoms if asset == BTC else 0)
+    if sats < needed:
+        return Problem("wallet", f"About {needed} sats of plain bitcoin are needed with the fee; {sats} are free.")
+    return None
+
+
+def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> int:
+    """Sats that the maker's side of the settlement costs at `rate` (sats per 1000 vB), about: one coin of each kind.
+
+    `accounts`: for assets, and for payments.
+    """
+    assets, payment = accounts
+    terms = Terms(
+        trade_id="",
+        order_id="",
+        order_hash="",
+        network="",
+        base=draft.base,
+        base_atoms=draft.base_atoms,
+        quote=draft.quote,
+        quote_atoms=draft.quote_atoms,
+        base_giver=Role.MAKER if draft.side is Side.SELL else Role.TAKER,
+        fee_rule=draft.fee_rule,
+        fee_rate=rate,
+        deadline=0,
+    )
+    asset, atoms = terms.gives(Role.MAKER)
+    coins = () if asset == BTC else (Coin(OutPoint("00" * 32, 0), POSTAGE, assets.script, atoms),)
+    needed = sats_needed(terms, Role.MAKER, coins, [payment.script])
+    gets = terms.gets(Role.MAKER)[0]
+    postage = POSTAGE * ((gets != BTC) + (asset != BTC))
+    return max(needed - postage - (atoms if asset == BTC else 0) + (POSTAGE if coins else 0), 0)
+
+
+def refused(error: InvalidArgument | ChainError) -> OrderCheck:
+    """A draft that cannot even be read."""
+    problem = (
+        Problem(error.path, _sentence(error.reason))
+        if isinstance(error, InvalidArgument)
+        else Problem("base_asset", f"The asset cannot be looked up now: {error}.")
+    )
+    return OrderCheck(
+        ok=False, problems=(problem,), warnings=(), price="", total="", quote_atoms=0, fee_sats=0, fee_rate=""
+    )
+
+
+def _sentence(reason: str) -> str:
+    return (
+        f"It {reason}."
+        if reason.startswith(("is ", "has ", "makes ", "are "))
+        else f"{reason[:1].upper()}{reason[1:]}."
+    )

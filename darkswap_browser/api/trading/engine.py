@@ -1,0 +1,108 @@
+"""One start of the trading half: the lock of the identity, its orders and trades, and whoever tells of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from darkswap_browser.concurrency.faults import Guard
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.waiter import Waiter
+from darkswap_browser.errors import IdentityInUse
+from darkswap_browser.node.node import Stack
+from darkswap_browser.orders.order_manager import OrderDesk
+from darkswap_browser.orders.views import OrderEvent, TradeEvent
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.trades.trade_manager import Trader
+
+LOCK_PATIENCE = 3.0
+"""Seconds to wait for another tab of the same identity: a page that is being reloaded is gone sooner."""
+MAX_WAITING_EVENTS = 1000
+"""Events whose names and decimals are still being looked up; the oldest go first."""
+
+Event = OrderEvent | TradeEvent
+
+
+def lock_name(network: str, peer: str) -> str:
+    """Held by the one program that goes on with the trades of an identity."""
+    return f"darkswap/trades/{network}/{peer}"
+
+
+async def hold_identity(runtime: Runtime, network: str, peer: str) -> AsyncExitStack:
+    """The lock of an identity, held until the result is closed, which takes no time.
+
+    Raises:
+        IdentityInUse: Another tab or program still holds it after `LOCK_PATIENCE`.
+
+    Cancellation: Safe; the lock is not held.
+    """
+    async with AsyncExitStack() as lock:
+        try:
+            async with asyncio.timeout(LOCK_PATIENCE):
+                await lock.enter_async_context(runtime.locks.hold(lock_name(network, peer)))
+        except TimeoutError:
+            raise IdentityInUse(peer) from None
+        return lock.pop_all()
+
+
+class Engine:
+    """Orders and trades as long as the node runs.
+
+    Args:
+        lock: Closed with this.
+        publish: Called with every event, one after the other. What it raises is reported, and ends nothing.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        desk: OrderDesk,
+        trader: Trader,
+        lock: AsyncExitStack,
+        publish: Callable[[Trader, Event], Awaitable[None]],
+    ) -> None:
+        self.stack = stack
+        self.desk = desk
+        self.trader = trader
+        self._lock = lock
+        self._publish = publish
+        self._report = stack.swarm.faults.report
+        self._tasks = Tasks(self._report)
+        self._events: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
+        self._news = Waiter()
+
+    async def start(self) -> None:
+        """Take up what was going on. After a failure, and after a cancellation, `close` is due."""
+        self.desk.subscribe(self._happened)
+        self.trader.subscribe(self._happened)
+        self._tasks.spawn(self._publish_all(), "trading events")
+        await self.desk.start()
+        await self.trader.start()
+
+    async def close(self) -> None:
+        """End everything and let go of the lock. Idempotent.
+
+        Cancellation: Safe. Everything was told to end before the first await, and the lock is free afterwards.
+        """
+        self.trader.stop_nowait()
+        self.desk.stop_nowait()
+        self._tasks.cancel()
+        try:
+            await self.trader.stop()
+            await self.desk.stop()
+            await self._tasks.close()
+        finally:
+            await self._lock.aclose()
+
+    def _happened(self, event: Event) -> None:
+        self._events.append(event)
+        self._news.wake()
+
+    async def _publish_all(self) -> None:
+        while True:
+            while self._events:
+                with Guard(lambda error: self._report("the telling of a trading event", error)):
+                    await self._publish(self.trader, self._events.popleft())
+            await self._news.wait()

@@ -1,0 +1,54 @@
+"""What an order to be would be, and what is wrong with it: asked while it is typed; nothing is signed or kept."""
+
+from __future__ import annotations
+
+from darkswap_browser.api.trading import drafts
+from darkswap_browser.api.trading.drafts import ReadDraft
+from darkswap_browser.api.trading.records import OrderCheck, Problem
+from darkswap_browser.api.trading.wallet_manager import Purse
+from darkswap_browser.market.amounts import format_amount
+from darkswap_browser.market.orders import Order, Side
+from darkswap_browser.settlement.private_sale import RISKS
+from darkswap_browser.wallets.base import Purpose
+from darkswap_browser.wallets.coins import holds_only, is_free
+
+
+async def judge(read: ReadDraft, order: Order, purse: Purse, rate: int, *, private_sales: bool) -> OrderCheck:
+    """`order`: what the desk would make of it; `rate`: today's, in sats per 1000 vB. Raises `ChainError`."""
+    draft, fee = read.draft, 0
+    problems = drafts.problems_of(order, private_sale=draft.private_sale)
+    if draft.private_sale and not private_sales:
+        problems.append(Problem("private_sale", "Private sales are switched off here (trade.private_sales)."))
+    if not purse.is_connected:
+        problems.append(Problem("wallet", "Connect a wallet first."))
+    elif draft.private_sale:
+        problems += await _lot_problem(read, purse)
+    else:
+        fee = drafts.fee_of(draft, (purse.account(Purpose.ASSETS), purse.account(Purpose.PAYMENT)), rate)
+        await purse.coins.refresh()
+        balances = {each.asset: each for each in await purse.coins.balances()}
+        gives = read.base if draft.side is Side.SELL else read.quote
+        lacking = drafts.funds_problem(draft, gives, balances, fee)
+        problems += [lacking] if lacking is not None else []
+    return OrderCheck(
+        ok=not problems,
+        problems=tuple(problems),
+        warnings=RISKS if draft.private_sale else (),
+        price=read.price,
+        total=read.total,
+        quote_atoms=draft.quote_atoms,
+        fee_sats=fee,
+        fee_rate=format_amount(rate, 3),
+    )
+
+
+async def _lot_problem(read: ReadDraft, purse: Purse) -> list[Problem]:
+    """A private sale gives away one coin as it lies; its maker pays no fee."""
+    draft = read.draft
+    coins = [each for each in await purse.coins.refresh() if is_free(each) and holds_only(each, draft.base)]
+    held = sorted({each.holdings.assets[draft.base] for each in coins}, reverse=True)
+    if draft.base_atoms in held:
+        return []
+    told = ", ".join(format_amount(atoms, read.base.decimals) for atoms in held[:5])
+    what = f"Your coins hold {told}." if held else "You have no such coin."
+    return [Problem("amount", f"A private sale is of one coin that holds exactly this amount. {what}")]

@@ -1,0 +1,375 @@
+"""The trading half of a node: wallet, orders and trades in the words of darkswap.d.ts, over the engine.
+
+Everything is brought up by the first call that needs it, and goes down with the node; what was going on is kept and
+taken up again. Events come with the node's own, by `subscribe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+
+from darkswap_browser.api.network import Network
+from darkswap_browser.api.trading import drafts, lost_coins, stored
+from darkswap_browser.api.trading.assets import AssetBook, described
+from darkswap_browser.api.trading.engine import Engine, Event, hold_identity
+from darkswap_browser.api.trading.info import order_sheet, trade_sheet
+from darkswap_browser.api.trading.order_check import judge
+from darkswap_browser.api.trading.records import (
+    AssetDescription,
+    BalanceSheet,
+    CoinSheet,
+    OrderCheck,
+    OrderSheet,
+    TradeSheet,
+    WalletInfo,
+)
+from darkswap_browser.api.trading.wallet_manager import Purse
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import Chain, ChainConfig
+from darkswap_browser.chain.quorum import open_chain
+from darkswap_browser.concurrency.shared_call import SharedCall
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument
+from darkswap_browser.market.amounts import parse_amount, total_for
+from darkswap_browser.market.assets import AssetKind
+from darkswap_browser.market.orders import Side
+from darkswap_browser.node.meeting import here, reach_through
+from darkswap_browser.node.node import Stack, load_identity
+from darkswap_browser.orders.order_manager import OrderDesk
+from darkswap_browser.orders.views import OrderEvent, OrderView, TradeView
+from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.trades.trade_manager import Trader
+
+
+class Trading:
+    """Assets are texts ("BTC", "RUNE:840000:1", "ALKANE:2:0"), amounts decimal texts in display units."""
+
+    def __init__(self, network: Network) -> None:
+        config = network.config
+        self._node = network
+        self._bitcoin_network = config.bitcoin_network
+        self._terms = config.trading.with_public_servers(config.bitcoin_network)
+        terms, runtime = self._terms, network.runtime
+        servers = ChainConfig(
+            esplora=terms.esplora,
+            ord=terms.ord,
+            alkanes=terms.alkanes,
+            quorum=terms.quorum or (2 if len(terms.esplora) > 1 else 1),
+        )
+        self._chain: Chain = open_chain(
+            servers,
+            fetch=runtime.fetch,
+            store=runtime.store,
+            entropy=runtime.entropy,
+            max_fee_rate=terms.max_fee_rate,
+        )
+        self._purse = Purse(runtime, self._bitcoin_network, terms, self._chain, self._wallet_gone)
+        self._book = AssetBook(lambda: self._chain, runtime.store, self._bitcoin_network)
+        self._open: Engine | None = None
+        self._bringing_up = SharedCall[Engine]("trading start")
+        self._wallet_tasks = Tasks()
+        network.before_stop(self._close)
+
+    # --- life
+
+    async def resume_trades(self) -> None:
+        """Takes up what was going on, as every other call does. Raises `IdentityInUse`."""
+        await self._engine()
+
+    async def _engine(self) -> Engine:
+        """Callers at once share one start; it is given up when all of them were cancelled."""
+        stack = await self._node.stack()
+        if self._open is not None and self._open.stack is stack:
+            return self._open
+        if not self._bringing_up.is_running:
+            self._bringing_up.begin(self._bring_up(stack))
+        return await self._bringing_up.join()
+
+    async def _bring_up(self, stack: Stack) -> Engine:
+        runtime, network, peer = self._node.runtime, self._bitcoin_network, str(stack.swarm.local_peer)
+        engine = self._make_engine(stack, await hold_identity(runtime, network, peer))
+        try:
+            await engine.start()
+        except BaseException:
+            await engine.close()
+            raise
+        self._open = engine
+        return engine
+
+    def _make_engine(self, stack: Stack, lock: AsyncExitStack) -> Engine:
+        runtime, network = self._node.runtime, self._bitcoin_network
+        terms = self._terms
+        desk = OrderDesk(
+            runtime,
+            stack.swarm.identity,
+            network,
+            self._chain,
+            lambda: here(stack),
+            self._set_aside,
+            private_sales=terms.private_sales,
+            report=stack.swarm.faults.report,
+        )
+        policy = Policy(fee_cap=terms.max_fee_rate, private_sales=terms.private_sales)
+        trader = Trader(
+            runtime,
+            stack.swarm,
+            network,
+            self._chain,
+            self._purse.coins,
+            desk,
+            reach_through(stack),
+            policy,
+            terms.confirmations,
+            self._set_aside,
+            self._store_failed,
+        )
+        # Before they start: the first look at our orders may have to renew one.
+        self._give_wallet(desk, trader)
+        return Engine(stack, desk, trader, lock, self._publish)
+
+    async def _close(self) -> None:
+        """Cancellation: Safe; everything was told to end, and another start may follow."""
+        opened, self._open = self._open, None
+        self._bringing_up.cancel()
+        try:
+            await self._bringing_up.close()
+        finally:
+            if opened is not None:
+                await opened.close()
+
+    def _set_aside(self, key: str, reason: str) -> None:
+        self._wallet_tasks.spawn(self._tell_quarantined(key, reason), "quarantined record")
+
+    async def _tell_quarantined(self, key: str, reason: str) -> None:
+        hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
+        if coins := await lost_coins.of_record(self._purse.coins, key):
+            hint += f" It holds {', '.join(map(str, coins))}: release_coin frees them."
+        self._node.tell("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
+
+    def _store_failed(self, error: DarkSwapError) -> None:
+        hint = f"{error.hint} Trades go on as soon as it works; a trade that is not signed can be canceled."
+        self._node.tell("error", {"code": error.code, "message": str(error), "hint": hint})
+
+    # --- events
+
+    async def _publish(self, trader: Trader, event: Event) -> None:
+        if isinstance(event, OrderEvent):
+            sheet = await order_sheet(event.order, self._book)
+            self._node.tell(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
+            return
+        trade = await self._sheet(trader, event.trade)
+        self._node.tell(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
+        if event.kind != "updated":
+            self._node.tell("balance_updated", {})
+
+    # --- wallet
+
+    async def get_available_wallets(self) -> Sequence[str]:
+        return await self._purse.available()
+
+    async def connect_wallet(self, config: Mapping[str, object]) -> WalletInfo:
+        """`WalletConfig` of darkswap.d.ts. Raises `InvalidArgument`, `WalletRejected`, `WalletFailed`."""
+        opened = await self._engine()
+        info = await self._purse.open(config)
+        self._give_wallet(opened.desk, opened.trader)
+        self._node.tell("wallet_connected", {"wallet": info})
+        return info
+
+    async def open_wallet(self, config: Mapping[str, object]) -> WalletInfo:
+        """As `connect_wallet`, without starting the node: to look at a wallet, or to have it there from the start."""
+        return await self._purse.open(config)
+
+    async def disconnect_wallet(self) -> None:
+        await self._let_go("You disconnected it.")
+
+    async def _let_go(self, reason: str) -> None:
+        if await self._purse.close():
+            if self._open is not None:
+                self._give_wallet(self._open.desk, self._open.trader)
+            self._node.tell("wallet_disconnected", {"reason": reason})
+
+    def _wallet_gone(self, reason: str) -> None:
+        self._wallet_tasks.spawn(self._let_go(reason), "wallet gone")
+
+    def _give_wallet(self, desk: OrderDesk, trader: Trader) -> None:
+        wallet = self._purse.wallet if self._purse.is_connected else None
+        desk.set_wallet(wallet, self._purse.coins if wallet is not None else None)
+        trader.set_wallet(wallet)
+
+    async def is_wallet_connected(self) -> bool:
+        return self._purse.is_connected
+
+    async def get_wallet_info(self) -> WalletInfo | None:
+        return self._purse.info() if self._purse.is_connected else None
+
+    async def export_mnemonic(self, passphrase: str | None = None) -> str:
+        return await self._purse.words(passphrase or "")
+
+    async def get_address(self, purpose: str | None = None) -> str:
+        return self._purse.address(purpose)
+
+    async def get_balances(self) -> Sequence[BalanceSheet]:
+        """Bitcoin first; asks the chain."""
+        return await self._purse.balances(self._book)
+
+    async def get_coins(self) -> Sequence[CoinSheet]:
+        return await self._purse.sheets(self._book)
+
+    async def freeze_coin(self, outpoint: str, on: bool) -> None:
+        await self._purse.freeze(outpoint, on)
+        self._node.tell("balance_updated", {})
+
+    async def release_coin(self, outpoint: str) -> None:
+        """Free a coin reserved for a trade or an order whose record is lost or unreadable.
+
+        A signature for it may still be out: then whoever has that may spend the coin before you do.
+
+        Raises:
+            InvalidArgument: It is frozen, or held by a trade or an order that is known here.
+        """
+        store = self._node.runtime.store
+        at = OutPoint.parse(outpoint)
+        if await lost_coins.release(self._purse.coins, store, self._bitcoin_network, at):
+            self._node.tell("balance_updated", {})
+
+    async def sign_message(self, message: str) -> str:
+        """BIP322 "simple", base64."""
+        return await self._purse.sign(message)
+
+    # --- orders
+
+    async def check_order(self, draft: Mapping[str, object]) -> OrderCheck:
+        """What an order to be would be, and what is wrong with it. Nothing is kept or reserved."""
+        opened = await self._engine()
+        try:
+            read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
+            order, rate = opened.desk.compose(read.draft), await self._chain.fee_rate(1)
+            return await judge(read, order, self._purse, rate, private_sales=self._terms.private_sales)
+        except (InvalidArgument, ChainError) as error:
+            return drafts.refused(error)
+
+    async def create_order(self, draft: Mapping[str, object]) -> OrderSheet:
+        """Raises `InvalidArgument`, `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `ChainError` …, and
+        `Unsupported` for a private sale where those are switched off.
+        """
+        opened = await self._engine()
+        read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
+        return await self._order(await opened.desk.create(read.draft))
+
+    async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderSheet:
+        """`price` or `total`, `expires_in` (seconds from now), `paused`."""
+        given = drafts.read_settings(drafts.CHANGE, "change", change)
+        opened = await self._engine()
+        if "price" in given and "total" in given:
+            raise InvalidArgument("price", "is given, and total as well: only one can be")
+        order = opened.desk.order(order_id)
+        base, quote = await self._book.info(order.base), await self._book.info(order.quote)
+        quote_atoms: int | None = None
+        if "total" in given:
+            quote_atoms = parse_amount(given["total"], quote.decimals, "total")
+        elif "price" in given:
+            up = order.side is Side.SELL
+            quote_atoms = total_for(given["price"], order.base_atoms, base.decimals, quote.decimals, up=up)
+        expires_in, paused = given.get("expires_in"), given.get("paused")
+        return await self._order(
+            await opened.desk.change(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
+        )
+
+    async def cancel_order(self, order_id: str) -> OrderSheet:
+        """Of a private sale the coin is spent to ourselves: it can be completed until that is in a block."""
+        return await self._order(await (await self._engine()).desk.cancel(order_id))
+
+    async def get_order(self, order_id: str) -> OrderSheet | None:
+        view = (await self._engine()).desk.get(order_id)
+        return None if view is None else await self._order(view)
+
+    async def get_orders(self) -> Sequence[OrderSheet]:
+        """Newest change first."""
+        return [await self._order(view) for view in (await self._engine()).desk.all()]
+
+    async def kept_orders(self) -> Sequence[OrderSheet]:
+        """As `get_orders`, without starting the node: what the program that trades has kept by now."""
+        views = await stored.orders(self._node.runtime, *await self._whose(), self._set_aside)
+        return [await self._order(view) for view in views]
+
+    async def import_order(self, text: str) -> OrderSheet:
+        """From its text or link; signature and coins are checked. Raises `InvalidOrder`."""
+        return await self._order(await (await self._engine()).desk.import_text(text))
+
+    async def _order(self, view: OrderView) -> OrderSheet:
+        return await order_sheet(view, self._book)
+
+    # --- trades
+
+    async def take_order(
+        self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
+    ) -> TradeSheet:
+        """`amount` of base, all of it by default; `fee_rate` in sats per vbyte. See `Trader.take`."""
+        if not isinstance(review, bool):
+            raise InvalidArgument("review", "is neither true nor false")
+        opened = await self._engine()
+        fill: int | None = None
+        if amount is not None:
+            if not isinstance(amount, str):
+                raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
+            base = await self._book.info(opened.desk.order(order_id).base)
+            fill = parse_amount(amount, base.decimals)
+        is_number = isinstance(fee_rate, int | float) and not isinstance(fee_rate, bool)
+        if fee_rate is not None and not (is_number and 0 < fee_rate < 1_000_000):
+            raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
+        rate = None if fee_rate is None else int(fee_rate * 1000)
+        return await self._trade(await opened.trader.take(order_id, fill, rate, review=review))
+
+    async def confirm_trade(self, trade_id: str) -> TradeSheet:
+        return await self._trade(await (await self._engine()).trader.confirm(trade_id))
+
+    async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeSheet:
+        return await self._trade(await (await self._engine()).trader.cancel(trade_id, reason or ""))
+
+    async def revoke_trade(self, trade_id: str) -> TradeSheet:
+        return await self._trade(await (await self._engine()).trader.revoke(trade_id))
+
+    async def wait_for_trade(self, trade_id: str) -> TradeSheet:
+        """Until it is completed, failed or canceled."""
+        return await self._trade(await (await self._engine()).trader.wait(trade_id))
+
+    async def get_trade(self, trade_id: str) -> TradeSheet | None:
+        view = (await self._engine()).trader.get(trade_id)
+        return None if view is None else await self._trade(view)
+
+    async def get_trades(self) -> Sequence[TradeSheet]:
+        """Newest first."""
+        return [await self._trade(view) for view in (await self._engine()).trader.all()]
+
+    async def kept_trades(self) -> Sequence[TradeSheet]:
+        """As `get_trades`, without starting the node; what their transactions do is not computed."""
+        views = await stored.trades(self._node.runtime, *await self._whose(), self._set_aside)
+        return [await trade_sheet(view, None, self._book) for view in views]
+
+    async def _whose(self) -> tuple[str, str]:
+        identity = await load_identity(self._node.config, self._node.runtime)
+        return self._bitcoin_network, str(identity.peer_id)
+
+    async def _trade(self, view: TradeView) -> TradeSheet:
+        return await self._sheet((await self._engine()).trader, view)
+
+    async def _sheet(self, trader: Trader, view: TradeView) -> TradeSheet:
+        try:
+            effect = trader.effect(view.id)
+        except DarkSwapError:
+            effect = None  # terms that no transaction can be built of: the trade itself says why
+        return await trade_sheet(view, effect, self._book)
+
+    # --- assets
+
+    async def get_rune_info(self, text: str) -> AssetDescription | None:
+        return await self._asset(AssetKind.RUNE, text)
+
+    async def get_alkane_info(self, text: str) -> AssetDescription | None:
+        return await self._asset(AssetKind.ALKANE, text)
+
+    async def _asset(self, kind: AssetKind, text: str) -> AssetDescription | None:
+        """By id ("840000:1") or name."""
+        found = await self._book.find(kind, text.strip())
+        return None if found is None else described(found)

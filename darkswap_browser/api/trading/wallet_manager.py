@@ -1,0 +1,199 @@
+"""The connected wallet as the faces show it: one at a time, its addresses, balances and coins."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+
+from darkswap_browser.api.trading.assets import AssetBook
+from darkswap_browser.api.trading.drafts import read_settings
+from darkswap_browser.api.trading.records import AssetAmount, BalanceSheet, CoinSheet, WalletInfo
+from darkswap_browser.bitcoin import hd
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.errors import InvalidArgument, WalletNotConnected
+from darkswap_browser.market.amounts import format_amount
+from darkswap_browser.node.config import TradingConfig
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.wallets import connect
+from darkswap_browser.wallets.base import Account, Balance, OwnedCoin, Purpose, Wallet
+from darkswap_browser.wallets.coins import WalletCoins
+from darkswap_browser.wallets.reservations import Reservations
+from darkswap_browser.wallets.seed import KIND, SeedVault
+from darkswap_browser.wallets.seed_record import MAX_PASSPHRASE
+from darkswap_browser.wire.fields import Text
+from darkswap_browser.wire.records import Settings
+
+SETTINGS = Settings(
+    {"type": Text(100, 1), "mnemonic": Text(1000, 1), "passphrase": Text(MAX_PASSPHRASE), "name": Text(100, 1)},
+    "is not a setting of a wallet",
+)
+
+
+class Purse:
+    """`gone(reason)` is called when an extension's wallet is not what was connected any more."""
+
+    def __init__(
+        self, runtime: Runtime, network: str, config: TradingConfig, chain: Chain, gone: Callable[[str], None]
+    ) -> None:
+        self._runtime = runtime
+        self._network = network
+        self._config = config
+        self._gone = gone
+        self._vault = SeedVault(runtime.store, runtime.crypto, runtime.entropy, runtime.locks)
+        self._wallet: Wallet | None = None
+        self._name = ""
+        self._is_new = False
+        self._end: Callable[[], None] = lambda: None
+        self.coins = WalletCoins(chain, Reservations(runtime.store, runtime.locks, network), self._accounts)
+
+    # --- life
+
+    async def available(self) -> Sequence[str]:
+        return [KIND, *await connect.available(self._runtime.wallet_providers)]
+
+    @property
+    def wallet(self) -> Wallet:
+        """Raises `WalletNotConnected`."""
+        if self._wallet is None:
+            raise WalletNotConnected
+        return self._wallet
+
+    @property
+    def is_connected(self) -> bool:
+        return self._wallet is not None
+
+    async def open(self, config: Mapping[str, object]) -> WalletInfo:
+        """`WalletConfig` of darkswap.d.ts. A wallet that was connected is let go first."""
+        settings = _settings(config)
+        kind = settings.get("type")
+        if kind is None:
+            raise InvalidArgument("type", "is missing", "Say seed, or the kind of an extension's wallet.")
+        if kind != KIND and len(settings) > 1:
+            raise InvalidArgument("config", f"{kind} takes nothing but type: the extension asks its owner")
+        wallet, is_new = await (self._seed(settings) if kind == KIND else self._extension(kind))
+        await self.close()
+        self._wallet, self._is_new, self._name = wallet, is_new, settings.get("name", "default")
+        self._end = wallet.subscribe(self._changed)
+        return self.info()
+
+    async def _extension(self, kind: str) -> tuple[Wallet, bool]:
+        return await connect.connect(kind, self._network, self._runtime.wallet_providers), False
+
+    async def _seed(self, settings: Mapping[str, str]) -> tuple[Wallet, bool]:
+        """The wallet, and whether it was made just now."""
+        name, passphrase = settings.get("name", "default"), settings.get("passphrase", "")
+        words = settings.get("mnemonic")
+        kept = name in await self._vault.names(self._network)
+        if words is None:
+            make = self._vault.unlock if kept else self._vault.create
+            return await make(self._network, name, passphrase), not kept
+        if not kept:
+            return await self._vault.restore(self._network, name, passphrase, words), False
+        if await self._vault.words(self._network, name, passphrase) != hd.check_mnemonic(words):
+            raise InvalidArgument("name", f"{name} is another wallet's", "Choose another name for these words.")
+        return await self._vault.unlock(self._network, name, passphrase), False
+
+    async def close(self) -> bool:
+        """Whether there was one."""
+        wallet, self._wallet = self._wallet, None
+        self._end()
+        self._end = lambda: None
+        if wallet is not None:
+            await wallet.disconnect()
+        return wallet is not None
+
+    def _changed(self, what: str) -> None:
+        self._gone("The wallet was disconnected." if what == "disconnect" else f"The wallet's {what} changed.")
+
+    # --- what it is
+
+    def info(self) -> WalletInfo:
+        return WalletInfo(
+            type=self.wallet.kind,
+            network=self._network,
+            address=self.account(Purpose.ASSETS).address,
+            payment_address=self.account(Purpose.PAYMENT).address,
+            supports_runes=bool(self._config.ord),
+            supports_alkanes=bool(self._config.alkanes),
+            is_new=self._is_new,
+        )
+
+    def address(self, purpose: str | None) -> str:
+        try:
+            return self.account(Purpose(Purpose.ASSETS if purpose is None else purpose)).address
+        except ValueError:
+            raise InvalidArgument("purpose", f"is {purpose!r}", "Say assets or payment.") from None
+
+    async def words(self, passphrase: str) -> str:
+        if self.wallet.kind != KIND:
+            raise InvalidArgument("wallet", f"{self.wallet.kind} keeps its words to itself")
+        return await self._vault.words(self._network, self._name, passphrase)
+
+    async def sign(self, message: str) -> str:
+        """BIP322 "simple", base64, by the account that keeps assets."""
+        witness = await self.wallet.sign_message(self.account(Purpose.ASSETS), message)
+        return base64.b64encode(witness).decode()
+
+    def account(self, purpose: Purpose) -> Account:
+        """Raises `WalletNotConnected`."""
+        return next(each for each in self.wallet.accounts if each.purpose is purpose)
+
+    def _accounts(self) -> Sequence[Account]:
+        return self.wallet.accounts
+
+    # --- what it holds
+
+    async def balances(self, book: AssetBook) -> tuple[BalanceSheet, ...]:
+        await self.coins.refresh()
+        return tuple([await _sheet(each, book) for each in await self.coins.balances()])
+
+    async def sheets(self, book: AssetBook) -> tuple[CoinSheet, ...]:
+        return tuple([await _coin(each, book) for each in await self.coins.refresh()])
+
+    async def freeze(self, outpoint: str, on: bool) -> None:
+        await self.coins.freeze(OutPoint.parse(outpoint), on)
+
+
+async def _sheet(balance: Balance, book: AssetBook) -> BalanceSheet:
+    info = await book.shown(balance.asset)
+
+    def text(atoms: int) -> str:
+        return format_amount(atoms, info.decimals)
+
+    total = balance.confirmed + balance.pending + balance.reserved
+    return BalanceSheet(
+        asset=str(balance.asset),
+        type=balance.asset.kind.value,
+        name=info.name,
+        symbol=info.symbol,
+        decimals=info.decimals,
+        amount=text(total),
+        atoms=total,
+        available=text(balance.confirmed),
+        available_atoms=balance.confirmed,
+        pending=text(balance.pending),
+        pending_atoms=balance.pending,
+        locked=text(balance.reserved),
+        locked_atoms=balance.reserved,
+        unknown_atoms=balance.unknown,
+    )
+
+
+async def _coin(coin: OwnedCoin, book: AssetBook) -> CoinSheet:
+    assets: list[AssetAmount] = [await book.amount(each, atoms) for each, atoms in sorted(coin.holdings.assets.items())]
+    return CoinSheet(
+        outpoint=str(coin.utxo.outpoint),
+        sats=coin.utxo.sats,
+        address=coin.account.address,
+        state=coin.state.value,
+        reserved_by=coin.reserved_by,
+        assets=tuple(assets),
+        inscriptions=tuple(coin.holdings.inscriptions or ()),
+        known=coin.holdings.complete,
+    )
+
+
+def _settings(config: Mapping[str, object]) -> Mapping[str, str]:
+    """Those that are given, all texts."""
+    return read_settings(SETTINGS, "config", config)

@@ -1,0 +1,214 @@
+"""What darkswap.mjs calls: one object per `DarkSwapWasm`, one per `WebRtcConnection`. See `calls` for the manner.
+
+Messages cross in batches: all that JavaScript sent in one moment in one call, all that one read brought in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from darkswap_browser.api.network import Network
+from darkswap_browser.api.records import NetworkEvent, PeerSignal
+from darkswap_browser.bridge.calls import Calls, Hooks, JsBytes, Method, ToJs, error_shape, pack, to_json, unpack
+from darkswap_browser.bridge.webrtc_connection import PeerHooks, WebRtcConnection
+from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.node.config import NetworkConfig, json_argument
+from darkswap_browser.protocols.channels.channel import Channel, ChannelState
+from darkswap_browser.runtime import select
+from darkswap_browser.runtime.base import SessionDescription
+from darkswap_browser.version import VERSION
+
+
+class NodeHooks(Hooks, Protocol):
+    def messages(self, peer: str, data: object, count: int) -> bool:
+        """Takes messages; true when the next ones of this peer are to wait for `Node.taken`."""
+        ...
+
+    def progress(self, call: int, done: int, total: int) -> None: ...
+
+    def signal(self, peer: str, kind: str, text: str) -> None: ...
+
+
+def make_node(config: str, hooks: NodeHooks) -> Node | str:
+    """A node, or the JSON of the error."""
+    try:
+        return Node(Network(NetworkConfig.from_mapping(config)), hooks, select.bytes_to_js())
+    except DarkSwapError as error:
+        return json.dumps(error_shape(error))
+
+
+def make_connection(configuration: str, hooks: PeerHooks) -> WebRtcConnection | str:
+    """A `WebRtcConnection`, or the JSON of the error."""
+    try:
+        config = NetworkConfig.from_mapping({"network": json_argument("config", configuration)})
+        return WebRtcConnection(select.load(persist=False).webrtc, config.rtc, hooks, select.bytes_to_js())
+    except DarkSwapError as error:
+        return json.dumps(error_shape(error))
+
+
+def version() -> str:
+    return VERSION
+
+
+class Node:
+    """Behind one `DarkSwapWasm`."""
+
+    def __init__(self, network: Network, hooks: NodeHooks, to_js: ToJs) -> None:
+        self._network = network
+        self._hooks = hooks
+        self._to_js = to_js
+        self._calls = Calls(self._methods(), hooks, to_js)
+        self._channels: dict[str, Channel] = {}
+        self._busy: dict[str, asyncio.Future[None]] = {}
+        self._end_events: Callable[[], None] | None = None
+        self._end_signals: Callable[[], None] | None = None
+
+    def _methods(self) -> dict[str, Callable[..., Awaitable[object]]]:
+        network = self._network
+        return {
+            "start": network.start,
+            "stop": network.stop,
+            "local_peer_id": network.local_peer_id,
+            "get_multiaddrs": network.get_multiaddrs,
+            "add_relay": network.add_relay,
+            "make_webrtc_relay_reservation": network.make_relay_reservation,
+            "is_webrtc_relay_reservation_valid": network.is_relay_reservation_valid,
+            "get_active_webrtc_relay_reservations": network.get_relay_reservations,
+            "connect_through_webrtc_relay": network.connect_through_relay,
+            "disconnect_from_webrtc_relay": network.disconnect,
+            "get_webrtc_relay_metrics": network.get_metrics,
+            "create_webrtc_data_channel": network.create_webrtc_data_channel,
+            "close_webrtc_data_channel": network.close_webrtc_data_channel,
+            "send_webrtc_offer": network.send_webrtc_offer,
+            "send_webrtc_answer": network.send_webrtc_answer,
+            "send_webrtc_ice_candidate": network.send_webrtc_ice_candidate,
+            "create_webrtc_connection": network.connect,
+            "get_peers": network.get_peers,
+            "get_connection_stats": network.get_connection_stats,
+            "ping": network.ping,
+        }
+
+    @property
+    def network(self) -> Network:
+        return self._network
+
+    def extend(self, methods: Mapping[str, Method]) -> None:
+        """More methods for `call`."""
+        self._calls.extend(methods)
+
+    def call(self, number: int, name: str, arguments: str) -> None:
+        self._calls.begin(number, name, arguments)
+
+    def cancel(self, number: int) -> None:
+        self._calls.cancel(number)
+
+    # --- sending
+
+    def send(self, number: int, peer: str, js_data: JsBytes, count: int) -> int:
+        """How many of `count` packed messages were accepted at once; the reply is about the others."""
+        messages = unpack(js_data.to_bytes(), count)
+        accepted = 0
+        try:
+            channel = self._channel(peer)
+            if channel is not None:
+                while accepted < count and channel.try_send(messages[accepted]):
+                    accepted += 1
+        except DarkSwapError as error:
+            self._calls.fail(number, error)
+            return accepted
+        if accepted < count:
+            self._calls.spawn(number, self._send_rest(number, peer, messages[accepted:]))
+        return accepted
+
+    def send_watched(self, number: int, peer: str, js_data: JsBytes) -> None:
+        """One message whose progress is told; the reply says that it was accepted."""
+        self._calls.spawn(number, self._send_watched(number, peer, js_data.to_bytes()))
+
+    def _channel(self, peer: str) -> Channel | None:
+        channel = self._channels.get(peer)
+        if channel is None or channel.state is ChannelState.CLOSED:
+            channel = self._network.open_now(peer)
+            if channel is not None:
+                self._channels[peer] = channel
+            else:
+                self._channels.pop(peer, None)
+        return channel
+
+    async def _send_rest(self, number: int, peer: str, messages: list[bytes]) -> None:
+        channel = self._channel(peer) or await self._network.open_channel(peer)
+        await channel.send_batch(messages)
+        self._calls.done(number)
+
+    async def _send_watched(self, number: int, peer: str, message: bytes) -> None:
+        def progress(done: int, total: int) -> None:
+            self._hooks.progress(number, done, total)
+
+        await self._network.send_webrtc_message(peer, message, progress)
+        self._calls.done(number)
+
+    # --- receiving
+
+    def pull(self, number: int, peer: str) -> None:
+        """Every message of `peer` that waits, at least one."""
+        self._calls.spawn(number, self._pull(number, peer))
+
+    async def _pull(self, number: int, peer: str) -> None:
+        self._calls.give(number, await self._network.receive_webrtc_messages(peer))
+
+    def listen_messages(self, on: bool) -> None:
+        self._network.deliver_messages(self._deliver if on else None)
+
+    def _deliver(self, peer: str, messages: Sequence[bytes]) -> Awaitable[None] | None:
+        batch = list(messages)
+        if not self._hooks.messages(peer, self._to_js(pack(batch)), len(batch)):
+            return None
+        waiting = self._busy[peer] = asyncio.get_running_loop().create_future()
+        return waiting
+
+    def taken(self, peer: str) -> None:
+        """The page is done with the last batch of `peer`."""
+        waiting = self._busy.pop(peer, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    # --- events
+
+    def listen_events(self, on: bool) -> None:
+        if self._end_events is not None:
+            self._end_events()
+        self._end_events = self._network.subscribe(self._event) if on else None
+
+    def _event(self, event: NetworkEvent) -> None:
+        self._hooks.event(to_json({"type": event.type, "at": event.at, **event.fields}))
+
+    def listen_signals(self, on: bool) -> None:
+        if self._end_signals is not None:
+            self._end_signals()
+        self._end_signals = self._network.subscribe_signals(self._signal) if on else None
+
+    def _signal(self, signal: PeerSignal) -> None:
+        event = signal.event
+        if isinstance(event, SessionDescription):
+            self._hooks.signal(signal.peer, event.type, json.dumps({"type": event.type, "sdp": event.sdp}))
+            return
+        shape = {"candidate": event.candidate, "sdpMid": event.sdp_mid, "sdpMLineIndex": event.sdp_m_line_index}
+        self._hooks.signal(signal.peer, "candidate", json.dumps(shape))
+
+    # --- the end
+
+    def free(self, number: int) -> None:
+        """Stop for good; the reply says that the proxy may go.
+
+        A stop that is under way is joined. Nothing is sought or reserved from here on.
+        """
+        self._calls.cancel_all()
+        self.listen_events(False)
+        self.listen_signals(False)
+        self.listen_messages(False)
+        for waiting in self._busy.values():
+            if not waiting.done():
+                waiting.set_result(None)
+        self._calls.begin(number, "stop", "[]")

@@ -1,0 +1,118 @@
+"""`darkswap take` and `darkswap trades …`: trades begun, seen through, ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+from darkswap_browser.cli import formatting, prompts
+from darkswap_browser.cli.event_printer import Story
+from darkswap_browser.cli.formatting import Sheet
+from darkswap_browser.cli.session import Session, sheet, sheets
+from darkswap_browser.errors import InvalidOrder, TradeNotFound
+
+FAILED = 1
+
+
+async def take(session: Session) -> int:
+    """0 only when it is completed, or sent with --no-wait."""
+    given = session.given
+    async with session.acting() as node:
+        order = sheet(await node.import_order(given.text))
+        session.names.learn_orders([order])
+        session.out.event("order", {"order": order}, [*formatting.order_lines(order, session.names), ""])
+        story = Story(session)
+        story.knows(order)
+        if order["is_local"]:
+            raise InvalidOrder("order", "is your own", "Orders are for others to take.")
+        trade_id = (await node.take_order(order["id"], given.amount, True, given.fee_rate)).id
+        if not await _agreed(session, story, trade_id):
+            session.out.event("ended", {"trade": await node.get_trade(trade_id)}, ["Not taken. Nothing was signed."])
+            return FAILED
+        trade = await story.until(trade_id, _ended_or_sent if given.no_wait else formatting.is_over)
+    return _end(story, trade, sent=given.no_wait)
+
+
+async def _agreed(session: Session, story: Story, trade_id: str) -> bool:
+    """Shows what the transaction does, asks, and begins to sign. Whoever goes without an answer has said no."""
+    node = session.node
+    try:
+        trade = await story.until(trade_id, lambda each: each["phase"] == "reviewing" or formatting.is_over(each))
+        if formatting.is_over(trade):
+            return True  # its end is told by whoever waits for it
+        lines = formatting.effect_lines(trade["effect"], session.names) if "effect" in trade else []
+        session.out.event("review", {"trade": trade}, ["", *lines, ""])
+        yes = session.given.yes or await prompts.agrees(session.terminal, "Sign it?")
+    except asyncio.CancelledError:
+        await node.cancel_trade(trade_id)
+        raise
+    if not yes:
+        await node.cancel_trade(trade_id)
+        return False
+    await node.confirm_trade(trade_id)
+    return True
+
+
+def _ended_or_sent(trade: Sheet) -> bool:
+    return formatting.is_over(trade) or formatting.is_sent(trade)
+
+
+def _end(story: Story, trade: Sheet, *, sent: bool = False) -> int:
+    story.end(trade)
+    done = trade["status"] == "completed" or (sent and not formatting.is_over(trade) and formatting.is_sent(trade))
+    return 0 if done else FAILED
+
+
+async def listing(session: Session) -> None:
+    await session.learn_names()
+    trades = sheets(await session.node.kept_trades())
+    session.out.value(trades, formatting.trade_table(trades, session.names))
+
+
+async def show(session: Session) -> None:
+    await session.learn_names()
+    trade_id = await session.trade_id(session.given.id)
+    trade = next((each for each in sheets(await session.node.kept_trades()) if each["id"] == trade_id), None)
+    if trade is None:
+        raise TradeNotFound(trade_id)
+    session.out.value(trade, formatting.trade_lines(trade, session.names))
+
+
+async def cancel(session: Session) -> None:
+    trade_id = await session.trade_id(session.given.id)
+    await session.learn_names()
+    async with session.acting() as node:
+        trade = sheet(await node.cancel_trade(trade_id))
+    session.out.value(trade, formatting.trade_lines(trade, session.names))
+
+
+async def revoke(session: Session) -> int:
+    """Waits until it is certain which of the two transactions counts."""
+    trade_id = await session.trade_id(session.given.id)
+    await session.learn_names()
+    async with session.acting() as node:
+        await node.revoke_trade(trade_id)
+        story = Story(session)
+        trade = await story.until(trade_id, formatting.is_over)
+    story.end(trade)
+    return 0 if trade["phase"] == "revoked" else FAILED
+
+
+async def wait(session: Session) -> int:
+    trade_id = await session.trade_id(session.given.id)
+    await session.learn_names()
+    async with session.acting():
+        story = Story(session)
+        trade = await story.until(trade_id, formatting.is_over)
+    return _end(story, trade)
+
+
+async def resume(session: Session) -> int:
+    """0 when everything that was going on is completed, or nothing was."""
+    await session.learn_names()
+    async with session.acting() as node:
+        going = [each.id for each in await node.get_trades() if not formatting.is_over(sheet(each))]
+        session.out.event("ready", {"trades": going}, [f"Going on: {len(going)}."])
+        story = Story(session)
+        ends = [await story.until(trade_id, formatting.is_over) for trade_id in going]
+    codes = [_end(story, trade) for trade in ends]
+    return max(codes, default=0)

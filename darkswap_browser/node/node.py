@@ -1,0 +1,164 @@
+"""One node's parts, put together: identity, swarm, transports, protocols. The only place that knows them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkswap_browser.concurrency.faults import FaultReporter
+from darkswap_browser.errors import Unsupported
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.net.upgrade import Upgrader
+from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node.connector import WebRtcCircuitRelay
+from darkswap_browser.node.page_signaling import PageSignals, Received
+from darkswap_browser.protocols.channels.channel import ChannelListener
+from darkswap_browser.protocols.channels.service import Channels
+from darkswap_browser.protocols.identify.identify import Identify
+from darkswap_browser.protocols.liveness import Liveness
+from darkswap_browser.protocols.ping import Ping
+from darkswap_browser.protocols.relay.client import RelayClient
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.transports.circuit import CircuitTransport
+from darkswap_browser.transports.tcp import TcpTransport
+from darkswap_browser.transports.webrtc.direct import WebRtcDirectTransport
+from darkswap_browser.transports.webrtc.private import WebRtcTransport
+from darkswap_browser.transports.websocket import WebSocketTransport
+from darkswap_browser.version import AGENT
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    swarm: Swarm
+    client: RelayClient
+    circuits: WebRtcCircuitRelay
+    channels: Channels
+    identify: Identify
+    ping: Ping
+    liveness: Liveness
+    webrtc: WebRtcTransport
+    signals: PageSignals
+    upgrader: Upgrader
+
+    async def close(self) -> None:
+        """Say goodbye from the top down. Idempotent.
+
+        Reservations go first: a connection that breaks meanwhile must not be made again.
+
+        Cancellation: Safe; what is left is then dropped.
+        """
+        try:
+            await self.client.close()
+            await self.channels.close()
+            await self.signals.close()
+            await self.liveness.close()
+            self.ping.stop()
+            await self.identify.close()
+            await self.swarm.close()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop everything without waiting: peers are told only what can be sent at once. Idempotent.
+
+        Tasks end in the next turns of the event loop.
+        """
+        self.client.abort()
+        self.channels.abort("stopped")
+        self.signals.abort()
+        self.liveness.abort()
+        self.ping.stop()
+        self.identify.abort()
+        self.swarm.abort()
+        self.upgrader.abort()
+
+
+async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
+    """The key kept under the configured name, made at first use. Where storage is blocked, one for this run only."""
+    if not config.persist:
+        return await Identity.generate(runtime.crypto)
+    name = f"identity/{config.identity_name}"
+    try:
+        key = await runtime.store.load_signing_key(name)
+        if key is None:
+            key = await runtime.crypto.generate_signing_key()
+            await runtime.store.save_signing_key(name, key)
+    except Unsupported:
+        return await Identity.generate(runtime.crypto)
+    return Identity(key)
+
+
+async def build(
+    config: NetworkConfig,
+    runtime: Runtime,
+    limits: Limits,
+    listener: ChannelListener,
+    received: Received,
+    faults: FaultReporter,
+) -> Stack:
+    """A started node.
+
+    Args:
+        faults: Told of what fails in the background.
+
+    Cancellation: Safe; what was started is dropped.
+    """
+    identity = await load_identity(config, runtime)
+    swarm = Swarm(identity, limits, AddressBook(limits), faults)
+    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits, faults.report)
+    automatic = config.signaling == "automatic"
+    client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
+    can_be_direct = config.direct and automatic and runtime.webrtc.available
+    circuits = WebRtcCircuitRelay(swarm, client, config, can_be_direct=can_be_direct)
+    signals = PageSignals(swarm, circuits.meet, received)
+    webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
+    swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
+    if runtime.features.get("tcp"):
+        swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
+    swarm.add_transport(CircuitTransport(client, upgrader))
+    swarm.add_transport(webrtc)
+    agent_of = swarm.address_book.agent
+    swarm.add_transport(WebRtcDirectTransport(runtime.webrtc, upgrader.handshaker, runtime.entropy, limits, agent_of))
+    ping = Ping(swarm, runtime.entropy, runtime.clock.monotonic)
+    channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
+    stack = Stack(
+        swarm,
+        client,
+        circuits,
+        channels,
+        Identify(swarm, AGENT, runtime),
+        ping,
+        Liveness(swarm, ping),
+        webrtc,
+        signals,
+        upgrader,
+    )
+    try:
+        await _start(stack, config, can_be_direct=can_be_direct, by_hand=not automatic)
+    except BaseException:
+        stack.abort()
+        await stack.close()
+        raise
+    return stack
+
+
+async def _start(stack: Stack, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:
+    stack.ping.start()
+    stack.liveness.start()
+    stack.identify.start()
+    stack.client.start()
+    stack.channels.start()
+    await stack.swarm.listen(Multiaddr.parse("/p2p-circuit"))
+    if can_be_direct:
+        await stack.swarm.listen(Multiaddr.parse("/webrtc"))
+    if by_hand:
+        stack.signals.answer_by_hand()
+    for address in config.listen:
+        await stack.swarm.listen(address)
+    for address in config.relays:
+        relay = stack.client.add_relay(address)
+        if config.reserve:
+            stack.client.keep(relay)

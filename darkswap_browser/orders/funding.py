@@ -1,0 +1,155 @@
+"""The coins behind an order: chosen and proved for our own, looked up and judged for those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from darkswap_browser.bitcoin import bip322
+from darkswap_browser.bitcoin.script import kind_of
+from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
+from darkswap_browser.chain.base import Chain, Holdings
+from darkswap_browser.errors import MalformedMessage, NotOnChain, VerificationFailed
+from darkswap_browser.market import order_codec
+from darkswap_browser.market.assets import BTC
+from darkswap_browser.market.orders import CoinProof, Order, ownership_message, quote_for
+from darkswap_browser.orders.views import OrderView
+from darkswap_browser.settlement.private_sale import check_lot, lot_of
+from darkswap_browser.settlement.terms import MAX_INPUTS
+from darkswap_browser.settlement.transaction import INPUT_KINDS
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus
+from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Wallet
+
+
+async def with_funds(order: Order, atoms: int, wallet: Wallet, coins: Coins) -> Order:
+    """`order` with coins of ours that hold what it gives, and proof of each script. They are not reserved: one coin may
+    stand behind several orders, and the first trade that needs it gets it.
+
+    Raises `InsufficientFunds`, `WalletRejected`, `WalletFailed`, `ChainError`.
+    """
+    owner = f"order {order.order_id}"
+    try:
+        chosen = await _choose(order, atoms, coins, owner)
+    finally:
+        await coins.release(owner)
+    chosen = chosen[:MAX_INPUTS]
+    funding = tuple(sorted(coin.utxo.outpoint for coin in chosen))
+    message = ownership_message(order.order_id, funding)
+    accounts = {coin.account.script: coin.account for coin in chosen}
+    proofs = [await _prove(wallet, account, message) for account in accounts.values()]
+    return replace(order, funding=funding, proofs=tuple(proofs))
+
+
+async def _choose(order: Order, atoms: int, coins: Coins, owner: str) -> Sequence[OwnedCoin]:
+    asset = order.gives[0]
+    if asset == BTC:
+        return await coins.select_bitcoin(lambda _: atoms, owner)
+    return await coins.select_asset(asset, atoms, owner)
+
+
+async def _prove(wallet: Wallet, account: Account, message: str) -> CoinProof:
+    return CoinProof(account.script, await wallet.sign_message(account, message))
+
+
+async def is_funded(order: Order, chain: Chain) -> bool | None:
+    """Whether the coins named exist, are unspent, and confirmed, hold what the least part of the order takes (some
+    of it may be sold already), and are proved to be one owner's. None: coins of an order that is sold in parts are
+    spent, maybe by such a sale; what its maker has behind it now, it shows to whoever takes of it.
+
+    Raises `ChainError` when the chain does not tell.
+    """
+    message = ownership_message(order.order_id, order.funding)
+    proofs = {proof.script: proof.witness for proof in order.proofs}
+    outputs: list[TxOutput] = []
+    is_spent = False
+    for outpoint in order.funding:
+        try:
+            source = Transaction.parse(await chain.transaction(outpoint.txid))
+        except (NotOnChain, MalformedMessage):
+            return False
+        if outpoint.vout >= len(source.outputs):
+            return False
+        is_spent = is_spent or await chain.spend(outpoint, verify=True) is not None
+        outputs.append(source.outputs[outpoint.vout])
+    if is_spent and order.min_fill >= order.base_atoms:
+        return False
+    for script in {output.script for output in outputs}:
+        if script not in proofs or not bip322.verify_simple(script, message, proofs[script]):
+            return False
+    if is_spent:
+        return None
+    asset, _ = order.gives
+    holdings = await chain.holdings(order.funding, verify=True) if order.funding else {}
+    if order.sale is not None:
+        return _is_sold(order, outputs[0], holdings[order.funding[0]])
+    if asset == BTC:
+        held = sum(each.sats for each, at in zip(outputs, order.funding, strict=True) if holdings[at].is_clean)
+    else:
+        held = sum(each.assets.get(asset, 0) for each in holdings.values())
+    return held >= (order.min_fill if asset == order.base else quote_for(order, order.min_fill))
+
+
+async def is_spent(chain: Chain, outpoints: Sequence[OutPoint]) -> bool:
+    """Whether any of them is. Raises `ChainError`."""
+    for outpoint in outpoints:
+        if await chain.spend(outpoint, verify=True) is not None:
+            return True
+    return False
+
+
+def _is_sold(order: Order, output: TxOutput, holdings: Holdings) -> bool:
+    """Whether the signature of a private sale is good for a coin that holds the lot and nothing else."""
+    if kind_of(output.script) not in INPUT_KINDS:
+        return False
+    try:
+        check_lot(order, lot_of(order, output))
+    except VerificationFailed:
+        return False
+    alone = holdings.complete and not holdings.inscriptions
+    return alone and dict(holdings.assets) == {order.base: order.base_atoms}
+
+
+def remaining(order: Order, fills: Sequence[Fill]) -> int:
+    """Base atoms that no trade has taken or is about to take."""
+    return max(order.base_atoms - sum(fill.atoms for fill in fills), 0)
+
+
+def same_terms(one: Order, other: Order) -> bool:
+    """Whether a taker who holds one revision is as well off with the other."""
+    return all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("base", "quote", "side", "base_atoms", "quote_atoms", "min_fill", "fee_rule", "paused")
+    )
+
+
+def view_of(order_id: str, record: OrderRecord, local: str, now: int) -> OrderView:
+    order = order_codec.decode_text(record.text).order
+    left = remaining(order, record.fills)
+    expired = record.status is OrderStatus.OPEN and now >= order.expires_at
+    status = OrderStatus.EXPIRED if expired else record.status
+    return OrderView(
+        id=order_id,
+        hash=order_codec.order_hash(order),
+        seq=order.seq,
+        maker=order.maker,
+        network=order.network,
+        base=order.base,
+        quote=order.quote,
+        side=order.side,
+        base_atoms=order.base_atoms,
+        quote_atoms=order.quote_atoms,
+        min_fill=order.min_fill,
+        remaining_atoms=left,
+        filled_atoms=sum(fill.atoms for fill in record.fills if fill.done),
+        fee_rule=order.fee_rule,
+        status=status,
+        is_local=order.maker == local,
+        is_active=status is OrderStatus.OPEN and left > 0 and record.funded is not False,
+        funded=record.funded,
+        created_at=order.created_at,
+        updated_at=record.updated_at,
+        expires_at=order.expires_at,
+        text=record.text,
+        private_sale=order.sale is not None,
+        cancel_txid=Transaction.parse(record.reclaim).txid if record.reclaim and not record.released else None,
+    )

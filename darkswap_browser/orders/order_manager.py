@@ -1,0 +1,396 @@
+"""The orders of this node: made, changed and cancelled by their owner; taken in from others; watched on chain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.errors import (
+    ChainError,
+    DarkSwapError,
+    InsufficientFunds,
+    InvalidOrder,
+    WalletNotConnected,
+)
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.market import order_codec, orders
+from darkswap_browser.market.order_codec import SignedCancellation, SignedOrder
+from darkswap_browser.market.orders import Cancellation, Order, Side
+from darkswap_browser.orders import funding
+from darkswap_browser.orders.book import OrderShelf
+from darkswap_browser.orders.draft import OrderDraft, compose
+from darkswap_browser.orders.private_sales import Sales, switched_off
+from darkswap_browser.orders.views import OrderEvent, OrderView
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records, sales_begun
+from darkswap_browser.storage.records import Report
+from darkswap_browser.wallets.base import Coins, Wallet
+
+MAX_EARLIER = 32
+"""Older revisions of ours that are still honoured, one per renewal of the coins behind a partly filled order: the
+first, whose link went round, and the latest.
+"""
+CHECK_SECONDS = 30.0
+"""Between two looks at the coins behind our own orders …"""
+FOREIGN_ROUNDS = 4
+"""… and so many rounds between two looks at those behind the others'."""
+
+
+class OrderDesk:
+    """`relays()` tells the full multiaddrs of relays where we can be met now. `aside` is told of broken records.
+    `private_sales`: they may be made, knowing their risks.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        identity: Identity,
+        network: str,
+        chain: Chain,
+        relays: Callable[[], Sequence[str]],
+        aside: Report,
+        *,
+        private_sales: bool = False,
+        report: ReportFault = log_fault,
+    ) -> None:
+        self._runtime = runtime
+        self._identity = identity
+        self._network = network
+        self._chain = chain
+        self._relays = relays
+        records = order_records(runtime.store, network, str(identity.peer_id), aside)
+        self._shelf = OrderShelf(records, str(identity.peer_id), self._now, report)
+        begun = sales_begun(runtime.store, network, str(identity.peer_id), aside)
+        self._sales = Sales(chain, self._shelf, begun, self._purse, self._now)
+        self._private_sales = private_sales
+        self._wallet: Wallet | None = None
+        self._coins: Coins | None = None
+        self._tasks = Tasks(report)
+        self._started = False
+        self._revising = asyncio.Lock()
+        """Two revisions at once would bear the same number, which is what cheats do."""
+
+    # --- life
+
+    async def start(self) -> None:
+        """Load what is kept and begin to watch. Idempotent. Cancellation: Safe; nothing was begun."""
+        if not self._started:
+            await self._shelf.load()
+            self._started = True
+            self._tasks.spawn(self._watch(), "order watch")
+
+    def stop_nowait(self) -> None:
+        """Stop watching, for good, without waiting. Idempotent."""
+        self._tasks.cancel()
+
+    async def stop(self) -> None:
+        """As `stop_nowait`, and wait until it has ended. Idempotent. Cancellation: Safe; the watch ends by itself."""
+        await self._tasks.close()
+
+    def set_wallet(self, wallet: Wallet | None, coins: Coins | None) -> None:
+        self._wallet, self._coins = wallet, coins
+
+    def subscribe(self, callback: Callable[[OrderEvent], None]) -> Callable[[], None]:
+        """Call `callback` with every change; returns how to stop it."""
+        return self._shelf.subscribe(callback)
+
+    # --- our own
+
+    async def create(self, draft: OrderDraft) -> OrderView:
+        """Raises `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `WalletRejected`, `ChainError`, and
+        `Unsupported` for a private sale where those are switched off.
+        """
+        if draft.private_sale and not self._private_sales:
+            raise switched_off()
+        self._shelf.make_room(str(self._identity.peer_id))
+        order = self.compose(draft)
+        orders.check_order(order)
+        if draft.private_sale:
+            return await self._sell(order)
+        return await self._put(await self._with_funds(order, order.gives[1]))
+
+    async def _sell(self, order: Order) -> OrderView:
+        try:
+            view = await self._put(await self._sales.offer(order))
+        except BaseException:
+            await self._sales.drop(order.order_id)
+            raise
+        await self._sales.keep(order.order_id)
+        return view
+
+    async def _put(self, order: Order) -> OrderView:
+        record = OrderRecord(text=await self._sign(order), funded=True, seq=0, updated_at=self._now())
+        return await self._shelf.put(order.order_id, record, "created")
+
+    def compose(self, draft: OrderDraft) -> Order:
+        """Ours, as it would be made now, without the coins behind it; not judged."""
+        nonce = self._runtime.entropy.bytes(orders.NONCE_SIZE)
+        return compose(draft, str(self._identity.peer_id), self._network, self._now(), nonce, self._here())
+
+    async def change(
+        self,
+        order_id: str,
+        *,
+        quote_atoms: int | None = None,
+        expires_in: int | None = None,
+        paused: bool | None = None,
+    ) -> OrderView:
+        """The next revision of an order of ours. `quote_atoms`: for all of its base. Raises `InvalidOrder` …"""
+
+        def changed(order: Order) -> Order:
+            now = self._now()
+            if quote_atoms is not None:
+                order = replace(order, quote_atoms=quote_atoms)
+            if expires_in is not None:
+                order = replace(order, created_at=now, expires_at=now + expires_in)
+            return order if paused is None else replace(order, paused=paused)
+
+        return await self._revise(order_id, changed)
+
+    async def _revise(self, order_id: str, changed: Callable[[Order], Order], funded: bool | None = None) -> OrderView:
+        """`funded` None: as it was."""
+        async with self._revising:
+            record, before = self._own(order_id)
+            order = replace(changed(before), seq=record.seq + 1, relays=self._here() or before.relays)
+            orders.check_order(order)
+            text = await self._sign(order)
+            record, _ = self._own(order_id)  # trades may have taken of it meanwhile
+            texts = (*record.earlier, record.text) if funding.same_terms(before, order) else ()
+            earlier = texts[:1] + texts[1:][1 - MAX_EARLIER :]
+            status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
+            funded = record.funded if funded is None else funded
+            revised = replace(record, text=text, earlier=earlier, status=status, seq=order.seq, funded=funded)
+            return await self._shelf.put(order_id, revised, "updated")
+
+    async def cancel(self, order_id: str) -> OrderView:
+        """For good: a signed cancellation is kept until the order would have expired. Of a private sale, the coin is
+        spent to ourselves, and only that ends it. Raises `InvalidOrder` …
+        """
+        if self._is_sale_of_ours(order := self.order(order_id)):
+            return await self._sales.take_back(order.order_id, self._cancellation)
+        return await self._end(order_id, OrderStatus.CANCELED)
+
+    async def _end(self, order_id: str, status: OrderStatus) -> OrderView:
+        async with self._revising:
+            record, order = self._own(order_id)
+            seq = record.seq + 1
+            packed = await self._cancellation(order, seq)
+            record = self._shelf.record(order_id)  # trades may have taken of it meanwhile
+            ended = replace(record, status=status, cancellation=packed, seq=seq)
+            return await self._shelf.put(order_id, ended, "canceled")
+
+    async def _cancellation(self, order: Order, seq: int) -> bytes:
+        item = Cancellation(maker=order.maker, order_id=order.order_id, seq=seq, at=self._now())
+        signature = await self._identity.sign(order_codec.signing_bytes(item))
+        return order_codec.encode_cancellation(SignedCancellation(item, signature))
+
+    def _own(self, order_id: str) -> tuple[OrderRecord, Order]:
+        record = self._shelf.record(order_id)
+        order = order_codec.decode_text(record.text).order
+        if order.maker != str(self._identity.peer_id):
+            raise InvalidOrder("order_id", "is another maker's order")
+        if record.status.is_over:
+            raise InvalidOrder("order_id", f"is {record.status.value} already")
+        return record, order
+
+    def _purse(self) -> tuple[Wallet, Coins]:
+        if self._wallet is None or self._coins is None:
+            raise WalletNotConnected
+        return self._wallet, self._coins
+
+    async def _with_funds(self, order: Order, atoms: int) -> Order:
+        return await funding.with_funds(order, atoms, *self._purse())
+
+    async def _sign(self, order: Order) -> str:
+        signed = SignedOrder(order, await self._identity.sign(order_codec.signing_bytes(order)))
+        order_codec.decode_order(order_codec.encode_order(signed))
+        return order_codec.encode_text(signed)
+
+    def _here(self) -> tuple[str, ...]:
+        return tuple(each for each in self._relays() if len(each) <= orders.MAX_RELAY_ADDRESS)[: orders.MAX_RELAYS]
+
+    # --- others'
+
+    async def import_text(self, text: str) -> OrderView:
+        """An order from its text or a link that holds it; its coins are looked up before this returns.
+
+        Raises `InvalidOrder`: unreadable, not signed by its maker, of another network, or one of two revisions with
+        the same number, for which all orders of that maker are dropped.
+        """
+        signed = order_codec.decode_text(text)
+        order = signed.order
+        if order.network != self._network:
+            raise InvalidOrder("network", f"is {order.network}; this node trades on {self._network}")
+        key = PeerId.parse(order.maker).embedded_key()
+        if key is None or not await key.verify(
+            self._runtime.crypto, order_codec.signing_bytes(order), signed.signature
+        ):
+            raise InvalidOrder("order", "is not signed by its maker", "Do not trade with whoever sent it.")
+        known = self._shelf.find(order.order_id)
+        if known is not None and (
+            self._is_local(order) or known.cancellation or not await self._is_newer(known, order)
+        ):
+            return self._shelf.view(order.order_id, known)
+        orders.check_current(replace(order, paused=False), self._now())
+        if known is None:
+            self._shelf.make_room(order.maker)
+        status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
+        record = OrderRecord(text=order_codec.encode_text(signed), status=status, seq=order.seq, updated_at=self._now())
+        await self._shelf.put(order.order_id, record, "created" if known is None else "updated")
+        return await self.check_funds(order.order_id)
+
+    async def _is_newer(self, known: OrderRecord, order: Order) -> bool:
+        before = order_codec.decode_text(known.text).order
+        try:
+            return orders.supersedes(order.seq, known.seq, same=before == order)
+        except InvalidOrder:
+            for order_id, record in self._shelf.all().items():
+                if order_codec.decode_text(record.text).order.maker == order.maker:
+                    await self._shelf.drop(order_id)
+            raise
+
+    async def check_funds(self, order_id: str) -> OrderView:
+        """Looks at the coins behind an order: `funded` True, False, or None when the chain did not tell."""
+        record = self._shelf.record(order_id)
+        order = order_codec.decode_text(record.text).order
+        try:
+            funded: bool | None = await funding.is_funded(order, self._chain)
+        except ChainError:
+            funded = None
+        current = self._shelf.record(order_id)
+        if current.text != record.text or current.funded is funded:
+            return self._shelf.view(order_id, current)
+        return await self._shelf.put(order_id, replace(current, funded=funded), "updated")
+
+    # --- what there is
+
+    def get(self, order_id: str) -> OrderView | None:
+        record = self._shelf.find(order_id)
+        return None if record is None else self._shelf.view(order_id, record)
+
+    def all(self) -> Sequence[OrderView]:
+        """Newest change first."""
+        return self._shelf.views()
+
+    def order(self, order_id: str) -> Order:
+        """The latest revision. Raises `OrderNotFound`."""
+        return order_codec.decode_text(self._shelf.record(order_id).text).order
+
+    def revision(self, order_id: str, order_hash: str) -> str | None:
+        """Text of an order of ours: the latest revision, or an older one on the same terms, when that is its hash."""
+        record = self._shelf.find(order_id)
+        for text in (record.text, *record.earlier) if record is not None else ():
+            if order_codec.order_hash(order_codec.decode_text(text).order) == order_hash:
+                return text
+        return None
+
+    # --- partial fills of our own
+
+    async def hold(self, order_id: str, trade_id: str, atoms: int) -> None:
+        """A trade takes `atoms` of base. Idempotent. Raises `InvalidOrder` when they are not left."""
+        record, order = self._own(order_id)
+        if any(fill.trade_id == trade_id for fill in record.fills):
+            return
+        orders.check_current(order, self._now())
+        orders.check_fill(order, atoms, funding.remaining(order, record.fills))
+        await self._shelf.put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
+
+    async def unhold(self, order_id: str, trade_id: str) -> None:
+        """That trade came to nothing. Idempotent."""
+        record = self._shelf.find(order_id)
+        if record is not None and any(fill.trade_id == trade_id for fill in record.fills):
+            fills = tuple(fill for fill in record.fills if fill.trade_id != trade_id)
+            status = record.status
+            if status is OrderStatus.FILLED:
+                status = OrderStatus.PAUSED if self.order(order_id).paused else OrderStatus.OPEN
+            await self._shelf.put(order_id, replace(record, fills=fills, status=status), "updated")
+
+    def held(self) -> Sequence[tuple[str, str]]:
+        """Orders of ours and the trades that take of them now."""
+        return [
+            (key, fill.trade_id) for key, record in self._shelf.all().items() for fill in record.fills if not fill.done
+        ]
+
+    async def filled(self, order_id: str, trade_id: str) -> None:
+        """That trade is confirmed. Idempotent."""
+        record = self._shelf.find(order_id)
+        if record is None or not any(fill.trade_id == trade_id and not fill.done for fill in record.fills):
+            return
+        fills = tuple(replace(fill, done=True) if fill.trade_id == trade_id else fill for fill in record.fills)
+        order = order_codec.decode_text(record.text).order
+        full = sum(fill.atoms for fill in fills if fill.done) >= order.base_atoms
+        # A canceled order stays so: what a reorganisation undoes must not open it again.
+        status = OrderStatus.FILLED if full and not record.cancellation else record.status
+        await self._shelf.put(order_id, replace(record, fills=fills, status=status), "filled")
+        await self._look(order_id, foreign=False)
+
+    # --- watching
+
+    async def _watch(self) -> None:
+        rounds = 0
+        while True:
+            for order_id in self._shelf.all():
+                await self._look(order_id, foreign=rounds % FOREIGN_ROUNDS == 0)
+            await self._sales.tidy()
+            rounds += 1
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def _look(self, order_id: str, *, foreign: bool) -> None:
+        try:
+            await self._judge(order_id, foreign=foreign)
+        except DarkSwapError:
+            return  # looked at again next time; a taker's own checks hold meanwhile
+
+    async def _judge(self, order_id: str, *, foreign: bool) -> None:
+        record = self._shelf.find(order_id)
+        if record is None:
+            return
+        order = order_codec.decode_text(record.text).order
+        over = self._now() >= order.expires_at
+        if self._is_sale_of_ours(order):
+            # Its signature outlives its time, and its cancellation until that is in a block.
+            await self._sales.look(order_id)
+        elif record.status.is_over:
+            if self._now() >= order.expires_at + orders.CLOCK_SKEW and not self._is_local(order):
+                await self._shelf.drop(order_id)
+        elif over:
+            await self._shelf.put(order_id, replace(record, status=OrderStatus.EXPIRED), "expired")
+        elif self._is_local(order):
+            await self._look_at_own(order_id, record, order)
+        elif foreign:
+            await self.check_funds(order_id)
+
+    async def _look_at_own(self, order_id: str, record: OrderRecord, order: Order) -> None:
+        """A spent coin ends the order, unless our own trade spent it: then others take its place."""
+        if not await funding.is_spent(self._chain, order.funding):
+            return
+        if not record.fills:
+            await self._end(order_id, OrderStatus.UNFUNDED)
+        elif all(fill.done for fill in record.fills) and self._wallet is not None:
+            left = funding.remaining(order, record.fills)
+            atoms = left if order.side is Side.SELL else orders.quote_for(order, left)
+            try:
+                found = await self._with_funds(order, atoms)
+            except InsufficientFunds:
+                if record.funded is not False:
+                    await self._shelf.put(order_id, replace(self._shelf.record(order_id), funded=False), "updated")
+                return
+            await self._revise(
+                order_id, lambda latest: replace(latest, funding=found.funding, proofs=found.proofs), funded=True
+            )
+
+    # --- small
+
+    def _is_sale_of_ours(self, order: Order) -> bool:
+        return order.sale is not None and self._is_local(order)
+
+    def _is_local(self, order: Order) -> bool:
+        return order.maker == str(self._identity.peer_id)
+
+    def _now(self) -> int:
+        return int(self._runtime.clock.now())

@@ -1,0 +1,204 @@
+"""The relay's books: who holds a reservation on which connection, and which circuits run. Pure rules.
+
+Time is an argument, any monotonic seconds. Connections are opaque keys compared by identity; `source` is the text
+under which an address is counted (`ip_key`), or None where addresses are not counted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.rate_limit import TokenBuckets
+from darkswap_browser.protocols.relay.messages import Status
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
+
+
+class Reason(StrEnum):
+    """Why something was refused: a closed list, so it may label metrics and logs."""
+
+    RELAYED = "relayed"
+    SELF = "self"
+    DRAINING = "draining"
+    TOTAL = "total"
+    PEER = "peer"
+    IP = "ip"
+    PEER_RATE = "peer-rate"
+    IP_RATE = "ip-rate"
+    NO_RESERVATION = "no-reservation"
+    UNREACHABLE = "unreachable"
+    MALFORMED = "malformed"
+    UNEXPECTED = "unexpected"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: Status
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """`expires` by the caller's monotonic time."""
+
+    expires: float
+    renewed: bool
+
+
+@dataclass(slots=True)
+class _Slot:
+    connection: object
+    source: str | None
+    expires: float
+
+
+class Reservations:
+    """One reservation per peer, bound to the connection that asked last; circuits counted at both ends."""
+
+    def __init__(self, limits: RelayLimits) -> None:
+        self._limits = limits
+        self._slots: dict[PeerId, _Slot] = {}
+        self._per_source: Counter[str] = Counter()
+        self._circuits: Counter[PeerId] = Counter()
+        self._running = 0
+        self._peer_rate = TokenBuckets(limits.peer_reservations, limits.tracked)
+        self._ip_rate = TokenBuckets(limits.ip_reservations, limits.tracked)
+        self._peer_circuit_rate = TokenBuckets(limits.peer_circuits, limits.tracked)
+        self._ip_circuit_rate = TokenBuckets(limits.ip_circuits, limits.tracked)
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def circuits(self) -> int:
+        return self._running
+
+    def reserve(self, peer: PeerId, connection: object, source: str | None, now: float) -> Granted | Refusal:
+        """Grant or renew. A renewal keeps its slot, needs no room, and moves to the connection that asked."""
+        held = self._slots.get(peer)
+        if (held is not None and held.expires <= now) or len(self._slots) >= self._limits.reservations:
+            self.sweep(now)
+            held = self._slots.get(peer)
+        if (refusal := self._reserve_refusal(peer, held, source, now)) is not None:
+            return refusal
+        self._peer_rate.take(peer, now)
+        if source is not None:
+            self._ip_rate.take(source, now)
+        if held is not None:
+            self._count_source(held.source, -1)
+        self._count_source(source, 1)
+        expires = now + self._limits.reservation_ttl
+        self._slots[peer] = _Slot(connection, source, expires)
+        return Granted(expires, held is not None)
+
+    def connection_of(self, peer: PeerId, now: float) -> object | None:
+        """The connection that the live reservation of `peer` is bound to."""
+        held = self._live(peer, now)
+        return None if held is None else held.connection
+
+    def connection_closed(self, peer: PeerId, connection: object) -> bool:
+        """Drop the reservation bound to exactly this connection; a newer one of the same peer stays."""
+        held = self._slots.get(peer)
+        if held is None or held.connection is not connection:
+            return False
+        self._drop(peer)
+        return True
+
+    def open_circuit(self, origin: PeerId, target: PeerId, source: str | None, now: float) -> Refusal | None:
+        """Count a circuit from `origin` to `target` in, or say why not. Pair with `close_circuit`."""
+        if (refusal := self._circuit_refusal(origin, target, source, now)) is not None:
+            return refusal
+        self._peer_circuit_rate.take(origin, now)
+        if source is not None:
+            self._ip_circuit_rate.take(source, now)
+        self._running += 1
+        self._circuits[origin] += 1
+        self._circuits[target] += 1
+        return None
+
+    def close_circuit(self, origin: PeerId, target: PeerId) -> None:
+        self._running -= 1
+        for peer in (origin, target):
+            self._circuits[peer] -= 1
+            if not self._circuits[peer]:
+                del self._circuits[peer]
+
+    def sweep(self, now: float) -> int:
+        """Drop what has expired; returns how many reservations."""
+        expired = [peer for peer, slot in self._slots.items() if slot.expires <= now]
+        for peer in expired:
+            self._drop(peer)
+        for buckets in (self._peer_rate, self._ip_rate, self._peer_circuit_rate, self._ip_circuit_rate):
+            buckets.sweep(now)
+        return len(expired)
+
+    def _reserve_refusal(self, peer: PeerId, held: _Slot | None, source: str | None, now: float) -> Refusal | None:
+        limits = self._limits
+        if self.draining:
+            return Refusal(Status.RESERVATION_REFUSED, Reason.DRAINING)
+        if not self._peer_rate.allows(peer, now):
+            return Refusal(Status.RESERVATION_REFUSED, Reason.PEER_RATE)
+        if source is not None and not self._ip_rate.allows(source, now):
+            return Refusal(Status.RESERVATION_REFUSED, Reason.IP_RATE)
+        if held is None and len(self._slots) >= limits.reservations:
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.TOTAL)
+        same_source = held is not None and held.source == source
+        if source is not None and not same_source and self._per_source[source] >= limits.reservations_per_ip:
+            return Refusal(Status.RESERVATION_REFUSED, Reason.IP)
+        return None
+
+    def _circuit_refusal(self, origin: PeerId, target: PeerId, source: str | None, now: float) -> Refusal | None:
+        limits = self._limits
+        if self.draining:
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.DRAINING)
+        if origin == target:
+            return Refusal(Status.PERMISSION_DENIED, Reason.SELF)
+        if self._live(target, now) is None:
+            return Refusal(Status.NO_RESERVATION, Reason.NO_RESERVATION)
+        if self._running >= limits.circuits:
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.TOTAL)
+        if max(self._circuits[origin], self._circuits[target]) >= limits.circuits_per_peer:
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.PEER)
+        if not self._peer_circuit_rate.allows(origin, now):
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.PEER_RATE)
+        if source is not None and not self._ip_circuit_rate.allows(source, now):
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.IP_RATE)
+        return None
+
+    def _live(self, peer: PeerId, now: float) -> _Slot | None:
+        held = self._slots.get(peer)
+        return held if held is not None and held.expires > now else None
+
+    def _drop(self, peer: PeerId) -> None:
+        self._count_source(self._slots.pop(peer).source, -1)
+
+    def _count_source(self, source: str | None, change: int) -> None:
+        if source is None:
+            return
+        self._per_source[source] += change
+        if not self._per_source[source]:
+            del self._per_source[source]
+
+
+def ip_key(address: str | None) -> str | None:
+    """Under what an IP address is counted: itself, or its /64, since whoever has one IPv6 address has 2^64.
+
+    None (not counted) for loopback: it says only that a reverse proxy or a tunnel stands in front of us.
+    """
+    if address is None:
+        return None
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if ip.is_loopback:
+        return None
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    return str(ipaddress.ip_network((int(ip), 64), strict=False).network_address) + "/64"

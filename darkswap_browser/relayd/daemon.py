@@ -1,0 +1,179 @@
+"""The relay put together: sockets, swarm, relay server, metrics; started, and drained at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import socket
+
+from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.limits import DEFAULT_LIMITS, KIB, Limits
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.identify.identify import Identify
+from darkswap_browser.protocols.liveness import Liveness
+from darkswap_browser.protocols.ping import Ping
+from darkswap_browser.protocols.relay.server.relay_server import UNSPECIFIED, RelayServer
+from darkswap_browser.relayd.admin import Admin, LoopLag, greet
+from darkswap_browser.relayd.connection_limits import (
+    GatedSockets,
+    MeasuredUpgrader,
+    raise_descriptor_limit,
+    socket_limit,
+)
+from darkswap_browser.relayd.log import JsonLog
+from darkswap_browser.relayd.metrics import RelayMetrics, StreamBytes
+from darkswap_browser.relayd.options import RelayOptions
+from darkswap_browser.runtime.base import LinkListener, Runtime
+from darkswap_browser.runtime.native.host import native_runtime
+from darkswap_browser.transports.tcp import TcpTransport
+from darkswap_browser.transports.websocket import WebSocketTransport
+from darkswap_browser.version import AGENT
+
+KEY_NAME = "relay"
+
+
+class RelayNode:
+    """A relay made ready by `open`, listening after `start`, gone after `stop`."""
+
+    def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: JsonLog) -> None:
+        self._options = options
+        self._metrics = metrics = RelayMetrics(log)
+        self._lag = LoopLag(metrics.loop_lag.observe)
+        most = options.connections or socket_limit(raise_descriptor_limit())
+        limits = _limits(most)
+        self._sockets = sockets = GatedSockets(runtime.sockets, most, metrics.refused_sockets.inc)
+        self._swarm = swarm = Swarm(identity, limits, AddressBook(limits))
+        upgrader = MeasuredUpgrader(
+            identity,
+            runtime,
+            limits,
+            metrics.handshakes.observe,
+            lambda reason: metrics.handshake_failures.labels(reason).inc(),
+        )
+        swarm.add_transport(TcpTransport(sockets, upgrader))
+        swarm.add_transport(WebSocketTransport(sockets, upgrader, tls=options.tls))
+        self._identify = Identify(swarm, AGENT, runtime)
+        self._ping = Ping(swarm, runtime.entropy)
+        # A reservation must not rest on a connection whose other end is gone.
+        self._liveness = Liveness(swarm, self._ping)
+        self._server = RelayServer(swarm, options.limits, runtime.clock, announce=options.announce, observer=metrics)
+        self._measuring: asyncio.Task[None] | None = None
+        self._admin: LinkListener | None = None
+        self._add_figures()
+
+    @classmethod
+    async def open(cls, options: RelayOptions, log: JsonLog) -> RelayNode:
+        """Raises `InvalidArgument` or `Unsupported` when the identity file cannot be used."""
+        runtime = _host(options)
+        return cls(options, runtime, await _identity(runtime), log)
+
+    @property
+    def peer_id(self) -> str:
+        return str(self._swarm.local_peer)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(map(str, self._server.addresses()))
+
+    @property
+    def admin(self) -> str | None:
+        """URL of the admin port; None when there is none."""
+        if self._admin is None:
+            return None
+        host = self._admin.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._admin.port}"
+
+    async def start(self) -> None:
+        """Raises `ConnectionLost` (a port is taken), `InvalidArgument` (TLS files), `Unsupported` (an address)."""
+        for part in (self._identify, self._ping, self._liveness, self._server):
+            part.start()
+        for address in self._options.listen:
+            bound = await self._swarm.listen(address)
+            self._swarm.set_announced(f"interfaces of {address}", _reachable(bound))
+        self._measuring = asyncio.create_task(self._lag.measure(), name="loop lag")
+        if self._options.admin is not None:
+            admin = Admin(
+                self._metrics, self._lag, lambda: self._sockets.is_listening, lambda: not self._server.draining
+            )
+            self._admin = await admin.listen(*self._options.admin)
+        self._metrics.status.set(1)
+
+    async def stop(self) -> bool:
+        """Drain, then close. True when every circuit ended by itself."""
+        self._metrics.status.set(0)
+        await self._sockets.stop_listening()
+        finished = await self._server.drain(self._options.drain_seconds)
+        await self._server.close()
+        await self._identify.close()
+        await self._liveness.close()
+        await self._swarm.close()
+        if self._admin is not None:
+            await self._admin.close()
+        if self._measuring is not None:
+            self._measuring.cancel()
+        return finished
+
+    def _add_figures(self) -> None:
+        metrics, swarm, server = self._metrics, self._swarm, self._server
+        metrics.registry.register(StreamBytes(swarm))
+        metrics.gauge("open_sockets", "Sockets that peers hold", lambda: self._sockets.open)
+        metrics.gauge("connections", "Authenticated connections", lambda: len(swarm.connections()))
+        metrics.gauge("reservations_held", "Reservations in force", lambda: server.reservations)
+        metrics.gauge("circuits_running", "Circuits at this moment", lambda: server.circuits)
+
+
+def _host(options: RelayOptions) -> Runtime:
+    if options.identity is None:
+        return native_runtime(plain_http=greet)
+    try:
+        options.identity.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidArgument("--identity", f"{options.identity}: {error}") from error
+    return native_runtime(str(options.identity), plain_http=greet)
+
+
+async def _identity(runtime: Runtime) -> Identity:
+    """The key of the identity file, made at the first start."""
+    key = await runtime.store.load_signing_key(KEY_NAME)
+    if key is None:
+        key = await runtime.crypto.generate_signing_key(extractable=True)
+        await runtime.store.save_signing_key(KEY_NAME, key)
+    return Identity(key)
+
+
+def _limits(connections: int) -> Limits:
+    """A relay holds many connections with little on each."""
+    return dataclasses.replace(
+        DEFAULT_LIMITS,
+        connections=connections,
+        address_book_peers=connections,
+        yamux_window_max=256 * KIB,
+        yamux_stream_queue=64 * KIB,
+    )
+
+
+def _reachable(bound: tuple[Multiaddr, ...]) -> list[Multiaddr]:
+    """For sockets that listen on every interface: the addresses of this machine that we can find out."""
+    found = []
+    for address in bound:
+        if address.host() in UNSPECIFIED:
+            name, rest = address.components[0].name, Multiaddr(address.components[1:])
+            found += [Multiaddr.parse(f"/{name}/{ip}").encapsulate(rest) for ip in _own_ips(name)]
+    return found
+
+
+def _own_ips(name: str) -> list[str]:
+    """That of the route to the outside (no packet is sent to find it), then loopback."""
+    family, outside, loopback = {
+        "ip4": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),
+        "ip6": (socket.AF_INET6, "2001:db8::1", "::1"),
+    }[name]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((outside, 9))
+        except OSError:
+            return [loopback]
+        return [probe.getsockname()[0], loopback]

@@ -1,0 +1,75 @@
+"""What we bring into a trade: coins chosen and reserved for it, our scripts, and proof that the coins are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from darkswap_browser.bitcoin.transaction import parse_witness
+from darkswap_browser.errors import WalletFailed
+from darkswap_browser.market.assets import BTC
+from darkswap_browser.market.orders import ownership_message
+from darkswap_browser.settlement.messages import OwnershipProof
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.transaction import sats_needed
+from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Purpose, Wallet
+
+
+def account_of(wallet: Wallet, purpose: Purpose) -> Account:
+    for account in wallet.accounts:
+        if account.purpose is purpose:
+            return account
+    raise WalletFailed(wallet.kind, f"has no account for {purpose.value}")
+
+
+async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Declaration:
+    """Coins are reserved under the trade's id; what was reserved for it before is chosen anew.
+
+    Raises `InsufficientFunds`, `ChainError`; nothing stays reserved then.
+    """
+    owner = terms.trade_id
+    asset, atoms = terms.gives(role)
+    await coins.release(owner)
+    try:
+        chosen = () if asset == BTC else await coins.select_asset(asset, atoms, owner)
+        assets = tuple(_coin(each, each.holdings.assets[asset]) for each in chosen)
+        bitcoin: Sequence[OwnedCoin] = ()
+        if sats_needed(terms, role, assets, ()) > 0:
+            bitcoin = await coins.select_bitcoin(
+                lambda some: sats_needed(terms, role, assets, [each.utxo.script for each in some]), owner
+            )
+    except BaseException:
+        await coins.release(owner)
+        raise
+    assets_script = account_of(wallet, Purpose.ASSETS).script
+    payment_script = account_of(wallet, Purpose.PAYMENT).script
+    return Declaration(
+        asset_coins=assets,
+        bitcoin_coins=tuple(_coin(each) for each in bitcoin),
+        receive_script=payment_script if terms.gets(role)[0] == BTC else assets_script,
+        asset_change_script=assets_script,
+        bitcoin_change_script=payment_script,
+    )
+
+
+def proof_message(terms: Terms, own: Declaration) -> str:
+    """Names the order too, which is one maker's: shown to another maker, the proof of a trade proves nothing."""
+    return ownership_message(f"{terms.order_id} {terms.trade_id}", [coin.outpoint for coin in own.coins])
+
+
+async def prove(terms: Terms, own: Declaration, wallet: Wallet) -> tuple[OwnershipProof, ...]:
+    """One per script. Raises `WalletRejected`, `WalletFailed`."""
+    message = proof_message(terms, own)
+    scripts = {coin.script for coin in own.coins}
+    accounts = {each.script: each for each in wallet.accounts if each.script in scripts}
+    if missing := scripts - set(accounts):
+        raise WalletFailed(wallet.kind, f"holds {len(missing)} coins of an account that it does not name")
+    return tuple(
+        [
+            OwnershipProof(script, parse_witness(await wallet.sign_message(account, message)))
+            for script, account in sorted(accounts.items())
+        ]
+    )
+
+
+def _coin(owned: OwnedCoin, atoms: int = 0) -> Coin:
+    return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script, atoms)

@@ -1,0 +1,347 @@
+"""What every trade is surrounded by: the store, the peer, the chain, the wallet, and whoever listens to its story."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.concurrency.faults import ReportFault
+from darkswap_browser.concurrency.notify import Subscribers
+from darkswap_browser.concurrency.tasks import Tasks, wait_ended
+from darkswap_browser.concurrency.waiter import Waiter
+from darkswap_browser.errors import (
+    DarkSwapError,
+    ObjectFreed,
+    StorageError,
+    TooManyRequests,
+    TradeNotFound,
+    TradeRefused,
+    WalletNotConnected,
+)
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.orders.order_manager import OrderDesk
+from darkswap_browser.orders.views import TradeEvent, TradeStatus, TradeView
+from darkswap_browser.protocols.trade_streams import TradeLinks
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.effects import (
+    Broadcast,
+    Countersign,
+    Effect,
+    Notify,
+    Release,
+    SelfSpend,
+    Send,
+    Sign,
+    Validate,
+    Verify,
+    Watch,
+)
+from darkswap_browser.settlement.events import Event, Found, SignRefused
+from darkswap_browser.settlement.states import Completed, Settled
+from darkswap_browser.storage.records import Report
+from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
+from darkswap_browser.trades import envelopes
+from darkswap_browser.trades.admission import Intake
+from darkswap_browser.trades.chain_watcher import Blind, InBlock, InMempool, Sight, Watcher, event_of
+from darkswap_browser.trades.operations import Purse, Workshop
+from darkswap_browser.trades.runner import SAVE_AGAIN, TradeRun, Work
+from darkswap_browser.trades.view_builder import view_of
+from darkswap_browser.wallets.base import Coins, Wallet
+
+StoreTrouble = Callable[[DarkSwapError], None]
+"""Something of a trade cannot be saved now."""
+
+
+class Driver:
+    """The trades that are known here, and the `Surroundings` of each."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        identity: Identity,
+        network: str,
+        chain: Chain,
+        coins: Coins,
+        desk: OrderDesk,
+        links: TradeLinks,
+        policy: Policy,
+        limits: Limits,
+        aside: Report,
+        store_trouble: StoreTrouble,
+        report: ReportFault,
+    ) -> None:
+        self._runtime = runtime
+        self._identity = identity
+        self._local = str(identity.peer_id)
+        self._limits = limits
+        self._chain = chain
+        self._coins = coins
+        self._desk = desk
+        self._links = links
+        self._wallet: Wallet | None = None
+        self._wallet_there = Waiter()
+        self._records = trade_records(runtime.store, network, self._local, aside)
+        self.intake = Intake(desk, policy, limits)
+        self.workshop = Workshop(chain, policy, runtime.clock.now, self._purse, self._busy)
+        self._watcher = Watcher(chain, self._seen, report)
+        self.runs: dict[str, TradeRun] = {}
+        self._blind: dict[str, str] = {}
+        self._told: dict[str, TradeStatus] = {}
+        self._subscribers = Subscribers[TradeEvent](lambda error, event: report("a subscriber of trades", error))
+        self._report = report
+        self._tasks = Tasks(report)
+        self._stopped = False
+        self._store_trouble = store_trouble
+        self._has_trouble = False
+
+    # --- life
+
+    async def load(self) -> None:
+        for trade_id, record in (await self._records.all()).items():
+            run = self.runs[trade_id] = TradeRun(record, self, self._limits.trade_inbox, self._report)
+            self._told[trade_id] = self.view(run).status
+
+    def resume(self) -> None:
+        for run in self.runs.values():
+            if not (run.is_over and run.record.released):
+                run.resume()
+                self.keep_link(run)
+
+    def stop_nowait(self) -> None:
+        """End everything at once, without waiting. Idempotent."""
+        self._stopped = True
+        self._watcher.close_nowait()
+        for run in self.runs.values():
+            run.stop_nowait()
+        self._tasks.cancel()
+
+    async def stop(self) -> None:
+        """As `stop_nowait`, and wait until everything has ended. Idempotent.
+
+        Cancellation: Safe. Everything was told to end before the first await.
+        """
+        self.stop_nowait()
+        await self._watcher.close()
+        for run in self.runs.values():
+            await run.stop()
+        await self._tasks.close()
+
+    def set_wallet(self, wallet: Wallet | None) -> None:
+        self._wallet = wallet
+        if wallet is not None:
+            self._wallet_there.wake()
+
+    @property
+    def wallet(self) -> Wallet:
+        """Raises `WalletNotConnected`."""
+        if self._wallet is None:
+            raise WalletNotConnected
+        return self._wallet
+
+    @property
+    def has_wallet(self) -> bool:
+        return self._wallet is not None
+
+    # --- trades
+
+    async def begin(self, record: TradeRecord) -> TradeRun:
+        """Kept first, then begun. Raises `ObjectFreed` after `stop`."""
+        if self._stopped:
+            raise ObjectFreed("the node")
+        run = TradeRun(record, self, self._limits.trade_inbox, self._report)
+        self.runs[run.id] = run
+        try:
+            await run.start()
+        except BaseException:
+            del self.runs[run.id]
+            await self._records.delete(run.id)
+            raise
+        self.keep_link(run)
+        return run
+
+    async def make_room(self) -> None:
+        """The oldest trade that is over goes when there are too many. Raises `TooManyRequests`."""
+        live = [run for run in self.runs.values() if run.needs_peer]
+        if len(live) >= self._limits.trades_live:
+            raise TooManyRequests("trades at once", self._limits.trades_live)
+        over = [run for run in self.runs.values() if run.is_over and run.record.released]
+        if len(self.runs) >= MAX_TRADES and over:
+            oldest = min(over, key=lambda run: run.record.updated_at)
+            await self._records.delete(oldest.id)
+            del self.runs[oldest.id]
+            self._told.pop(oldest.id, None)
+
+    def run(self, trade_id: str) -> TradeRun:
+        """Raises `TradeNotFound`."""
+        run = self.runs.get(trade_id)
+        if run is None:
+            raise TradeNotFound(trade_id)
+        return run
+
+    def keep_link(self, run: TradeRun) -> None:
+        peer = run.state.trade.peer
+        if run.needs_peer:
+            self._links.keep(PeerId.parse(peer), run.record.relays)
+        elif not any(each.needs_peer and each.state.trade.peer == peer for each in self.runs.values()):
+            self._links.release(PeerId.parse(peer))
+
+    # --- what a trade needs (Surroundings)
+
+    def now(self) -> int:
+        return int(self._runtime.clock.now())
+
+    async def save(self, record: TradeRecord) -> None:
+        await self._records.put(record.state.trade.terms.trade_id, record)
+        self._has_trouble = False
+
+    async def discard(self, record: TradeRecord) -> None:
+        await self._records.delete(record.state.trade.terms.trade_id)
+
+    def store_failed(self, error: DarkSwapError) -> None:
+        """Told once, until something could be saved again."""
+        if not self._has_trouble:
+            self._has_trouble = True
+            self._store_trouble(error)
+
+    async def send(self, record: TradeRecord, message: Send) -> None:
+        trade = record.state.trade
+        body = self.intake.told(message.body)
+        sealed = await envelopes.seal(self._identity, trade.role, trade.terms.trade_id, message.seq, body)
+        await self._links.send(PeerId.parse(trade.peer), sealed)
+
+    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+        trade = record.state.trade
+        match effect:
+            case Validate():
+                return await self.workshop.validate(trade, record.request.proofs if record.request else ())
+            case Verify():
+                return await self.workshop.verify(trade)
+            case Sign():
+                return await self.workshop.sign(trade)
+            case Countersign(witnesses):
+                try:
+                    self.intake.check_stands(record)
+                except TradeRefused as refusal:
+                    return SignRefused(refusal.reason, refusal.detail)
+                return await self.workshop.countersign(trade, witnesses)
+            case SelfSpend():
+                return await self.workshop.self_spend(trade)
+            case Broadcast(txid, raw):
+                return await self.workshop.broadcast(txid, raw)
+
+    def prompt(self, run: TradeRun, effect: Effect) -> None:
+        match effect:
+            case Watch():
+                self._watcher.watch(run.id, effect)
+            case Release():
+                self._watcher.forget(run.id)
+                self._tasks.spawn(self._until_done(lambda: self._release(run)), "trade release")
+            case Notify():
+                self.keep_link(run)
+                if isinstance(run.state, Completed):
+                    order_id = run.state.trade.terms.order_id
+                    self._tasks.spawn(self._until_done(lambda: self._desk.filled(order_id, run.id)), "order fill")
+                self._tell(run)
+
+    async def _release(self, run: TradeRun) -> None:
+        terms = run.state.trade.terms
+        await self._coins.release(run.id)
+        if isinstance(run.state, Settled):
+            await self._desk.filled(terms.order_id, run.id)
+        else:
+            await self._desk.unhold(terms.order_id, run.id)
+        if not run.record.released:
+            self.intake.ended(run.record)
+            run.record = replace(run.record, released=True)
+            await self.save(run.record)
+        self.workshop.forget(run.id)
+        self._blind.pop(run.id, None)
+
+    # --- chain and wallet
+
+    def _seen(self, trade_id: str, sight: Sight) -> None:
+        run = self.runs.get(trade_id)
+        if run is None:
+            return
+        blind = sight.reason if isinstance(sight, Blind) else ""
+        if blind != self._blind.get(trade_id, ""):
+            self._blind[trade_id] = blind
+            self._tell(run)
+        event = event_of(sight)
+        if event is not None:
+            run.put(event)
+        trade = run.state.trade
+        if isinstance(sight, InMempool | InBlock) and sight.txid == trade.txid and not trade.raw and not run.is_over:
+            self._tasks.spawn(self._fetch(run), "trade fetch")
+
+    async def _fetch(self, run: TradeRun) -> None:
+        """Kept by both sides until it is deep in the chain: whoever has it can broadcast it again."""
+        trade = run.state.trade
+        try:
+            raw = await self._chain.transaction(trade.txid)
+            self.workshop.check_final(trade, raw)
+        except DarkSwapError:
+            return  # seen again soon
+        run.put(Found(raw))
+
+    async def _purse(self) -> Purse:
+        """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""
+        while self._wallet is None:
+            await self._wallet_there.wait()
+        return Purse(self._wallet, self._coins)
+
+    def _busy(self, trade_id: str) -> frozenset[OutPoint]:
+        """Coins of ours in other trades."""
+        others = (run.state.trade.own for run in self.runs.values() if run.id != trade_id and not run.is_over)
+        return frozenset(coin.outpoint for own in others if own is not None for coin in own.coins)
+
+    # --- telling
+
+    def subscribe(self, callback: Callable[[TradeEvent], None]) -> Callable[[], None]:
+        return self._subscribers.subscribe(callback)
+
+    def view(self, run: TradeRun) -> TradeView:
+        return view_of(run.record, self._local, self._blind.get(run.id, ""))
+
+    def _tell(self, run: TradeRun) -> None:
+        view = self.view(run)
+        before = self._told.get(run.id)
+        self._told[run.id] = view.status
+        kind = "created" if before is None else view.status.value
+        if before is not None and (before is view.status or not view.status.is_over):
+            kind = "updated"
+        self._subscribers.publish(TradeEvent(kind, view))
+
+    async def see_to(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work`, which frees what must not stay reserved: at once, or as soon as the store does not fail.
+
+        Cancellation: The work goes on.
+        """
+        if self._stopped:
+            await self._attempt(work)
+        else:
+            await wait_ended((self._tasks.spawn(self._attempt(work), "trade clearing"),))
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except DarkSwapError as error:
+            if isinstance(error, StorageError):
+                self.store_failed(error)
+            if not self._stopped:
+                self._tasks.spawn(self._until_done(work), "trade clearing")
+
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except DarkSwapError as error:
+                if isinstance(error, StorageError):
+                    self.store_failed(error)
+                await asyncio.sleep(SAVE_AGAIN)

@@ -1,0 +1,321 @@
+"""What a trade asks to be done that needs chain or wallet: checks, signatures, the self-spend, the broadcast.
+
+Every method ends in an event for the machine. Nothing is signed that `checks` did not pass on evidence of the moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from darkswap_browser.bitcoin import bip322
+from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.errors import (
+    BroadcastRejected,
+    ChainError,
+    DarkSwapError,
+    InsufficientFunds,
+    TradeRefused,
+    VerificationFailed,
+    WalletRejected,
+)
+from darkswap_browser.settlement import private_sale
+from darkswap_browser.settlement import self_spend as revocation
+from darkswap_browser.settlement import transaction as settlements
+from darkswap_browser.settlement.balance_change import Contents, Effect, effect_of
+from darkswap_browser.settlement.chain_snapshot import Evidence
+from darkswap_browser.settlement.checks import Policy, Sight, check_before_signing, scripts_of
+from darkswap_browser.settlement.events import (
+    BroadcastRefused,
+    CheckRefused,
+    Countersigned,
+    Event,
+    SelfSpendRefused,
+    SelfSpent,
+    Signed,
+    SignRefused,
+    Validated,
+    Verified,
+)
+from darkswap_browser.settlement.messages import OwnershipProof, Witnesses
+from darkswap_browser.settlement.signature_checks import (
+    complete,
+    v15_v16_wallet_answer,
+    v17_their_signatures,
+    v18_final,
+    v19_spendable,
+    v20_no_conflict,
+)
+from darkswap_browser.settlement.states import Trade
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.transaction import Settlement
+from darkswap_browser.trades.chain_snapshot import gather
+from darkswap_browser.trades.contribution import account_of, declare, proof_message
+from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, Wallet
+from darkswap_browser.wallets.signing import accounts_for, asked, sign_all
+
+FRESH = 15.0
+"""Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
+FAR = 4
+"""Times by which a taker's fee rate may differ from what our servers say …"""
+CHEAP = 20_000
+"""… beyond this, in sats per 1000 vB: on quiet chains estimates mean little."""
+RETRY = 5.0
+"""Seconds between two attempts to reach a server with a transaction that must go out."""
+MAX_DETAIL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A connected wallet and its coins."""
+
+    wallet: Wallet
+    coins: Coins
+
+
+class Workshop:
+    """`purse()` waits until a wallet is connected; `busy(trade_id)` tells the coins that other trades hold."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        policy: Policy,
+        now: Callable[[], float],
+        purse: Callable[[], Awaitable[Purse]],
+        busy: Callable[[str], frozenset[OutPoint]],
+    ) -> None:
+        self._chain = chain
+        self._policy = policy
+        self._now = now
+        self._purse = purse
+        self._busy = busy
+        self._evidence: dict[str, Evidence] = {}
+
+    # --- before signatures
+
+    async def validate(self, trade: Trade, proofs: Sequence[OwnershipProof]) -> Event:
+        """Maker: the taker's coins are its own and as told; then our coins, and every rule over the settlement."""
+        try:
+            theirs = _known(trade.theirs)
+            _check_proofs(trade.terms, theirs, proofs)
+            _check_rate(trade.terms.fee_rate, await self._chain.fee_rate(1))
+            purse = await self._purse()
+            own = await declare(trade.terms, trade.role, purse.wallet, purse.coins)
+            settlement = settlement_of(trade.terms, trade.role, own, theirs)
+            await self._check(trade, own, settlement, settlement.txid)
+            return Validated(own, settlement.txid)
+        except DarkSwapError as error:
+            return CheckRefused(*_why(error))
+
+    async def verify(self, trade: Trade) -> Event:
+        """Taker: the settlement built here is the one the maker means, and every rule holds; so does the maker's
+        signature where it has given it already.
+        """
+        try:
+            await self._check(trade, _known(trade.own), _settlement(trade), trade.txid)
+            if trade.sale:
+                v17_their_signatures(_settlement(trade), trade.role.other, trade.sale)
+            return Verified()
+        except DarkSwapError as error:
+            return CheckRefused(*_why(error))
+
+    async def _check(self, trade: Trade, own: Declaration, settlement: Settlement, told: str) -> None:
+        purse = await self._purse()
+        outpoints = [each.outpoint for each in settlement.tx.inputs]
+        evidence = await gather(self._chain, outpoints, self._now())
+        self._evidence[trade.terms.trade_id] = evidence
+        sight = Sight(
+            role=trade.role,
+            agreed=trade.terms,
+            own=own,
+            theirs=_known(trade.theirs),
+            settlement=settlement,
+            told_txid=told,
+            evidence=evidence,
+            own_scripts=frozenset(account.script for account in purse.wallet.accounts),
+            own_coins=frozenset(coin.outpoint for coin in own.coins),
+            busy=self._busy(trade.terms.trade_id),
+            policy=self._policy,
+        )
+        check_before_signing(sight)
+        for coin in own.coins:
+            height = evidence.of(coin.outpoint).height
+            v19_spendable(0 if height is None else evidence.tip_height - height + 1, self._policy.confirmations)
+        v20_no_conflict(settlement, {each: evidence.of(each).spent_by for each in outpoints})
+
+    # --- signatures
+
+    async def sign(self, trade: Trade) -> Event:
+        try:
+            return Signed(await self._sign(trade, _settlement(trade)))
+        except DarkSwapError as error:
+            return SignRefused(*_why(error))
+
+    async def countersign(self, trade: Trade, theirs: Witnesses) -> Event:
+        try:
+            settlement = _settlement(trade)
+            v17_their_signatures(settlement, trade.role.other, theirs)
+            self._evidence.pop(trade.terms.trade_id, None)
+            own = await self._sign(trade, settlement)
+            both = (own, theirs) if trade.role is Role.MAKER else (theirs, own)
+            return Countersigned(complete(settlement, *both).serialize())
+        except DarkSwapError as error:
+            return SignRefused(*_why(error))
+
+    async def _sign(self, trade: Trade, settlement: Settlement) -> Witnesses:
+        known = self._evidence.get(trade.terms.trade_id)
+        if known is None or self._now() - known.now > FRESH:
+            await self._check(trade, _known(trade.own), settlement, trade.txid)
+        purse = await self._purse()
+        accounts = accounts_for(purse.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
+        wanted = await asked(self._chain, settlement.tx, settlement.prevouts, accounts)
+        returned = await purse.wallet.sign_psbt(wanted.serialize(), accounts)
+        return v15_v16_wallet_answer(returned, wanted, settlement, trade.role)
+
+    # --- after signatures
+
+    def check_final(self, trade: Trade, raw: bytes) -> None:
+        """Whether it is the settlement, and all its signatures hold. Raises `VerificationFailed`, `TradeRefused`."""
+        v18_final(_settlement(trade), raw)
+
+    async def broadcast(self, txid: str, raw: bytes) -> Event | None:
+        """Until a server takes it, or says why none will. None: one has it; where it is by now, the chain tells."""
+        while True:
+            try:
+                await self._chain.broadcast(raw)
+                return None
+            except BroadcastRejected as error:
+                return BroadcastRefused(txid, error.reason[:MAX_DETAIL])
+            except ChainError:
+                await asyncio.sleep(RETRY)
+
+    async def self_spend(self, trade: Trade) -> Event:
+        try:
+            made = await self._self_spend(trade)
+            return SelfSpent(made.txid, made.serialize())
+        except DarkSwapError as error:
+            return SelfSpendRefused(_why(error)[1])
+
+    async def _self_spend(self, trade: Trade) -> Transaction:
+        """The largest coin of plain bitcoin if there is one; else an asset's, which goes back to where it was."""
+        purse = await self._purse()
+        own, settlement = _known(trade.own), _settlement(trade)
+        rate = await self._chain.fee_rate(1)
+        beat = sum(settlement.fees.values())
+        change = account_of(purse.wallet, Purpose.PAYMENT).script
+        coins = await self._spent_before(trade)
+        if coins:
+            paid = sum(coin.sats for coin in coins) - sum(
+                each.sats for each in Transaction.parse(trade.spend_raw).outputs
+            )
+            beat = max(beat, paid)
+        plain = sorted(own.bitcoin_coins, key=lambda coin: -coin.sats)
+        coins = coins or [*plain[:1], *own.asset_coins[: not plain]]
+        kept = next((coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint), None)
+        keep = () if kept is None else revocation.home(kept, trade.terms.gives(trade.role)[0].kind)
+
+        def lacking(some: Sequence[Coin]) -> int:
+            return revocation.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
+
+        for each in plain:
+            if lacking(coins) > 0 and each not in coins:
+                coins.append(each)
+        if lacking(coins) > 0:
+            more = await purse.coins.select_bitcoin(
+                lambda some: lacking([*coins, *map(_plain, some)]) + sum(each.utxo.sats for each in some),
+                trade.terms.trade_id,
+            )
+            coins += map(_plain, more)
+        made = revocation.build(coins, keep, change, beat, rate)
+        prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
+        return await sign_all(purse.wallet, self._chain, made, prevouts)
+
+    async def _spent_before(self, trade: Trade) -> list[Coin]:
+        """The coins of our earlier self-spend, in its order; none when there is none."""
+        coins = []
+        for each in Transaction.parse(trade.spend_raw).inputs if trade.spend_raw else ():
+            source = Transaction.parse(await self._chain.transaction(each.outpoint.txid))
+            output = source.outputs[each.outpoint.vout]
+            coins.append(Coin(each.outpoint, output.sats, output.script))
+        return coins
+
+    # --- for the eye
+
+    def preview(self, trade: Trade) -> Effect:
+        """What the transaction does to us, by what was last seen of its coins, or else by what was declared of them.
+
+        Raises `TradeRefused` while the other side is not known.
+        """
+        own, theirs, settlement = _known(trade.own), _known(trade.theirs), _settlement(trade)
+        return effect_of(
+            settlement.tx,
+            settlement.prevouts,
+            self._contents(trade, own, theirs),
+            frozenset(settlement.inputs_of(trade.role)),
+            scripts_of(own),
+            settlement.fees[trade.role],
+        )
+
+    def _contents(self, trade: Trade, own: Declaration, theirs: Declaration) -> Contents:
+        evidence = self._evidence.get(trade.terms.trade_id)
+        if evidence is not None:
+            return {each: dict(facts.assets) for each, facts in evidence.coins.items()}
+        terms, role = trade.terms, trade.role
+        given = {coin.outpoint: {terms.gives(role)[0]: coin.atoms} for coin in own.asset_coins}
+        return given | {coin.outpoint: {terms.gets(role)[0]: coin.atoms} for coin in theirs.asset_coins}
+
+    def forget(self, trade_id: str) -> None:
+        self._evidence.pop(trade_id, None)
+
+
+def settlement_of(terms: Terms, role: Role, own: Declaration, theirs: Declaration) -> Settlement:
+    build = private_sale.build if terms.private_sale else settlements.build
+    return build(terms, own, theirs) if role is Role.MAKER else build(terms, theirs, own)
+
+
+def _settlement(trade: Trade) -> Settlement:
+    return settlement_of(trade.terms, trade.role, _known(trade.own), _known(trade.theirs))
+
+
+def _known(declaration: Declaration | None) -> Declaration:
+    if declaration is None:
+        raise TradeRefused("TERMS", "the other side has not told what it brings")
+    return declaration
+
+
+def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipProof]) -> None:
+    """Raises `TradeRefused`: somebody else's coins are not worth showing ours for."""
+    message = proof_message(terms, theirs)
+    witnesses = {proof.script: serialize_witness(proof.witness) for proof in proofs}
+    for script in {coin.script for coin in theirs.coins}:
+        if script not in witnesses or not bip322.verify_simple(script, message, witnesses[script]):
+            raise TradeRefused("BAD_SIGNATURE", "no proof that the coins are the taker's")
+
+
+def _plain(owned: OwnedCoin) -> Coin:
+    return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)
+
+
+def _check_rate(asked: int, today: int) -> None:
+    """The taker names the rate at which both pay: it must not burn our sats, nor leave our coins waiting for a block
+    that never comes. Raises `TradeRefused`.
+    """
+    if not today <= FAR * asked or asked > max(FAR * today, CHEAP):
+        raise TradeRefused("FEE_RANGE", f"{asked} sats per 1000 vB is far from today's {today}")
+
+
+def _why(error: DarkSwapError) -> tuple[str, str]:
+    """Code and sentence. Whatever is no failure of a check, of the chain or of the wallet is a fault of ours."""
+    match error:
+        case VerificationFailed(rule=rule, detail=detail):
+            return rule, detail[:MAX_DETAIL]
+        case TradeRefused(reason=code, detail=detail):
+            return code, detail[:MAX_DETAIL]
+        case WalletRejected():
+            return error.code, ""
+        case InsufficientFunds():
+            return "INSUFFICIENT_FUNDS", str(error)[:MAX_DETAIL]
+        case _:
+            return error.code, str(error)[:MAX_DETAIL]

@@ -1,0 +1,101 @@
+"""The taker's beginning of a trade: whether an order can be taken, at which rate, in which time, with which coins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.errors import InvalidArgument, InvalidOrder
+from darkswap_browser.market import orders
+from darkswap_browser.market.orders import Order
+from darkswap_browser.orders.private_sales import output_of
+from darkswap_browser.orders.views import OrderView
+from darkswap_browser.settlement import private_sale
+from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.machine import PEER_SIGN_SECONDS
+from darkswap_browser.settlement.messages import TakeRequest
+from darkswap_browser.settlement.states import Trade
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.transaction import check_declaration, check_terms
+from darkswap_browser.storage.orders import OrderStatus
+from darkswap_browser.trades.contribution import account_of, declare, prove
+from darkswap_browser.wallets.base import Coins, Purpose, Wallet
+
+CHECK_SECONDS = 60
+"""For the maker's answer and both sides' checks, together."""
+REVIEW_SECONDS = 120
+"""For a person to read what the transaction does."""
+
+
+def check_takeable(order: Order, view: OrderView | None, fill: int, now: int) -> None:
+    """Raises `InvalidOrder`. What is left of it only its maker knows for certain."""
+    if view is None or view.status not in (OrderStatus.OPEN, OrderStatus.PAUSED):
+        raise InvalidOrder("order_id", f"is {view.status.value if view else 'gone'} already")
+    orders.check_current(order, now)
+    orders.check_fill(order, fill, order.base_atoms)
+    if view.funded is False:
+        raise InvalidOrder("order_id", "has no coins behind it any more", "Ask its maker for another one.")
+
+
+def checked_rate(rate: int, policy: Policy) -> int:
+    """Sats per 1000 vB. Raises `InvalidArgument` for what neither side would accept."""
+    if not policy.fee_floor <= rate <= policy.fee_cap:
+        range_ = f"{policy.fee_floor / 1000:g} to {policy.fee_cap / 1000:g} sats per vbyte"
+        raise InvalidArgument("fee_rate", f"is {rate / 1000:g} sats per vbyte", f"Accepted here: {range_}.")
+    return rate
+
+
+def seconds_for(wallet: Wallet, *, review: bool) -> int:
+    """From the request to the deadline after which nobody signs."""
+    return CHECK_SECONDS + int(wallet.sign_seconds) + PEER_SIGN_SECONDS + (REVIEW_SECONDS if review else 0)
+
+
+async def prepare(
+    terms: Terms, wallet: Wallet, coins: Coins, now: Callable[[], int], seconds: int
+) -> tuple[Terms, Declaration, TakeRequest]:
+    """Coins reserved under the trade's id and proved to be ours, and the request that names them. The deadline counts
+    from now on, when the wallet has answered. Raises `TradeRefused`, `InsufficientFunds`, `WalletRejected`,
+    `WalletFailed`, `ChainError`.
+    """
+    check_terms(terms)
+    own = await declare(terms, Role.TAKER, wallet, coins)
+    proofs = await prove(terms, own, wallet)
+    agreed = replace(terms, deadline=now() + seconds)
+    request = TakeRequest(
+        order_id=agreed.order_id,
+        order_hash=agreed.order_hash,
+        fill=agreed.base_atoms,
+        fee_rate=agreed.fee_rate,
+        deadline=agreed.deadline,
+        declaration=own,
+        proofs=proofs,
+    )
+    return agreed, own, request
+
+
+async def purchase(
+    trade: Trade, order: Order, wallet: Wallet, coins: Coins, chain: Chain, now: Callable[[], int], seconds: int
+) -> Trade:
+    """Of a private sale: `trade` with all that is known of both sides, coins reserved under its id. The maker is not
+    asked. Raises `VerificationFailed` for a signature that sells nothing, and as `prepare`.
+    """
+    terms = trade.terms
+    check_terms(terms)
+    lot = private_sale.lot_of(order, await output_of(chain, order.funding[0]))
+    theirs = private_sale.declaration_of(order, lot)
+    check_declaration(terms, Role.MAKER, theirs)
+    private_sale.check_lot(order, lot)
+    chosen = await coins.select_bitcoin(
+        lambda some: private_sale.sats_needed(terms, lot, [each.utxo.script for each in some]), terms.trade_id
+    )
+    assets, payment = (account_of(wallet, purpose).script for purpose in (Purpose.ASSETS, Purpose.PAYMENT))
+    own = Declaration(
+        bitcoin_coins=tuple(Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in chosen),
+        receive_script=assets,
+        asset_change_script=assets,
+        bitcoin_change_script=payment,
+    )
+    agreed = replace(terms, deadline=now() + seconds)
+    txid = private_sale.build(agreed, theirs, own).txid
+    return replace(trade, terms=agreed, own=own, theirs=theirs, txid=txid, sale=private_sale.witnesses_of(order))

@@ -1,0 +1,310 @@
+"""The trades of this node: begun by us or asked of us, driven to their ends, taken up again after a restart.
+
+Rules are in `market.trade.machine`; `run` and `driver` keep one going; what needs chain or wallet is in `workshop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from darkswap_browser.chain.base import Chain
+from darkswap_browser.errors import InvalidArgument, InvalidOrder, LocalError, ProtocolViolation, TradeRefused
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.market import order_codec
+from darkswap_browser.market.orders import Order
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.orders.order_manager import OrderDesk
+from darkswap_browser.orders.private_sales import switched_off
+from darkswap_browser.orders.views import TradeEvent, TradeView
+from darkswap_browser.protocols.trade_streams import Reach, TradeLinks
+from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.settlement import machine, messages
+from darkswap_browser.settlement.balance_change import Effect
+from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.effects import Send
+from darkswap_browser.settlement.events import Approved, CancelAsked, Received, Reconnected, RevokeAsked
+from darkswap_browser.settlement.messages import Cancel, Envelope, FinalTransaction, TakeRequest
+from darkswap_browser.settlement.states import State, Trade
+from darkswap_browser.settlement.taking import terms_of
+from darkswap_browser.settlement.terms import Role, Terms
+from darkswap_browser.storage.records import Report
+from darkswap_browser.storage.trades import TakeBegun, TradeRecord, takes_begun
+from darkswap_browser.trades import envelopes, taking
+from darkswap_browser.trades.driver import Driver, StoreTrouble
+from darkswap_browser.wallets.base import Coins, Wallet
+
+
+class Trader:
+    """Also the `LinkListener` of every link. `confirmations`: until a trade is completed."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        swarm: Swarm,
+        network: str,
+        chain: Chain,
+        coins: Coins,
+        desk: OrderDesk,
+        reach: Reach,
+        policy: Policy,
+        confirmations: int,
+        aside: Report,
+        store_trouble: StoreTrouble,
+    ) -> None:
+        self._runtime = runtime
+        self._identity = swarm.identity
+        self._local = str(swarm.local_peer)
+        self._chain = chain
+        self._coins = coins
+        self._desk = desk
+        self._reach = reach
+        self._policy = policy
+        self._confirmations = confirmations
+        self._begun = takes_begun(runtime.store, network, self._local, aside)
+        self._links = TradeLinks(swarm, reach, self)
+        self._driver = Driver(
+            runtime,
+            swarm.identity,
+            network,
+            chain,
+            coins,
+            desk,
+            self._links,
+            policy,
+            swarm.limits,
+            aside,
+            store_trouble,
+            swarm.faults.report,
+        )
+        self._admitting: dict[str, str] = {}
+        """Trade ids that are being looked at → peers who asked."""
+
+    # --- life
+
+    async def start(self) -> None:
+        """Loads what is kept and goes on with it."""
+        await self._driver.load()
+        await self._free_what_crashed()
+        self._links.start()
+        self._driver.resume()
+
+    async def _free_what_crashed(self) -> None:
+        """Coins and parts of orders that were held for trades which were never kept."""
+        for trade_id in await self._begun.names():
+            if trade_id not in self._driver.runs:
+                await self._coins.release(trade_id)
+            await self._begun.delete(trade_id)
+        for order_id, trade_id in self._desk.held():
+            if trade_id not in self._driver.runs:
+                await self._desk.unhold(order_id, trade_id)
+
+    def stop_nowait(self) -> None:
+        """End everything at once, without waiting; everything is saved already. Idempotent."""
+        self._links.close_nowait()
+        self._driver.stop_nowait()
+
+    async def stop(self) -> None:
+        """As `stop_nowait`, and wait until everything has ended. Idempotent.
+
+        Cancellation: Safe. Everything was told to end before the first await.
+        """
+        self.stop_nowait()
+        await self._links.close()
+        await self._driver.stop()
+
+    def set_wallet(self, wallet: Wallet | None) -> None:
+        self._driver.set_wallet(wallet)
+
+    def subscribe(self, callback: Callable[[TradeEvent], None]) -> Callable[[], None]:
+        """Call `callback` with every change; returns how to stop it."""
+        return self._driver.subscribe(callback)
+
+    # --- what people ask for
+
+    async def take(
+        self, order_id: str, fill: int | None = None, fee_rate: int | None = None, *, review: bool = False
+    ) -> TradeView:
+        """Begins a trade: the maker is reached, coins are reserved and proved, the request is on its way. Of a private
+        sale nobody is asked: its text is all there is to it.
+
+        `fill`: base atoms, all of the order by default. `fee_rate`: sats per 1000 vB, today's by default. `review`:
+        nothing is signed before `confirm`. Raises `OrderNotFound`, `InvalidOrder`, `WalletNotConnected`,
+        `InsufficientFunds`, `WalletRejected`, `ChainError`, `DialFailed` or `NoAddress` when the maker is away, and
+        `Unsupported` for a private sale where those are switched off.
+        """
+        wallet = self._driver.wallet
+        order = self._desk.order(order_id)
+        if order.maker == self._local:
+            raise InvalidOrder("order_id", "is an order of your own", "Orders are for others to take.")
+        view = self._desk.get(order_id)
+        amount = order.base_atoms if fill is None else fill
+        taking.check_takeable(order, view, amount, self._now())
+        self._check_sale(order)
+        rate = taking.checked_rate(await self._chain.fee_rate(1) if fee_rate is None else fee_rate, self._policy)
+        await self._driver.make_room()
+        if order.sale is None:
+            await self._reach(PeerId.parse(order.maker), order.relays)
+        trade_id = self._runtime.entropy.bytes(16).hex()
+        seconds = taking.seconds_for(wallet, review=review)
+        terms = terms_of(order, trade_id, fill=amount, fee_rate=rate, deadline=self._now() + seconds)
+        await self._begun.put(trade_id, TakeBegun(self._now()))
+        try:
+            trade = self._trade(Role.TAKER, terms, order.maker, wallet, auto=not review)
+            state = await self._first(trade, order, wallet, seconds)
+            text = view.text if view is not None else ""
+            run = await self._driver.begin(
+                TradeRecord(state=state, order=text, relays=order.relays, updated_at=self._now())
+            )
+        except BaseException:
+            await self._driver.see_to(lambda: self._undo(trade_id))
+            raise
+        await self._driver.see_to(lambda: self._begun.delete(trade_id))
+        return self._driver.view(run)
+
+    async def _undo(self, trade_id: str) -> None:
+        await self._coins.release(trade_id)
+        await self._begun.delete(trade_id)
+
+    async def _first(self, trade: Trade, order: Order, wallet: Wallet, seconds: int) -> State:
+        if order.sale is not None:
+            bought = await taking.purchase(trade, order, wallet, self._coins, self._chain, self._now, seconds)
+            return machine.buy(bought, self._now()).state
+        agreed, own, request = await taking.prepare(trade.terms, wallet, self._coins, self._now, seconds)
+        return machine.take(replace(trade, terms=agreed, own=own), request, self._now()).state
+
+    def _check_sale(self, order: Order) -> None:
+        if order.sale is None:
+            return
+        if not self._policy.private_sales:
+            raise switched_off()
+        bought = (run for run in self._driver.runs.values() if run.state.trade.terms.order_id == order.order_id)
+        if any(run.state.trade.sale and not run.is_over for run in bought):
+            raise InvalidOrder("order_id", "is being bought by you already")
+
+    async def confirm(self, trade_id: str) -> TradeView:
+        """After `take(review=True)`: sign what was shown. Again: does nothing."""
+        run = self._driver.run(trade_id)
+        if run.is_over:
+            raise InvalidArgument("trade_id", "this trade is over", "Take the order again.")
+        if self._driver.view(run).can_confirm:
+            await run.ask(Approved())
+        return self._driver.view(run)
+
+    async def cancel(self, trade_id: str, reason: str = "") -> TradeView:
+        """Possible until our signature has left; of a trade that is over, nothing happens."""
+        run = self._driver.run(trade_id)
+        said = await run.ask(CancelAsked(reason[: messages.MAX_TEXT]))
+        if said is machine.Answer.REFUSED and not run.is_over:
+            raise InvalidArgument("trade_id", "your signature has left already", "revoke_trade takes it back.")
+        return self._driver.view(run)
+
+    async def revoke(self, trade_id: str) -> TradeView:
+        """Spends a coin of the trade to ourselves, so that the signature given away is worth nothing."""
+        run = self._driver.run(trade_id)
+        _ = self._driver.wallet
+        if await run.ask(RevokeAsked()) is machine.Answer.REFUSED and not run.is_over:
+            raise InvalidArgument("trade_id", "has no signature to take back now", self._driver.view(run).advice)
+        return self._driver.view(run)
+
+    async def wait(self, trade_id: str) -> TradeView:
+        """Until it is completed, failed or canceled."""
+        run = self._driver.run(trade_id)
+        while not self._driver.view(run).status.is_over:
+            await run.wait_change()
+        return self._driver.view(run)
+
+    def get(self, trade_id: str) -> TradeView | None:
+        run = self._driver.runs.get(trade_id)
+        return None if run is None else self._driver.view(run)
+
+    def all(self) -> Sequence[TradeView]:
+        """Newest first."""
+        return sorted(map(self._driver.view, self._driver.runs.values()), key=lambda view: (-view.created_at, view.id))
+
+    def effect(self, trade_id: str) -> Effect | None:
+        """What the transaction does to us; None before it is known. Raises `TradeNotFound`."""
+        trade = self._driver.run(trade_id).state.trade
+        if trade.own is None or trade.theirs is None:
+            return None
+        return self._driver.workshop.preview(trade)
+
+    # --- beginnings
+
+    def _trade(self, role: Role, terms: Terms, peer: str, wallet: Wallet, *, auto: bool) -> Trade:
+        return Trade(
+            role=role,
+            terms=terms,
+            peer=peer,
+            auto=auto,
+            sign_seconds=int(wallet.sign_seconds),
+            confirmations=self._confirmations,
+            created_at=self._now(),
+        )
+
+    # --- messages (LinkListener)
+
+    async def received(self, peer: PeerId, message: bytes) -> None:
+        """Raises `RemoteError` for what no honest peer sends."""
+        envelope = messages.decode(message)
+        run = self._driver.runs.get(envelope.trade_id)
+        if run is None:
+            await self._stranger(peer, envelope)
+            return
+        trade = run.state.trade
+        if trade.peer != str(peer):
+            raise ProtocolViolation(envelopes.WHAT, "is about a trade with somebody else")
+        await envelopes.check_seal(self._runtime.crypto, peer, trade.role.other, envelope)
+        body = messages.body_of(envelope)
+        if body is None:
+            return
+        if isinstance(body, FinalTransaction) and not trade.raw and envelope.seq > trade.received:
+            self._driver.workshop.check_final(trade, body.raw)
+        if run.is_over and isinstance(trade.said, Cancel) and not isinstance(body, Cancel):
+            await self._driver.send(run.record, Send(trade.sent, trade.said))
+        run.put(Received(envelope.seq, body))
+
+    def connected(self, peer: PeerId) -> None:
+        for run in self._driver.runs.values():
+            if run.state.trade.peer == str(peer) and not run.is_over:
+                run.put(Reconnected())
+
+    async def _stranger(self, peer: PeerId, envelope: Envelope) -> None:
+        """Of a trade that is not known here: a request is looked at, anything else is late or lost."""
+        request = messages.body_of(envelope)
+        if not isinstance(request, TakeRequest) or envelope.trade_id in self._admitting:
+            return
+        await envelopes.check_seal(self._runtime.crypto, peer, Role.TAKER, envelope)
+        self._admitting[envelope.trade_id] = str(peer)
+        try:
+            await self._admit(peer, envelope, request)
+        except (TradeRefused, LocalError) as refusal:
+            code, detail = (
+                (refusal.reason, refusal.detail) if isinstance(refusal, TradeRefused) else ("BUSY", refusal.code)
+            )
+            body = Cancel(code, detail[: messages.MAX_TEXT])
+            sealed = await envelopes.seal(self._identity, Role.MAKER, envelope.trade_id, 1, body)
+            await self._links.send(peer, sealed)
+        finally:
+            del self._admitting[envelope.trade_id]
+
+    async def _admit(self, peer: PeerId, envelope: Envelope, request: TakeRequest) -> None:
+        if not self._driver.has_wallet:
+            raise TradeRefused("WALLET_NOT_CONNECTED", "")
+        wallet, trade_id = self._driver.wallet, envelope.trade_id
+        live = [run.state.trade.peer for run in self._driver.runs.values() if run.is_being_agreed]
+        busy = [*live, *(asker for other, asker in self._admitting.items() if other != trade_id)]
+        text = await self._driver.intake.admit(str(peer), trade_id, request, busy, self._now())
+        order = order_codec.decode_text(text).order
+        try:
+            await self._driver.make_room()
+            terms = terms_of(order, trade_id, fill=request.fill, fee_rate=request.fee_rate, deadline=request.deadline)
+            trade = replace(self._trade(Role.MAKER, terms, str(peer), wallet, auto=True), theirs=request.declaration)
+            state = machine.answer(trade, envelope.seq, self._now()).state
+            await self._driver.begin(TradeRecord(state=state, order=text, request=request, updated_at=self._now()))
+        except BaseException:
+            await self._driver.see_to(lambda: self._desk.unhold(order.order_id, trade_id))
+            raise
+
+    def _now(self) -> int:
+        return self._driver.now()

@@ -1,0 +1,84 @@
+"""A trade as the faces see it: read from its record, nothing kept."""
+
+from __future__ import annotations
+
+from darkswap_browser.market import order_codec
+from darkswap_browser.orders.views import TradeState, TradeStatus, TradeView
+from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.settlement.states import (
+    Completed,
+    Exposed,
+    Pending,
+    Reviewing,
+    Revoking,
+    Settled,
+    SignaturesOut,
+    State,
+    Timed,
+    names_of,
+    phase_of,
+)
+from darkswap_browser.settlement.terms import Role
+from darkswap_browser.storage.trades import TradeRecord
+from darkswap_browser.trades.status_text import advice_of, reason_of, steps_of
+
+
+def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
+    """`local`: our peer id. `blind`: why the chain cannot be seen, if so."""
+    state, trade = record.state, record.state.trade
+    terms = trade.terms
+    maker, taker = (local, trade.peer) if trade.role is Role.MAKER else (trade.peer, local)
+    name, status = names_of(state)
+    until = getattr(state, "until", 0)
+    return TradeView(
+        id=terms.trade_id,
+        order_id=terms.order_id,
+        role=trade.role,
+        peer=trade.peer,
+        maker=maker,
+        taker=taker,
+        base=terms.base,
+        base_atoms=terms.base_atoms,
+        quote=terms.quote,
+        quote_atoms=terms.quote_atoms,
+        side=order_codec.decode_text(record.order).order.side,
+        fee_rate=terms.fee_rate,
+        state=TradeState(name),
+        status=TradeStatus(status),
+        phase=phase_of(state),
+        steps=steps_of(state),
+        txid=trade.txid or None,
+        raw=trade.raw or None,
+        confirmations=_confirmations(state),
+        created_at=trade.created_at,
+        updated_at=record.updated_at,
+        completed_at=record.completed_at if status == TradeStatus.COMPLETED else None,
+        expires_at=until or None,
+        reason=reason_of(state, blind),
+        advice=advice_of(state),
+        can_confirm=isinstance(state, Reviewing),
+        can_cancel=isinstance(state, Timed),
+        can_revoke=_can_revoke(state),
+        revoke_txid=trade.spend_txid or None,
+    )
+
+
+def _confirmations(state: State) -> int:
+    match state:
+        case Pending(_, _, _, depth, _) | Completed(_, _, depth):
+            return depth
+        case Settled(trade, _):
+            return trade.confirmations + BURIED
+    return 0
+
+
+def _can_revoke(state: State) -> bool:
+    """As the machine takes `RevokeAsked`; a first self-spend that is under way needs no second wish."""
+    match state:
+        case SignaturesOut() | Exposed():
+            return True
+        case Pending(_, _, seen, _, _):
+            return not seen
+        case Revoking(trade, depth):
+            return bool(trade.spend_raw) and not depth
+    return False

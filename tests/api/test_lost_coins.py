@@ -1,0 +1,94 @@
+"""Coins of trades whose records cannot be read: told, in nobody's way, and freed by a call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from darkswap_browser.api.darkswap import DarkSwap
+from darkswap_browser.api.network import Network
+from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.trading import lost_coins
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node.node import load_identity
+from darkswap_browser.testing.world import World
+from darkswap_browser.wallets.reservations import Claims
+from tests.support.native_identity import CRYPTO
+from tests.support.trade_world import NETWORK, TradeWorld, sells_dog
+
+CONFIG = NetworkConfig(bitcoin_network=NETWORK)
+TRADE = "ab" * 16
+COIN, OTHER = (OutPoint(f"{number:064x}", number) for number in (1, 2))
+
+
+async def test_unreadable_trade_is_told_with_its_coins_and_release_coin_frees_them() -> None:
+    world = World(crypto=CRYPTO)
+    node, store = DarkSwap(CONFIG, world.runtime("alice")), world.store("alice")
+    events: list[NetworkEvent] = []
+    node.subscribe(events.append)
+    await Network.start(node)
+    key = f"trades/{NETWORK}/{(await load_identity(CONFIG, node.runtime)).peer_id}/{TRADE}"
+    await store.put(key, b"of another version")
+    await store.put(f"coins/{NETWORK}", Claims({COIN: TRADE, OTHER: "cd" * 16}).encode())
+    assert await node.get_trades() == []
+    await asyncio.sleep(1)
+    (told,) = (event.fields for event in events if event.type == "error")
+    assert told["code"] == "MALFORMED_MESSAGE" and key in str(told["message"])
+    assert str(COIN) in str(told["hint"]) and str(OTHER) not in str(told["hint"])
+    for _ in range(2):  # the second changes nothing
+        await node.release_coin(str(COIN))
+        assert Claims.decode(await store.get(f"coins/{NETWORK}") or b"").held == {OTHER: "cd" * 16}
+    await asyncio.sleep(1)
+    assert [event.type for event in events].count("balance_updated") == 1
+    assert await store.get(f"quarantine/{key}") == b"of another version"
+    await node.stop()
+
+
+@pytest.mark.parametrize(
+    ("owner", "record"),
+    [
+        (TRADE, f"trades/{NETWORK}/12D3KooWSomebodyElse/{TRADE}"),
+        (TRADE, f"pending-takes/{NETWORK}/12D3KooWMe/{TRADE}"),
+        (f"order {TRADE}", f"orders/{NETWORK}/12D3KooWMe/{TRADE}"),
+        (f"cancel {TRADE}", f"orders/{NETWORK}/12D3KooWMe/{TRADE}"),
+        (f"order {TRADE}", f"pending-sales/{NETWORK}/12D3KooWMe/{TRADE}"),
+    ],
+)
+async def test_release_coin_with_an_owner_of_any_identity_is_refused(owner: str, record: str) -> None:
+    world = World(crypto=CRYPTO)
+    node, store = DarkSwap(CONFIG, world.runtime("alice")), world.store("alice")
+    await store.put(f"coins/{NETWORK}", Claims({COIN: owner}, {OTHER}).encode())
+    await store.put(record, b"whatever it says")
+    for outpoint, word in ((COIN, "reserved"), (OTHER, "frozen")):
+        with pytest.raises(InvalidArgument, match=word):
+            await node.release_coin(str(outpoint))
+    # The same name on another network is another trade.
+    await store.delete(record)
+    await store.put(record.replace(NETWORK, "signet"), b"whatever it says")
+    await node.release_coin(str(COIN))
+    assert Claims.decode(await store.get(f"coins/{NETWORK}") or b"").held == {}
+
+
+async def test_coins_of_an_unreadable_trade_can_be_traded_again_once_released() -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world)
+        view = await world.taker.takes(order, review=True)
+        await world.taker.until("reviewing")
+        store = world.taker.peer.runtime.store
+        (key,) = await store.keys("trades/")
+        (coin,) = await lost_coins.of_record(world.taker.coins, key)
+        with pytest.raises(InvalidArgument, match="reserved"):
+            await lost_coins.release(world.taker.coins, store, NETWORK, coin)
+        await world.taker.stop()
+        await store.put(key, b"of another version")
+        await world.maker.trader.cancel(world.maker.only().id)
+        await world.reload(world.taker)
+        assert world.taker.trader.all() == [] and len(world.taker.aside) == 1
+        assert await world.taker.reserved(view.id) == 1
+        assert await lost_coins.release(world.taker.coins, store, NETWORK, coin)
+        await world.taker.takes(order)
+        await world.settles()
+        await world.taker.until("completed")

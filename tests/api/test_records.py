@@ -1,0 +1,13 @@
+"""How records cross to JavaScript and into JSON: what is absent, and what is null."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from darkswap_browser.api.records import plain
+from darkswap_browser.api.trading.records import OrderSheet
+
+
+def test_plain_of_order_whose_funding_is_unknown_says_null() -> None:
+    sheet = plain(OrderSheet(**{each.name: None for each in fields(OrderSheet)}))
+    assert sheet == {"funded": None}

@@ -1,0 +1,65 @@
+"""A relay and nodes in a simulated world, made through the Python face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from darkswap_browser.api.network import Network
+from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.limits import DEFAULT_LIMITS
+from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.net.upgrade import Upgrader
+from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.protocols.identify.identify import Identify
+from darkswap_browser.protocols.ping import Ping
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
+from darkswap_browser.protocols.relay.server.relay_server import RelayServer
+from darkswap_browser.testing.world import World
+from darkswap_browser.transports.websocket import WebSocketTransport
+from tests.support.native_identity import CRYPTO
+
+
+@dataclass
+class Place:
+    """One world with a relay named "relay"."""
+
+    world: World
+    address: str = ""
+    nodes: dict[str, Network] = field(default_factory=dict)
+    events: dict[str, list[NetworkEvent]] = field(default_factory=dict)
+
+    @property
+    def relay_id(self) -> str:
+        return self.address.rpartition("/")[2]
+
+    async def node(self, name: str, **settings: object) -> Network:
+        """A started node that holds a reservation."""
+        config = NetworkConfig(relays=(Multiaddr.parse(self.address),), **settings)
+        network = self.nodes[name] = Network(config, self.world.runtime(name))
+        told = self.events.setdefault(name, [])
+        network.subscribe(told.append)
+        await network.start()
+        await network.make_relay_reservation(self.relay_id)
+        return network
+
+    def seen(self, name: str, kind: str) -> list[NetworkEvent]:
+        return [event for event in self.events[name] if event.type == kind]
+
+
+async def place(limits: RelayLimits | None = None, **world: object) -> Place:
+    made = Place(World(crypto=CRYPTO, **world))
+    runtime = made.world.runtime("relay")
+    identity = await Identity.generate(runtime.crypto)
+    swarm = Swarm(identity, DEFAULT_LIMITS, AddressBook(DEFAULT_LIMITS))
+    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, DEFAULT_LIMITS)
+    swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
+    Identify(swarm, "darkswap-relay/test", runtime).start()
+    Ping(swarm, runtime.entropy).start()
+    ip = made.world.ip("relay")
+    bound = await swarm.listen(Multiaddr.parse(f"/ip4/{ip}/tcp/4001/ws"))
+    RelayServer(swarm, limits or RelayLimits(), runtime.clock).start()
+    made.address = str(bound[0].with_peer(identity.peer_id))
+    return made

@@ -1,0 +1,64 @@
+"""Views of the orders that are kept: decoded once, and never out of date."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from darkswap_browser.concurrency.faults import log_fault
+from darkswap_browser.errors import StorageFull
+from darkswap_browser.market import order_codec
+from darkswap_browser.orders.book import OrderShelf
+from darkswap_browser.storage.orders import OrderRecord, OrderStatus, order_records
+from darkswap_browser.testing.host import SimulatedStore
+from tests.market.cases import CREATED, order, signed
+
+MADE = order()
+RECORD = OrderRecord(text=order_codec.encode_text(signed(MADE)), seq=0, updated_at=CREATED)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = CREATED
+
+    def now(self) -> int:
+        return self.time
+
+
+def _shelf(clock: Clock, store: SimulatedStore | None = None) -> OrderShelf:
+    records = order_records(store or SimulatedStore(), "mainnet", "me", lambda key, why: None)
+    return OrderShelf(records, "me", clock.now, log_fault)
+
+
+async def test_view_of_an_unchanged_order_is_the_same_until_it_expires() -> None:
+    clock = Clock()
+    shelf = _shelf(clock)
+    await shelf.put(MADE.order_id, RECORD, "created")
+    (view,) = shelf.views()
+    clock.time = MADE.expires_at - 1
+    assert shelf.views()[0] is view and view.status is OrderStatus.OPEN
+    clock.time = MADE.expires_at
+    assert shelf.views()[0].status is OrderStatus.EXPIRED
+
+
+async def test_view_of_a_changed_order_is_of_the_change() -> None:
+    shelf = _shelf(Clock())
+    await shelf.put(MADE.order_id, RECORD, "created")
+    assert shelf.views()[0].funded is None
+    await shelf.put(MADE.order_id, replace(RECORD, funded=False), "updated")
+    assert shelf.views()[0].funded is False
+    await shelf.drop(MADE.order_id)
+    assert shelf.views() == []
+    await shelf.put(MADE.order_id, RECORD, "created")
+    assert shelf.views()[0].funded is None
+
+
+async def test_view_after_a_change_that_could_not_be_stored_is_as_before() -> None:
+    store = SimulatedStore()
+    shelf = _shelf(Clock(), store)
+    await shelf.put(MADE.order_id, RECORD, "created")
+    store.full = True
+    with pytest.raises(StorageFull):
+        await shelf.put(MADE.order_id, replace(RECORD, funded=False), "updated")
+    assert shelf.views()[0].funded is None

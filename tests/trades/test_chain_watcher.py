@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+
+from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
+from darkswap_browser.settlement.effects import Watch
+from darkswap_browser.trades.chain_watcher import (
+    FAST,
+    Blind,
+    InBlock,
+    InMempool,
+    Nowhere,
+    Sight,
+    SpentElsewhere,
+    Watcher,
+)
+from tests.support.chain import SimChain, SimServers
+
+SELF_SPEND = "11" * 32
+SCRIPT = b"\x51\x20" + bytes(32)
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.chain = SimChain()
+        self.servers = SimServers(self.chain)
+        self.coin = self.chain.fund(SCRIPT, 10_000)
+        self.sights: list[Sight] = []
+        self.watcher = Watcher(self.servers, lambda trade_id, sight: self.sights.append(sight))
+        self.made = spending(self.coin, 9000)
+        self.watcher.watch("one", Watch((self.made.txid, SELF_SPEND), (self.coin,)))
+
+    async def see(self, seconds: float = FAST) -> Sight:
+        await asyncio.sleep(seconds + 0.01)
+        return self.sights[-1]
+
+
+def spending(coin: OutPoint, sats: int) -> Transaction:
+    return Transaction((TxInput(coin, witness=(b"\x00" * 64,)),), (TxOutput(sats, SCRIPT),))
+
+
+async def test_a_settlement_is_seen_from_nowhere_to_mempool_to_depth_and_back() -> None:
+    scene = Scene()
+    assert await scene.see() == Nowhere()
+    scene.chain.accept(scene.made.serialize())
+    assert await scene.see() == InMempool(scene.made.txid)
+    scene.chain.mine()
+    sight = await scene.see()
+    assert isinstance(sight, InBlock)
+    assert (sight.height, sight.confirmations) == (2, 1)
+    scene.chain.mine(2)
+    sight = await scene.see()
+    assert isinstance(sight, InBlock)
+    assert sight.confirmations == 3
+    scene.chain.reorg(3)
+    assert await scene.see() == InMempool(scene.made.txid)
+    await scene.watcher.close()
+
+
+async def test_another_spend_is_told_with_its_depth_and_what_it_spends() -> None:
+    scene = Scene()
+    rival = spending(scene.coin, 5000)
+    scene.chain.accept(rival.serialize())
+    assert await scene.see() == SpentElsewhere(rival.txid, 0)
+    scene.chain.mine()
+    assert await scene.see() == SpentElsewhere(rival.txid, 1)
+    await scene.watcher.close()
+
+
+async def test_silent_servers_are_told_and_looked_at_again() -> None:
+    scene = Scene()
+    scene.servers.down = True
+    assert isinstance(await scene.see(), Blind)
+    scene.servers.down = False
+    assert isinstance(await scene.see(), Nowhere)
+    await scene.watcher.close()
+
+
+async def test_looks_are_frequent_at_first_share_the_tip_and_stop_when_forgotten() -> None:
+    scene = Scene()
+    scene.watcher.watch("two", Watch((scene.made.txid,), (scene.coin,)))
+    await asyncio.sleep(179)
+    assert scene.servers.asked.count("tip") == 90
+    scene.servers.asked.clear()
+    await asyncio.sleep(200)
+    assert scene.servers.asked.count("tip") <= 11
+    scene.watcher.forget("one")
+    scene.watcher.forget("two")
+    scene.servers.asked.clear()
+    await asyncio.sleep(100)
+    assert scene.servers.asked == []
+    assert scene.watcher.watching == ()
+    await scene.watcher.close()

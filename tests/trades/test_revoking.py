@@ -1,0 +1,307 @@
+"""A signature that is out and not answered: what is said of it, how it is taken back, and who wins."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from darkswap_browser.bitcoin.transaction import Transaction
+from darkswap_browser.errors import InvalidArgument, TradeNotFound, WalletNotConnected
+from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.market.orders import Side
+from darkswap_browser.orders.views import OrderView, TradeState, TradeStatus, TradeView
+from darkswap_browser.settlement.machine import BURIED
+from tests.support.trade_world import DIESEL, DOG, Party, TradeWorld, sells_dog
+from tests.trades.test_crashes import entering
+
+
+async def exposed(world: TradeWorld, order: OrderView | None = None) -> TradeView:
+    """The taker has signed, and the maker is gone before it did."""
+    world.maker.wallet.delay = 5
+    await world.taker.takes(order or await sells_dog(world))
+    view = await world.taker.until("signatures_out")
+    await world.maker.until("countersigning")
+    await world.maker.stop()
+    world.sim.world.kill("maker", silent=True)
+    return view
+
+
+async def buried(world: TradeWorld) -> None:
+    await asyncio.sleep(25)
+    await world.mined()
+    await world.mined(BURIED)
+
+
+def fee_of(world: TradeWorld, made: Transaction) -> int:
+    spent = 0
+    for each in made.inputs:
+        source = world.chain.find(each.outpoint.txid)
+        assert source is not None
+        spent += source[0].outputs[each.outpoint.vout].sats
+    return spent - sum(output.sats for output in made.outputs)
+
+
+async def test_a_silent_maker_leaves_the_taker_exposed_who_takes_the_signature_back_in_one_call() -> None:
+    async with TradeWorld() as world:
+        before = world.taker.balance()
+        trade = await exposed(world)
+        assert trade.can_revoke and not trade.can_cancel
+        view = await world.taker.until("exposed")
+        assert (view.status, view.state, view.expires_at) == (TradeStatus.CONFIRMING, TradeState.TAKER_SIGNED, None)
+        assert view.can_revoke and "take your signature back" in view.advice.lower()
+        await asyncio.sleep(600)
+        assert world.taker.only() == view and await world.taker.reserved(trade.id) > 0
+        view = await world.taker.trader.revoke(trade.id)
+        assert view.phase == "revoking"
+        await asyncio.sleep(25)
+        view = world.taker.only()
+        assert view.revoke_txid in world.chain.mempool and view.can_revoke
+        await world.mined()
+        assert not world.taker.only().can_revoke and await world.taker.reserved(trade.id) > 0
+        await world.mined(BURIED)
+        view = await world.taker.trader.wait(trade.id)
+        assert (view.phase, view.state, view.status) == ("revoked", TradeState.CANCELED, TradeStatus.CANCELED)
+        await asyncio.sleep(1)
+        assert await world.taker.holds_nothing()
+        assert 0 < before - world.taker.balance() < 5_000
+        assert [event.kind for event in world.taker.events][-1] == "canceled"
+
+
+async def test_a_self_spend_pays_more_than_the_settlement_and_replaces_it_in_the_mempool() -> None:
+    async with TradeWorld() as world:
+        world.maker.wallet.delay = 5
+        await world.taker.takes(await sells_dog(world))
+        await world.maker.until("countersigning")
+        world.taker.servers.hidden = {world.taker.only().txid or ""}
+        world.sim.world.isolate("taker")
+        await world.maker.until("pending")
+        await asyncio.sleep(1)
+        (settlement,) = world.chain.mempool.values()
+        await world.taker.trader.revoke(world.taker.only().id)
+        await asyncio.sleep(5)
+        (spend,) = world.chain.mempool.values()
+        assert spend.txid == world.taker.only().revoke_txid != settlement.txid
+        assert fee_of(world, spend) > fee_of(world, settlement)
+        await buried(world)
+        assert world.taker.only().phase == "revoked"
+        view = world.maker.only()
+        assert (view.phase, view.status) == ("failed", TradeStatus.FAILED)
+        assert view.reason is not None and view.reason.code == "INPUT_SPENT"
+        assert await world.maker.holds_nothing() and await world.taker.holds_nothing()
+        order = world.maker.desk.get(view.order_id)
+        assert order is not None and order.remaining_atoms == 600
+
+
+async def test_a_maker_who_completes_while_the_signature_is_taken_back_has_the_trade_if_its_block_comes_first() -> None:
+    async with TradeWorld() as world:
+        world.maker.wallet.delay = 5
+        await world.taker.takes(await sells_dog(world))
+        await world.maker.until("countersigning")
+        await asyncio.sleep(1)
+        txid = world.taker.only().txid
+        await world.taker.trader.revoke(world.taker.only().id)
+        await world.maker.until("pending")
+        await asyncio.sleep(25)
+        assert world.maker.only().reason is not None, "the network does not take the settlement beside the self-spend"
+        assert list(world.chain.mempool) == [world.taker.only().revoke_txid]
+        raw = world.maker.only().raw
+        assert raw is not None
+        world.chain.mempool = {txid or "": Transaction.parse(raw)}
+        await world.mined()
+        await world.mined(BURIED)
+        assert world.taker.only().phase == world.maker.only().phase == "settled"
+        assert world.taker.balance(DOG) == 600
+
+
+async def test_a_maker_who_completes_after_the_deadline_completes_the_trade_of_a_taker_who_waits() -> None:
+    async with TradeWorld() as world:
+        world.maker.wallet.delay = 1
+        world.maker.servers.rejects = "not now"
+        await world.taker.takes(await sells_dog(world))
+        await world.maker.until("countersigning")
+        world.sim.world.isolate("taker")
+        await world.taker.until("exposed")
+        world.maker.servers.rejects = ""
+        await world.taker.until("pending")
+        await asyncio.sleep(1)
+        view = world.taker.only()
+        assert view.raw == world.maker.only().raw and not view.can_revoke, "read from the chain: the maker is not there"
+        await buried(world)
+        assert world.taker.only().phase == "settled"
+
+
+async def test_a_maker_who_declines_at_the_last_look_is_told_in_words_and_the_signature_can_be_taken_back() -> None:
+    async with TradeWorld() as world:
+        world.maker.wallet.refuses = True
+        trade = await world.taker.takes(await sells_dog(world))
+        view = await world.taker.until("exposed")
+        assert view.reason is not None and view.reason.code == "USER_REJECTED"
+        assert view.reason.detail == "The maker says that it does not complete the trade. It was declined."
+        made = world.maker.only()
+        assert (made.phase, made.status) == ("canceled", TradeStatus.CANCELED)
+        assert made.reason is not None and made.reason.detail == "You canceled it."
+        assert await world.maker.holds_nothing()
+        await world.taker.trader.revoke(trade.id)
+        await buried(world)
+        assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
+
+
+@pytest.mark.parametrize("asset", [DOG, DIESEL], ids=["rune", "alkane"])
+async def test_runes_and_alkanes_come_home_when_only_they_can_be_spent(asset: Asset) -> None:
+    async with TradeWorld() as world:
+        world.taker.give(10_000, asset, 1_500)
+        world.maker.give(100_000)
+        trade = await exposed(world, await world.maker.offers(asset, 600, BTC, 30_000, side=Side.BUY))
+        await world.taker.trader.revoke(trade.id)
+        await buried(world)
+        assert world.taker.only().phase == "revoked"
+        assert world.taker.balance(asset) == 1_500 and await world.taker.holds_nothing()
+
+
+async def test_without_funds_for_its_fee_a_signature_stays_out_and_that_is_said() -> None:
+    async with TradeWorld() as world:
+        poor = await world.party("poor", "ws")
+        poor.give(10_000, DOG, 1_500)
+        world.maker.give(100_000)
+        world.taker = poor
+        trade = await exposed(world, await world.maker.offers(DOG, 600, BTC, 30_000, side=Side.BUY))
+        await poor.trader.revoke(trade.id)
+        view = await poor.until("exposed")
+        assert view.reason is not None and view.reason.code == "REVOKE_FAILED"
+        assert "BTC" in view.reason.detail
+        assert view.can_revoke and await poor.reserved(trade.id) == 1
+        poor.give(20_000)
+        await poor.trader.revoke(trade.id)
+        await buried(world)
+        assert poor.only().phase == "revoked" and poor.balance(DOG) == 1_500
+
+
+async def test_all_bitcoin_of_the_trade_may_pay_for_taking_it_back() -> None:
+    async with TradeWorld() as world:
+        poor = await world.party("poor", "ws")
+        for _ in range(6):
+            poor.give(5_000)
+        world.taker = poor
+        poor.servers.rate = world.maker.servers.rate = 30_000
+        trade = await exposed(world, await sells_dog(world, 600, 10_000))
+        poor.servers.rate = 25_000
+        assert await poor.reserved(trade.id) == 6
+        await poor.trader.revoke(trade.id)
+        await poor.until("revoking")
+        await buried(world)
+        assert poor.only().phase == "revoked"
+
+
+@pytest.mark.parametrize("rate", [5_000, 60_000])
+async def test_a_second_wish_pays_more_with_the_same_coins(rate: int) -> None:
+    async with TradeWorld() as world:
+        trade = await exposed(world)
+        await world.taker.trader.revoke(trade.id)
+        await asyncio.sleep(5)
+        (first,) = world.chain.mempool.values()
+        world.taker.servers.rate = rate
+        await world.taker.trader.revoke(trade.id)
+        await asyncio.sleep(5)
+        (second,) = world.chain.mempool.values()
+        assert [each.outpoint for each in first.inputs] == [each.outpoint for each in second.inputs]
+        assert fee_of(world, second) >= max(rate * second.vsize // 1000, fee_of(world, first) + second.vsize)
+        assert world.taker.only().revoke_txid == second.txid
+        await buried(world)
+        assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
+
+
+@pytest.mark.parametrize("state", ["signatures_out", "exposed", "revoking", "revoked"])
+async def test_taking_back_goes_on_after_a_reload(state: str) -> None:
+    async with TradeWorld() as world:
+        world.taker.store.die_at(entering(state), kept=True)
+        world.maker.wallet.delay = 5
+        order = await sells_dog(world)
+        begun = asyncio.create_task(world.taker.takes(order))
+        if state == "signatures_out":
+            await world.taker.store.died.wait()
+        else:
+            await world.maker.until("countersigning")
+        await world.maker.stop()
+        world.sim.world.kill("maker", silent=True)
+        if state in ("revoking", "revoked"):
+            await world.taker.until("signatures_out")
+            asking = asyncio.create_task(world.taker.trader.revoke(world.taker.only().id))
+            if state == "revoked":
+                await asking
+                await buried(world)
+        await world.taker.store.died.wait()
+        begun.cancel()
+        await world.reload(world.taker)
+        if state == "revoking":
+            asking.cancel()
+        if state in ("signatures_out", "exposed"):
+            await world.taker.until("exposed")
+            await world.taker.trader.revoke(world.taker.only().id)
+        await buried(world)
+        assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
+        await asyncio.gather(begun, return_exceptions=True)
+
+
+async def test_a_maker_whose_broadcast_nobody_takes_may_take_its_signature_back_too() -> None:
+    async with TradeWorld() as world:
+        world.maker.servers.rejects = "mempool full"
+        world.taker.servers.rejects = "mempool full"
+        trade = await world.taker.takes(await sells_dog(world))
+        view = await world.maker.until("pending")
+        await asyncio.sleep(5)
+        view = world.maker.only()
+        assert view.can_revoke and view.reason is not None
+        assert (view.reason.code, view.reason.detail) == ("BROADCAST_REJECTED", "The network says: mempool full")
+        await world.maker.trader.revoke(trade.id)
+        world.maker.servers.rejects = ""
+        await buried(world)
+        assert world.maker.only().phase == "revoked"
+        assert world.taker.only().phase == "failed"
+        assert (world.maker.balance(DOG), world.taker.balance()) == (1000, 100_000)
+        assert await world.maker.holds_nothing() and await world.taker.holds_nothing()
+
+
+async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
+    async with TradeWorld() as world:
+        party: Party = world.taker
+        with pytest.raises(TradeNotFound):
+            await party.trader.revoke("ab" * 16)
+        trade = await party.takes(await sells_dog(world), review=True)
+        with pytest.raises(InvalidArgument, match="no signature to take back"):
+            await party.trader.revoke(trade.id)
+        party.trader.set_wallet(None)
+        with pytest.raises(WalletNotConnected):
+            await party.trader.revoke(trade.id)
+        party.open_wallet()
+        await party.until("reviewing")
+        await party.trader.confirm(trade.id)
+        await party.until("pending")
+        await asyncio.sleep(3)
+        with pytest.raises(InvalidArgument, match="no signature to take back"):
+            await party.trader.revoke(trade.id)
+        with pytest.raises(InvalidArgument, match="left already"):
+            await party.trader.cancel(trade.id)
+        await world.mined()
+        await world.mined(BURIED)
+        assert (await party.trader.revoke(trade.id)).phase == "settled"
+        assert (await party.trader.cancel(trade.id)).phase == "settled"
+
+
+async def test_a_self_spend_that_the_network_does_not_take_is_told_and_tried_again() -> None:
+    async with TradeWorld() as world:
+        trade = await exposed(world)
+        world.taker.servers.rejects = "mempool full"
+        await world.taker.trader.revoke(trade.id)
+        await asyncio.sleep(25)
+        view = world.taker.only()
+        assert view.phase == "revoking" and view.can_revoke
+        assert view.reason is not None and view.reason.code == "BROADCAST_REJECTED"
+        assert "mempool full" in view.reason.detail
+        world.taker.servers.rejects = ""
+        await asyncio.sleep(25)
+        await world.mined()
+        assert "is in a block" in world.taker.only().advice
+        await buried(world)
+        view = world.taker.only()
+        assert view.phase == "revoked" and view.reason is None

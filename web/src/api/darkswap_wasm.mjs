@@ -1,0 +1,265 @@
+/** DarkSwapWasm: one node, its relays, its peers and their messages. */
+
+import { bytes, callable, iceCandidate, readOptions, sessionDescription, text } from "./arguments.mjs";
+import { slice } from "./batches.mjs";
+import { Bridge, parse } from "./bridge.mjs";
+import { Callbacks } from "./callbacks.mjs";
+import { configText } from "./configuration.mjs";
+import { DarkSwapError } from "./errors.mjs";
+import { Incoming } from "./incoming.mjs";
+import { Outgoing } from "./outgoing.mjs";
+import { addTrading } from "./trading.mjs";
+import { tradingPart } from "./trading_loader.mjs";
+import { version } from "./version.mjs";
+
+/** As the Python side's limit of one message. */
+const MAX_MESSAGE = 16 * 1024 * 1024;
+const SEND_OPTIONS = { on_progress: (path, value) => callable(value, path) };
+
+export class DarkSwapWasm {
+  #bridge;
+  /** Only of peers to whom something is on its way, or from whom something waits: names of peers cost nothing. */
+  #outgoing = new Map();
+  #incoming = new Map();
+  #stage = { spare: null };
+  #messages;
+  #events;
+  #signals;
+  #trading = null;
+
+  static {
+    addTrading(this, (self, name, values, options) => self.#trade(name, values, options));
+  }
+
+  constructor(config) {
+    this.#bridge = new Bridge("DarkSwapWasm", "make_node", configText(config), {
+      event: (json) => this.#events.call(parse(json)),
+      messages: (peer, data, count) => this.#received(peer, data, count),
+      progress: (number, done, total) => this.#bridge.progress(number, done, total),
+      signal: (peer, kind, json) => this.#signals[kind].call(peer, JSON.parse(json)),
+    });
+    const tell = (name) => (on) => this.#bridge.isFreed || this.#bridge.now(name, on);
+    this.#messages = new Callbacks(tell("listen_messages"));
+    this.#events = new Callbacks(tell("listen_events"));
+    const anySignal = () => {
+      const on = Object.values(this.#signals).some((callbacks) => callbacks.size > 0);
+      if (!this.#bridge.isFreed) this.#bridge.now("listen_signals", on);
+    };
+    this.#signals = {
+      offer: new Callbacks(anySignal), answer: new Callbacks(anySignal), candidate: new Callbacks(anySignal),
+    };
+  }
+
+  async #trade(name, values, options) {
+    this.#bridge.check();
+    this.#trading ??= tradingPart().then((module) => this.#bridge.extend(module)).catch((error) => {
+      this.#trading = null;
+      throw error;
+    });
+    await this.#trading;
+    return this.#bridge.ask(name, values, options);
+  }
+
+  start(options) {
+    return this.#bridge.ask("start", [], options);
+  }
+
+  stop(options) {
+    return this.#bridge.ask("stop", [], options);
+  }
+
+  free() {
+    void this.#end();
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
+    void this.#end();
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    return this.#end();
+  }
+
+  #end() {
+    return this.#bridge.free((python, number) => python.free(number));
+  }
+
+  local_peer_id(options) {
+    return this.#bridge.ask("local_peer_id", [], options);
+  }
+
+  version() {
+    this.#bridge.check();
+    return version;
+  }
+
+  get_multiaddrs(options) {
+    return this.#bridge.ask("get_multiaddrs", [], options);
+  }
+
+  async add_relay(multiaddr, options) {
+    return this.#bridge.ask("add_relay", [text("multiaddr", multiaddr)], options);
+  }
+
+  async make_webrtc_relay_reservation(relay, options) {
+    return this.#bridge.ask("make_webrtc_relay_reservation", [text("relay", relay)], options);
+  }
+
+  async is_webrtc_relay_reservation_valid(relay, options) {
+    return this.#bridge.ask("is_webrtc_relay_reservation_valid", [text("relay", relay)], options);
+  }
+
+  get_active_webrtc_relay_reservations(options) {
+    return this.#bridge.ask("get_active_webrtc_relay_reservations", [], options);
+  }
+
+  async connect_through_webrtc_relay(relay, target, options) {
+    return this.#bridge.ask("connect_through_webrtc_relay", [text("relay", relay), text("target", target)], options);
+  }
+
+  async disconnect_from_webrtc_relay(peer, options) {
+    return this.#bridge.ask("disconnect_from_webrtc_relay", [text("peer", peer)], options);
+  }
+
+  get_webrtc_relay_metrics(options) {
+    return this.#bridge.ask("get_webrtc_relay_metrics", [], options);
+  }
+
+  async create_webrtc_data_channel(peer, options) {
+    return this.#bridge.ask("create_webrtc_data_channel", [text("peer", peer)], options);
+  }
+
+  send_webrtc_message(peer, data, options) {
+    return new Promise((resolve, reject) => {
+      this.#bridge.check();
+      text("peer", peer);
+      const read = readOptions(options, SEND_OPTIONS);
+      const { on_progress, ...limits } = read;
+      if (bytes("data", data).length > MAX_MESSAGE) {
+        throw new DarkSwapError("MESSAGE_TOO_LARGE", `message of ${data.length} bytes; at most ${MAX_MESSAGE} are allowed`, {
+          hint: "Split the message into smaller ones.", details: { size: data.length, limit: MAX_MESSAGE },
+        });
+      }
+      let outgoing = this.#outgoing.get(peer);
+      if (!outgoing) {
+        outgoing = new Outgoing(this.#bridge, peer, this.#stage, () => this.#outgoing.delete(peer));
+        this.#outgoing.set(peer, outgoing);
+      }
+      if (Object.keys(read).length > 0) {
+        outgoing.send_watched(data, limits, on_progress).then(resolve, reject);
+      } else {
+        outgoing.send(data, { resolve, reject });
+      }
+    });
+  }
+
+  receive_webrtc_message(peer, options) {
+    return this.#bridge.begin("receive_webrtc_message", options, (number) => {
+      this.#incoming_of(text("peer", peer)).ask(number);
+    });
+  }
+
+  on_webrtc_message(callback) {
+    this.#bridge.check();
+    const end = this.#messages.add(callback);
+    for (const [peer, incoming] of [...this.#incoming]) {
+      for (const message of incoming.take()) this.#messages.call(peer, message);
+    }
+    return end;
+  }
+
+  /** True when the callbacks want time: then the next messages of this peer wait for `taken`. */
+  #received(peer, data, count) {
+    const messages = count === 1 ? [data] : slice(data, count);
+    const wait = this.#deliver(peer, messages);
+    if (wait) void this.#deliver_slowly(peer, messages, wait);
+    return wait !== null;
+  }
+
+  /** Takes from `messages` until a callback wants time, and returns its promise; null when all are delivered. */
+  #deliver(peer, messages) {
+    while (messages.length > 0) {
+      if (this.#messages.size === 0) {
+        // The last callback went in the middle of them: the others are for `receive_webrtc_message`.
+        this.#incoming_of(peer).put_back(messages.splice(0));
+        return null;
+      }
+      const wait = this.#messages.call(peer, messages.shift());
+      if (wait) return wait;
+    }
+    return null;
+  }
+
+  async #deliver_slowly(peer, messages, first) {
+    for (let wait = first; wait; wait = this.#deliver(peer, messages)) await wait;
+    if (!this.#bridge.isFreed) this.#bridge.now("taken", peer);
+  }
+
+  #incoming_of(peer) {
+    let incoming = this.#incoming.get(peer);
+    if (!incoming) {
+      incoming = new Incoming(this.#bridge, peer, () => this.#incoming.delete(peer));
+      this.#incoming.set(peer, incoming);
+    }
+    return incoming;
+  }
+
+  async close_webrtc_data_channel(peer, options) {
+    return this.#bridge.ask("close_webrtc_data_channel", [text("peer", peer)], options);
+  }
+
+  on_webrtc_offer(callback) {
+    this.#bridge.check();
+    return this.#signals.offer.add(callback);
+  }
+
+  on_webrtc_answer(callback) {
+    this.#bridge.check();
+    return this.#signals.answer.add(callback);
+  }
+
+  on_webrtc_ice_candidate(callback) {
+    this.#bridge.check();
+    return this.#signals.candidate.add(callback);
+  }
+
+  async send_webrtc_offer(peer, offer, options) {
+    const { sdp } = sessionDescription("offer", offer);
+    return this.#bridge.ask("send_webrtc_offer", [text("peer", peer), sdp], options);
+  }
+
+  async send_webrtc_answer(peer, answer, options) {
+    const { sdp } = sessionDescription("answer", answer);
+    return this.#bridge.ask("send_webrtc_answer", [text("peer", peer), sdp], options);
+  }
+
+  async send_webrtc_ice_candidate(peer, candidate, options) {
+    return this.#bridge.ask("send_webrtc_ice_candidate", [text("peer", peer), ...iceCandidate("candidate", candidate)], options);
+  }
+
+  async create_webrtc_connection(peer, options) {
+    return this.#bridge.ask("create_webrtc_connection", [text("peer", peer)], options);
+  }
+
+  get_peers(options) {
+    return this.#bridge.ask("get_peers", [], options);
+  }
+
+  async get_connection_stats(peer, options) {
+    return this.#bridge.ask("get_connection_stats", [text("peer", peer)], options);
+  }
+
+  async ping(peer, options) {
+    return this.#bridge.ask("ping", [text("peer", peer)], options);
+  }
+
+  on_event(callback) {
+    this.#bridge.check();
+    return this.#events.add(callback);
+  }
+}
+
+// An ordinary function, so that `new DarkSwapWasm.new_with_defaults("regtest")` works as well as the call without.
+DarkSwapWasm.new_with_defaults = function new_with_defaults(network) {
+  return new DarkSwapWasm({ bitcoin: { network: text("network", network) } });
+};

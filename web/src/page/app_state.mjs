@@ -1,0 +1,397 @@
+/**
+ * What the page knows, and what it asks of DarkSwapWasm. Components read it and redraw on `change`; no rule of the
+ * protocol lives here, only the order of calls and the memory of what they told.
+ */
+
+import { ByHand } from "./manual_connection.mjs";
+import { Conversation } from "./conversation.mjs";
+import { keptWallet } from "./saved_wallet.mjs";
+import { readFragment, relayPeer } from "./link.mjs";
+import { Relays } from "./relays.mjs";
+import { readRoute } from "./route.mjs";
+import { claimIdentityName } from "./identity_slot.mjs";
+import { endWords, explain, shortId } from "./text.mjs";
+
+/** Events kept for the report. */
+const LOG_KEPT = 200;
+/** Milliseconds between two looks at the figures of the conversation on screen. */
+const FIGURES_EVERY = 1000;
+/** Longest wait for one round trip, milliseconds. */
+const PING_TIMEOUT = 3000;
+/** Longest dial before it is given up, milliseconds. */
+const DIAL_TIMEOUT = 45_000;
+/** Milliseconds within which a step told twice is one. */
+const SAME_STEP = 50;
+const FIRST_PROGRESS = { stage: "check", fraction: 0, loaded: 0, total: 0, message: "Checking this browser" };
+
+export class Session extends EventTarget {
+  constructor() {
+    super();
+    this.phase = "loading";
+    this.progress = { ...FIRST_PROGRESS };
+    this.loadingSince = 0;
+    this.failure = null;
+    this.online = navigator.onLine;
+    this.peerId = "";
+    this.identityName = "";
+    this.version = "";
+    this.people = new Map();
+    this.selected = "";
+    this.dial = null;
+    this.announcement = "";
+    this.log = [];
+    this.options = new URLSearchParams(location.search);
+    this.relays = new Relays(this);
+    this.byHand = new ByHand(this);
+    this.library = null;
+    this.checks = [];
+    this.iceServers = [];
+    this._node = null;
+    this._measuring = false;
+    this.wanted = readFragment(location.hash);
+    this.route = readRoute(location.hash);
+    /** null, "loading", "ready", or why the trading half of the page did not come. */
+    this.tradingPart = null;
+    /** What `trade/market.mjs` knows, once it is there. */
+    this.market = null;
+    this.config = null;
+  }
+
+  changed(detail) {
+    this.dispatchEvent(new CustomEvent("change", { detail }));
+  }
+
+  get node() {
+    return this._node;
+  }
+
+  get conversation() {
+    return this.people.get(this.selected) ?? null;
+  }
+
+  /** Loads Python and starts the node; again after a failure. */
+  async start() {
+    this.phase = "loading";
+    this.failure = null;
+    this.progress = { ...FIRST_PROGRESS };
+    this.loadingSince = performance.now();
+    this._node?.free();
+    this._node = null;
+    this.changed();
+    try {
+      const [config, identity] = await Promise.all([readConfig(), claimIdentityName()]);
+      this.config = config;
+      const library = await loadLibrary();
+      const loaded = await library.default({ onProgress: (progress) => this._progressed(progress) });
+      this.library = library;
+      this.iceServers = config.network.ice_servers ?? [];
+      this.version = loaded?.version ?? library.version;
+      this.identityName = identity ?? "";
+      this._node = new library.DarkSwapWasm(nodeConfig(config, identity, this.options));
+      this._node.on_event((event) => this._happened(event));
+      this._node.on_webrtc_message((peer, data) => this._conversation(peer).receive(data));
+      await this._node.start();
+      this.peerId = await this._node.local_peer_id();
+      this.phase = "ready";
+      this.changed();
+      for (const address of config.relays) this.relays.add(address);
+      setInterval(() => this._figures(), FIGURES_EVERY);
+      if (this.wanted) this.connect(this.wanted);
+      if (this.market) this.market.begin();
+      // Whoever had a wallet open may have orders out: they are answered wherever in the page the visitor is.
+      else if (keptWallet() && !keptWallet().closed) void this.loadTradingPart();
+    } catch (error) {
+      this.phase = "failed";
+      this.failure = this._noted("start", error);
+      this.changed();
+    }
+  }
+
+  /** Loads the half of the page that trades; again after a failure. */
+  async loadTradingPart() {
+    if (this.tradingPart === "loading") return;
+    this.tradingPart = "loading";
+    try {
+      const { Market } = await import("./trade/main.mjs");
+      this.market = new Market(this);
+      this.tradingPart = "ready";
+      if (this.phase === "ready") this.market.begin();
+    } catch (error) {
+      this.tradingPart = error;
+    }
+    this.changed("trading");
+  }
+
+  /** Watches the browser for what the node cannot see. */
+  watch() {
+    for (const name of ["online", "offline"]) {
+      addEventListener(name, () => {
+        this.online = name === "online";
+        if (this.online && this.phase === "ready") this.relays.retryNow();
+        if (this.online && this.failure?.code === "LOAD_FAILED") this.start();
+        this.changed();
+      });
+    }
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.conversation) this.select(this.selected);
+    });
+    addEventListener("hashchange", () => {
+      const target = readFragment(location.hash);
+      this.route = readRoute(location.hash);
+      if (target) this.connect(target);
+      if (this.route.view === "trade") this.market?.seen(this.route.id);
+      this.changed("route");
+    });
+  }
+
+  /** Meets a peer at one of the relays named, or at any of ours, and opens a channel. Waits for Python if need be. */
+  async connect({ peer, relays }) {
+    if (this.phase !== "ready") {
+      this.wanted = { peer, relays };
+      this.changed();
+      return;
+    }
+    this.wanted = null;
+    this.dial?.controller.abort();
+    const known = this.people.get(peer);
+    if (known?.open) return this.select(peer);
+    const dial = {
+      peer, relays, steps: [], state: "running", startedAt: performance.now(), endedAt: 0, failure: null,
+      path: "none", controller: new AbortController(),
+    };
+    this.dial = dial;
+    this.announce("Connecting…");
+    try {
+      await this._meet(dial);
+      this._step(dial, "page:channel", "");
+      const channel = await this._node.create_webrtc_data_channel(peer, { signal: dial.controller.signal, timeout_ms: DIAL_TIMEOUT });
+      this._finish(dial, "done");
+      dial.path = channel.path;
+      const conversation = this._conversation(peer);
+      conversation.dial = dial;
+      this._channel(conversation, channel);
+      this.dial = this.dial === dial ? null : this.dial;
+      this.select(peer);
+    } catch (error) {
+      this._finish(dial, dial.controller.signal.aborted ? "cancelled" : "failed");
+      dial.failure = this._noted("connect", error);
+      this.announce(dial.state === "failed" ? `Connecting failed. ${dial.failure.title}.` : "Cancelled.");
+    }
+    this.changed();
+  }
+
+  /** Tries the relays in turn; the last failure is the one told. */
+  async _meet(dial) {
+    const { peer, controller } = dial;
+    const addresses = dial.relays.length ? dial.relays : this.relays.addresses();
+    if (addresses.length === 0) {
+      throw { code: "UNKNOWN_RELAY", message: "You have no relay to meet at.", hint: "Add one under Relays, or ask for a link: it names the relay." };
+    }
+    let last = null;
+    for (const address of addresses) {
+      controller.signal.throwIfAborted();
+      this._step(dial, "page:relay", `Meet at relay ${relayPeer(address).slice(-6)}`);
+      try {
+        const relay = await this.relays.learn(address);
+        await this._node.connect_through_webrtc_relay(relay, peer, { signal: controller.signal, timeout_ms: DIAL_TIMEOUT });
+        // A page that came without a relay keeps the one that served it, to be reachable itself.
+        if (this.relays.list.length === 0) this.relays.add(address);
+        return;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  cancelDial() {
+    this.dial?.controller.abort();
+  }
+
+  select(peer) {
+    this.selected = peer;
+    const conversation = this.people.get(peer);
+    if (conversation) conversation.unread = 0;
+    this.changed();
+  }
+
+  async disconnect(peer) {
+    const conversation = this.people.get(peer);
+    if (conversation) conversation.leaving = true;
+    if (conversation?.hangUp) return conversation.hangUp();
+    try {
+      await this._node.disconnect_from_webrtc_relay(peer);
+    } catch (error) {
+      this._noted("disconnect", error);
+    }
+    // The node tells of an open channel that it closes; of one that was not open there is nothing to tell.
+    this._gone({ peer_id: peer });
+  }
+
+  announce(text) {
+    this.announcement = text;
+    this.changed();
+  }
+
+  /** For "copy report": versions, what failed, the last events. Addresses keep no IP. */
+  async report() {
+    const stats = this.conversation?.stats ?? null;
+    return JSON.stringify(
+      {
+        page: this.version, browser: navigator.userAgent, phase: this.phase, online: this.online,
+        features: {
+          webassembly: typeof WebAssembly === "object", webrtc: typeof RTCPeerConnection === "function",
+          secure: isSecureContext, indexeddb: typeof indexedDB === "object",
+        },
+        progress: this.progress, failure: this.failure, dial: this.dial && { ...this.dial, controller: undefined },
+        relays: this.relays.list.map(({ state, error }) => ({ state, error: error && explain(error) })),
+        checks: this.checks, stats, events: this.log,
+      },
+      (key, value) => (typeof value === "string" ? withoutAddresses(value) : typeof value === "bigint" ? String(value) : value),
+      1,
+    );
+  }
+
+  _progressed(progress) {
+    this.progress = progress;
+    this.changed();
+  }
+
+  _happened(event) {
+    this.log.push(event);
+    if (this.log.length > LOG_KEPT) this.log.shift();
+    if (event.type === "dial:step" && this.dial?.peer === event.peer_id) this._step(this.dial, event.step, event.detail);
+    if (event.type === "error" && event.code === "RUNTIME_DEAD") {
+      this.phase = "failed";
+      this.failure = explain(event);
+    }
+    if (event.type.startsWith("relay:")) this.relays.happened(event);
+    if (event.type === "channel:open" || event.type === "channel:update") this._channel(this._conversation(event.peer_id), event);
+    if (event.type === "channel:close") this._gone(event);
+    this.market?.happened(event);
+    this.changed();
+  }
+
+  _channel(conversation, { state, path, limit }) {
+    const before = conversation.open ? conversation.path : "none";
+    if (state === "resuming" && conversation.state === "open") conversation.addNotice("The line broke. Taking it up again…", "bad");
+    if (state === "open" && conversation.state === "resuming" && before === path) conversation.addNotice("Connected again; nothing was lost.", "good");
+    conversation.state = state;
+    conversation.limit = limit ?? null;
+    // While it looks for another way, what was known of the last one stays on screen.
+    if (state !== "open") return;
+    conversation.path = path;
+    if (before === path) return;
+    conversation.openedAt ||= Date.now();
+    if (before !== "none") conversation.addNotice(path === "direct" ? "The link is direct now." : "The link goes through the relay now.");
+    else conversation.addNotice(path === "direct" ? "Connected directly." : "Connected through the relay, end-to-end encrypted.", "good");
+    this.announce(`Connected to ${shortId(conversation.peer)}, ${path}.`);
+    // Somebody came in: show them, unless the visitor is in the middle of something.
+    const writing = document.activeElement?.matches("input:not([readonly]), textarea");
+    if (this.selected === "" && !this.dial && !writing) this.select(conversation.peer);
+  }
+
+  _gone({ peer_id: peer, reason }) {
+    const conversation = this.people.get(peer);
+    if (!conversation || conversation.state === "closed") return;
+    conversation.closed();
+    conversation.addNotice(conversation.leaving ? "You disconnected." : endWords(reason), conversation.leaving ? "plain" : "bad");
+    conversation.leaving = false;
+    this.announce(`Disconnected from ${shortId(peer)}.`);
+  }
+
+  /** A conversation over a link that the page made itself. Returns what to tell it. */
+  adopt(name, send, hangUp) {
+    const conversation = this._conversation(name, send);
+    conversation.hangUp = hangUp;
+    this._channel(conversation, { state: "open", path: "direct" });
+    return { receive: (data) => conversation.receive(data), closed: () => this._gone({ peer_id: name }) };
+  }
+
+  _conversation(peer, send = (to, data, options) => this._node.send_webrtc_message(to, data, options)) {
+    let conversation = this.people.get(peer);
+    if (!conversation) {
+      conversation = new Conversation(peer, send, (item) => this._itemCame(conversation, item));
+      this.people.set(peer, conversation);
+    }
+    return conversation;
+  }
+
+  _itemCame(conversation, item) {
+    const seen = this.selected === conversation?.peer && document.visibilityState === "visible";
+    if (item && !item.mine && item.kind !== "notice" && !seen) conversation.unread += 1;
+    this.changed();
+  }
+
+  _step(dial, step, detail) {
+    const at = performance.now() - dial.startedAt;
+    const last = dial.steps.at(-1);
+    // A dial within a dial tells each step for both, and that it begins at all.
+    if (step === "dial" || (last?.step === step && last.detail === detail && at - last.at < SAME_STEP)) return;
+    if (last?.step === step) Object.assign(last, { detail, times: last.times + 1 });
+    else dial.steps.push({ step, detail, at, times: 1 });
+    this.changed();
+  }
+
+  _finish(dial, state) {
+    dial.state = state;
+    dial.endedAt = performance.now();
+  }
+
+  async _figures() {
+    const conversation = this.conversation;
+    if (document.visibilityState !== "visible" || !conversation?.open || conversation.hangUp || this._measuring) return;
+    // A round trip may take longer than a second while a file is on its way; figures are then told less often.
+    this._measuring = true;
+    try {
+      const stats = await this._node.get_connection_stats(conversation.peer);
+      const at = Date.now() / 1000;
+      const rtt = await this._node.ping(conversation.peer, { timeout_ms: PING_TIMEOUT }).catch(() => null);
+      conversation.sample(at, stats, rtt ?? stats.rtt_ms);
+    } catch {
+      // The peer has just gone; channel:close tells it.
+    } finally {
+      this._measuring = false;
+    }
+  }
+
+  /** Remembers a failure for the report, and returns it in plain words. */
+  _noted(where, error) {
+    const failure = explain(error);
+    this.log.push({ at: Date.now() / 1000, type: `page:${where}`, ...failure });
+    return failure;
+  }
+}
+
+async function loadLibrary() {
+  try {
+    return await import(new URL("darkswap.mjs", import.meta.url).href);
+  } catch (error) {
+    throw { code: "LOAD_FAILED", message: `darkswap.mjs could not be loaded. ${error.message}`, hint: "Check your connection, then reload the page." };
+  }
+}
+
+/** `/config.json` is written by whoever serves the page; without one there are no relays but those of links. */
+async function readConfig() {
+  try {
+    const answer = await fetch(new URL("config.json", document.baseURI), { cache: "no-cache" });
+    const { relays = [], network = {}, bitcoin = {}, chain = {}, trade = {} } = answer.ok ? await answer.json() : {};
+    return { relays, network, bitcoin, chain, trade };
+  } catch {
+    return { relays: [], network: {}, bitcoin: {}, chain: {}, trade: {} };
+  }
+}
+
+/** `?direct=off` keeps to the relay, for those who want to see how that looks. */
+function nodeConfig(config, identity, options) {
+  const network = { ...config.network };
+  if (options.get("direct") === "off") network.direct = false;
+  const { bitcoin, trade } = config;
+  // `assets`, which the page offers by name, are no setting of the node.
+  const { assets, ...chain } = config.chain;
+  return { network, bitcoin, chain, trade, identity: identity ? { name: identity } : { persist: false } };
+}
+
+function withoutAddresses(text) {
+  return text.replace(/\/ip[46]\/[^/\s]+/g, "/ip/…").replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "…");
+}
