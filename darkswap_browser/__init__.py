@@ -11,30 +11,59 @@ from __future__ import annotations
 
 import importlib
 import logging
+from typing import TYPE_CHECKING
 
 # A library is silent until its application configures logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-_HOMES = {
+if TYPE_CHECKING:
+    from darkswap_browser.api.darkswap import DarkSwap
+    from darkswap_browser.api.network import Network
+    from darkswap_browser.api.records import RelayMetrics, RelayReservation
+    from darkswap_browser.errors import DarkSwapError
+    from darkswap_browser.node.config import NetworkConfig
+    from darkswap_browser.node.connector import WebRtcCircuitRelay
+    from darkswap_browser.protocols.channels.channel import Channel
+    from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling, Signaling
+    from darkswap_browser.protocols.signaling.messages import SignalingEvent
+    from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
+    from darkswap_browser.version import VERSION
+
+_LAZY_EXPORTS = {
+    "Channel": "protocols.channels.channel",
     "DarkSwap": "api.darkswap",
     "DarkSwapError": "errors",
-    "IceCandidate": "runtime.base",
+    "IceCandidate": "runtime.base.webrtc",
     "Libp2pSignaling": "protocols.signaling.exchange",
     "Network": "api.network",
     "NetworkConfig": "node.config",
     "RelayMetrics": "api.records",
     "RelayReservation": "api.records",
-    "SessionDescription": "runtime.base",
+    "SessionDescription": "runtime.base.webrtc",
     "Signaling": "protocols.signaling.exchange",
     "SignalingEvent": "protocols.signaling.messages",
     "VERSION": "version",
     "WebRtcCircuitRelay": "node.connector",
-    "WebRtcDataChannel": "api.network",
 }
-__all__ = list(_HOMES)
+__all__ = [
+    "VERSION",
+    "Channel",
+    "DarkSwap",
+    "DarkSwapError",
+    "IceCandidate",
+    "Libp2pSignaling",
+    "Network",
+    "NetworkConfig",
+    "RelayMetrics",
+    "RelayReservation",
+    "SessionDescription",
+    "Signaling",
+    "SignalingEvent",
+    "WebRtcCircuitRelay",
+]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY_EXPORTS[name]}"), name)

@@ -53,16 +53,6 @@ MAY_IMPORT |= {
     "bridge": {*_FLOORS, "runtime.select", "api"},
     "cli": {*_FLOORS, "runtime.select", "runtime.native", "api"},
 }
-# Imports that still go up.
-STILL_UP = {
-    ("cli.output", "bridge.calls"),
-    ("market.order_codec", "settlement.terms"),
-    ("market.orders", "settlement.terms"),
-    ("net.rate_limit", "protocols.relay.server.limits"),
-    ("node.connector", "api.records"),
-    ("node.meeting", "api.records"),
-    ("orders.private_sales", "trades.contribution"),
-}
 # The hosts: none knows another, `select` alone sees them, and only who lists one above imports one.
 HOSTS = {"native", "browser", "select"}
 # What pure files may not import: no time, no chance, no waiting, no host, no talking.
@@ -134,7 +124,7 @@ def _ours(module: Module) -> set[str]:
 def _allowed(module: Module, target: str) -> bool:
     """Whether `module` may import the module `target` of the package."""
     own, other = module.parts, tuple(target.split(".")[1:])
-    if not other or not own or (".".join(own), ".".join(other)) in STILL_UP:
+    if not other or not own:
         return True  # the package's own __init__ names what it exports
     if own[0] == other[0]:
         return own[0] != "runtime" or own[1:2] == ("select",) or other[1] not in HOSTS or own[1] == other[1]

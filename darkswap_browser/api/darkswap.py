@@ -6,7 +6,7 @@ from darkswap_browser.api.network import Network
 from darkswap_browser.api.trading.trading import Trading
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.select import DataFolder
 
 

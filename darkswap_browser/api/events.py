@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from darkswap_browser.api.records import (
-    ChannelInfo,
-    ConnectionInfo,
-    NetworkEvent,
-    PeerSignal,
-    RelayReservation,
-    plain,
-)
+from darkswap_browser.api.records import ChannelInfo, ConnectionInfo, NetworkEvent, PeerSignal, RelayReservation
+from darkswap_browser.api.serialization import plain
 from darkswap_browser.concurrency.faults import FaultReporter, log_fault, subscriber_failed
 from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.concurrency.tasks import Tasks
@@ -36,7 +30,7 @@ from darkswap_browser.protocols.relay.reservation_keeper import (
     ReservationLost,
 )
 from darkswap_browser.protocols.signaling.messages import SignalingEvent
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 
 Subscriber = Callable[[NetworkEvent], None]
 MAX_SIGNALS = 256

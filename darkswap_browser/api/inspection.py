@@ -8,10 +8,9 @@ from darkswap_browser.api.events import Facts
 from darkswap_browser.api.records import ConnectionInfo, ConnectionStats, PeerInfo, RelayMetrics
 from darkswap_browser.errors import NotConnected
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.connection import Connection, is_direct
 from darkswap_browser.node.node import Stack
 from darkswap_browser.protocols.channels.channel import Channel
-from darkswap_browser.protocols.channels.channel_stream import is_direct
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 
 

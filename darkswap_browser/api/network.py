@@ -20,6 +20,7 @@ from darkswap_browser.api.records import (
 from darkswap_browser.errors import NotConnected
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import is_direct
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node import node, page_signaling
@@ -27,15 +28,12 @@ from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import WebRtcCircuitRelay
 from darkswap_browser.node.node import Stack
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
-from darkswap_browser.protocols.channels.channel_stream import is_direct
 from darkswap_browser.protocols.channels.progress import Progress
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime import select
-from darkswap_browser.runtime.base import IceCandidate, Runtime, SessionDescription
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.runtime.select import DataFolder
-
-WebRtcDataChannel = Channel
-"""What `open_channel` returns: `send`, `receive`, `state`, `path`, and a bounded queue each way."""
 
 MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 """(peer, messages): takes what comes; when it returns an awaitable, that peer's next messages wait for it."""
@@ -175,13 +173,13 @@ class Network:
 
     async def make_relay_reservation(self, relay: str) -> RelayReservation:
         """Reserve a slot; it is renewed until `disconnect(relay)`."""
-        return await (await self._up()).circuits.make_reservation(relay)
+        return RelayReservation.of(await (await self._up()).circuits.make_reservation(relay))
 
     async def is_relay_reservation_valid(self, relay: str) -> bool:
         return (await self._up()).circuits.is_reservation_valid(relay, self.runtime.clock.now())
 
     async def get_relay_reservations(self) -> tuple[RelayReservation, ...]:
-        return (await self._up()).circuits.reservations()
+        return tuple(RelayReservation.of(held) for held in (await self._up()).circuits.reservations())
 
     async def connect_through_relay(self, relay: str, target: str) -> ConnectionInfo:
         """Meet `target` at `relay` and upgrade to a direct link; relayed where no other can be made."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 
-from darkswap_browser.net.connection import CircuitLimit, Connection
-from darkswap_browser.protocols.channels.channel_stream import is_direct
+from darkswap_browser.net.connection import CircuitLimit, Connection, is_direct
 from darkswap_browser.protocols.relay.reservation_keeper import Reservation
 from darkswap_browser.protocols.signaling.messages import SignalingEvent
 
@@ -129,15 +128,3 @@ class ConnectionStats:
 
 NULL_IF_NONE: Mapping[str, bool] = {"null": True}
 """Metadata of a field that a dict of the record always has: None is an answer, and not its absence."""
-
-
-def plain(value: object) -> object:
-    """Records as dicts without their absent fields, tuples as lists; everything else as it is."""
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = ((each, getattr(value, each.name)) for each in fields(value))
-        return {each.name: plain(part) for each, part in parts if part is not None or "null" in each.metadata}
-    if isinstance(value, (tuple, list)):
-        return [plain(part) for part in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items() if part is not None}
-    return value

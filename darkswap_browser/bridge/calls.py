@@ -6,18 +6,14 @@ A Python coroutine returned to JavaScript would be a proxy to look after; a numb
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
-from darkswap_browser.api.records import plain
+from darkswap_browser.api.serialization import error_shape, to_json
 from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import Aborted, DarkSwapError, DialFailed, InvalidArgument
+from darkswap_browser.errors import Aborted, DarkSwapError, InvalidArgument
 from darkswap_browser.node.config import json_argument
 
-MONEY = re.compile(r"(^|_)(atoms|sats)$")
-"""Keys whose whole numbers may be larger than JavaScript's: they cross as texts and become bigints there."""
 Method = Callable[..., Awaitable[object]]
 ToJs = Callable[[bytes], object]
 """Makes a Uint8Array with a copy of the bytes."""
@@ -41,43 +37,6 @@ class Hooks(Protocol):
         ...
 
     def event(self, text: str) -> None: ...
-
-
-def to_json(value: object) -> str:
-    """Of records and plain values; amounts as texts of digits."""
-    return json.dumps(_exact(plain(value)))
-
-
-def _exact(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: str(part) if _is_amount(key, part) else _exact(part) for key, part in value.items()}
-    return [_exact(part) for part in value] if isinstance(value, list) else value
-
-
-def _is_amount(key: str, value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and MONEY.search(key) is not None
-
-
-def error_shape(error: Exception) -> Mapping[str, object]:
-    """What a DarkSwapError of JavaScript is made of."""
-    if not isinstance(error, DarkSwapError):
-        return {"code": "INTERNAL", "message": f"{type(error).__name__}: {error}", "retryable": False, "hint": ""}
-    details: dict[str, object] = {
-        key: value for key, value in vars(error).items() if isinstance(value, (str, int, float, bool)) and key != "hint"
-    }
-    shape: dict[str, object] = {
-        "code": error.code,
-        "message": str(error),
-        "retryable": error.retryable,
-        "hint": error.hint,
-        "details": details,
-    }
-    below = error.attempts[-1][1] if isinstance(error, DialFailed) and error.attempts else error.__cause__
-    if isinstance(below, Exception):
-        shape["cause"] = error_shape(below)
-    if isinstance(error, DialFailed):
-        details["attempts"] = [{"address": address, "error": str(reason)} for address, reason in error.attempts]
-    return shape
 
 
 def pack(messages: list[bytes]) -> bytes:

@@ -12,13 +12,14 @@ from typing import Protocol
 
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.records import NetworkEvent, PeerSignal
-from darkswap_browser.bridge.calls import Calls, Hooks, JsBytes, Method, ToJs, error_shape, pack, to_json, unpack
+from darkswap_browser.api.serialization import error_shape, to_json
+from darkswap_browser.bridge.calls import Calls, Hooks, JsBytes, Method, ToJs, pack, unpack
 from darkswap_browser.bridge.webrtc_connection import PeerHooks, WebRtcConnection
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.node.config import NetworkConfig, json_argument
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
 from darkswap_browser.runtime import select
-from darkswap_browser.runtime.base import SessionDescription
+from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.version import VERSION
 
 

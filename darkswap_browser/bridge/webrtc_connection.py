@@ -10,7 +10,7 @@ from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, InvalidArgument, StreamClosed
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.node.page_signaling import candidate, description
-from darkswap_browser.runtime.base import DataChannel, IceCandidate, RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, RtcConfiguration, SessionDescription, WebRtc
 
 
 class PeerHooks(Hooks, Protocol):

@@ -20,7 +20,7 @@ from darkswap_browser.errors import (
     MalformedMessage,
     NotOnChain,
 )
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 
 MATURITY = 100
 """Blocks until a coinbase can be spent."""

@@ -13,7 +13,7 @@ from darkswap_browser.chain.json_text import Node, parse
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.errors import ChainError, Inconsistent, InvalidArgument, NotOnChain
 from darkswap_browser.market.assets import MAX_U128, Asset, AssetInfo, AssetKind
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 
 AS_JSON = {"Accept": "application/json"}
 BATCH = 100

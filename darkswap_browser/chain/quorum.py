@@ -27,13 +27,16 @@ from darkswap_browser.chain.base import (
     TxStatus,
     Utxo,
 )
+from darkswap_browser.chain.block_cache import AGREED_SECONDS, BlockFacts, Content, Contents, Sheet
 from darkswap_browser.chain.esplora import Esplora
 from darkswap_browser.chain.ord import Ord
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.chain.transaction_cache import KeptTransactions
 from darkswap_browser.errors import BroadcastRejected, ChainError, ChainUnreachable, Inconsistent, Lagging
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
-from darkswap_browser.runtime.base import Entropy, Fetch, KeyValueStore
+from darkswap_browser.runtime.base.crypto import Entropy
+from darkswap_browser.runtime.base.http import Fetch
+from darkswap_browser.runtime.base.storage import KeyValueStore
 
 RELAY_FLOOR = 1000
 """Sats per 1000 vB: what every node relays."""
@@ -47,18 +50,10 @@ SHOWN_SECONDS = 10.0
 BEHIND = 1
 """Blocks that an index, or a server beside another, may be behind."""
 
-AGREED_SECONDS = 2.0
-"""How long the latest block is good for what is signed on: one trade asks for it a dozen times within a second."""
-
-MAX_FACTS = 10_000
-"""Of one kind, under one latest block: far above what a wallet has coins."""
 
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
-Sheet = tuple[tuple[Asset, int], ...] | None
-Content = tuple[Sheet, Sheet, tuple[str, ...] | None]
-Contents = tuple[Content, ...]
 
 
 def open_chain(
@@ -76,27 +71,6 @@ def open_chain(
         config.quorum,
         max_fee_rate,
     )
-
-
-class BlockFacts:
-    """What servers agreed on of blocks. It cannot change without another latest block, so it is good as long as that
-    is the same: in which block a transaction is, and what an output carries, by the kinds of assets asked for.
-    """
-
-    def __init__(self) -> None:
-        self._tip: Tip | None = None
-        self.statuses: dict[str, TxStatus] = {}
-        self.contents: dict[frozenset[AssetKind], dict[OutPoint, Content]] = {}
-
-    def at(self, tip: Tip) -> None:
-        if tip != self._tip:
-            self._tip = tip
-            self.statuses, self.contents = {}, {}
-
-    def keep(self, kept: dict[K, V], key: K, value: V) -> None:
-        """As far as there is room."""
-        if len(kept) < MAX_FACTS:
-            kept[key] = value
 
 
 class Quorum:

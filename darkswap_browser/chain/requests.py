@@ -17,7 +17,8 @@ from darkswap_browser.errors import (
     ResourceLimit,
     TimedOut,
 )
-from darkswap_browser.runtime.base import Entropy, Fetch, HttpResponse
+from darkswap_browser.runtime.base.crypto import Entropy
+from darkswap_browser.runtime.base.http import Fetch, HttpResponse
 
 AT_ONCE = 4
 """Requests under way at one server: public ones throttle by address, and browsers open six connections."""

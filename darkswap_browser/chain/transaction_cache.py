@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.errors import MalformedMessage, StorageError, Unsupported
-from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.runtime.base.storage import KeyValueStore
 
 PREFIX = "chain/tx/"
 MAX_ENTRIES = 2000

@@ -9,7 +9,7 @@ from typing import Any
 from darkswap_browser.cli.options import Options
 from darkswap_browser.errors import DarkSwapError, InvalidArgument
 from darkswap_browser.node.config import NetworkConfig, json_argument
-from darkswap_browser.runtime.base import Fetch
+from darkswap_browser.runtime.base.http import Fetch
 
 MAX_BYTES = 1 << 20
 PATIENCE = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from darkswap_browser.bridge.calls import error_shape, to_json
+from darkswap_browser.api.serialization import error_shape, to_json
 from darkswap_browser.cli.tables import plain_text
 from darkswap_browser.errors import DarkSwapError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from darkswap_browser.api.darkswap import DarkSwap
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent, plain
-from darkswap_browser.api.trading.engine import LOCK_PATIENCE, lock_name
+from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.serialization import plain
 from darkswap_browser.api.trading.records import WalletInfo
 from darkswap_browser.cli import configuration, formatting, prompts
 from darkswap_browser.cli.options import Options
@@ -19,8 +19,9 @@ from darkswap_browser.cli.prompts import Terminal
 from darkswap_browser.errors import DarkSwapError, IdentityInUse, InvalidArgument
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.node.node import load_identity
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.node.identity import load_identity
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.trades.lock import LOCK_PATIENCE, lock_name
 from darkswap_browser.wallets.seed import SeedVault
 
 WALLET = "default"

@@ -11,7 +11,7 @@ from typing import Annotated
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.identity.keys import Identity, PublicKey
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.runtime.base import Crypto
+from darkswap_browser.runtime.base.crypto import Crypto
 from darkswap_browser.wire.protobuf import Field, Message, decode, encode
 from darkswap_browser.wire.varint import encode_varint
 

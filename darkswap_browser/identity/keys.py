@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from darkswap_browser.identity.peer_id import KeyType, PeerId, PublicKey
-from darkswap_browser.runtime.base import Crypto, SigningKey
+from darkswap_browser.runtime.base.crypto import Crypto, SigningKey
 
 __all__ = ["Identity", "KeyType", "PublicKey"]
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
-from darkswap_browser.runtime.base import Crypto, KeyAlgorithm
+from darkswap_browser.runtime.base.crypto import Crypto, KeyAlgorithm
 from darkswap_browser.wire.cursor import Cursor
 from darkswap_browser.wire.multibase import BASE32, b58decode, b58encode, multibase_decode, multibase_encode
 from darkswap_browser.wire.multihash import IDENTITY, SHA2_256, Multihash, sha2_256

@@ -15,7 +15,7 @@ from darkswap_browser.identity.envelope import MAX_ENVELOPE, open_envelope, seal
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.runtime.base import Crypto
+from darkswap_browser.runtime.base.crypto import Crypto
 from darkswap_browser.wire.protobuf import ZERO, Field, Message, decode, encode, uint
 
 DOMAIN = "libp2p-peer-record"

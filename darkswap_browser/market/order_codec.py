@@ -20,17 +20,18 @@ from darkswap_browser.errors import InvalidArgument, InvalidOrder, MalformedMess
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import Asset
 from darkswap_browser.market.orders import (
+    MAX_INPUTS,
     MAX_RELAY_ADDRESS,
     MAX_RELAYS,
     NONCE_SIZE,
     Cancellation,
     CoinProof,
+    FeeRule,
     Order,
     Sale,
     Side,
     check_order,
 )
-from darkswap_browser.settlement.terms import MAX_INPUTS, FeeRule
 from darkswap_browser.wire.fields import BigEndian, Choice, Data, Exactly, Flag, Kind, RawHash, Text, Whole
 from darkswap_browser.wire.records import Converted, Listed, Row, pack, unpack
 

@@ -16,7 +16,21 @@ from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint, parse_witne
 from darkswap_browser.errors import InvalidOrder, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset
-from darkswap_browser.settlement.terms import MAX_INPUTS, POSTAGE, FeeRule
+
+POSTAGE = 546
+"""Sats on an output that carries an asset: market convention, above every script's dust floor."""
+
+
+MAX_INPUTS = 20
+"""Coins one side may bring: both sides fetch and check each of them before they sign."""
+
+
+class FeeRule(StrEnum):
+    """Who pays the miners: each side for the weight it adds, or the taker for all of it."""
+
+    OWN_WEIGHT = "own_weight"
+    TAKER_PAYS = "taker_pays"
+
 
 DEFAULT_LIFETIME = 86_400
 MAX_LIFETIME = 604_800

@@ -83,3 +83,7 @@ class Connection(Protocol):
     def stats(self) -> Mapping[str, Any]:
         """At least `bytes_sent` and `bytes_received` (payload of streams)."""
         ...
+
+
+def is_direct(connection: Connection) -> bool:
+    return connection.transport != "circuit"

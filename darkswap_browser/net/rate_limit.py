@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
-from darkswap_browser.protocols.relay.server.limits import Rate
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: `burst` at once, then one more every `interval` seconds. A burst of 0 lifts the limit."""
+
+    burst: int
+    interval: float
 
 
 class TokenBuckets:

@@ -16,7 +16,8 @@ from darkswap_browser.net.negotiate import answer, confirm, proposal, select_one
 from darkswap_browser.net.noise import secure_stream as noise
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.yamux import muxer as yamux
-from darkswap_browser.runtime.base import ByteLink, Crypto, Entropy
+from darkswap_browser.runtime.base.crypto import Crypto, Entropy
+from darkswap_browser.runtime.base.links import ByteLink
 
 MUXERS = (yamux.PROTOCOL,)
 

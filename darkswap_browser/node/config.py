@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.protocols.relay.early_data import EarlyData
-from darkswap_browser.runtime.base import IceServer, RtcConfiguration
+from darkswap_browser.runtime.base.webrtc import IceServer, RtcConfiguration
 from darkswap_browser.wire.fields import Absent, Choice, Flag, Kind, Maybe, Real, Text, Whole
 from darkswap_browser.wire.parsing import parse_json
 from darkswap_browser.wire.records import Converted, Listed, Record, Settings, read_argument

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from darkswap_browser.api.records import RelayReservation
 from darkswap_browser.concurrency.backoff import Backoff
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument, NoAddress, TimedOut, UnknownRelay
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import Connection, Direction
+from darkswap_browser.net.connection import Connection, Direction, is_direct
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.protocols.channels.channel_stream import is_direct
 from darkswap_browser.protocols.relay.client import RelayClient
+from darkswap_browser.protocols.relay.reservation_keeper import Reservation
 
 CLIMB_FIRST = 3.0
 CLIMB_MAX = 120.0
@@ -57,16 +57,16 @@ class WebRtcCircuitRelay:
             raise UnknownRelay(name)
         return relay
 
-    async def make_reservation(self, relay: str) -> RelayReservation:
+    async def make_reservation(self, relay: str) -> Reservation:
         """Reserve a slot, kept until `release`. Raises as `RelayClient.reserve` does."""
-        return RelayReservation.of(await self._client.reserve(self.relay(relay)))
+        return await self._client.reserve(self.relay(relay))
 
     def is_reservation_valid(self, relay: str, now: float) -> bool:
         held = self._client.reservation(self.relay(relay))
         return held is not None and held.expires_at > now
 
-    def reservations(self) -> tuple[RelayReservation, ...]:
-        return tuple(RelayReservation.of(held) for held in self._client.reservations())
+    def reservations(self) -> tuple[Reservation, ...]:
+        return tuple(self._client.reservations())
 
     # --- peers
 
@@ -115,6 +115,18 @@ class WebRtcCircuitRelay:
         except DialFailed as error:
             attempts += error.attempts
         raise DialFailed.of(str(peer), tuple(attempts))
+
+    async def reach_via(self, peer: PeerId, relays: Sequence[str]) -> Connection:
+        """As `reach`, where `relays` (full multiaddrs) may know `peer`; malformed ones are passed over."""
+        known = self._swarm.best_connection(peer)
+        if known is not None:
+            return known
+        for relay in relays:
+            try:
+                self.add_relay(relay)
+            except InvalidArgument:
+                continue  # another relay of the list, or one we know, may reach the peer
+        return await self.reach(peer)
 
     async def _meet(self, relay: PeerId, peer: PeerId, *, direct: bool = True) -> Connection:
         seconds = self._config.connect_timeout

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.faults import FaultReporter
-from darkswap_browser.errors import Unsupported
-from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.limits import Limits
@@ -14,6 +13,7 @@ from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import WebRtcCircuitRelay
+from darkswap_browser.node.identity import load_identity
 from darkswap_browser.node.page_signaling import PageSignals, Received
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
@@ -21,7 +21,7 @@ from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.transports.circuit import CircuitTransport
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.webrtc.direct import WebRtcDirectTransport
@@ -42,6 +42,16 @@ class Stack:
     webrtc: WebRtcTransport
     signals: PageSignals
     upgrader: Upgrader
+
+    def relay_addresses(self) -> Sequence[str]:
+        """Full multiaddrs of the relays that hold a reservation for us, one each."""
+        found: dict[str, str] = {}
+        for reservation in self.client.reservations():
+            for address in map(str, reservation.addresses):
+                relay, circuit, _ = address.partition("/p2p-circuit")
+                if circuit:
+                    found.setdefault(relay.rpartition("/p2p/")[2], relay)
+        return list(found.values())
 
     async def close(self) -> None:
         """Say goodbye from the top down. Idempotent.
@@ -74,21 +84,6 @@ class Stack:
         self.identify.abort()
         self.swarm.abort()
         self.upgrader.abort()
-
-
-async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
-    """The key kept under the configured name, made at first use. Where storage is blocked, one for this run only."""
-    if not config.persist:
-        return await Identity.generate(runtime.crypto)
-    name = f"identity/{config.identity_name}"
-    try:
-        key = await runtime.store.load_signing_key(name)
-        if key is None:
-            key = await runtime.crypto.generate_signing_key()
-            await runtime.store.save_signing_key(name, key)
-    except Unsupported:
-        return await Identity.generate(runtime.crypto)
-    return Identity(key)
 
 
 async def build(

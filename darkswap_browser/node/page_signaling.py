@@ -12,7 +12,7 @@ from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling
 from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL, SignalingEvent
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 
 Received = Callable[[str, SignalingEvent], None]
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from darkswap_browser.concurrency.faults import ReportFault
 from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.errors import InvalidOrder, OrderNotFound
-from darkswap_browser.orders import funding
-from darkswap_browser.orders.views import OrderEvent, OrderView
+from darkswap_browser.orders.views import OrderEvent, OrderView, view_of
 from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord, OrderStatus
 from darkswap_browser.storage.records import Records
 
@@ -60,7 +59,7 @@ class OrderShelf:
         known, view = self._views.get(order_id, (None, None))
         if view is not None and known is record and (view.status is not OrderStatus.OPEN or now < view.expires_at):
             return view
-        view = funding.view_of(order_id, record, self._local, now)
+        view = view_of(order_id, record, self._local, now)
         if self._orders.get(order_id) is record:
             self._views[order_id] = record, view
         return view

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.market import orders
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.market.orders import Order, Side
-from darkswap_browser.settlement.terms import FeeRule
+from darkswap_browser.market.orders import FeeRule, Order, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,10 @@ from darkswap_browser.bitcoin.script import kind_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.chain.base import Chain, Holdings
 from darkswap_browser.errors import MalformedMessage, NotOnChain, VerificationFailed
-from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC
-from darkswap_browser.market.orders import CoinProof, Order, ownership_message, quote_for
-from darkswap_browser.orders.views import OrderView
+from darkswap_browser.market.orders import MAX_INPUTS, CoinProof, Order, ownership_message, quote_for
 from darkswap_browser.settlement.private_sale import check_lot, lot_of
-from darkswap_browser.settlement.terms import MAX_INPUTS
 from darkswap_browser.settlement.transaction import INPUT_KINDS
-from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus
 from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Wallet
 
 
@@ -109,47 +105,9 @@ def _is_sold(order: Order, output: TxOutput, holdings: Holdings) -> bool:
     return alone and dict(holdings.assets) == {order.base: order.base_atoms}
 
 
-def remaining(order: Order, fills: Sequence[Fill]) -> int:
-    """Base atoms that no trade has taken or is about to take."""
-    return max(order.base_atoms - sum(fill.atoms for fill in fills), 0)
-
-
 def same_terms(one: Order, other: Order) -> bool:
     """Whether a taker who holds one revision is as well off with the other."""
     return all(
         getattr(one, name) == getattr(other, name)
         for name in ("base", "quote", "side", "base_atoms", "quote_atoms", "min_fill", "fee_rule", "paused")
-    )
-
-
-def view_of(order_id: str, record: OrderRecord, local: str, now: int) -> OrderView:
-    order = order_codec.decode_text(record.text).order
-    left = remaining(order, record.fills)
-    expired = record.status is OrderStatus.OPEN and now >= order.expires_at
-    status = OrderStatus.EXPIRED if expired else record.status
-    return OrderView(
-        id=order_id,
-        hash=order_codec.order_hash(order),
-        seq=order.seq,
-        maker=order.maker,
-        network=order.network,
-        base=order.base,
-        quote=order.quote,
-        side=order.side,
-        base_atoms=order.base_atoms,
-        quote_atoms=order.quote_atoms,
-        min_fill=order.min_fill,
-        remaining_atoms=left,
-        filled_atoms=sum(fill.atoms for fill in record.fills if fill.done),
-        fee_rule=order.fee_rule,
-        status=status,
-        is_local=order.maker == local,
-        is_active=status is OrderStatus.OPEN and left > 0 and record.funded is not False,
-        funded=record.funded,
-        created_at=order.created_at,
-        updated_at=record.updated_at,
-        expires_at=order.expires_at,
-        text=record.text,
-        private_sale=order.sale is not None,
-        cancel_txid=Transaction.parse(record.reclaim).txid if record.reclaim and not record.released else None,
     )

@@ -21,12 +21,13 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import order_codec, orders
 from darkswap_browser.market.order_codec import SignedCancellation, SignedOrder
 from darkswap_browser.market.orders import Cancellation, Order, Side
-from darkswap_browser.orders import funding
+from darkswap_browser.orders import funding, views
 from darkswap_browser.orders.book import OrderShelf
 from darkswap_browser.orders.draft import OrderDraft, compose
-from darkswap_browser.orders.private_sales import Sales, switched_off
+from darkswap_browser.orders.private_sales import Sales
 from darkswap_browser.orders.views import OrderEvent, OrderView
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.settlement.private_sale import switched_off
 from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records, sales_begun
 from darkswap_browser.storage.records import Report
 from darkswap_browser.wallets.base import Coins, Wallet
@@ -297,7 +298,7 @@ class OrderDesk:
         if any(fill.trade_id == trade_id for fill in record.fills):
             return
         orders.check_current(order, self._now())
-        orders.check_fill(order, atoms, funding.remaining(order, record.fills))
+        orders.check_fill(order, atoms, views.remaining(order, record.fills))
         await self._shelf.put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
 
     async def unhold(self, order_id: str, trade_id: str) -> None:
@@ -372,7 +373,7 @@ class OrderDesk:
         if not record.fills:
             await self._end(order_id, OrderStatus.UNFUNDED)
         elif all(fill.done for fill in record.fills) and self._wallet is not None:
-            left = funding.remaining(order, record.fills)
+            left = views.remaining(order, record.fills)
             atoms = left if order.side is Side.SELL else orders.quote_for(order, left)
             try:
                 found = await self._with_funds(order, atoms)

@@ -8,28 +8,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
+from darkswap_browser.bitcoin.transaction import Transaction, TxOutput, serialize_witness
 from darkswap_browser.chain.base import Chain
+from darkswap_browser.chain.outputs import _output, output_of
 from darkswap_browser.concurrency.shared_call import SharedCalls
-from darkswap_browser.errors import ChainError, DarkSwapError, InvalidOrder, NotOnChain, Unsupported, WalletNotConnected
+from darkswap_browser.errors import ChainError, DarkSwapError, InvalidOrder, Unsupported, WalletNotConnected
 from darkswap_browser.market import order_codec, orders
 from darkswap_browser.market.orders import CoinProof, Order, Sale, ownership_message
 from darkswap_browser.orders.book import OrderShelf
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement import self_spend
 from darkswap_browser.settlement.machine import BURIED
-from darkswap_browser.settlement.private_sale import RISKS, check_witness, lot_of, payment_of, pays_maker
+from darkswap_browser.settlement.private_sale import check_witness, lot_of, payment_of, pays_maker
 from darkswap_browser.settlement.terms import Coin
 from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, SaleBegun
 from darkswap_browser.storage.records import Records
-from darkswap_browser.trades.contribution import account_of
+from darkswap_browser.wallets.accounts import account_of
 from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, SaleSigner, Wallet
 from darkswap_browser.wallets.signing import sign_all
-
-
-def switched_off() -> Unsupported:
-    """What making and taking private sales is answered with by default."""
-    return Unsupported("a private sale", " ".join(("trade.private_sales switches it on, if you accept this:", *RISKS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +226,6 @@ class Sales:
     async def _free(self, coins: Coins, order_id: str) -> None:
         await coins.release(_owner(order_id))
         await coins.release(_fee_owner(order_id))
-
-
-async def output_of(chain: Chain, outpoint: OutPoint) -> TxOutput:
-    """As the transaction that made it says. Raises `NotOnChain`, `ChainError`."""
-    return _output(await chain.transaction(outpoint.txid), outpoint)
-
-
-def _output(source: bytes, outpoint: OutPoint) -> TxOutput:
-    made = Transaction.parse(source)
-    if made.txid != outpoint.txid or outpoint.vout >= len(made.outputs):
-        raise NotOnChain("chain", f"there is no output {outpoint}")
-    return made.outputs[outpoint.vout]
 
 
 def _owner(order_id: str) -> str:

@@ -1,40 +1,15 @@
-"""What the faces are told of orders and trades: frozen records, whose amounts are atoms and whose times are seconds."""
+"""What callers see of an order, in atoms and ids."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from darkswap_browser.bitcoin.transaction import Transaction
+from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.market.orders import Side
-from darkswap_browser.settlement.terms import FeeRule, Role
-from darkswap_browser.storage.orders import OrderStatus
-
-
-class TradeState(StrEnum):
-    """The words of the original bindings."""
-
-    CREATED = "Created"
-    MAKER_PSBT_SENT = "MakerPsbtSent"
-    TAKER_PSBT_SENT = "TakerPsbtSent"
-    TAKER_SIGNED = "TakerSigned"
-    MAKER_SIGNED = "MakerSigned"
-    COMPLETED = "Completed"
-    FAILED = "Failed"
-    CANCELED = "Canceled"
-    EXPIRED = "Expired"
-
-
-class TradeStatus(StrEnum):
-    PENDING = "pending"
-    CONFIRMING = "confirming"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELED = "canceled"
-
-    @property
-    def is_over(self) -> bool:
-        return self in (TradeStatus.COMPLETED, TradeStatus.FAILED, TradeStatus.CANCELED)
+from darkswap_browser.market.orders import FeeRule, Order, Side
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,55 +50,6 @@ class OrderView:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """A stable code, and a sentence in plain words."""
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TradeView:
-    id: str
-    order_id: str
-    role: Role
-    peer: str
-    maker: str
-    taker: str
-    base: Asset
-    base_atoms: int
-    quote: Asset
-    quote_atoms: int
-    side: Side
-    fee_rate: int
-    """Sats per 1000 vB."""
-    state: TradeState
-    status: TradeStatus
-    phase: str
-    """Finer than `state`: the name of the machine's own state, in lower case with underscores."""
-    steps: tuple[tuple[str, str], ...]
-    """Name and "done", "active", "todo" or "failed", in the order of the story."""
-    txid: str | None
-    raw: bytes | None
-    """The final transaction, once both have signed."""
-    confirmations: int
-    created_at: int
-    updated_at: int
-    completed_at: int | None
-    expires_at: int | None
-    """End of the present step; None where nothing runs out."""
-    reason: Reason | None
-    """Why it ended, or what it waits for when something is wrong."""
-    advice: str
-    """What is safe to do now."""
-    can_confirm: bool
-    can_cancel: bool
-    can_revoke: bool
-    revoke_txid: str | None
-    """Of our self-spend that makes the signature given away worth nothing."""
-
-
-@dataclass(frozen=True, slots=True)
 class OrderEvent:
     """`kind`: "created", "updated", "canceled", "expired" or "filled"."""
 
@@ -131,9 +57,39 @@ class OrderEvent:
     order: OrderView
 
 
-@dataclass(frozen=True, slots=True)
-class TradeEvent:
-    """`kind`: "created", "updated", "completed", "failed" or "canceled"."""
+def remaining(order: Order, fills: Sequence[Fill]) -> int:
+    """Base atoms that no trade has taken or is about to take."""
+    return max(order.base_atoms - sum(fill.atoms for fill in fills), 0)
 
-    kind: str
-    trade: TradeView
+
+def view_of(order_id: str, record: OrderRecord, local: str, now: int) -> OrderView:
+    order = order_codec.decode_text(record.text).order
+    left = remaining(order, record.fills)
+    expired = record.status is OrderStatus.OPEN and now >= order.expires_at
+    status = OrderStatus.EXPIRED if expired else record.status
+    return OrderView(
+        id=order_id,
+        hash=order_codec.order_hash(order),
+        seq=order.seq,
+        maker=order.maker,
+        network=order.network,
+        base=order.base,
+        quote=order.quote,
+        side=order.side,
+        base_atoms=order.base_atoms,
+        quote_atoms=order.quote_atoms,
+        min_fill=order.min_fill,
+        remaining_atoms=left,
+        filled_atoms=sum(fill.atoms for fill in record.fills if fill.done),
+        fee_rule=order.fee_rule,
+        status=status,
+        is_local=order.maker == local,
+        is_active=status is OrderStatus.OPEN and left > 0 and record.funded is not False,
+        funded=record.funded,
+        created_at=order.created_at,
+        updated_at=record.updated_at,
+        expires_at=order.expires_at,
+        text=record.text,
+        private_sale=order.sale is not None,
+        cancel_txid=Transaction.parse(record.reclaim).txid if record.reclaim and not record.released else None,
+    )

@@ -15,7 +15,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.runtime.base import Entropy
+from darkswap_browser.runtime.base.crypto import Entropy
 
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_SIZE = 32

@@ -22,10 +22,9 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
-from darkswap_browser.net.rate_limit import TokenBuckets
+from darkswap_browser.net.rate_limit import Rate, TokenBuckets
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.protocols.relay.server.limits import Rate
 
 TRADE_PROTOCOL = "/darkswap/trade/1.0.0"
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from darkswap_browser.relayd.metrics import CONTENT_TYPE, RelayMetrics
-from darkswap_browser.runtime.base import ByteLink, LinkListener
+from darkswap_browser.runtime.base.links import ByteLink, LinkListener
 from darkswap_browser.runtime.native.sockets import HttpAnswer, NativeSockets
 
 LAG_INTERVAL = 0.25

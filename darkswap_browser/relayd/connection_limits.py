@@ -13,7 +13,8 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.upgrade import Upgrader
-from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener, Runtime, Sockets
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener, Sockets
 
 MOST_SOCKETS = 4096
 SHARE_OF_DESCRIPTORS = 0.8

@@ -26,7 +26,8 @@ from darkswap_browser.relayd.connection_limits import (
 from darkswap_browser.relayd.log import JsonLog
 from darkswap_browser.relayd.metrics import RelayMetrics, StreamBytes
 from darkswap_browser.relayd.options import RelayOptions
-from darkswap_browser.runtime.base import LinkListener, Runtime
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.links import LinkListener
 from darkswap_browser.runtime.native.host import native_runtime
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkswap_browser.runtime.base import SigningKey
+from darkswap_browser.runtime.base.crypto import SigningKey
 
 
 class MemoryStore:

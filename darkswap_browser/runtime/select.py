@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 
 DataFolder = str | os.PathLike[str]
 

@@ -15,9 +15,10 @@ from darkswap_browser.bitcoin.runes.runestone import Runestone, decipher
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.errors import MalformedMessage, VerificationFailed
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
+from darkswap_browser.market.orders import MAX_INPUTS
 from darkswap_browser.settlement.balance_change import effect_of, place
 from darkswap_browser.settlement.chain_snapshot import MATURITY, CoinFacts, Evidence
-from darkswap_browser.settlement.terms import MAX_INPUTS, Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.settlement.transaction import SEQUENCE, Settlement
 
 GENESIS = {

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint
 from darkswap_browser.errors import MalformedMessage
-from darkswap_browser.settlement.terms import MAX_INPUTS, Coin, Declaration, Role
+from darkswap_browser.market.orders import MAX_INPUTS
+from darkswap_browser.settlement.terms import Coin, Declaration, Role
 from darkswap_browser.wire.fields import Data, Digits, Hex, Text, Whole
 from darkswap_browser.wire.records import Converted, Listed, Record, Row, pack, unpack
 

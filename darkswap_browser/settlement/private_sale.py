@@ -20,11 +20,11 @@ from darkswap_browser.bitcoin.runes.runestone import Runestone
 from darkswap_browser.bitcoin.script import ScriptKind, dust_limit, input_weight, kind_of, output_weight
 from darkswap_browser.bitcoin.signing import PAIR, verify_input, with_witnesses
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput, parse_witness
-from darkswap_browser.errors import InvalidOrder, TradeRefused
+from darkswap_browser.errors import InvalidOrder, TradeRefused, Unsupported
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
-from darkswap_browser.market.orders import Order, Sale
+from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, Sale
 from darkswap_browser.settlement.messages import Witnesses
-from darkswap_browser.settlement.terms import POSTAGE, Coin, Declaration, FeeRule, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.settlement.transaction import (
     OVERHEAD_WEIGHT,
     SEQUENCE,
@@ -185,3 +185,8 @@ def _runestone(asset: Asset) -> Runestone:
 def _demand(holds: bool, code: str, detail: str) -> None:
     if not holds:
         raise TradeRefused(code, detail)
+
+
+def switched_off() -> Unsupported:
+    """What making and taking private sales is answered with by default."""
+    return Unsupported("a private sale", " ".join(("trade.private_sales switches it on, if you accept this:", *RISKS)))

@@ -7,11 +7,8 @@ from enum import StrEnum
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.market.assets import Asset
-
-POSTAGE = 546
-"""Sats on an output that carries an asset: market convention, above every script's dust floor."""
-MAX_INPUTS = 20
-"""Coins one side may bring: both sides fetch and check each of them before they sign."""
+from darkswap_browser.market.order_codec import order_hash
+from darkswap_browser.market.orders import FeeRule, Order, Side, ownership_message, quote_for
 
 
 class Role(StrEnum):
@@ -21,13 +18,6 @@ class Role(StrEnum):
     @property
     def other(self) -> Role:
         return Role.TAKER if self is Role.MAKER else Role.MAKER
-
-
-class FeeRule(StrEnum):
-    """Who pays the miners: each side for the weight it adds, or the taker for all of it."""
-
-    OWN_WEIGHT = "own_weight"
-    TAKER_PAYS = "taker_pays"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +76,27 @@ class Declaration:
     @property
     def coins(self) -> tuple[Coin, ...]:
         return self.asset_coins + self.bitcoin_coins
+
+
+def terms_of(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline: int) -> Terms:
+    """`fill`: base atoms, judged by `orders.check_fill`. `fee_rate`: sats per 1000 vB. `deadline`: unix seconds."""
+    return Terms(
+        trade_id=trade_id,
+        order_id=order.order_id,
+        order_hash=order_hash(order),
+        network=order.network,
+        base=order.base,
+        base_atoms=fill,
+        quote=order.quote,
+        quote_atoms=quote_for(order, fill),
+        base_giver=Role.MAKER if order.side is Side.SELL else Role.TAKER,
+        fee_rule=order.fee_rule,
+        fee_rate=fee_rate,
+        deadline=deadline,
+        private_sale=order.sale is not None,
+    )
+
+
+def proof_message(terms: Terms, own: Declaration) -> str:
+    """Names the order too, which is one maker's: shown to another maker, the proof of a trade proves nothing."""
+    return ownership_message(f"{terms.order_id} {terms.trade_id}", [coin.outpoint for coin in own.coins])

@@ -20,7 +20,8 @@ from darkswap_browser.bitcoin.script import ScriptKind, dust_limit, input_weight
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InvalidArgument, TradeRefused
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset, AssetKind
-from darkswap_browser.settlement.terms import MAX_INPUTS, POSTAGE, Coin, Declaration, FeeRule, Role, Terms
+from darkswap_browser.market.orders import MAX_INPUTS, POSTAGE, FeeRule
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 
 SEQUENCE = 0xFFFFFFFD
 """Replaceable (BIP125), so that a stuck settlement can be taken back."""

@@ -15,10 +15,11 @@ import msgpack
 from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint
 from darkswap_browser.market.assets import MAX_U128, Asset, AssetInfo, AssetKind
 from darkswap_browser.market.order_codec import MAX_ORDER_TEXT
+from darkswap_browser.market.orders import MAX_INPUTS, FeeRule
 from darkswap_browser.settlement import messages as sent
 from darkswap_browser.settlement import states
 from darkswap_browser.settlement.states import State
-from darkswap_browser.settlement.terms import MAX_INPUTS, Coin, Declaration, FeeRule, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.wire.fields import Choice, Data, Exactly, Flag, Hex, Kind, Large, Maybe, Text, Whole
 from darkswap_browser.wire.records import Listed, OneOf, Record, Row, unpack
 

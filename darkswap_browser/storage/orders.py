@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from darkswap_browser.market.order_codec import MAX_ORDER
-from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.codec import stored
 from darkswap_browser.storage.records import Records, Report

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from darkswap_browser.errors import MalformedMessage, StorageError, TooManyRequests
-from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.storage import codec
 from darkswap_browser.wire.fields import Kind
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.settlement.messages import TakeRequest
 from darkswap_browser.settlement.states import VERSION, State
 from darkswap_browser.storage import codec

@@ -8,15 +8,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from darkswap_browser.errors import InvalidArgument, StorageFull, Unsupported
-from darkswap_browser.runtime.base import (
-    Aead,
-    ByteLink,
-    Crypto,
-    KeyAlgorithm,
-    LinkHandler,
-    LinkListener,
-    SigningKey,
-)
+from darkswap_browser.runtime.base.crypto import Aead, Crypto, KeyAlgorithm, SigningKey
+from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.testing.network import Network
 

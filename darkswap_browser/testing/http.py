@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, ResourceLimit, TimedOut
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.testing.network import Network
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import ConnectionLost
-from darkswap_browser.runtime.base import LinkHandler, LinkListener
+from darkswap_browser.runtime.base.links import LinkHandler, LinkListener
 from darkswap_browser.testing.link import SimulatedLink
 
 OPEN_SECONDS = 15.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from darkswap_browser.concurrency.named_locks import NamedLocks
-from darkswap_browser.runtime.base import Crypto, Runtime
+from darkswap_browser.runtime.base.crypto import Crypto
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.testing.host import (
     SeededCrypto,
     SeededEntropy,

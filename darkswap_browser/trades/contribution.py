@@ -7,18 +7,11 @@ from collections.abc import Sequence
 from darkswap_browser.bitcoin.transaction import parse_witness
 from darkswap_browser.errors import WalletFailed
 from darkswap_browser.market.assets import BTC
-from darkswap_browser.market.orders import ownership_message
 from darkswap_browser.settlement.messages import OwnershipProof
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms, proof_message
 from darkswap_browser.settlement.transaction import sats_needed
-from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Purpose, Wallet
-
-
-def account_of(wallet: Wallet, purpose: Purpose) -> Account:
-    for account in wallet.accounts:
-        if account.purpose is purpose:
-            return account
-    raise WalletFailed(wallet.kind, f"has no account for {purpose.value}")
+from darkswap_browser.wallets.accounts import account_of
+from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, Wallet
 
 
 async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Declaration:
@@ -49,11 +42,6 @@ async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Dec
         asset_change_script=assets_script,
         bitcoin_change_script=payment_script,
     )
-
-
-def proof_message(terms: Terms, own: Declaration) -> str:
-    """Names the order too, which is one maker's: shown to another maker, the proof of a trade proves nothing."""
-    return ownership_message(f"{terms.order_id} {terms.trade_id}", [coin.outpoint for coin in own.coins])
 
 
 async def prove(terms: Terms, own: Declaration, wallet: Wallet) -> tuple[OwnershipProof, ...]:

@@ -25,9 +25,8 @@ from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.orders.views import TradeEvent, TradeStatus, TradeView
 from darkswap_browser.protocols.trade_streams import TradeLinks
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.settlement.checks import Policy
 from darkswap_browser.settlement.effects import (
     Broadcast,
@@ -49,10 +48,11 @@ from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_recor
 from darkswap_browser.trades import envelopes
 from darkswap_browser.trades.admission import Intake
 from darkswap_browser.trades.chain_watcher import Blind, InBlock, InMempool, Sight, Watcher, event_of
-from darkswap_browser.trades.operations import Purse, Workshop
+from darkswap_browser.trades.operations import Workshop
 from darkswap_browser.trades.runner import SAVE_AGAIN, TradeRun, Work
 from darkswap_browser.trades.view_builder import view_of
-from darkswap_browser.wallets.base import Coins, Wallet
+from darkswap_browser.trades.views import TradeEvent, TradeStatus, TradeView
+from darkswap_browser.wallets.base import Coins, Purse, Wallet
 
 StoreTrouble = Callable[[DarkSwapError], None]
 """Something of a trade cannot be saved now."""

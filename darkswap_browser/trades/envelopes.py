@@ -7,7 +7,7 @@ from dataclasses import replace
 from darkswap_browser.errors import ProtocolViolation
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.runtime.base import Crypto
+from darkswap_browser.runtime.base.crypto import Crypto
 from darkswap_browser.settlement import messages
 from darkswap_browser.settlement.messages import Body, Envelope
 from darkswap_browser.settlement.terms import Role

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from darkswap_browser.bitcoin import bip322
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
@@ -49,11 +48,12 @@ from darkswap_browser.settlement.signature_checks import (
     v20_no_conflict,
 )
 from darkswap_browser.settlement.states import Trade
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms, proof_message
 from darkswap_browser.settlement.transaction import Settlement
 from darkswap_browser.trades.chain_snapshot import gather
-from darkswap_browser.trades.contribution import account_of, declare, proof_message
-from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, Wallet
+from darkswap_browser.trades.contribution import declare
+from darkswap_browser.wallets.accounts import account_of
+from darkswap_browser.wallets.base import OwnedCoin, Purpose, Purse
 from darkswap_browser.wallets.signing import accounts_for, asked, sign_all
 
 FRESH = 15.0
@@ -65,14 +65,6 @@ CHEAP = 20_000
 RETRY = 5.0
 """Seconds between two attempts to reach a server with a transaction that must go out."""
 MAX_DETAIL = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Purse:
-    """A connected wallet and its coins."""
-
-    wallet: Wallet
-    coins: Coins
 
 
 class Workshop:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from darkswap_browser.orders.views import Reason
 from darkswap_browser.settlement.states import (
     Canceled,
     Completed,
@@ -29,6 +28,7 @@ from darkswap_browser.settlement.states import (
     phase_of,
 )
 from darkswap_browser.settlement.terms import Role
+from darkswap_browser.trades.views import Reason
 
 CODE = re.compile(r"[A-Z0-9_]{1,32}")
 RULE = re.compile(r"V[0-9]{1,2}")

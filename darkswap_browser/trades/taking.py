@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from darkswap_browser.chain.base import Chain
+from darkswap_browser.chain.outputs import output_of
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 from darkswap_browser.market import orders
 from darkswap_browser.market.orders import Order
-from darkswap_browser.orders.private_sales import output_of
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement import private_sale
 from darkswap_browser.settlement.checks import Policy
@@ -19,7 +19,8 @@ from darkswap_browser.settlement.states import Trade
 from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.settlement.transaction import check_declaration, check_terms
 from darkswap_browser.storage.orders import OrderStatus
-from darkswap_browser.trades.contribution import account_of, declare, prove
+from darkswap_browser.trades.contribution import declare, prove
+from darkswap_browser.wallets.accounts import account_of
 from darkswap_browser.wallets.base import Coins, Purpose, Wallet
 
 CHECK_SECONDS = 60

@@ -15,23 +15,22 @@ from darkswap_browser.market import order_codec
 from darkswap_browser.market.orders import Order
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.orders.private_sales import switched_off
-from darkswap_browser.orders.views import TradeEvent, TradeView
 from darkswap_browser.protocols.trade_streams import Reach, TradeLinks
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.settlement import machine, messages
 from darkswap_browser.settlement.balance_change import Effect
 from darkswap_browser.settlement.checks import Policy
 from darkswap_browser.settlement.effects import Send
 from darkswap_browser.settlement.events import Approved, CancelAsked, Received, Reconnected, RevokeAsked
 from darkswap_browser.settlement.messages import Cancel, Envelope, FinalTransaction, TakeRequest
+from darkswap_browser.settlement.private_sale import switched_off
 from darkswap_browser.settlement.states import State, Trade
-from darkswap_browser.settlement.taking import terms_of
-from darkswap_browser.settlement.terms import Role, Terms
+from darkswap_browser.settlement.terms import Role, Terms, terms_of
 from darkswap_browser.storage.records import Report
 from darkswap_browser.storage.trades import TakeBegun, TradeRecord, takes_begun
 from darkswap_browser.trades import envelopes, taking
 from darkswap_browser.trades.driver import Driver, StoreTrouble
+from darkswap_browser.trades.views import TradeEvent, TradeView
 from darkswap_browser.wallets.base import Coins, Wallet
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from darkswap_browser.market import order_codec
-from darkswap_browser.orders.views import TradeState, TradeStatus, TradeView
 from darkswap_browser.settlement.machine import BURIED
 from darkswap_browser.settlement.states import (
     Completed,
@@ -21,6 +20,7 @@ from darkswap_browser.settlement.states import (
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.trades import TradeRecord
 from darkswap_browser.trades.status_text import advice_of, reason_of, steps_of
+from darkswap_browser.trades.views import TradeState, TradeStatus, TradeView
 
 
 def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:

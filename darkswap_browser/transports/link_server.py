@@ -10,7 +10,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.transport import ConnectionHandler
 from darkswap_browser.net.upgrade import Upgrader
-from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener
+from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 
 Listen = Callable[[str, int, LinkHandler], Awaitable[LinkListener]]
 

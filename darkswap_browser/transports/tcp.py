@@ -7,7 +7,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
 from darkswap_browser.net.upgrade import Upgrader
-from darkswap_browser.runtime.base import Sockets
+from darkswap_browser.runtime.base.links import Sockets
 from darkswap_browser.transports.link_server import LinkServer, host_and_port
 
 

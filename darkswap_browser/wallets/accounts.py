@@ -9,7 +9,7 @@ from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.signing import script_for
 from darkswap_browser.errors import InvalidArgument, WalletFailed
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.wallets.base import Account, Purpose, Wallet
 
 KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH)
 """P2SH stands for P2SH-P2WPKH, as Xverse's payment accounts are; that it is one is checked by its key."""
@@ -61,3 +61,10 @@ def _key(wallet: str, key: Any) -> bytes:
     if len(raw) not in (32, 33):
         raise WalletFailed(wallet, f"gave a public key of {len(raw)} bytes")
     return raw if len(raw) == 33 else b"\x02" + raw
+
+
+def account_of(wallet: Wallet, purpose: Purpose) -> Account:
+    for account in wallet.accounts:
+        if account.purpose is purpose:
+            return account
+    raise WalletFailed(wallet.kind, f"has no account for {purpose.value}")

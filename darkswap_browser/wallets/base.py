@@ -151,3 +151,11 @@ class Coins(Protocol):
     async def reserved(self, owner: str) -> Sequence[OutPoint]: ...
 
     async def freeze(self, outpoint: OutPoint, on: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A connected wallet and its coins."""
+
+    wallet: Wallet
+    coins: Coins

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from darkswap_browser.bitcoin.address import STYLES
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.runtime.base import WalletProviders
+from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets import leather, sats_connect, unisat, wallet_standard
 from darkswap_browser.wallets.base import Wallet
 

@@ -13,7 +13,7 @@ from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.signing import PAIR
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, Unsupported, WalletFailed
-from darkswap_browser.runtime.base import WalletProviders
+from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.settlement.private_sale import template
 from darkswap_browser.settlement.terms import Coin
 from darkswap_browser.wallets.base import Account

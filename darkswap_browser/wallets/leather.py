@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.runtime.base import WalletProviders
+from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
 from darkswap_browser.wallets.base import Account, Purpose
 from darkswap_browser.wallets.extension import ExtensionWallet, entries, from_base64, from_hex, mapping

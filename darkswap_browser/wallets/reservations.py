@@ -13,7 +13,8 @@ from typing import Any
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, TooManyRequests
-from darkswap_browser.runtime.base import KeyValueStore, Locks
+from darkswap_browser.runtime.base.host import Locks
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.wire.parsing import parse_json
 
 VERSION = 1

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from darkswap_browser.errors import Unsupported, WalletFailed
-from darkswap_browser.runtime.base import WalletProviders
+from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
 from darkswap_browser.wallets.base import Account, Purpose
 from darkswap_browser.wallets.extension import (

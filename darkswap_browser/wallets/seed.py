@@ -21,7 +21,9 @@ from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_pair, witness_of
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, WalletFailed
-from darkswap_browser.runtime.base import Crypto, Entropy, KeyValueStore, Locks
+from darkswap_browser.runtime.base.crypto import Crypto, Entropy
+from darkswap_browser.runtime.base.host import Locks
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.settlement.private_sale import template
 from darkswap_browser.settlement.terms import Coin
 from darkswap_browser.wallets.base import Account, Purpose

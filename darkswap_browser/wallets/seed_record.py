@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, WalletFailed
-from darkswap_browser.runtime.base import Crypto, Entropy
+from darkswap_browser.runtime.base.crypto import Crypto, Entropy
 
 VERSION = 1
 ROUNDS = 600_000

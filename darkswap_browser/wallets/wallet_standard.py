@@ -7,7 +7,7 @@ from typing import Any
 
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.errors import WalletFailed
-from darkswap_browser.runtime.base import WalletProviders
+from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
 from darkswap_browser.wallets.base import Account, Purpose
 from darkswap_browser.wallets.extension import ExtensionWallet, by_address, entries, mapping

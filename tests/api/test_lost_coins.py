@@ -13,7 +13,7 @@ from darkswap_browser.api.trading import lost_coins
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.node.node import load_identity
+from darkswap_browser.node.identity import load_identity
 from darkswap_browser.testing.world import World
 from darkswap_browser.wallets.reservations import Claims
 from tests.support.native_identity import CRYPTO

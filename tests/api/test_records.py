@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from darkswap_browser.api.records import plain
+from darkswap_browser.api.serialization import plain
 from darkswap_browser.api.trading.records import OrderSheet
 
 

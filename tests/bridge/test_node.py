@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.bridge.calls import error_shape, pack, unpack
+from darkswap_browser.api.serialization import error_shape
+from darkswap_browser.bridge.calls import pack, unpack
 from darkswap_browser.bridge.node import Node, make_node
 from darkswap_browser.errors import DialFailed, InvalidArgument, RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr

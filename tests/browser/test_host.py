@@ -112,7 +112,7 @@ key.public_bytes"""
     prepared(page.open("/blank.html"), noble=True)
     again = page.run_python(
         """key = await runtime.store.load_signing_key("identity")
-from darkswap_browser.runtime.base import KeyAlgorithm
+from darkswap_browser.runtime.base.crypto import KeyAlgorithm
 assert await runtime.crypto.verify(KeyAlgorithm.ED25519, key.public_bytes, b"text", await key.sign(b"text"))
 key.public_bytes"""
     )

@@ -14,7 +14,7 @@ from darkswap_browser.chain.base import UNKNOWN, Holdings
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.errors import ChainError, Inconsistent, MalformedMessage
 from darkswap_browser.market.assets import Asset, AssetInfo
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.wire.varint import encode_varint
 from tests.support.chain_servers import ChainServer, Hosts
 

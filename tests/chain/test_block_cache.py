@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from darkswap_browser.chain.quorum import AGREED_SECONDS, SHOWN_SECONDS
+from darkswap_browser.chain.block_cache import AGREED_SECONDS
+from darkswap_browser.chain.quorum import SHOWN_SECONDS
 from tests.chain.test_quorum import HELD, KNOWN, OUT, OUTSPEND, STATUS, Net, alkanes, opened, runes
 from tests.support.chain_servers import ChainServer, block_hash, esplora, output
 

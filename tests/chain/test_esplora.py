@@ -14,7 +14,7 @@ from darkswap_browser.chain.esplora import Esplora
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.chain.transaction_cache import MAX_ENTRIES, PREFIX, KeptTransactions
 from darkswap_browser.errors import BroadcastRejected, ChainError, Inconsistent, InvalidArgument, NotOnChain
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from tests.support.chain_servers import SCRIPT, ChainServer, Hosts, block_hash, esplora, transaction
 
 KNOWN = transaction(1)

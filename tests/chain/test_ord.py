@@ -13,7 +13,7 @@ from darkswap_browser.chain.ord import BATCH, Ord
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.errors import ChainError, Inconsistent
 from darkswap_browser.market.assets import Asset, AssetInfo
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from tests.support.chain_servers import ChainServer, Hosts, ord_server, output
 
 ONE, TWO = OutPoint("11" * 32, 0), OutPoint("22" * 32, 7)

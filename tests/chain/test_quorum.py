@@ -22,7 +22,7 @@ from darkswap_browser.errors import (
     NotOnChain,
 )
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from tests.chain.test_alkanes import answer, entry
 from tests.support.chain_servers import ChainServer, Hosts, block_hash, esplora, ord_server, output, transaction
 

@@ -22,7 +22,7 @@ from darkswap_browser.regtest.faucet import BITCOIN
 from darkswap_browser.regtest.servers.faults import Fault, FaultKind
 from darkswap_browser.regtest.servers.http import HttpRequest as RegtestRequest
 from darkswap_browser.regtest.service import RegtestOptions, RegtestService
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.testing.http import HttpHandler, HttpRequest
 from tests.support.chain_servers import SCRIPT, Hosts
 

@@ -13,7 +13,7 @@ from darkswap_browser.chain.requests import (
     Server,
 )
 from darkswap_browser.errors import ChainUnreachable, Inconsistent, RateLimited
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from tests.support.chain_servers import ChainServer, Hosts
 
 BUSY = HttpResponse(429, {}, b"slow down")

@@ -37,7 +37,7 @@ from darkswap_browser.protocols.relay.messages import (
 )
 from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.protocols.signaling.messages import candidate_from_json, decode_event, encode_event
-from darkswap_browser.runtime.base import SessionDescription
+from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.testing import loop
 from darkswap_browser.transports.webrtc import sdp

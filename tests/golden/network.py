@@ -29,7 +29,7 @@ from darkswap_browser.protocols.relay.messages import (
     Voucher,
 )
 from darkswap_browser.protocols.signaling import messages as signaling
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.settlement import messages as trades
 from darkswap_browser.transports.webrtc import messages as webrtc
 from darkswap_browser.wire import protobuf, varint

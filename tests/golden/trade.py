@@ -19,8 +19,7 @@ from darkswap_browser.settlement.messages import (
     TakeRequest,
     TakerSignatures,
 )
-from darkswap_browser.settlement.terms import Role
-from darkswap_browser.trades.contribution import proof_message
+from darkswap_browser.settlement.terms import Role, proof_message
 from tests.golden.case import Case
 from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RUNE, SIGNATURE, funded, order, signed, sold
 from tests.soak import world

@@ -13,8 +13,8 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.identity.peer_id import KeyType, PublicKey
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.order_codec import SignedOrder
-from darkswap_browser.market.orders import CoinProof, Order, Sale, Side, ownership_message
-from darkswap_browser.settlement.terms import FeeRule, Role
+from darkswap_browser.market.orders import CoinProof, FeeRule, Order, Sale, Side, ownership_message
+from darkswap_browser.settlement.terms import Role
 from tests.support.trade_fixture import AUX, key_of, script_of
 
 MAKER = str(PublicKey(KeyType.ED25519, bytes(range(32))).peer_id())

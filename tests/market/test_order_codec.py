@@ -30,8 +30,8 @@ from darkswap_browser.market.order_codec import (
     order_hash,
     signing_bytes,
 )
-from darkswap_browser.market.orders import Cancellation, CoinProof, Order, Side, check_order
-from darkswap_browser.settlement.terms import FeeRule, Role
+from darkswap_browser.market.orders import Cancellation, CoinProof, FeeRule, Order, Side, check_order
+from darkswap_browser.settlement.terms import Role
 from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RELAY, RUNE, SALE, SIGNATURE, funded, order, signed, sold
 from tests.support.hostile import assert_only_malformed, damaged, mutations
 from tests.support.native_identity import CRYPTO, identity

@@ -18,6 +18,7 @@ from darkswap_browser.market.orders import (
     CLOCK_SKEW,
     MAX_LIFETIME,
     CoinProof,
+    FeeRule,
     Sale,
     Side,
     check_current,
@@ -27,7 +28,6 @@ from darkswap_browser.market.orders import (
     quote_for,
     supersedes,
 )
-from darkswap_browser.settlement.terms import FeeRule
 from tests.market.cases import ALKANE, COINS, CREATED, RUNE, SALE, funded, order, sold
 
 BUY = {"side": Side.BUY}

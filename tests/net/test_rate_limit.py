@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.net.rate_limit import TokenBuckets
-from darkswap_browser.protocols.relay.server.limits import Rate
+from darkswap_browser.net.rate_limit import Rate, TokenBuckets
 
 
 def test_a_burst_is_granted_and_one_more_per_interval() -> None:

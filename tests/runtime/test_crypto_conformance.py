@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser.runtime import fallback_crypto
-from darkswap_browser.runtime.base import Aead, Crypto, KeyAlgorithm, SigningKey
+from darkswap_browser.runtime.base.crypto import Aead, Crypto, KeyAlgorithm, SigningKey
 from darkswap_browser.runtime.ecdsa import fixed_signature
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.testing.conformance.check_crypto import CHECKS, read_signed, signed_by_others

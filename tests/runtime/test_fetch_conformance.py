@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from darkswap_browser.errors import ConnectionLost, TimedOut
-from darkswap_browser.runtime.base import Fetch
+from darkswap_browser.runtime.base.http import Fetch
 from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.testing.conformance.check_fetch import CHECKS, get
 from darkswap_browser.testing.world import World

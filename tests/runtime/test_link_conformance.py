@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from darkswap_browser.runtime.base import ByteLink, LinkListener, Sockets
+from darkswap_browser.runtime.base.links import ByteLink, LinkListener, Sockets
 from darkswap_browser.runtime.native.sockets import NativeSockets
 from darkswap_browser.testing.conformance.check_link import CHECKS, Pair
 from darkswap_browser.testing.world import World

@@ -11,7 +11,7 @@ import pytest
 
 from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Aborted, StorageError
-from darkswap_browser.runtime.base import Locks
+from darkswap_browser.runtime.base.host import Locks
 from darkswap_browser.runtime.native.locks import NativeLocks
 from darkswap_browser.testing.conformance.check_locks import CHECKS
 from darkswap_browser.testing.world import World

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull, Unsupported
-from darkswap_browser.runtime.base import Crypto, KeyValueStore
+from darkswap_browser.runtime.base.crypto import Crypto
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.store import SqliteStore
 from darkswap_browser.testing.conformance.check_store import CHECKS

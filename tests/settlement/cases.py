@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.settlement.terms import FeeRule, Role
+from darkswap_browser.market.orders import FeeRule
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.settlement.transaction import Settlement
 from tests.support.trade_fixture import Deal, Style
 

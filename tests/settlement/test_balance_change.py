@@ -15,8 +15,9 @@ from darkswap_browser.bitcoin.runes.ids import Edict, RuneId
 from darkswap_browser.bitcoin.runes.runestone import Runestone
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
+from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.settlement.balance_change import Contents, Effect, effect_of, place
-from darkswap_browser.settlement.terms import FeeRule, Role
+from darkswap_browser.settlement.terms import Role
 from tests.settlement.cases import ALKANE, LARGEST, MAKER, OTHER_ALKANE, OTHER_RUNE, PAIRS, RUNE, TAKER, named
 from tests.support.asset_index import assets_of_outputs
 from tests.support.trade_fixture import deal, keys_of

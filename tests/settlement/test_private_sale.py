@@ -11,6 +11,7 @@ from darkswap_browser.bitcoin.script import ScriptKind, dust_limit
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import TradeRefused
 from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.regtest.chain.kernel import kernel_verifies
 from darkswap_browser.regtest.chain.policy import STRICT, check_form
 from darkswap_browser.settlement import private_sale as sales
@@ -18,7 +19,7 @@ from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.balance_change import effect_of, place
 from darkswap_browser.settlement.checks import check_before_signing
 from darkswap_browser.settlement.signature_checks import v18_final
-from darkswap_browser.settlement.terms import FeeRule, Role
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.settlement.transaction import Purpose
 from tests.settlement.cases import ALKANE, MAKER, OTHER_RUNE, RUNE, TAKER
 from tests.settlement.private_sale_cases import DONE, LOT, each_asset, each_kind, finished

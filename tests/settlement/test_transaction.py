@@ -8,12 +8,13 @@ import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.regtest.chain.kernel import kernel_verifies
 from darkswap_browser.regtest.chain.policy import STRICT, check_form
 from darkswap_browser.settlement.balance_change import place
 from darkswap_browser.settlement.messages import TakeAccept, body_of, decode, encode, envelope
 from darkswap_browser.settlement.signature_checks import complete
-from darkswap_browser.settlement.terms import Declaration, FeeRule, Role
+from darkswap_browser.settlement.terms import Declaration, Role
 from darkswap_browser.settlement.transaction import Purpose, Settlement, build
 from tests.settlement.cases import (
     LARGEST,

@@ -10,9 +10,10 @@ from darkswap_browser.bitcoin.script import dust_limit
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.errors import TradeRefused
 from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.regtest.chain.policy import STRICT, check_form
 from darkswap_browser.settlement.balance_change import place
-from darkswap_browser.settlement.terms import FeeRule, Role
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.settlement.transaction import Purpose, sats_needed
 from tests.settlement.cases import MAKER, OTHER_RUNE, PAIRS, RUNE, STYLES, TAKER, fee_for, weight_of
 from tests.support.trade_fixture import POSTAGE, Deal, Style, deal

@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset
+from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.settlement import effects as do
 from darkswap_browser.settlement import events as on
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement import states as at
 from darkswap_browser.settlement.messages import Body, FinalTransaction, TakeRequest, TakerSignatures
-from darkswap_browser.settlement.terms import Coin, Declaration, FeeRule, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.storage import codec
 
 Stepping = Callable[[at.State, on.Event, int], machine.Step]

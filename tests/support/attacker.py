@@ -27,11 +27,10 @@ from darkswap_browser.settlement.messages import (
     TakerSignatures,
     Witnesses,
 )
-from darkswap_browser.settlement.taking import terms_of
-from darkswap_browser.settlement.terms import Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Declaration, Role, Terms, proof_message, terms_of
 from darkswap_browser.settlement.transaction import Settlement, build
 from darkswap_browser.trades import envelopes
-from darkswap_browser.trades.contribution import declare, proof_message
+from darkswap_browser.trades.contribution import declare
 from tests.support.simulated_wallet import SimWallet
 from tests.support.trade_world import Party, TradeWorld
 

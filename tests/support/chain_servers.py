@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
-from darkswap_browser.runtime.base import HttpResponse, Runtime
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.testing.http import HttpRequest
 from darkswap_browser.testing.world import World
 from tests.support.native_identity import CRYPTO

@@ -8,7 +8,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Direction
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
-from darkswap_browser.runtime.base import IceCandidate, RtcConfiguration
+from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.testing.world import World
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection

@@ -17,7 +17,8 @@ from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.signaling.exchange import SignalingObserver
-from darkswap_browser.runtime.base import RtcConfiguration, Runtime
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.webrtc import RtcConfiguration
 from darkswap_browser.transports.webrtc.private import WebRtcTransport
 from tests.support.pipe import PipeEnd, pipe
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from darkswap_browser.errors import ConnectionLost
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.testing.http import HttpRequest
 
 BINARY = {"content-type": "application/octet-stream"}

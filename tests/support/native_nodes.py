@@ -18,7 +18,7 @@ from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.native.host import native_runtime
 from darkswap_browser.transports.circuit import CircuitTransport
 from darkswap_browser.transports.tcp import TcpTransport

@@ -23,7 +23,8 @@ from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.relay_server import RelayObserver, RelayServer
-from darkswap_browser.runtime.base import PeerConnection, PeerConnectionListener, RtcConfiguration, Runtime
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.webrtc import PeerConnection, PeerConnectionListener, RtcConfiguration
 from darkswap_browser.runtime.no_wallets import NoWalletProviders
 from darkswap_browser.testing.host import (
     SeededEntropy,

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from darkswap_browser.errors import StorageError, StorageFull
-from darkswap_browser.runtime.base import KeyValueStore, SigningKey
+from darkswap_browser.runtime.base.crypto import SigningKey
+from darkswap_browser.runtime.base.storage import KeyValueStore
 
 PACE = 0.001
 """Seconds: enough that everything else gets its turn meanwhile."""

@@ -11,12 +11,13 @@ from darkswap_browser.bitcoin import curve, psbt, signing
 from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
+from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.settlement import private_sale as sales
 from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.chain_snapshot import CoinFacts, Evidence
 from darkswap_browser.settlement.checks import GENESIS, Sight
 from darkswap_browser.settlement.messages import Witnesses
-from darkswap_browser.settlement.terms import Coin, Declaration, FeeRule, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
 from darkswap_browser.settlement.transaction import Settlement
 
 AUX = bytes(32)

@@ -14,9 +14,10 @@ from darkswap_browser.market.orders import Side
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.orders.order_manager import OrderDesk, OrderDraft
-from darkswap_browser.orders.views import OrderEvent, OrderView, TradeEvent, TradeView
+from darkswap_browser.orders.views import OrderEvent, OrderView
 from darkswap_browser.settlement.checks import GENESIS, Policy
 from darkswap_browser.trades.trade_manager import Trader
+from darkswap_browser.trades.views import TradeEvent, TradeView
 from darkswap_browser.wallets.coins import WalletCoins
 from darkswap_browser.wallets.reservations import Claims, Reservations
 from tests.support.chain import Block, SimChain, SimServers

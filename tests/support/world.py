@@ -18,7 +18,7 @@ from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.relay_server import RelayObserver, RelayServer
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.testing.world import World
 from darkswap_browser.transports.circuit import CircuitTransport
 from darkswap_browser.transports.tcp import TcpTransport

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream
-from darkswap_browser.runtime.base import ByteLink
+from darkswap_browser.runtime.base.links import ByteLink
 from darkswap_browser.testing import loop
 from darkswap_browser.testing.link import SEND_BUFFER
 from darkswap_browser.testing.world import World

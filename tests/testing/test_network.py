@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
-from darkswap_browser.runtime.base import ByteLink
+from darkswap_browser.runtime.base.links import ByteLink
 from darkswap_browser.testing.world import EPOCH, World
 from tests.support.native_identity import CRYPTO
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from darkswap_browser.runtime.base import WebRtc
+from darkswap_browser.runtime.base.webrtc import WebRtc
 from darkswap_browser.testing.conformance.check_rtc import CHECKS
 from darkswap_browser.testing.world import World
 from tests.support.native_identity import CRYPTO

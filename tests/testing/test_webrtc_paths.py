@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from darkswap_browser.runtime.base import IceServer, RtcConfiguration
+from darkswap_browser.runtime.base.webrtc import IceServer, RtcConfiguration
 from darkswap_browser.testing.conformance.rtc_pair import Channel, Couple, Side
 from darkswap_browser.testing.world import World
 from tests.support.native_identity import CRYPTO

@@ -13,14 +13,15 @@ from darkswap_browser.errors import InsufficientFunds, InvalidOrder, TradeRefuse
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.order_codec import SignedOrder
-from darkswap_browser.market.orders import Order, ownership_message
+from darkswap_browser.market.orders import FeeRule, Order, ownership_message
 from darkswap_browser.net.limits import DEFAULT_LIMITS
-from darkswap_browser.orders.views import OrderView, TradeStatus
+from darkswap_browser.orders.views import OrderView
 from darkswap_browser.regtest.chain.kernel import kernel_verifies
 from darkswap_browser.settlement.messages import TakeRequest
-from darkswap_browser.settlement.terms import Declaration, FeeRule
+from darkswap_browser.settlement.terms import Declaration
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.trades.admission import Intake
+from darkswap_browser.trades.views import TradeStatus
 from tests.support.private_sales import BLOCKS, ON, PRICE, closed, lot_of, order_of, prevouts_of, sells, told, world
 from tests.support.trade_world import CAT, DIESEL, DOG, Party, TradeWorld
 

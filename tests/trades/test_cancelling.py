@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from darkswap_browser.orders.views import OrderStatus, TradeView
+from darkswap_browser.orders.views import OrderStatus
+from darkswap_browser.trades.views import TradeView
 from tests.support import private_sales
 from tests.support.cancelling import cancel_at, cancel_on_turn
 from tests.support.trade_world import BTC, DOG, Party, TradeWorld, sells_dog

@@ -10,9 +10,9 @@ import pytest
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.chain.base import Holdings, Spend
 from darkswap_browser.errors import ChainUnreachable, Lagging
-from darkswap_browser.orders.views import TradeStatus, TradeView
 from darkswap_browser.settlement.machine import BURIED
 from darkswap_browser.storage.orders import OrderStatus
+from darkswap_browser.trades.views import TradeStatus, TradeView
 from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
 
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from darkswap_browser.errors import DarkSwapError
-from darkswap_browser.orders.views import TradeView
 from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.trades.views import TradeView
 from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
 
 pytestmark = pytest.mark.takes(10)

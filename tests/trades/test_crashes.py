@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 
 from darkswap_browser.errors import MalformedMessage
-from darkswap_browser.orders.views import TradeStatus
 from darkswap_browser.settlement.states import phase_of
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.storage.trades import TRADE_RECORD
+from darkswap_browser.trades.views import TradeStatus
 from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
 
 TAKER = ["requesting", "verifying", "reviewing", "signing", "signatures_out", "pending", "completed", "settled"]

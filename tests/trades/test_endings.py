@@ -8,8 +8,8 @@ import pytest
 
 from darkswap_browser.errors import InvalidArgument, NoAddress, ObjectFreed, StorageError, TooManyRequests
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.orders.views import TradeStatus
 from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.trades.views import TradeStatus
 from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
 
 

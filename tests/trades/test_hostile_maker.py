@@ -12,11 +12,12 @@ from darkswap_browser.bitcoin.signing import with_witnesses
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import Side
-from darkswap_browser.orders.views import OrderView, TradeStatus, TradeView
+from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeRequest, TakerSignatures
 from darkswap_browser.settlement.signature_checks import complete
 from darkswap_browser.settlement.terms import Coin, Declaration, Role
 from darkswap_browser.settlement.transaction import Settlement
+from darkswap_browser.trades.views import TradeStatus, TradeView
 from tests.support.attacker import Attacker, attacker
 from tests.support.trade_world import DOG, Party, TradeWorld
 

@@ -12,10 +12,11 @@ from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import Side
-from darkswap_browser.orders.views import OrderView, TradeStatus
+from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeAccept, TakeRequest, Witnesses
 from darkswap_browser.settlement.terms import Coin, Declaration, Role
 from darkswap_browser.settlement.transaction import Settlement
+from darkswap_browser.trades.views import TradeStatus
 from tests.support.attacker import Attacker, attacker
 from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
 

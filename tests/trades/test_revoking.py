@@ -10,8 +10,9 @@ from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.errors import InvalidArgument, TradeNotFound, WalletNotConnected
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import Side
-from darkswap_browser.orders.views import OrderView, TradeState, TradeStatus, TradeView
+from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.trades.views import TradeState, TradeStatus, TradeView
 from tests.support.trade_world import DIESEL, DOG, Party, TradeWorld, sells_dog
 from tests.trades.test_crashes import entering
 

@@ -8,11 +8,10 @@ import pytest
 
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.market.orders import Side
-from darkswap_browser.orders.views import TradeState, TradeStatus
+from darkswap_browser.market.orders import FeeRule, Side
 from darkswap_browser.settlement.machine import BURIED
-from darkswap_browser.settlement.terms import FeeRule
 from darkswap_browser.storage.orders import OrderStatus
+from darkswap_browser.trades.views import TradeState, TradeStatus
 from tests.support.trade_world import CAT, DIESEL, DOG, Party, TradeWorld, sells_dog
 
 # Pairs of one kind in both orders of their ids: edicts stand by id in the runestone, whatever is base.

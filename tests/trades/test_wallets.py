@@ -14,7 +14,7 @@ from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import WalletFailed
-from darkswap_browser.orders.views import TradeStatus
+from darkswap_browser.trades.views import TradeStatus
 from tests.support.simulated_wallet import SimWallet
 from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
 

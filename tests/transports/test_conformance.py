@@ -13,7 +13,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.transport import Transport
 from darkswap_browser.net.upgrade import Upgrader
-from darkswap_browser.runtime.base import Sockets
+from darkswap_browser.runtime.base.links import Sockets
 from darkswap_browser.runtime.native.host import SystemEntropy
 from darkswap_browser.runtime.native.sockets import NativeSockets
 from darkswap_browser.testing.world import World

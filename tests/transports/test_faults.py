@@ -9,7 +9,7 @@ import pytest
 
 from darkswap_browser.errors import ConnectionLost, DarkSwapError
 from darkswap_browser.net.limits import DEFAULT_LIMITS
-from darkswap_browser.runtime.base import ByteLink
+from darkswap_browser.runtime.base.links import ByteLink
 from tests.support.world import SimPeer, SimWorld
 
 LATENCY = 0.01

@@ -9,7 +9,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Holdings, Spend
 from darkswap_browser.errors import InsufficientFunds, InvalidArgument, Lagging
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.testing.world import World
 from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
 from darkswap_browser.wallets.coins import FRESH_SECONDS, WalletCoins

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, TooManyRequests
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.testing.world import World
 from darkswap_browser.wallets.reservations import FROZEN, MAX_ENTRIES, MAX_RECORD, Claims, Reservations, check_owner
 from tests.support.native_identity import CRYPTO

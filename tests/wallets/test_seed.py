@@ -14,7 +14,7 @@ from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, VerificationFailed, WalletFailed
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.settlement.private_sale import check_witness
 from darkswap_browser.settlement.terms import Coin
 from darkswap_browser.testing.world import World

@@ -12,7 +12,7 @@ from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import ChainError, NotOnChain, TooManyRequests
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
-from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.storage.codec import ASSET_INFO
 from darkswap_browser.storage.records import Records
 

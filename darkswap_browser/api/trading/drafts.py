@@ -13,9 +13,9 @@ from darkswap_browser.errors import ChainError, InvalidArgument, InvalidOrder
 from darkswap_browser.market import orders
 from darkswap_browser.market.amounts import format_amount, parse_amount, price_of, total_for
 from darkswap_browser.market.assets import BTC, Asset, AssetInfo
-from darkswap_browser.market.orders import Order, Side
+from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, Side
 from darkswap_browser.orders.draft import OrderDraft
-from darkswap_browser.settlement.terms import POSTAGE, Coin, FeeRule, Role, Terms
+from darkswap_browser.settlement.terms import Coin, Role, Terms
 from darkswap_browser.settlement.transaction import sats_needed
 from darkswap_browser.wallets.base import Account, Balance
 from darkswap_browser.wire.fields import Choice, Flag, Real, Text

@@ -13,21 +13,16 @@ from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import IdentityInUse
 from darkswap_browser.node.node import Stack
 from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.orders.views import OrderEvent, TradeEvent
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.orders.views import OrderEvent
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.trades.lock import LOCK_PATIENCE, lock_name
 from darkswap_browser.trades.trade_manager import Trader
+from darkswap_browser.trades.views import TradeEvent
 
-LOCK_PATIENCE = 3.0
-"""Seconds to wait for another tab of the same identity: a page that is being reloaded is gone sooner."""
 MAX_WAITING_EVENTS = 1000
 """Events whose names and decimals are still being looked up; the oldest go first."""
 
 Event = OrderEvent | TradeEvent
-
-
-def lock_name(network: str, peer: str) -> str:
-    """Held by the one program that goes on with the trades of an identity."""
-    return f"darkswap/trades/{network}/{peer}"
 
 
 async def hold_identity(runtime: Runtime, network: str, peer: str) -> AsyncExitStack:

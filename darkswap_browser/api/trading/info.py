@@ -15,8 +15,9 @@ from darkswap_browser.api.trading.records import (
 )
 from darkswap_browser.market.amounts import format_amount, price_of
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.orders.views import OrderView, TradeView
+from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.balance_change import Effect
+from darkswap_browser.trades.views import TradeView
 
 
 async def order_sheet(view: OrderView, book: AssetBook) -> OrderSheet:

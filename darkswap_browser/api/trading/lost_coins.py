@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.runtime.base import KeyValueStore
+from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.wallets.coins import WalletCoins
 from darkswap_browser.wallets.reservations import FROZEN
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from darkswap_browser.orders import funding
-from darkswap_browser.orders.views import OrderView, TradeView
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.orders.views import OrderView, view_of
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.storage.orders import order_records
 from darkswap_browser.storage.records import Report
 from darkswap_browser.storage.trades import trade_records
 from darkswap_browser.trades import view_builder
+from darkswap_browser.trades.views import TradeView
 
 
 async def orders(runtime: Runtime, network: str, peer: str, aside: Report) -> Sequence[OrderView]:
     """Newest change first."""
     records = await order_records(runtime.store, network, peer, aside).all()
     now = int(runtime.clock.now())
-    views = [funding.view_of(order_id, record, peer, now) for order_id, record in records.items()]
+    views = [view_of(order_id, record, peer, now) for order_id, record in records.items()]
     return sorted(views, key=lambda view: (-view.updated_at, view.id))
 
 

@@ -34,12 +34,13 @@ from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument
 from darkswap_browser.market.amounts import parse_amount, total_for
 from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.orders import Side
-from darkswap_browser.node.meeting import here, reach_through
-from darkswap_browser.node.node import Stack, load_identity
+from darkswap_browser.node.identity import load_identity
+from darkswap_browser.node.node import Stack
 from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.orders.views import OrderEvent, OrderView, TradeView
+from darkswap_browser.orders.views import OrderEvent, OrderView
 from darkswap_browser.settlement.checks import Policy
 from darkswap_browser.trades.trade_manager import Trader
+from darkswap_browser.trades.views import TradeView
 
 
 class Trading:
@@ -105,7 +106,7 @@ class Trading:
             stack.swarm.identity,
             network,
             self._chain,
-            lambda: here(stack),
+            stack.relay_addresses,
             self._set_aside,
             private_sales=terms.private_sales,
             report=stack.swarm.faults.report,
@@ -118,7 +119,7 @@ class Trading:
             self._chain,
             self._purse.coins,
             desk,
-            reach_through(stack),
+            stack.circuits.reach_via,
             policy,
             terms.confirmations,
             self._set_aside,

@@ -14,7 +14,7 @@ from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import InvalidArgument, WalletNotConnected
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.node.config import TradingConfig
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.wallets import connect
 from darkswap_browser.wallets.base import Account, Balance, OwnedCoin, Purpose, Wallet
 from darkswap_browser.wallets.coins import WalletCoins

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.errors import HandshakeFailed, ProtocolViolation
-from darkswap_browser.runtime.base import Crypto
+from darkswap_browser.runtime.base.crypto import Crypto
 
 PROTOCOL_NAME = b"Noise_XX_25519_ChaChaPoly_SHA256"
 KEY_SIZE = 32

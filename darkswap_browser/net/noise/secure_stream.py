@@ -22,7 +22,7 @@ from darkswap_browser.net.noise.machine import (
 )
 from darkswap_browser.net.noise.payload import HandshakePayload, decode_payload, encode_payload, signed_text
 from darkswap_browser.net.stream import BufferedStream
-from darkswap_browser.runtime.base import Crypto, Entropy
+from darkswap_browser.runtime.base.crypto import Crypto, Entropy
 
 PROTOCOL = "/noise"
 LENGTH_SIZE = 2

@@ -15,9 +15,9 @@ from typing import Protocol
 
 from darkswap_browser.concurrency.tasks import Tasks, result_of
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, RemoteError, StreamClosed, StreamError
-from darkswap_browser.net.connection import CircuitLimit
+from darkswap_browser.net.connection import CircuitLimit, is_direct
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.channels.channel_stream import Link, is_direct
+from darkswap_browser.protocols.channels.channel_stream import Link
 from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control, message_bytes
 from darkswap_browser.protocols.channels.progress import Incoming, Outgoing, Progress

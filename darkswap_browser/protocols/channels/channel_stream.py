@@ -30,10 +30,6 @@ class PushStream(Protocol):
         ...
 
 
-def is_direct(connection: Connection) -> bool:
-    return connection.transport != "circuit"
-
-
 class Link:
     """A stream that carries, or carried, a channel."""
 

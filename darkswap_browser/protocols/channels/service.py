@@ -20,13 +20,13 @@ from darkswap_browser.errors import (
     TooManyRequests,
 )
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.connection import Connection, is_direct
 from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener, ChannelState
-from darkswap_browser.protocols.channels.channel_stream import Link, is_direct
+from darkswap_browser.protocols.channels.channel_stream import Link
 from darkswap_browser.protocols.channels.machine import ChannelMachine, Verdict
 from darkswap_browser.protocols.channels.messages import (
     PROTOCOL,

@@ -28,7 +28,7 @@ from darkswap_browser.protocols.identify.messages import (
     encode_within,
     merge,
 )
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 
 PUSH_DELAY = 0.25
 """Seconds in which changes are gathered into one push: a reservation changes addresses several times in a row."""

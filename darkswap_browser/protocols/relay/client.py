@@ -43,7 +43,7 @@ from darkswap_browser.protocols.relay.messages import (
 from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime
 from darkswap_browser.protocols.relay.reservation_keeper import Holding, Reservation, ReservationEvent
 from darkswap_browser.protocols.relay.voucher import verify_voucher
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.wire.framing import frame
 
 RELAY_ADDRESSES = 4

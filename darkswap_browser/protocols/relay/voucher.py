@@ -13,7 +13,7 @@ from darkswap_browser.protocols.relay.messages import (
     decode_voucher,
     encode_voucher,
 )
-from darkswap_browser.runtime.base import Crypto
+from darkswap_browser.runtime.base.crypto import Crypto
 
 CLOCK_SKEW = 24 * 3600.0
 """Seconds by which the relay's clock may lag behind ours: a wrong time zone must not cut a page off."""

@@ -16,7 +16,7 @@ from darkswap_browser.errors import ConnectionLost, DarkSwapError, ResourceLimit
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream, close_quietly
 from darkswap_browser.protocols.signaling.messages import SignalingEvent, decode_event, encode_event
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.wire.framing import frame
 
 

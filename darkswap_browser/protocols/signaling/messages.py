@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Annotated, Any
 
 from darkswap_browser.errors import MalformedMessage
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.wire import protobuf
 from darkswap_browser.wire.parsing import parse_json
 from darkswap_browser.wire.protobuf import Field, Message, uint

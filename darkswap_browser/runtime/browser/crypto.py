@@ -14,7 +14,7 @@ from pyodide.ffi import JsException, to_js
 
 from darkswap_browser.errors import InvalidArgument, Unsupported
 from darkswap_browser.runtime import fallback_crypto
-from darkswap_browser.runtime.base import Aead, KeyAlgorithm, SigningKey
+from darkswap_browser.runtime.base.crypto import Aead, KeyAlgorithm, SigningKey
 from darkswap_browser.runtime.browser.ffi import js_bytes, js_object
 from darkswap_browser.runtime.ecdsa import curve_of, fixed_signature
 

@@ -10,7 +10,7 @@ import js
 from pyodide.ffi import JsException
 
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, ResourceLimit, TimedOut
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.runtime.browser.ffi import js_bytes, js_object
 
 

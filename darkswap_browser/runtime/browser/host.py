@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from darkswap_browser.runtime.base import Runtime
+from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.browser.crypto import BrowserCrypto
 from darkswap_browser.runtime.browser.fetch import BrowserFetch
 from darkswap_browser.runtime.browser.lifecycle import BrowserLifecycle

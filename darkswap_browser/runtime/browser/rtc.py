@@ -22,7 +22,7 @@ from darkswap_browser.errors import (
     TooManyRequests,
     Unsupported,
 )
-from darkswap_browser.runtime.base import (
+from darkswap_browser.runtime.base.webrtc import (
     DataChannelListener,
     IceCandidate,
     PeerConnectionListener,

@@ -14,7 +14,7 @@ import js
 from pyodide.ffi import JsException
 
 from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull, Unsupported
-from darkswap_browser.runtime.base import SigningKey
+from darkswap_browser.runtime.base.crypto import SigningKey
 from darkswap_browser.runtime.browser.crypto import Primitives, SeedKey, WebCryptoKey
 from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
 

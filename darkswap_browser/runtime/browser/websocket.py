@@ -15,7 +15,7 @@ from pyodide.ffi import JsException
 
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, StreamBusy, Unsupported
-from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener
+from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
 
 SEND_HIGH = 1024 * 1024

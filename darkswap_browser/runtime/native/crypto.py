@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.runtime.base import Aead, KeyAlgorithm
+from darkswap_browser.runtime.base.crypto import Aead, KeyAlgorithm
 
 RSA_BITS = range(2048, 8193)
 """libp2p asks for at least 2048; go refuses more than 8192, since verifying a huge modulus costs the verifier."""

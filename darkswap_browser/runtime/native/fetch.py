@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, ResourceLimit, TimedOut
-from darkswap_browser.runtime.base import HttpResponse
+from darkswap_browser.runtime.base.http import HttpResponse
 
 PIECE = 64 * 1024
 """Bytes read at once, between looks at the clock and at the size."""

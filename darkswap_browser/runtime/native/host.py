@@ -7,12 +7,8 @@ import time
 from collections.abc import Callable
 
 from darkswap_browser.errors import Unsupported
-from darkswap_browser.runtime.base import (
-    PeerConnection,
-    PeerConnectionListener,
-    RtcConfiguration,
-    Runtime,
-)
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.webrtc import PeerConnection, PeerConnectionListener, RtcConfiguration
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.runtime.native.fetch import NativeFetch

@@ -21,7 +21,7 @@ from websockets.exceptions import ConcurrencyError, ConnectionClosed, Connection
 from websockets.http11 import Request, Response
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
-from darkswap_browser.runtime.base import ByteLink, LinkHandler, LinkListener
+from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 
 WEBSOCKET_MESSAGE = 2 * 1024 * 1024
 """Largest message accepted, in bytes. js flushes what it has queued as one message, which can pass 256 KiB."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull
-from darkswap_browser.runtime.base import SigningKey
+from darkswap_browser.runtime.base.crypto import SigningKey
 from darkswap_browser.runtime.native.crypto import NativeSigningKey
 
 # A write-ahead log, so that one process can read while another writes; synchronous=FULL syncs it at every commit, so

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.runtime.base import Crypto, KeyAlgorithm
+from darkswap_browser.runtime.base.crypto import Crypto, KeyAlgorithm
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, InvalidArgument, ResourceLimit, TimedOut
-from darkswap_browser.runtime.base import Fetch, HttpResponse
+from darkswap_browser.runtime.base.http import Fetch, HttpResponse
 
 MEGABYTE = 1024 * 1024
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream
-from darkswap_browser.runtime.base import ByteLink
+from darkswap_browser.runtime.base.links import ByteLink
 
 Pair = Callable[[], AbstractAsyncContextManager[tuple[ByteLink, ByteLink]]]
 PATTERN = bytes(range(256)) * 4096

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from darkswap_browser.runtime.base import Locks
+from darkswap_browser.runtime.base.host import Locks
 
 
 async def _turns(times: int = 5) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from darkswap_browser.errors import ConnectionLost, MalformedMessage, MessageTooLarge, StreamClosed, TooManyRequests
-from darkswap_browser.runtime.base import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.testing.conformance.rtc_pair import Channel, Couple, Side, error_of, failure
 
 Hosts = tuple[WebRtc, WebRtc]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from darkswap_browser.runtime.base import Crypto, KeyAlgorithm, KeyValueStore
+from darkswap_browser.runtime.base.crypto import Crypto, KeyAlgorithm
+from darkswap_browser.runtime.base.storage import KeyValueStore
 
 
 async def records_are_kept_replaced_and_deleted(store: KeyValueStore, _: Crypto) -> None:

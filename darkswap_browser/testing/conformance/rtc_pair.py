@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from darkswap_browser.errors import DarkSwapError
-from darkswap_browser.runtime.base import (
+from darkswap_browser.runtime.base.webrtc import (
     DataChannel,
     IceCandidate,
     PeerConnection,

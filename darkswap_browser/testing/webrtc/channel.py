@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.errors import MessageTooLarge, StreamClosed, TooManyRequests
-from darkswap_browser.runtime.base import DataChannelListener
+from darkswap_browser.runtime.base.webrtc import DataChannelListener
 from darkswap_browser.testing.pipe import Pipe, Route
 from darkswap_browser.testing.webrtc.sdp import MAX_MESSAGE_SIZE
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkswap_browser.errors import ConnectionLost, MalformedMessage, TooManyRequests, Unsupported
-from darkswap_browser.runtime.base import (
+from darkswap_browser.runtime.base.webrtc import (
     DataChannel,
     IceCandidate,
     IceServer,

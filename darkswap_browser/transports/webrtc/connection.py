@@ -17,7 +17,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import Stream
-from darkswap_browser.runtime.base import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
+from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
 from darkswap_browser.transports.webrtc.stream import DataChannelStream, SendBudget
 
 INIT_LABEL = "init"

@@ -25,7 +25,8 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.noise.secure_stream import Handshaker
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
-from darkswap_browser.runtime.base import Entropy, RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.runtime.base.crypto import Entropy
+from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint, noise_prologue
 from darkswap_browser.transports.webrtc.sdp import (

@@ -30,7 +30,7 @@ from darkswap_browser.net.connection import Direction
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.transport import StepHandler
 from darkswap_browser.protocols.signaling.exchange import Signaling
-from darkswap_browser.runtime.base import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.sdp import (
     candidate_key,

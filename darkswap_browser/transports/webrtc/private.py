@@ -45,7 +45,7 @@ from darkswap_browser.protocols.signaling.exchange import (
     SignalingObserver,
 )
 from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
-from darkswap_browser.runtime.base import RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
 from darkswap_browser.transports.webrtc.restart import Mender

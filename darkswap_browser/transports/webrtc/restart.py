@@ -17,7 +17,7 @@ from darkswap_browser.net.connection import Connection, Direction
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling
-from darkswap_browser.runtime.base import SessionDescription
+from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.negotiation import Negotiator
 from darkswap_browser.transports.webrtc.sdp import fingerprint, has_tool

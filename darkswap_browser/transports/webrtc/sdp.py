@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from darkswap_browser.errors import MalformedMessage
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint
 
 UFRAG_V1 = "libp2p+webrtc+v1/"

@@ -26,7 +26,7 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import ReceiveBuffer
-from darkswap_browser.runtime.base import DataChannel
+from darkswap_browser.runtime.base.webrtc import DataChannel
 from darkswap_browser.transports.webrtc.machine import LINGER, Action, Read, StreamMachine, Write
 from darkswap_browser.transports.webrtc.messages import (
     FLAG_FRAMES,

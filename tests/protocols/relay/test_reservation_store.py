@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.identity.peer_id import KeyType, PeerId, PublicKey
+from darkswap_browser.net.rate_limit import Rate
 from darkswap_browser.protocols.relay.messages import Status
-from darkswap_browser.protocols.relay.server.limits import PRESETS, Rate, RelayLimits
+from darkswap_browser.protocols.relay.server.limits import PRESETS, RelayLimits
 from darkswap_browser.protocols.relay.server.reservation_store import Granted, Reason, Refusal, Reservations, ip_key
 
 LIMITS = RelayLimits(reservations=3, reservations_per_ip=2, circuits=3, circuits_per_peer=2, reservation_ttl=100.0)

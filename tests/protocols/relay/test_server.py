@@ -10,6 +10,7 @@ import pytest
 from darkswap_browser.errors import EndOfStream, RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.connection import CircuitLimit, Connection
+from darkswap_browser.net.rate_limit import Rate
 from darkswap_browser.net.routing import ProtocolHandler
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.relay.messages import (
@@ -27,7 +28,7 @@ from darkswap_browser.protocols.relay.messages import (
     encode_hop,
     encode_stop,
 )
-from darkswap_browser.protocols.relay.server.limits import Rate, RelayLimits
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.relay_server import RelayServer
 from tests.support.relays import RELAY_LIMITS, Lan, Node, node, relay
 

@@ -12,7 +12,7 @@ from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling, ManualSignaling, ObservedSignaling
 from darkswap_browser.protocols.signaling.messages import SignalingEvent
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from tests.support.pipe import pipe
 
 OFFER = SessionDescription("offer", "v=0\r\n")

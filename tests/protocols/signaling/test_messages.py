@@ -18,7 +18,7 @@ from darkswap_browser.protocols.signaling.messages import (
     decode_event,
     encode_event,
 )
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 
 MAX = 32 * 1024
 CANDIDATE = IceCandidate("candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, "abcd")

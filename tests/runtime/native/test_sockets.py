@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from darkswap_browser.errors import ConnectionLost, InvalidArgument
-from darkswap_browser.runtime.base import ByteLink
+from darkswap_browser.runtime.base.links import ByteLink
 from darkswap_browser.runtime.native.sockets import (
     CLOSE_SECONDS,
     WEBSOCKET_MESSAGE,

@@ -28,7 +28,7 @@ from darkswap_browser.protocols.signaling.messages import (
     SignalingEvent,
     encode_event,
 )
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from tests.support.channels import make_world
 from tests.support.direct import Peer, close_all, peer, relay_between
 

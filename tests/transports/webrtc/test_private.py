@@ -23,7 +23,7 @@ from darkswap_browser.protocols.signaling.exchange import ManualSignaling
 from darkswap_browser.protocols.signaling.messages import (
     SignalingEvent,
 )
-from darkswap_browser.runtime.base import IceCandidate, IceServer, RtcConfiguration, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, IceServer, RtcConfiguration, SessionDescription
 from darkswap_browser.testing.world import World
 from darkswap_browser.transports.webrtc.private import MAX_UNUSED_OFFERS
 from tests.support.channels import make_world

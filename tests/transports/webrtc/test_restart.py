@@ -9,7 +9,7 @@ import pytest
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.signaling.messages import encode_event
-from darkswap_browser.runtime.base import SessionDescription
+from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.testing.world import World
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.restart import RESTART_PROTOCOL

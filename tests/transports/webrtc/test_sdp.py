@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from darkswap_browser.errors import MalformedMessage
-from darkswap_browser.runtime.base import IceCandidate, SessionDescription
+from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint
 from darkswap_browser.transports.webrtc.sdp import (
     UFRAG_V1,

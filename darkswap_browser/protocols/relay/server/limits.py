@@ -7,14 +7,7 @@ from types import MappingProxyType
 
 from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.limits import KIB, MIB
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A token bucket: `burst` at once, then one more every `interval` seconds. A burst of 0 lifts the limit."""
-
-    burst: int
-    interval: float
+from darkswap_browser.net.rate_limit import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

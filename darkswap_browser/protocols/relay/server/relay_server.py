@@ -38,7 +38,7 @@ from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.reservation_store import Granted, Reason, Refusal, Reservations, ip_key
 from darkswap_browser.protocols.relay.server.splice import CircuitEnd, splice
 from darkswap_browser.protocols.relay.voucher import issue_voucher
-from darkswap_browser.runtime.base import Clock
+from darkswap_browser.runtime.base.host import Clock
 from darkswap_browser.wire.framing import frame
 
 SWEEP_INTERVAL = 60.0

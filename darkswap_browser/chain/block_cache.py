@@ -1,0 +1,52 @@
+"""What the chain servers agreed on, kept while the tip stays the same."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.chain.base import Tip, TxStatus
+from darkswap_browser.market.assets import Asset, AssetKind
+
+K = TypeVar("K")
+
+
+V = TypeVar("V")
+
+
+AGREED_SECONDS = 2.0
+"""How long the latest block is good for what is signed on: one trade asks for it a dozen times within a second."""
+
+
+MAX_FACTS = 10_000
+"""Of one kind, under one latest block: far above what a wallet has coins."""
+
+
+Sheet = tuple[tuple[Asset, int], ...] | None
+
+
+Content = tuple[Sheet, Sheet, tuple[str, ...] | None]
+
+
+Contents = tuple[Content, ...]
+
+
+class BlockFacts:
+    """What servers agreed on of blocks. It cannot change without another latest block, so it is good as long as that
+    is the same: in which block a transaction is, and what an output carries, by the kinds of assets asked for.
+    """
+
+    def __init__(self) -> None:
+        self._tip: Tip | None = None
+        self.statuses: dict[str, TxStatus] = {}
+        self.contents: dict[frozenset[AssetKind], dict[OutPoint, Content]] = {}
+
+    def at(self, tip: Tip) -> None:
+        if tip != self._tip:
+            self._tip = tip
+            self.statuses, self.contents = {}, {}
+
+    def keep(self, kept: dict[K, V], key: K, value: V) -> None:
+        """As far as there is room."""
+        if len(kept) < MAX_FACTS:
+            kept[key] = value

@@ -1,0 +1,28 @@
+"""Interface: wallet extensions of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+
+class WalletProviders(Protocol):
+    """The wallets that extensions put into the page. Main thread of a page only: elsewhere there are none."""
+
+    async def discover(self) -> Sequence[str]:
+        """Names of what is there: "unisat", "okx", "xverse", "leather", "standard:<name>" … Waits for late ones."""
+        ...
+
+    async def call(self, provider: str, method: str, params: Any) -> Any:
+        """Plain values both ways (dicts, lists, texts, numbers, bytes).
+
+        `params`: a list of the arguments of the provider's own method `method`; where the provider has one `request`
+        (xverse, leather and their like) the object for it, whose JSON-RPC result comes back; for "standard:…" the
+        object for the function, `method` being "feature.function". There the account to sign with is given as
+        {"account": address}. Raises `WalletRejected`, `WalletFailed`, `Unsupported` when there is no such method.
+        """
+        ...
+
+    def subscribe(self, provider: str, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Tells "accounts", "network" or "disconnect" when the user changes it there."""
+        ...
