@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from darkswap_browser.api.records import RelayMetrics, RelayReservation
     from darkswap_browser.errors import DarkSwapError
     from darkswap_browser.node.config import NetworkConfig
-    from darkswap_browser.node.connector import WebRtcCircuitRelay
+    from darkswap_browser.node.connector import PeerConnector
     from darkswap_browser.protocols.channels.channel import Channel
     from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling, Signaling
     from darkswap_browser.protocols.signaling.messages import SignalingEvent
@@ -43,7 +43,7 @@ _LAZY_EXPORTS = {
     "Signaling": "protocols.signaling.exchange",
     "SignalingEvent": "protocols.signaling.messages",
     "VERSION": "version",
-    "WebRtcCircuitRelay": "node.connector",
+    "PeerConnector": "node.connector",
 }
 __all__ = [
     "VERSION",
@@ -54,12 +54,12 @@ __all__ = [
     "Libp2pSignaling",
     "Network",
     "NetworkConfig",
+    "PeerConnector",
     "RelayMetrics",
     "RelayReservation",
     "SessionDescription",
     "Signaling",
     "SignalingEvent",
-    "WebRtcCircuitRelay",
 ]
 
 

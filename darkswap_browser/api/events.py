@@ -1,11 +1,11 @@
-"""Everything that happens in a node, told as `NetworkEvent`s in the shapes of darkswap.d.ts."""
+"""Everything that happens in a node, told as `DarkSwapEvent`s in the shapes of darkswap.d.ts."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from darkswap_browser.api.records import ChannelInfo, ConnectionInfo, NetworkEvent, PeerSignal, RelayReservation
+from darkswap_browser.api.records import ChannelInfo, ConnectionInfo, DarkSwapEvent, PeerSignal, RelayReservation
 from darkswap_browser.api.serialization import plain
 from darkswap_browser.concurrency.faults import FaultReporter, log_fault, subscriber_failed
 from darkswap_browser.concurrency.notify import Subscribers
@@ -21,7 +21,7 @@ from darkswap_browser.net.events import (
     Event,
     PeerIdentified,
 )
-from darkswap_browser.node.node import Stack
+from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
 from darkswap_browser.protocols.relay.reservation_keeper import (
     ReservationEvent,
@@ -32,31 +32,31 @@ from darkswap_browser.protocols.relay.reservation_keeper import (
 from darkswap_browser.protocols.signaling.messages import SignalingEvent
 from darkswap_browser.runtime.base.host import Runtime
 
-Subscriber = Callable[[NetworkEvent], None]
+Subscriber = Callable[[DarkSwapEvent], None]
 MAX_SIGNALS = 256
 """Kept for `receive_webrtc_event` when nobody asks; the oldest go first."""
 
 
-class Facts:
+class EventPublisher:
     """Also the `ChannelListener` of every channel; `on_channel` is called after each change is told."""
 
     def __init__(self, runtime: Runtime, on_channel: Callable[[Channel], None]) -> None:
         self._runtime = runtime
         self._on_channel = on_channel
-        self._subscribers = Subscribers[NetworkEvent](self._subscriber_failed)
+        self._subscribers = Subscribers[DarkSwapEvent](self._subscriber_failed)
         self._signal_subscribers = Subscribers[PeerSignal](
             lambda error, signal: self._callback_failed("a subscriber of signals", error)
         )
         self._signals: deque[PeerSignal] = deque(maxlen=MAX_SIGNALS)
         self._signal_waiter = Waiter()
-        self._stack: Stack | None = None
+        self._stack: Node | None = None
         self._ends: list[Callable[[], None]] = []
         self.faults = FaultReporter()
         self.faults.listener = self._fault
         self.tasks = Tasks(self.faults.report)
         """They end with the node."""
         self._was_open: set[int] = set()
-        self.past_sent = 0
+        self.closed_bytes_sent = 0
         self.past_received = 0
         """Bytes of connections that are gone."""
 
@@ -68,17 +68,17 @@ class Facts:
     def subscribe_signals(self, callback: Callable[[PeerSignal], None]) -> Callable[[], None]:
         return self._signal_subscribers.subscribe(callback)
 
-    def tell(self, kind: str, fields: Mapping[str, object] | object) -> None:
+    def publish(self, kind: str, fields: Mapping[str, object] | object) -> None:
         if self._subscribers:
             shape = plain(fields)
-            event = NetworkEvent(kind, self._runtime.clock.now(), shape if isinstance(shape, Mapping) else {})
+            event = DarkSwapEvent(kind, self._runtime.clock.now(), shape if isinstance(shape, Mapping) else {})
             self._subscribers.publish(event)
 
     def flush(self) -> None:
         """Tell at once what was to be told from the loop's next turn."""
         self._subscribers.flush()
 
-    def _subscriber_failed(self, error: Exception, event: NetworkEvent) -> None:
+    def _subscriber_failed(self, error: Exception, event: DarkSwapEvent) -> None:
         what = f"a subscriber of {event.type}"
         # Whoever raises when told of an error is not told of that: it would go on for ever.
         if event.type == "error":
@@ -96,26 +96,26 @@ class Facts:
 
     # --- the node
 
-    def watch(self, built: Stack) -> None:
+    def attach(self, built: Node) -> None:
         """Begin to tell of a node that has just started."""
         self._stack = built
         self.tasks = Tasks(self.faults.report)
         self._ends = [
             built.swarm.subscribe(self._event),
             built.client.subscribe(self._reservation_changed),
-            self._runtime.lifecycle.subscribe(lambda word: self.tell("lifecycle", {"state": word})),
+            self._runtime.lifecycle.subscribe(lambda word: self.publish("lifecycle", {"state": word})),
         ]
         for connection in built.swarm.connections():
             self._opened(connection)
-        self.tell("node", {"state": "ready", "peer_id": str(built.swarm.local_peer)})
+        self.publish("node", {"state": "ready", "peer_id": str(built.swarm.local_peer)})
 
-    def unwatch(self, built: Stack) -> None:
+    def detach(self, built: Node) -> None:
         for end in self._ends:
             end()
         self.tasks.cancel()
         self._stack = None
         self._was_open.clear()
-        self.tell("node", {"state": "stopped", "peer_id": str(built.swarm.local_peer)})
+        self.publish("node", {"state": "stopped", "peer_id": str(built.swarm.local_peer)})
 
     def _fault(self, what: str, error: BaseException) -> None:
         """Something went wrong in the background, in a task of ours."""
@@ -123,10 +123,10 @@ class Facts:
             self._tell_error(error)
         else:
             message = f"{what} failed: {type(error).__name__}: {error}"
-            self.tell("error", {"code": "INTERNAL", "message": message, "hint": "Please report it."})
+            self.publish("error", {"code": "INTERNAL", "message": message, "hint": "Please report it."})
 
     def _tell_error(self, error: DarkSwapError) -> None:
-        self.tell("error", {"code": error.code, "message": str(error), "hint": error.hint})
+        self.publish("error", {"code": error.code, "message": str(error), "hint": error.hint})
 
     # --- events of the swarm
 
@@ -138,36 +138,36 @@ class Facts:
                 self._closed(connection, reason)
             case PeerIdentified(peer, agent, _, addresses, _):
                 texts = [str(address) for address in addresses]
-                self.tell("peer:identify", {"peer_id": str(peer), "agent": agent, "addresses": texts})
+                self.publish("peer:identify", {"peer_id": str(peer), "agent": agent, "addresses": texts})
             case AddressesChanged(addresses) if self._stack is not None:
                 own = self._stack.swarm.local_peer
-                self.tell("self:peer:update", {"addresses": [str(address.with_peer(own)) for address in addresses]})
+                self.publish("self:peer:update", {"addresses": [str(address.with_peer(own)) for address in addresses]})
             case DialStep(peer, step, detail):
-                self.tell("dial:step", {"peer_id": str(peer or ""), "step": step, "detail": detail})
+                self.publish("dial:step", {"peer_id": str(peer or ""), "step": step, "detail": detail})
             case _:
                 pass
 
     def _opened(self, connection: Connection) -> None:
-        self.tell("connection:open", ConnectionInfo.of(connection))
+        self.publish("connection:open", ConnectionInfo.of(connection))
         if self._stack is not None and len(self._stack.swarm.connections(connection.remote_peer)) == 1:
-            self.tell("peer:connect", {"peer_id": str(connection.remote_peer)})
+            self.publish("peer:connect", {"peer_id": str(connection.remote_peer)})
 
     def _closed(self, connection: Connection, reason: str) -> None:
         figures = connection.stats()
-        self.past_sent += int(figures.get("bytes_sent", 0))
+        self.closed_bytes_sent += int(figures.get("bytes_sent", 0))
         self.past_received += int(figures.get("bytes_received", 0))
-        self.tell("connection:close", {**_shape(ConnectionInfo.of(connection)), "reason": reason})
+        self.publish("connection:close", {**_shape(ConnectionInfo.of(connection)), "reason": reason})
         if self._stack is not None and not self._stack.swarm.connections(connection.remote_peer):
-            self.tell("peer:disconnect", {"peer_id": str(connection.remote_peer)})
+            self.publish("peer:disconnect", {"peer_id": str(connection.remote_peer)})
 
     def _reservation_changed(self, event: ReservationEvent) -> None:
         match event:
             case ReservationGranted(reservation):
-                self.tell("relay:reserved", RelayReservation.of(reservation))
+                self.publish("relay:reserved", RelayReservation.of(reservation))
             case ReservationFailed(relay, error, retry_in):
-                self.tell("relay:failed", {"relay_peer_id": str(relay), **_failure(error, retry_in)})
+                self.publish("relay:failed", {"relay_peer_id": str(relay), **_failure(error, retry_in)})
             case ReservationLost(relay, error, retry_in):
-                self.tell("relay:lost", {"relay_peer_id": str(relay), **_failure(error, retry_in)})
+                self.publish("relay:lost", {"relay_peer_id": str(relay), **_failure(error, retry_in)})
 
     # --- channels and signaling
 
@@ -182,11 +182,11 @@ class Facts:
             self._was_open.add(key)
         else:
             kind = "channel:update"
-        self.tell(kind, {**_shape(info), "reason": reason or None})
+        self.publish(kind, {**_shape(info), "reason": reason or None})
         self._on_channel(channel)
 
     def progressed(self, channel: Channel, received: int, total: int) -> None:
-        self.tell("message:progress", {"peer_id": channel.peer, "received": received, "total": total})
+        self.publish("message:progress", {"peer_id": channel.peer, "received": received, "total": total})
 
     def signaled(self, peer: str, event: SignalingEvent) -> None:
         signal = PeerSignal(peer, event)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from darkswap_browser.api.events import Facts
+from darkswap_browser.api.events import EventPublisher
 from darkswap_browser.api.records import ConnectionInfo, ConnectionStats, PeerInfo, RelayMetrics
 from darkswap_browser.errors import NotConnected
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, is_direct
-from darkswap_browser.node.node import Stack
+from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 
 
-class Inspection:
-    def __init__(self, built: Stack, facts: Facts) -> None:
+class NodeInspector:
+    def __init__(self, built: Node, facts: EventPublisher) -> None:
         self._stack = built
         self._facts = facts
         self._loop = asyncio.get_running_loop()
@@ -33,7 +33,7 @@ class Inspection:
             failed_connections=self._stack.circuits.failed,
             active_connections=len(best),
             reservations=len(self._stack.client.reservations()),
-            bytes_sent=self._facts.past_sent + sum(int(each["bytes_sent"]) for each in figures),
+            bytes_sent=self._facts.closed_bytes_sent + sum(int(each["bytes_sent"]) for each in figures),
             bytes_received=self._facts.past_received + sum(int(each["bytes_received"]) for each in figures),
             direct_connections=direct,
             relayed_connections=len(best) - direct,

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from darkswap_browser.concurrency.shared_call import SharedCall
 from darkswap_browser.concurrency.tasks import Tasks, result_of, wait_ended
 from darkswap_browser.errors import Aborted, Unsupported
-from darkswap_browser.node.node import Stack
+from darkswap_browser.node.node import Node
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ class NodeLifecycle:
     """
 
     def __init__(
-        self, build: Callable[[], Awaitable[Stack]], started: Callable[[Stack], None], stopped: Callable[[Stack], None]
+        self, build: Callable[[], Awaitable[Node]], started: Callable[[Node], None], stopped: Callable[[Node], None]
     ) -> None:
         self._build = build
         self._started = started
         self._stopped = stopped
         self._hooks: list[Hook] = []
-        self._starting = SharedCall[Stack]("start of the node")
-        self._stack: Stack | None = None
+        self._starting = SharedCall[Node]("start of the node")
+        self._stack: Node | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_claimed = False
         """Somebody was given the running node."""
@@ -44,7 +44,7 @@ class NodeLifecycle:
         self._callers_of_stop = 0
 
     @property
-    def running(self) -> Stack | None:
+    def running(self) -> Node | None:
         """The node, while it is up."""
         return self._stack
 
@@ -52,7 +52,7 @@ class NodeLifecycle:
         """`hook` is awaited whenever the node stops, while its connections are still there."""
         self._hooks.append(hook)
 
-    async def start(self) -> Stack:
+    async def start(self) -> Node:
         """The running node, started if it was not; a stop under way is waited for first.
 
         Raises:
@@ -80,7 +80,7 @@ class NodeLifecycle:
         self._is_claimed = True
         return built
 
-    async def _start(self) -> Stack:
+    async def _start(self) -> Node:
         self._is_claimed = False
         built = await self._build()
         self._stack = built
@@ -116,7 +116,7 @@ class NodeLifecycle:
                 self.abort()
                 await wait_ended((stopping,))
 
-    async def _stop(self, built: Stack, closing: Tasks) -> None:
+    async def _stop(self, built: Node, closing: Tasks) -> None:
         """Every step is made, whatever becomes of the one before it."""
         async with AsyncExitStack() as steps:
             steps.callback(self._over, built)
@@ -124,7 +124,7 @@ class NodeLifecycle:
             for hook in self._hooks:
                 steps.push_async_callback(_run_hook, hook, closing)
 
-    def _over(self, built: Stack) -> None:
+    def _over(self, built: Node) -> None:
         built.abort()
         self._stack, self._stopping, self._closing = None, None, None
         self._stopped(built)

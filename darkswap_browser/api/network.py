@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from darkswap_browser.api.events import Facts, Subscriber
-from darkswap_browser.api.inspection import Inspection
+from darkswap_browser.api.events import EventPublisher, Subscriber
+from darkswap_browser.api.inspection import NodeInspector
 from darkswap_browser.api.lifecycle import NodeLifecycle
 from darkswap_browser.api.records import (
     ChannelInfo,
@@ -25,8 +25,8 @@ from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node import node, page_signaling
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.node.connector import WebRtcCircuitRelay
-from darkswap_browser.node.node import Stack
+from darkswap_browser.node.connector import PeerConnector
+from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
 from darkswap_browser.protocols.channels.progress import Progress
 from darkswap_browser.protocols.signaling.exchange import Signaling
@@ -61,9 +61,9 @@ class Network:
         self._limits = limits
         self._owns_runtime = runtime is None
         self._limits = limits
-        self._facts = Facts(self.runtime, self._channel_changed)
+        self._facts = EventPublisher(self.runtime, self._channel_changed)
         self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
-        self._inspection: Inspection | None = None
+        self._inspection: NodeInspector | None = None
         self._sink: MessageSink | None = None
         self._end_life: Callable[[], None] = lambda: None
 
@@ -80,18 +80,18 @@ class Network:
         """
         await self._lifecycle.start()
 
-    async def _build(self) -> Stack:
+    async def _build(self) -> Node:
         facts = self._facts
-        facts.tell("node", {"state": "starting", "peer_id": ""})
+        facts.publish("node", {"state": "starting", "peer_id": ""})
         try:
-            return await node.build(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
+            return await node.create_node(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
         except BaseException:
-            facts.tell("node", {"state": "stopped", "peer_id": ""})
+            facts.publish("node", {"state": "stopped", "peer_id": ""})
             raise
 
-    def _started(self, built: Stack) -> None:
-        self._inspection = Inspection(built, self._facts)
-        self._facts.watch(built)
+    def _started(self, built: Node) -> None:
+        self._inspection = NodeInspector(built, self._facts)
+        self._facts.attach(built)
         self._end_life = self.runtime.lifecycle.subscribe(self._life)
 
     async def stop(self) -> None:
@@ -106,9 +106,9 @@ class Network:
         self._facts.flush()
         self._close_runtime()
 
-    def _stopped(self, built: Stack) -> None:
+    def _stopped(self, built: Node) -> None:
         self._end_life()
-        self._facts.unwatch(built)
+        self._facts.detach(built)
         self._close_runtime()
 
     def _close_runtime(self) -> None:
@@ -118,26 +118,26 @@ class Network:
 
     def _life(self, word: str) -> None:
         if word == "leaving":
-            self.farewell()
+            self.send_goodbye()
         elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
             built.liveness.check_now()
 
-    async def stack(self) -> Stack:
+    async def stack(self) -> Node:
         """All parts of the running node, for what is built on top of it."""
         return await self._up()
 
-    def before_stop(self, close: Callable[[], Awaitable[None]]) -> None:
+    def add_stop_hook(self, close: Callable[[], Awaitable[None]]) -> None:
         """`close` is awaited whenever the node stops, while its connections are still there.
 
         It is cancelled when the stop is given up, and must leave nothing behind then either.
         """
         self._lifecycle.add_hook(close)
 
-    def tell(self, kind: str, fields: Mapping[str, object]) -> None:
+    def publish(self, kind: str, fields: Mapping[str, object]) -> None:
         """One more event for all who subscribed."""
-        self._facts.tell(kind, fields)
+        self._facts.publish(kind, fields)
 
-    async def _up(self) -> Stack:
+    async def _up(self) -> Node:
         return await self._lifecycle.start()
 
     async def __aenter__(self) -> Network:
@@ -161,7 +161,7 @@ class Network:
         """The libp2p node itself: `handle` a protocol of your own, `new_stream` to a peer that speaks it."""
         return (await self._up()).swarm
 
-    async def relay(self) -> WebRtcCircuitRelay:
+    async def relay(self) -> PeerConnector:
         """The part that meets peers at relays."""
         return (await self._up()).circuits
 
@@ -219,7 +219,7 @@ class Network:
         channel = await self.open_channel(peer)
         return ChannelInfo(peer, channel.state, channel.path, channel.limit)
 
-    def open_now(self, peer: str) -> Channel | None:
+    def get_open_channel(self, peer: str) -> Channel | None:
         """The channel with `peer` if it takes messages at this moment: the way in without waiting."""
         built = self._lifecycle.running
         channel = built.channels.get(PeerId.parse(peer)) if built is not None else None
@@ -229,7 +229,7 @@ class Network:
         self, peer: str, message: bytes | bytearray | memoryview, on_progress: Progress | None = None
     ) -> None:
         """Returns when accepted under back-pressure; opens the channel first if need be."""
-        channel = self.open_now(peer) or await self.open_channel(peer)
+        channel = self.get_open_channel(peer) or await self.open_channel(peer)
         await channel.send(message, on_progress)
 
     async def receive_webrtc_message(self, peer: str) -> bytes:
@@ -252,7 +252,7 @@ class Network:
         if channel is not None:
             await channel.close("closed by the peer")
 
-    def deliver_messages(self, sink: MessageSink | None) -> None:
+    def set_message_sink(self, sink: MessageSink | None) -> None:
         """Every message of every peer goes to `sink` from now on; None: back to `receive_webrtc_message`."""
         self._sink = sink
         if (built := self._lifecycle.running) is not None:
@@ -264,7 +264,7 @@ class Network:
             self._attach_sink(channel)
         built = self._lifecycle.running
         if built is not None and channel.path == "relayed":
-            built.circuits.climb(PeerId.parse(channel.peer), self._facts.tasks)
+            built.circuits.upgrade_to_direct(PeerId.parse(channel.peer), self._facts.tasks)
 
     def _attach_sink(self, channel: Channel) -> None:
         sink = self._sink
@@ -313,7 +313,7 @@ class Network:
     # --- what is going on
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        """Call `callback` with every `NetworkEvent`; returns how to stop it."""
+        """Call `callback` with every `DarkSwapEvent`; returns how to stop it."""
         return self._facts.subscribe(callback)
 
     def subscribe_signals(self, callback: Callable[[PeerSignal], None]) -> Callable[[], None]:
@@ -333,7 +333,7 @@ class Network:
         await self._up()
         return await self._inspect().ping(PeerId.parse(peer))
 
-    def farewell(self) -> None:
+    def send_goodbye(self) -> None:
         """The page goes: tell every peer without waiting, and drop every connection.
 
         The node goes on: a page that comes back from the browser's cache connects again.
@@ -343,7 +343,7 @@ class Network:
             for connection in built.swarm.connections():
                 connection.abort()
 
-    def _inspect(self) -> Inspection:
+    def _inspect(self) -> NodeInspector:
         if self._inspection is None:
             raise NotConnected("a node that was not started")
         return self._inspection

@@ -11,7 +11,7 @@ from darkswap_browser.protocols.signaling.messages import SignalingEvent
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkEvent:
+class DarkSwapEvent:
     """`type` and the keys of `fields` are those of `DarkSwapEvent` in darkswap.d.ts; `at` is unix seconds."""
 
     type: str

@@ -28,7 +28,7 @@ def _is_amount(key: str, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and MONEY.search(key) is not None
 
 
-def error_shape(error: Exception) -> Mapping[str, object]:
+def error_to_dict(error: Exception) -> Mapping[str, object]:
     """What a DarkSwapError of JavaScript is made of."""
     if not isinstance(error, DarkSwapError):
         return {"code": "INTERNAL", "message": f"{type(error).__name__}: {error}", "retryable": False, "hint": ""}
@@ -44,7 +44,7 @@ def error_shape(error: Exception) -> Mapping[str, object]:
     }
     below = error.attempts[-1][1] if isinstance(error, DialFailed) and error.attempts else error.__cause__
     if isinstance(below, Exception):
-        shape["cause"] = error_shape(below)
+        shape["cause"] = error_to_dict(below)
     if isinstance(error, DialFailed):
         details["attempts"] = [{"address": address, "error": str(reason)} for address, reason in error.attempts]
     return shape

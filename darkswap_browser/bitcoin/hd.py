@@ -67,10 +67,10 @@ def seed_of(words: str, passphrase: str = "") -> bytes:
         salt = unicodedata.normalize("NFKD", "mnemonic" + passphrase).encode()
     except UnicodeEncodeError as error:
         raise InvalidArgument("passphrase", "has half of a character in it") from error
-    return stretched(check_mnemonic(words).encode(), salt)
+    return pbkdf2_hmac_sha512(check_mnemonic(words).encode(), salt)
 
 
-def stretched(password: bytes, salt: bytes) -> bytes:
+def pbkdf2_hmac_sha512(password: bytes, salt: bytes) -> bytes:
     """PBKDF2-HMAC-SHA512 (RFC 8018), 2048 rounds, 64 bytes: its first block alone."""
     key = (password if len(password) <= BLOCK else sha512(password).digest()).ljust(BLOCK, b"\0")
     inner = sha512(bytes(byte ^ 0x36 for byte in key))

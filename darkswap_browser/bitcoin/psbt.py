@@ -9,7 +9,7 @@ from darkswap_browser.bitcoin import curve, psbt_fields
 from darkswap_browser.bitcoin.psbt_fields import Field, PsbtMap, malformed, read_map
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.bitcoin.signing import WHOLE, script_sig_of, verify_input, with_witnesses, witness_of
+from darkswap_browser.bitcoin.signing import ALL_TYPES, script_sig_of, verify_input, with_witnesses, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Reader, Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, VerificationFailed
 
@@ -63,7 +63,7 @@ class Psbt:
         return output
 
 
-def make(
+def create_psbt(
     tx: Transaction,
     prevouts: Sequence[TxOutput],
     previous: Mapping[str, bytes],
@@ -110,7 +110,7 @@ def with_witness(psbt: Psbt, index: int, witness: tuple[bytes, ...]) -> Psbt:
 
 
 def signatures_of(
-    returned: Psbt, expected: Psbt, inputs: Iterable[int], types: Collection[Sighash] = WHOLE
+    returned: Psbt, expected: Psbt, inputs: Iterable[int], types: Collection[Sighash] = ALL_TYPES
 ) -> dict[int, tuple[bytes, ...]]:
     """Input → verified witness, for exactly the `inputs` that were to be signed, in whatever manner the wallet left
     them: as signatures or finalised. Scripts and amounts are taken from `expected`, which we made.

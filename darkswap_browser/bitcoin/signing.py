@@ -1,6 +1,7 @@
 """Inputs signed and checked: P2TR by its key (BIP86), P2WPKH, P2SH-P2WPKH.
 
-With SIGHASH_DEFAULT or ALL, which leave nothing open. `sign_pair` alone signs otherwise, and does nothing else.
+With SIGHASH_DEFAULT or ALL, which leave nothing open. `sign_single_anyonecanpay` alone signs otherwise, and does
+nothing else.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from darkswap_browser.bitcoin.sighash import Sighash, segwit_v0_digest, taproot_
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, VerificationFailed
 
-WHOLE = (Sighash.DEFAULT, Sighash.ALL)
+ALL_TYPES = (Sighash.DEFAULT, Sighash.ALL)
 """Types of signatures that commit to all inputs and outputs."""
-PAIR = (Sighash.SINGLE_ANYONECANPAY,)
+SINGLE_ANYONECANPAY = (Sighash.SINGLE_ANYONECANPAY,)
 """The type that commits to one input and the output at its place, whatever stands beside them."""
 NO_TYPE = -1
 
@@ -42,7 +43,9 @@ def sign_input(tx: Transaction, index: int, prevouts: Sequence[TxOutput], privat
     return _sign(tx, index, prevouts, private, aux32, Sighash.DEFAULT if is_taproot else Sighash.ALL)
 
 
-def sign_pair(tx: Transaction, index: int, prevouts: Sequence[TxOutput], private: bytes, aux32: bytes) -> bytes:
+def sign_single_anyonecanpay(
+    tx: Transaction, index: int, prevouts: Sequence[TxOutput], private: bytes, aux32: bytes
+) -> bytes:
     """As `sign_input`, with SIGHASH_SINGLE|ANYONECANPAY: 65 bytes for P2TR. It binds the coin to the output at `index`
     and nothing else, for as long as the coin is unspent.
 
@@ -96,7 +99,7 @@ def verify_input(
     index: int,
     prevouts: Sequence[TxOutput],
     rule: str = "V17",
-    types: Collection[Sighash] = WHOLE,
+    types: Collection[Sighash] = ALL_TYPES,
 ) -> None:
     """Checks one signed input of `tx` against digests computed here. Raises `VerificationFailed(rule)`.
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
-from darkswap_browser.api.serialization import error_shape, to_json
+from darkswap_browser.api.serialization import error_to_dict, to_json
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import Aborted, DarkSwapError, InvalidArgument
 from darkswap_browser.node.config import json_argument
@@ -25,7 +25,7 @@ class JsBytes(Protocol):
     def to_bytes(self) -> bytes: ...
 
 
-class Hooks(Protocol):
+class JsCallbacks(Protocol):
     """What the JavaScript side gives us to call."""
 
     def reply(self, call: int, ok: bool, text: str) -> None:
@@ -58,10 +58,10 @@ def unpack(data: bytes, count: int) -> list[bytes]:
     return messages
 
 
-class Calls:
+class CallDispatcher:
     """The methods of one object that JavaScript may call, by name."""
 
-    def __init__(self, methods: Mapping[str, Method], hooks: Hooks, to_js: ToJs) -> None:
+    def __init__(self, methods: Mapping[str, Method], hooks: JsCallbacks, to_js: ToJs) -> None:
         self._methods = dict(methods)
         self._reply = hooks.reply
         self._reply_bytes = hooks.reply_bytes
@@ -119,10 +119,10 @@ class Calls:
         self._reply(call, True, to_json(await work))
 
     def fail(self, call: int, error: Exception) -> None:
-        self._reply(call, False, to_json(error_shape(error)))
+        self._reply(call, False, to_json(error_to_dict(error)))
 
     def done(self, call: int) -> None:
         self._reply(call, True, "null")
 
-    def give(self, call: int, messages: list[bytes]) -> None:
+    def reply_messages(self, call: int, messages: list[bytes]) -> None:
         self._reply_bytes(call, self._to_js(pack(messages)), len(messages))

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent, PeerSignal
-from darkswap_browser.api.serialization import error_shape, to_json
-from darkswap_browser.bridge.calls import Calls, Hooks, JsBytes, Method, ToJs, pack, unpack
-from darkswap_browser.bridge.webrtc_connection import PeerHooks, WebRtcConnection
+from darkswap_browser.api.records import DarkSwapEvent, PeerSignal
+from darkswap_browser.api.serialization import error_to_dict, to_json
+from darkswap_browser.bridge.calls import CallDispatcher, JsBytes, JsCallbacks, Method, ToJs, pack, unpack
+from darkswap_browser.bridge.webrtc_connection import ConnectionCallbacks, WebRtcConnection
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.node.config import NetworkConfig, json_argument
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
@@ -23,9 +23,9 @@ from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.version import VERSION
 
 
-class NodeHooks(Hooks, Protocol):
+class NodeCallbacks(JsCallbacks, Protocol):
     def messages(self, peer: str, data: object, count: int) -> bool:
-        """Takes messages; true when the next ones of this peer are to wait for `Node.taken`."""
+        """Takes messages; true when the next ones of this peer are to wait for `NodeBridge.acknowledge_batch`."""
         ...
 
     def progress(self, call: int, done: int, total: int) -> None: ...
@@ -33,35 +33,35 @@ class NodeHooks(Hooks, Protocol):
     def signal(self, peer: str, kind: str, text: str) -> None: ...
 
 
-def make_node(config: str, hooks: NodeHooks) -> Node | str:
+def make_node(config: str, hooks: NodeCallbacks) -> NodeBridge | str:
     """A node, or the JSON of the error."""
     try:
-        return Node(Network(NetworkConfig.from_mapping(config)), hooks, select.bytes_to_js())
+        return NodeBridge(Network(NetworkConfig.from_mapping(config)), hooks, select.bytes_to_js())
     except DarkSwapError as error:
-        return json.dumps(error_shape(error))
+        return json.dumps(error_to_dict(error))
 
 
-def make_connection(configuration: str, hooks: PeerHooks) -> WebRtcConnection | str:
+def make_connection(configuration: str, hooks: ConnectionCallbacks) -> WebRtcConnection | str:
     """A `WebRtcConnection`, or the JSON of the error."""
     try:
         config = NetworkConfig.from_mapping({"network": json_argument("config", configuration)})
         return WebRtcConnection(select.load(persist=False).webrtc, config.rtc, hooks, select.bytes_to_js())
     except DarkSwapError as error:
-        return json.dumps(error_shape(error))
+        return json.dumps(error_to_dict(error))
 
 
 def version() -> str:
     return VERSION
 
 
-class Node:
+class NodeBridge:
     """Behind one `DarkSwapWasm`."""
 
-    def __init__(self, network: Network, hooks: NodeHooks, to_js: ToJs) -> None:
+    def __init__(self, network: Network, hooks: NodeCallbacks, to_js: ToJs) -> None:
         self._network = network
         self._hooks = hooks
         self._to_js = to_js
-        self._calls = Calls(self._methods(), hooks, to_js)
+        self._calls = CallDispatcher(self._methods(), hooks, to_js)
         self._channels: dict[str, Channel] = {}
         self._busy: dict[str, asyncio.Future[None]] = {}
         self._end_events: Callable[[], None] | None = None
@@ -124,14 +124,14 @@ class Node:
             self._calls.spawn(number, self._send_rest(number, peer, messages[accepted:]))
         return accepted
 
-    def send_watched(self, number: int, peer: str, js_data: JsBytes) -> None:
+    def send_with_progress(self, number: int, peer: str, js_data: JsBytes) -> None:
         """One message whose progress is told; the reply says that it was accepted."""
-        self._calls.spawn(number, self._send_watched(number, peer, js_data.to_bytes()))
+        self._calls.spawn(number, self._send_with_progress(number, peer, js_data.to_bytes()))
 
     def _channel(self, peer: str) -> Channel | None:
         channel = self._channels.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
-            channel = self._network.open_now(peer)
+            channel = self._network.get_open_channel(peer)
             if channel is not None:
                 self._channels[peer] = channel
             else:
@@ -143,7 +143,7 @@ class Node:
         await channel.send_batch(messages)
         self._calls.done(number)
 
-    async def _send_watched(self, number: int, peer: str, message: bytes) -> None:
+    async def _send_with_progress(self, number: int, peer: str, message: bytes) -> None:
         def progress(done: int, total: int) -> None:
             self._hooks.progress(number, done, total)
 
@@ -152,15 +152,15 @@ class Node:
 
     # --- receiving
 
-    def pull(self, number: int, peer: str) -> None:
+    def receive_batch(self, number: int, peer: str) -> None:
         """Every message of `peer` that waits, at least one."""
-        self._calls.spawn(number, self._pull(number, peer))
+        self._calls.spawn(number, self._receive_batch(number, peer))
 
-    async def _pull(self, number: int, peer: str) -> None:
-        self._calls.give(number, await self._network.receive_webrtc_messages(peer))
+    async def _receive_batch(self, number: int, peer: str) -> None:
+        self._calls.reply_messages(number, await self._network.receive_webrtc_messages(peer))
 
     def listen_messages(self, on: bool) -> None:
-        self._network.deliver_messages(self._deliver if on else None)
+        self._network.set_message_sink(self._deliver if on else None)
 
     def _deliver(self, peer: str, messages: Sequence[bytes]) -> Awaitable[None] | None:
         batch = list(messages)
@@ -169,7 +169,7 @@ class Node:
         waiting = self._busy[peer] = asyncio.get_running_loop().create_future()
         return waiting
 
-    def taken(self, peer: str) -> None:
+    def acknowledge_batch(self, peer: str) -> None:
         """The page is done with the last batch of `peer`."""
         waiting = self._busy.pop(peer, None)
         if waiting is not None and not waiting.done():
@@ -182,7 +182,7 @@ class Node:
             self._end_events()
         self._end_events = self._network.subscribe(self._event) if on else None
 
-    def _event(self, event: NetworkEvent) -> None:
+    def _event(self, event: DarkSwapEvent) -> None:
         self._hooks.event(to_json({"type": event.type, "at": event.at, **event.fields}))
 
     def listen_signals(self, on: bool) -> None:

@@ -1,9 +1,9 @@
-"""What trading_loader.mjs loads: teaches a `Node` the methods that trade. Its events are the node's own."""
+"""What trading_loader.mjs loads: teaches a `NodeBridge` the methods that trade. Its events are the node's own."""
 
 from __future__ import annotations
 
 from darkswap_browser.api.trading.trading import Trading
-from darkswap_browser.bridge.node import Node
+from darkswap_browser.bridge.node import NodeBridge
 
 METHODS = (
     "get_available_wallets",
@@ -37,6 +37,6 @@ METHODS = (
 )
 
 
-def attach(node: Node) -> None:
+def attach(node: NodeBridge) -> None:
     trading = Trading(node.network)
     node.extend({name: getattr(trading, name) for name in METHODS})

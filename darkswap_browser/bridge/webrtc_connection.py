@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
-from darkswap_browser.bridge.calls import Calls, Hooks, JsBytes, ToJs
+from darkswap_browser.bridge.calls import CallDispatcher, JsBytes, JsCallbacks, ToJs
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, InvalidArgument, StreamClosed
 from darkswap_browser.net.limits import DEFAULT_LIMITS
@@ -13,7 +13,7 @@ from darkswap_browser.node.page_signaling import candidate, description
 from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, RtcConfiguration, SessionDescription, WebRtc
 
 
-class PeerHooks(Hooks, Protocol):
+class ConnectionCallbacks(JsCallbacks, Protocol):
     def candidate(self, text: str) -> None: ...
 
     def opened(self, label: str) -> None: ...
@@ -26,7 +26,9 @@ class PeerHooks(Hooks, Protocol):
 class WebRtcConnection:
     """A `PeerConnectionListener` and a `DataChannelListener`."""
 
-    def __init__(self, webrtc: WebRtc, configuration: RtcConfiguration, hooks: PeerHooks, to_js: ToJs) -> None:
+    def __init__(
+        self, webrtc: WebRtc, configuration: RtcConfiguration, hooks: ConnectionCallbacks, to_js: ToJs
+    ) -> None:
         self._hooks = hooks
         self._to_js = to_js
         self._host = webrtc.create_peer_connection(configuration, self)
@@ -34,7 +36,7 @@ class WebRtcConnection:
         self._is_described = False
         self._early: list[IceCandidate] = []
         self._room = Waiter()
-        self._calls = Calls(
+        self._calls = CallDispatcher(
             {
                 "create_offer": self.create_offer,
                 "create_answer": self.create_answer,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from darkswap_browser.errors import ChainError, ChainUnreachable, Inconsistent
+from darkswap_browser.errors import ChainError, ChainInconsistent, ChainUnreachable
 
 HEDGE_SECONDS = 3.0
 """A server silent for this long is not waited for alone: the next is asked too."""
@@ -51,14 +51,14 @@ H = TypeVar("H", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Given(Generic[T]):
+class ServerAnswer(Generic[T]):
     """What the server of that name answered."""
 
     source: str
     value: T
 
 
-async def first(sources: Sequence[S], ask: Callable[[S], Awaitable[T]]) -> T:
+async def ask_first(sources: Sequence[S], ask: Callable[[S], Awaitable[T]]) -> T:
     """The first good answer; the next server is asked when one fails or takes long. Raises what the first one did."""
     if not sources:
         raise _none_configured()
@@ -83,9 +83,9 @@ async def first(sources: Sequence[S], ask: Callable[[S], Awaitable[T]]) -> T:
     raise failures[0]
 
 
-async def every(
+async def ask_all(
     sources: Sequence[S], ask: Callable[[S], Awaitable[T]], needed: int
-) -> tuple[list[Given[T]], list[ChainError]]:
+) -> tuple[list[ServerAnswer[T]], list[ChainError]]:
     """All answers and all failures, in the order of the servers.
 
     Once `needed` of them have answered, the others get `STRAGGLER_SECONDS` more.
@@ -105,38 +105,40 @@ async def every(
         late = [not task.done() for task in tasks]
     finally:
         await _end(tasks)
-    answers: list[Given[T]] = []
+    answers: list[ServerAnswer[T]] = []
     failures: list[ChainError] = []
     for source, task, was_late in zip(sources, tasks, late, strict=True):
         try:
             if was_late:
                 raise ChainUnreachable(source.name, "answers later than the others")
-            answers.append(Given(source.name, task.result()))
+            answers.append(ServerAnswer(source.name, task.result()))
         except ChainError as error:
             failures.append(error)
     return answers, failures
 
 
-def agreed(what: str, answers: Sequence[Given[H]], failures: Sequence[ChainError], needed: int) -> H:
+def require_quorum(what: str, answers: Sequence[ServerAnswer[H]], failures: Sequence[ChainError], needed: int) -> H:
     """The answer that at least `needed` servers gave, and more than gave any other.
 
-    Raises `Inconsistent` when there is none, or, when too few answered at all, what one of the others failed with.
+    Raises `ChainInconsistent` when there is none, or, when too few answered at all, what one of the others failed with.
     """
     if len(answers) < needed:
         raise failures[0] if failures else _none_configured()
     (value, votes), *others = Counter(given.value for given in answers).most_common()
     if votes < needed or (others and others[0][1] == votes):
         names = ", ".join(given.source for given in answers)
-        raise Inconsistent(names, f"do not agree on {what}")
+        raise ChainInconsistent(names, f"do not agree on {what}")
     return value
 
 
-def unanimous(what: str, answers: Sequence[Given[H]], failures: Sequence[ChainError], needed: int) -> H:
-    """As `agreed`, but one other answer is enough to refuse: for facts where the lone voice may be the informed one."""
+def require_unanimous(what: str, answers: Sequence[ServerAnswer[H]], failures: Sequence[ChainError], needed: int) -> H:
+    """As `require_quorum`, but one other answer is enough to refuse: for facts where the lone voice may be the informed
+    one.
+    """
     if len({given.value for given in answers}) > 1:
         names = ", ".join(given.source for given in answers)
-        raise Inconsistent(names, f"do not agree on {what}")
-    return agreed(what, answers, failures, needed)
+        raise ChainInconsistent(names, f"do not agree on {what}")
+    return require_quorum(what, answers, failures, needed)
 
 
 def _none_configured() -> ChainUnreachable:

@@ -15,11 +15,11 @@ from enum import Enum, auto
 from typing import Annotated, Any
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import UNKNOWN, Holdings
-from darkswap_browser.chain.json_text import Node, parse
+from darkswap_browser.chain.base import UNKNOWN, OutputAssets
+from darkswap_browser.chain.json_text import JsonValue, parse
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.errors import ChainError, Inconsistent, InvalidArgument, MalformedMessage
-from darkswap_browser.market.assets import Asset, AssetInfo, AssetKind
+from darkswap_browser.errors import ChainError, ChainInconsistent, InvalidArgument, MalformedMessage
+from darkswap_browser.market.assets import Asset, AssetKind, AssetMetadata
 from darkswap_browser.wire.protobuf import ZERO, Field, Message, decode, encode, uint
 
 MAX_HEIGHT = 500_000_000
@@ -152,7 +152,7 @@ class _Form(Enum):
     JSON = auto()
 
 
-class Alkanes:
+class AlkanesClient:
     """Fulfils `AssetSource`."""
 
     def __init__(self, server: Server) -> None:
@@ -171,10 +171,10 @@ class Alkanes:
     async def height(self) -> int:
         return (await self._call("metashrew_height", [])).number(MAX_HEIGHT)
 
-    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, Holdings]:
+    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, OutputAssets]:
         found = await asyncio.gather(*map(self._balances, outpoints))
         return {
-            outpoint: UNKNOWN if atoms is None else Holdings(alkanes=atoms)
+            outpoint: UNKNOWN if atoms is None else OutputAssets(alkanes=atoms)
             for outpoint, atoms in zip(outpoints, found, strict=True)
         }
 
@@ -190,7 +190,7 @@ class Alkanes:
                     raise
                 self._form = _Form.JSON
             except MalformedMessage as error:
-                raise Inconsistent(self.name, str(error)) from error
+                raise ChainInconsistent(self.name, str(error)) from error
         return await self._json_balances(outpoint)
 
     async def _json_balances(self, outpoint: OutPoint) -> dict[Asset, int] | None:
@@ -211,22 +211,22 @@ class Alkanes:
             try:
                 _add(atoms, token.member("block").number(), token.member("tx").number(), node.member("value").number())
             except MalformedMessage as error:
-                raise Inconsistent(self.name, str(error)) from error
+                raise ChainInconsistent(self.name, str(error)) from error
         # An output that the index does not know has the same answer as one that holds nothing: an empty list.
         return {asset: amount for asset, amount in atoms.items() if amount} or None
 
-    async def _by_outpoint(self, txid: str, vout: int) -> Node:
+    async def _by_outpoint(self, txid: str, vout: int) -> JsonValue:
         asked = {"txid": txid, "vout": vout, "protocolTag": str(ALKANES_TAG)}
         return await self._call("alkanes_protorunesbyoutpoint", [asked, "latest"])
 
-    async def info(self, asset: Asset) -> AssetInfo | None:
+    async def info(self, asset: Asset) -> AssetMetadata | None:
         """Asks the contract; None when it does not answer by the convention."""
         if asset.kind is not AssetKind.ALKANE:
             return None
         name, symbol, supply = await asyncio.gather(*(self._simulate(asset, op) for op in (NAME, SYMBOL, TOTAL_SUPPLY)))
         if not name:
             return None
-        return AssetInfo(
+        return AssetMetadata(
             asset=asset,
             name=name[:MAX_NAME].decode("utf-8", "replace").strip("\0"),
             symbol=(symbol or b"")[:MAX_NAME].decode("utf-8", "replace").strip("\0"),
@@ -234,7 +234,7 @@ class Alkanes:
             supply=int.from_bytes(supply[:16], "little") if supply else None,
         )
 
-    async def find(self, name: str) -> AssetInfo | None:
+    async def find(self, name: str) -> AssetMetadata | None:
         """No gateway looks names up, and names are not unique: ids alone, as `2:0`."""
         try:
             asset = Asset.parse(f"ALKANE:{name.strip()}")
@@ -253,7 +253,7 @@ class Alkanes:
         data = execution.get("data") if execution is not None and execution.get("error") is None else None
         return None if data is None else data.data(MAX_VIEW)
 
-    async def _call(self, method: str, params: list[Any]) -> Node:
+    async def _call(self, method: str, params: list[Any]) -> JsonValue:
         self._calls += 1
         body = {"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params}
         headers = {"Content-Type": "application/json"}

@@ -1,6 +1,6 @@
 """What is asked of the chain, and of the indexes beside it. Servers may lie: see `chain.quorum` for whom to believe.
 
-All methods raise `ChainError` and its kinds (`ChainUnreachable`, `RateLimited`, `NotOnChain`, `Inconsistent`,
+All methods raise `ChainError` and its kinds (`ChainUnreachable`, `RateLimited`, `NotOnChain`, `ChainInconsistent`,
 `Lagging`, `BroadcastRejected`). Amounts are sats and atoms, feerates sats per 1000 virtual bytes.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.market.assets import Asset, AssetInfo, AssetKind
+from darkswap_browser.market.assets import Asset, AssetKind, AssetMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class OutputAssets:
     """What one output carries besides sats. None: the one asked cannot tell, so it is unknown."""
 
     runes: Mapping[Asset, int] | None = None
@@ -72,7 +72,7 @@ class Holdings:
         return self.complete and not self.assets and not self.inscriptions
 
 
-UNKNOWN = Holdings()
+UNKNOWN = OutputAssets()
 
 
 class ChainSource(Protocol):
@@ -121,20 +121,20 @@ class AssetSource(Protocol):
         """The last block it has read."""
         ...
 
-    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, Holdings]:
+    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, OutputAssets]:
         """One entry per outpoint asked for; what it does not know is None in it."""
         ...
 
-    async def info(self, asset: Asset) -> AssetInfo | None: ...
+    async def info(self, asset: Asset) -> AssetMetadata | None: ...
 
-    async def find(self, name: str) -> AssetInfo | None:
+    async def find(self, name: str) -> AssetMetadata | None:
         """By name, spacers ignored."""
         ...
 
 
 class Chain(Protocol):
     """All configured servers as one. `verify=True`: as many as the quorum asks for must agree, and the indexes must be
-    at the tip (else `Inconsistent`, `Lagging`); otherwise the first answer will do.
+    at the tip (else `ChainInconsistent`, `Lagging`); otherwise the first answer will do.
     """
 
     async def tip(self, *, verify: bool = False) -> Tip: ...
@@ -159,11 +159,13 @@ class Chain(Protocol):
         """Sats per 1000 vB for `target` blocks, between the relay floor and the cap."""
         ...
 
-    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]: ...
+    async def holdings(
+        self, outpoints: Sequence[OutPoint], *, verify: bool = False
+    ) -> Mapping[OutPoint, OutputAssets]: ...
 
-    async def info(self, asset: Asset) -> AssetInfo | None: ...
+    async def info(self, asset: Asset) -> AssetMetadata | None: ...
 
-    async def find(self, kind: AssetKind, name: str) -> AssetInfo | None: ...
+    async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

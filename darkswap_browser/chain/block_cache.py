@@ -31,7 +31,7 @@ Content = tuple[Sheet, Sheet, tuple[str, ...] | None]
 Contents = tuple[Content, ...]
 
 
-class BlockFacts:
+class BlockCache:
     """What servers agreed on of blocks. It cannot change without another latest block, so it is good as long as that
     is the same: in which block a transaction is, and what an output carries, by the kinds of assets asked for.
     """

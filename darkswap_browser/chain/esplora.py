@@ -9,13 +9,13 @@ from hashlib import sha256
 
 from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint, Transaction
 from darkswap_browser.chain.base import Spend, Tip, TxStatus, Utxo
-from darkswap_browser.chain.json_text import Node, parse
+from darkswap_browser.chain.json_text import JsonValue, parse
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.chain.transaction_cache import KeptTransactions, proves
+from darkswap_browser.chain.transaction_cache import TransactionCache, proves
 from darkswap_browser.errors import (
     BroadcastRejected,
     ChainError,
-    Inconsistent,
+    ChainInconsistent,
     InvalidArgument,
     MalformedMessage,
     NotOnChain,
@@ -35,10 +35,10 @@ KNOWN = ("already in mempool", "already-in-mempool", "already known", "already-k
 """What Bitcoin Core says of a transaction that it has, in the words of its versions."""
 
 
-class Esplora:
+class EsploraClient:
     """Fulfils `ChainSource`."""
 
-    def __init__(self, server: Server, kept: KeptTransactions) -> None:
+    def __init__(self, server: Server, kept: TransactionCache) -> None:
         self._server = server
         self._kept = kept
 
@@ -51,7 +51,7 @@ class Esplora:
         return Tip(height, await self.block_hash(height))
 
     async def block_hash(self, height: int) -> str:
-        return Node(self.name, "block hash", await self._text(f"/block-height/{height}")).hash()
+        return JsonValue(self.name, "block hash", await self._text(f"/block-height/{height}")).hash()
 
     async def transaction(self, txid: str) -> bytes:
         kept = await self._kept.get(txid)
@@ -61,9 +61,9 @@ class Esplora:
         try:
             raw = bytes.fromhex(text)
         except ValueError:
-            raise Inconsistent(self.name, f"transaction {txid} is not hex") from None
+            raise ChainInconsistent(self.name, f"transaction {txid} is not hex") from None
         if not proves(raw, txid):
-            raise Inconsistent(self.name, f"gave other bytes for transaction {txid}")
+            raise ChainInconsistent(self.name, f"gave other bytes for transaction {txid}")
         await self._kept.put(txid, raw)
         return raw
 
@@ -93,7 +93,7 @@ class Esplora:
         listed, tip = await asyncio.gather(self._json(path), self._json("/blocks/tip/height"))
         found = [_utxo(node, script) for node in listed.items()]
         if len({utxo.outpoint for utxo in found}) < len(found):
-            raise Inconsistent(self.name, "lists an output twice")
+            raise ChainInconsistent(self.name, "lists an output twice")
         oldest = tip.integer(MAX_HEIGHT) - MATURITY
         return list(await asyncio.gather(*(self._judged(utxo, oldest) for utxo in found)))
 
@@ -115,7 +115,7 @@ class Esplora:
         text = response.body[:2000].decode("utf-8", "replace").strip()
         if response.status == 200:
             if text != txid:
-                raise Inconsistent(self.name, f"took transaction {txid} and calls it {text[:80]}")
+                raise ChainInconsistent(self.name, f"took transaction {txid} and calls it {text[:80]}")
             return txid
         reason = self._refusal(text)
         if any(word in reason.lower() for word in KNOWN):
@@ -134,18 +134,18 @@ class Esplora:
     async def fee_rates(self) -> Mapping[int, int]:
         rates: dict[int, int] = {}
         for target, rate in (await self._json("/fee-estimates")).entries():
-            blocks = Node(self.name, "fee target", target).number(MAX_HEIGHT)
+            blocks = JsonValue(self.name, "fee target", target).number(MAX_HEIGHT)
             sats = rate.fraction(MAX_ESTIMATE) * 1000
             rates[blocks] = int(sats.to_integral_value(ROUND_CEILING))
         return rates
 
-    async def _json(self, path: str) -> Node:
+    async def _json(self, path: str) -> JsonValue:
         return parse(self._good(await self._server.get(path), path).body, self.name, path)
 
     async def _text(self, path: str) -> str:
         body = self._good(await self._server.get(path), path).body
         if not body.isascii():
-            raise Inconsistent(self.name, f"answers {path} with more than letters and digits")
+            raise ChainInconsistent(self.name, f"answers {path} with more than letters and digits")
         return body.decode("ascii").strip()
 
     def _good(self, response: HttpResponse, path: str) -> HttpResponse:
@@ -158,11 +158,11 @@ class Esplora:
         raise ChainError(self.name, f"answers {path} with {response.status} {reason}".rstrip())
 
 
-def _height(status: Node) -> int | None:
+def _height(status: JsonValue) -> int | None:
     """None while unconfirmed."""
     return status.member("block_height").integer(MAX_HEIGHT) if status.member("confirmed").boolean() else None
 
 
-def _utxo(node: Node, script: bytes) -> Utxo:
+def _utxo(node: JsonValue, script: bytes) -> Utxo:
     outpoint = OutPoint(node.member("txid").hash(), node.member("vout").integer(MAX_VOUT))
     return Utxo(outpoint, node.member("value").integer(MAX_SATS), script, _height(node.member("status")))

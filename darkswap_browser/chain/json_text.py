@@ -1,6 +1,6 @@
 """JSON of strangers: whole numbers exact up to 128 bits, size and depth capped, and wrong values named by path.
 
-All of it raises `Inconsistent` with the server's name.
+All of it raises `ChainInconsistent` with the server's name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-from darkswap_browser.errors import Inconsistent, MalformedMessage
+from darkswap_browser.errors import ChainInconsistent, MalformedMessage
 from darkswap_browser.wire.parsing import parse_json
 
 MAX_JSON = 4 * 1024 * 1024
@@ -35,15 +35,15 @@ class _Fraction:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One value of a document of `source`. The accessors give it as what it should be, or raise `Inconsistent`."""
+class JsonValue:
+    """One value of a document of `source`. The accessors give it as what it should be, or raise `ChainInconsistent`."""
 
     source: str
     path: str
     value: Any
 
-    def fail(self, reason: str) -> Inconsistent:
-        return Inconsistent(self.source, f"{self.path} {reason}")
+    def fail(self, reason: str) -> ChainInconsistent:
+        return ChainInconsistent(self.source, f"{self.path} {reason}")
 
     @property
     def is_null(self) -> bool:
@@ -57,31 +57,31 @@ class Node:
     def is_list(self) -> bool:
         return isinstance(self.value, list)
 
-    def member(self, name: str) -> Node:
+    def member(self, name: str) -> JsonValue:
         """A member that must be there; it may be null."""
         if not isinstance(self.value, dict):
             raise self.fail("is no object")
         if name not in self.value:
             raise self.fail(f"has no {name}")
-        return Node(self.source, f"{self.path}.{name}", self.value[name])
+        return JsonValue(self.source, f"{self.path}.{name}", self.value[name])
 
-    def get(self, name: str) -> Node | None:
+    def get(self, name: str) -> JsonValue | None:
         """A member that may be missing; None for null too."""
         if not isinstance(self.value, dict):
             raise self.fail("is no object")
         value = self.value.get(name)
-        return None if value is None else Node(self.source, f"{self.path}.{name}", value)
+        return None if value is None else JsonValue(self.source, f"{self.path}.{name}", value)
 
-    def entries(self) -> list[tuple[str, Node]]:
+    def entries(self) -> list[tuple[str, JsonValue]]:
         """Names and members of an object."""
         if not isinstance(self.value, dict):
             raise self.fail("is no object")
-        return [(name, Node(self.source, f"{self.path}.{name[:80]}", value)) for name, value in self.value.items()]
+        return [(name, JsonValue(self.source, f"{self.path}.{name[:80]}", value)) for name, value in self.value.items()]
 
-    def items(self) -> list[Node]:
+    def items(self) -> list[JsonValue]:
         if not isinstance(self.value, list):
             raise self.fail("is no list")
-        return [Node(self.source, f"{self.path}[{at}]", value) for at, value in enumerate(self.value)]
+        return [JsonValue(self.source, f"{self.path}[{at}]", value) for at, value in enumerate(self.value)]
 
     def boolean(self) -> bool:
         if not isinstance(self.value, bool):
@@ -102,7 +102,7 @@ class Node:
             return self.integer(most)
         if not _WHOLE.fullmatch(self.value):
             raise self.fail("is no whole number")
-        return Node(self.source, self.path, int(self.value, 16 if self.value[1:2] in "xX" else 10)).integer(most)
+        return JsonValue(self.source, self.path, int(self.value, 16 if self.value[1:2] in "xX" else 10)).integer(most)
 
     def fraction(self, most: int) -> Decimal:
         """A number from 0 to `most`, exact."""
@@ -142,10 +142,10 @@ class Node:
         return bytes.fromhex(text)
 
 
-def parse(data: bytes, source: str, what: str = "answer", max_size: int = MAX_JSON) -> Node:
+def parse(data: bytes, source: str, what: str = "answer", max_size: int = MAX_JSON) -> JsonValue:
     """`what` begins the paths in errors."""
     if len(data) > max_size:
-        raise Inconsistent(source, f"{what} has {len(data)} bytes; at most {max_size} are allowed")
+        raise ChainInconsistent(source, f"{what} has {len(data)} bytes; at most {max_size} are allowed")
     try:
         value = parse_json(
             what,
@@ -157,8 +157,8 @@ def parse(data: bytes, source: str, what: str = "answer", max_size: int = MAX_JS
             object_pairs_hook=_object,
         )
     except MalformedMessage as error:
-        raise Inconsistent(source, f"{what} {error.reason}") from None
-    return Node(source, what, value)
+        raise ChainInconsistent(source, f"{what} {error.reason}") from None
+    return JsonValue(source, what, value)
 
 
 def _integer(text: str) -> int:

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import UNKNOWN, Holdings
-from darkswap_browser.chain.json_text import Node, parse
+from darkswap_browser.chain.base import UNKNOWN, OutputAssets
+from darkswap_browser.chain.json_text import JsonValue, parse
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.errors import ChainError, Inconsistent, InvalidArgument, NotOnChain
-from darkswap_browser.market.assets import MAX_U128, Asset, AssetInfo, AssetKind
+from darkswap_browser.errors import ChainError, ChainInconsistent, InvalidArgument, NotOnChain
+from darkswap_browser.market.assets import MAX_U128, Asset, AssetKind, AssetMetadata
 from darkswap_browser.runtime.base.http import HttpResponse
 
 AS_JSON = {"Accept": "application/json"}
@@ -28,7 +28,7 @@ SPACERS = str.maketrans("", "", "•.")
 _NAME = re.compile(r"[A-Z]{1,28}")
 
 
-class Ord:
+class OrdClient:
     """Fulfils `AssetSource`."""
 
     def __init__(self, server: Server) -> None:
@@ -52,21 +52,21 @@ class Ord:
         self._height = status.member("height").integer(MAX_HEIGHT)
         return self._height
 
-    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, Holdings]:
+    async def holdings(self, outpoints: Sequence[OutPoint]) -> Mapping[OutPoint, OutputAssets]:
         batches = [outpoints[at : at + BATCH] for at in range(0, len(outpoints), BATCH)]
-        found: dict[OutPoint, Holdings] = {}
+        found: dict[OutPoint, OutputAssets] = {}
         for part in await asyncio.gather(*map(self._batch, batches)):
             found |= part
         return found
 
-    async def _batch(self, outpoints: Sequence[OutPoint]) -> dict[OutPoint, Holdings]:
+    async def _batch(self, outpoints: Sequence[OutPoint]) -> dict[OutPoint, OutputAssets]:
         body = json.dumps([str(outpoint) for outpoint in outpoints]).encode()
         headers = {**AS_JSON, "Content-Type": "application/json"}
         response = await self._server.post("/outputs", body, headers=headers)
         if response.status != 200:
             # Without this route, or with one output among them that it does not know.
             return dict(zip(outpoints, await asyncio.gather(*map(self._single, outpoints)), strict=True))
-        answers: dict[str, Node] = {}
+        answers: dict[str, JsonValue] = {}
         for node in parse(response.body, self.name, "/outputs").items():
             if answers.setdefault(node.member("outpoint").text(), node) is not node:
                 raise node.fail("is listed twice")
@@ -75,7 +75,7 @@ class Ord:
             for outpoint in outpoints
         }
 
-    async def _single(self, outpoint: OutPoint) -> Holdings:
+    async def _single(self, outpoint: OutPoint) -> OutputAssets:
         try:
             node = await self._get(f"/output/{outpoint}")
         except NotOnChain:
@@ -85,16 +85,16 @@ class Ord:
             raise node.fail("is about another output")
         return await self._holdings(node)
 
-    async def _holdings(self, output: Node) -> Holdings:
+    async def _holdings(self, output: JsonValue) -> OutputAssets:
         """`null` says that this index is switched off, and an output not indexed yet that nothing is known of it."""
         indexed = output.get("indexed")
         if indexed is not None and not indexed.boolean():
             return UNKNOWN
         listed, runes = output.get("inscriptions"), output.get("runes")
         inscriptions = None if listed is None else tuple(node.text(100) for node in listed.items())
-        return Holdings(runes=None if runes is None else await self._runes(runes), inscriptions=inscriptions)
+        return OutputAssets(runes=None if runes is None else await self._runes(runes), inscriptions=inscriptions)
 
-    async def _runes(self, runes: Node) -> dict[Asset, int]:
+    async def _runes(self, runes: JsonValue) -> dict[Asset, int]:
         atoms: dict[Asset, int] = {}
         for spaced, pile in runes.entries():
             asset = await self._id(bare_name(spaced), pile)
@@ -103,36 +103,36 @@ class Ord:
             atoms[asset] = pile.member("amount").number(MAX_U128)
         return {asset: amount for asset, amount in atoms.items() if amount}
 
-    async def _id(self, name: str, about: Node) -> Asset:
+    async def _id(self, name: str, about: JsonValue) -> Asset:
         if not _NAME.fullmatch(name):
             raise about.fail("is under a name that no rune has")
         if name not in self._ids:
             info = await self._info(name)
             if info is None:
-                raise Inconsistent(self.name, f"holds the rune {name} and does not know it")
+                raise ChainInconsistent(self.name, f"holds the rune {name} and does not know it")
             if bare_name(info.name) != name:
-                raise Inconsistent(self.name, f"was asked for {name} and tells of {info.name}")
+                raise ChainInconsistent(self.name, f"was asked for {name} and tells of {info.name}")
             if self._height - info.asset.block < SETTLED or len(self._ids) >= MAX_NAMES:
                 return info.asset
             self._ids[name] = info.asset
         return self._ids[name]
 
-    async def info(self, asset: Asset) -> AssetInfo | None:
+    async def info(self, asset: Asset) -> AssetMetadata | None:
         if asset.kind is not AssetKind.RUNE:
             return None
         info = await self._info(f"{asset.block}:{asset.tx}")
         if info is not None and info.asset != asset:
-            raise Inconsistent(self.name, f"was asked for {asset} and tells of {info.asset}")
+            raise ChainInconsistent(self.name, f"was asked for {asset} and tells of {info.asset}")
         return info
 
-    async def find(self, name: str) -> AssetInfo | None:
+    async def find(self, name: str) -> AssetMetadata | None:
         bare = bare_name(name.strip().upper())
         info = await self._info(bare) if _NAME.fullmatch(bare) else None
         if info is not None and bare_name(info.name) != bare:
-            raise Inconsistent(self.name, f"was asked for {bare} and tells of {info.name}")
+            raise ChainInconsistent(self.name, f"was asked for {bare} and tells of {info.name}")
         return info
 
-    async def _info(self, key: str) -> AssetInfo | None:
+    async def _info(self, key: str) -> AssetMetadata | None:
         try:
             answer = await self._get(f"/rune/{key}")
         except NotOnChain:
@@ -142,7 +142,7 @@ class Ord:
         mined = entry.member("mints").number() * (0 if amount is None else amount.number())
         symbol = entry.get("symbol")
         asset = _rune_id(answer.member("id"))
-        return AssetInfo(
+        return AssetMetadata(
             asset=asset,
             name=entry.member("spaced_rune").text(100),
             symbol="" if symbol is None else symbol.text(4),
@@ -151,7 +151,7 @@ class Ord:
             created_height=asset.block,
         )
 
-    async def _get(self, path: str) -> Node:
+    async def _get(self, path: str) -> JsonValue:
         return parse(self._good(await self._server.get(path, headers=AS_JSON), path), self.name, path)
 
     def _good(self, response: HttpResponse, path: str) -> bytes:
@@ -167,7 +167,7 @@ def bare_name(spaced: str) -> str:
     return spaced.translate(SPACERS)
 
 
-def _rune_id(node: Node) -> Asset:
+def _rune_id(node: JsonValue) -> Asset:
     try:
         return Asset.parse(f"RUNE:{node.text(40)}", node.path)
     except InvalidArgument as error:

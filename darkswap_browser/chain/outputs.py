@@ -7,7 +7,7 @@ from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import NotOnChain
 
 
-async def output_of(chain: Chain, outpoint: OutPoint) -> TxOutput:
+async def fetch_output(chain: Chain, outpoint: OutPoint) -> TxOutput:
     """As the transaction that made it says. Raises `NotOnChain`, `ChainError`."""
     return _output(await chain.transaction(outpoint.txid), outpoint)
 

@@ -14,26 +14,33 @@ from math import inf
 from typing import TypeVar
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.agreement import Given, Together, agreed, every, first, unanimous
-from darkswap_browser.chain.alkanes import Alkanes
+from darkswap_browser.chain.agreement import (
+    ServerAnswer,
+    Together,
+    ask_all,
+    ask_first,
+    require_quorum,
+    require_unanimous,
+)
+from darkswap_browser.chain.alkanes import AlkanesClient
 from darkswap_browser.chain.base import (
     UNKNOWN,
     AssetSource,
     ChainConfig,
     ChainSource,
-    Holdings,
+    OutputAssets,
     Spend,
     Tip,
     TxStatus,
     Utxo,
 )
-from darkswap_browser.chain.block_cache import AGREED_SECONDS, BlockFacts, Content, Contents, Sheet
-from darkswap_browser.chain.esplora import Esplora
-from darkswap_browser.chain.ord import Ord
+from darkswap_browser.chain.block_cache import AGREED_SECONDS, BlockCache, Content, Contents, Sheet
+from darkswap_browser.chain.esplora import EsploraClient
+from darkswap_browser.chain.ord import OrdClient
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.chain.transaction_cache import KeptTransactions
-from darkswap_browser.errors import BroadcastRejected, ChainError, ChainUnreachable, Inconsistent, Lagging
-from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
+from darkswap_browser.chain.transaction_cache import TransactionCache
+from darkswap_browser.errors import BroadcastRejected, ChainError, ChainInconsistent, ChainUnreachable, IndexerLagging
+from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind, AssetMetadata
 from darkswap_browser.runtime.base.crypto import Entropy
 from darkswap_browser.runtime.base.http import Fetch
 from darkswap_browser.runtime.base.storage import KeyValueStore
@@ -60,14 +67,14 @@ def open_chain(
     config: ChainConfig, *, fetch: Fetch, store: KeyValueStore, entropy: Entropy, max_fee_rate: int = MAX_FEE_RATE
 ) -> Quorum:
     """The servers of `config`, each with a queue of its own."""
-    kept = KeptTransactions(store)
+    kept = TransactionCache(store)
 
     def server(base_url: str) -> Server:
         return Server(base_url, fetch=fetch, entropy=entropy, headers=config.headers.get(base_url))
 
     return Quorum(
-        [Esplora(server(base), kept) for base in config.esplora],
-        [*(Ord(server(base)) for base in config.ord), *(Alkanes(server(base)) for base in config.alkanes)],
+        [EsploraClient(server(base), kept) for base in config.esplora],
+        [*(OrdClient(server(base)) for base in config.ord), *(AlkanesClient(server(base)) for base in config.alkanes)],
         config.quorum,
         max_fee_rate,
     )
@@ -94,19 +101,21 @@ class Quorum:
         """By index: the loop's time of the look, and whether it was behind."""
         self._agreed: tuple[float, Tip] | None = None
         self._together = Together()
-        self._facts = BlockFacts()
-        self._seen = BlockFacts()
+        self._facts = BlockCache()
+        self._seen = BlockCache()
         """By the word of one server, for what is only shown."""
 
     def _needed(self, sources: Sequence[object]) -> int:
         return min(self._quorum, max(len(sources), 1))
 
-    async def _every(self, ask: Callable[[ChainSource], Awaitable[T]]) -> tuple[list[Given[T]], list[ChainError]]:
-        return await every(self._chains, ask, self._needed(self._chains))
+    async def _every(
+        self, ask: Callable[[ChainSource], Awaitable[T]]
+    ) -> tuple[list[ServerAnswer[T]], list[ChainError]]:
+        return await ask_all(self._chains, ask, self._needed(self._chains))
 
     async def tip(self, *, verify: bool = False) -> Tip:
         if not verify:
-            return await first(self._chains, lambda source: source.tip())
+            return await ask_first(self._chains, lambda source: source.tip())
         return await _again(self._agreed_tip)
 
     async def _agreed_tip(self) -> Tip:
@@ -128,23 +137,23 @@ class Quorum:
         for height in sorted({given.value.height for given in answers}, reverse=True):
             near = [given for given in answers if height - BEHIND <= given.value.height <= height]
             if len(near) >= needed:
-                at_it = [Given(given.source, given.value) for given in near if given.value.height == height]
-                return unanimous("the latest block", at_it, failures, 1)
+                at_it = [ServerAnswer(given.source, given.value) for given in near if given.value.height == height]
+                return require_unanimous("the latest block", at_it, failures, 1)
         slowest = min(answers, key=lambda given: given.value.height)
-        raise Lagging(slowest.source, slowest.value.height, highest.value.height)
+        raise IndexerLagging(slowest.source, slowest.value.height, highest.value.height)
 
     async def genesis(self) -> str:
         if self._genesis is None:
             answers, failures = await self._every(lambda source: source.block_hash(0))
-            self._genesis = unanimous("the network", answers, failures, self._needed(self._chains))
+            self._genesis = require_unanimous("the network", answers, failures, self._needed(self._chains))
         return self._genesis
 
     async def transaction(self, txid: str) -> bytes:
-        return await first(self._chains, lambda source: source.transaction(txid))
+        return await ask_first(self._chains, lambda source: source.transaction(txid))
 
     async def status(self, txid: str, *, verify: bool = False) -> TxStatus | None:
         if not verify:
-            return await first(self._chains, lambda source: source.status(txid))
+            return await ask_first(self._chains, lambda source: source.status(txid))
 
         return await _again(lambda: self._agreed_status(txid))
 
@@ -156,29 +165,29 @@ class Quorum:
 
         async def ask() -> TxStatus | None:
             answers, failures = await self._every(lambda source: source.status(txid))
-            return agreed(f"where transaction {txid} is", answers, failures, self._needed(self._chains))
+            return require_quorum(f"where transaction {txid} is", answers, failures, self._needed(self._chains))
 
         found = await self._together.ask(("status", txid), ask)
         if found is not None and found.height is not None:
             facts.keep(known, txid, found)
         return found
 
-    async def _facts_now(self) -> BlockFacts:
+    async def _facts_now(self) -> BlockCache:
         await self._agreed_tip()
         return self._facts
 
     async def spend(self, outpoint: OutPoint, *, verify: bool = False) -> Spend | None:
         if not verify:
-            return await first(self._chains, lambda source: source.spend(outpoint))
+            return await ask_first(self._chains, lambda source: source.spend(outpoint))
 
         async def ask() -> Spend | None:
             answers, failures = await self._every(lambda source: source.spend(outpoint))
-            return unanimous(f"who spends {outpoint}", answers, failures, self._needed(self._chains))
+            return require_unanimous(f"who spends {outpoint}", answers, failures, self._needed(self._chains))
 
         return await _again(ask)
 
     async def utxos(self, script: bytes) -> Sequence[Utxo]:
-        return await first(self._chains, lambda source: source.utxos(script))
+        return await ask_first(self._chains, lambda source: source.utxos(script))
 
     async def broadcast(self, raw: bytes) -> str:
         answers, failures = await self._every(lambda source: source.broadcast(raw))
@@ -194,7 +203,7 @@ class Quorum:
         rates = sorted(_rate(given.value, target) for given in answers)
         return max(RELAY_FLOOR, min(rates[(len(rates) - 1) // 2], self._max_fee_rate))
 
-    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
+    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, OutputAssets]:
         """Of a kind without a server, or of which a verified quorum says nothing, the holdings are unknown.
 
         Whether an output is unspent is another question: `spend`. Of an unconfirmed output only `verify=True` says
@@ -213,20 +222,20 @@ class Quorum:
 
     async def _shown(
         self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
-    ) -> Mapping[OutPoint, Holdings]:
+    ) -> Mapping[OutPoint, OutputAssets]:
         """Unknown while every index is away or behind: of an output it has not read it would say "empty"."""
         tip = await self._recent_tip()
         kinds = frozenset().union(*(source.covers for source in sources))
         known = self._seen.contents.setdefault(kinds, {})
         missing = [each for each in outpoints if each not in known]
 
-        async def ask(source: AssetSource) -> Mapping[OutPoint, Holdings]:
+        async def ask(source: AssetSource) -> Mapping[OutPoint, OutputAssets]:
             if await self._is_behind(source, tip):
                 raise ChainError(source.name, "is behind")
             return await source.holdings(missing)
 
         try:
-            read = await first(sources, ask) if missing else {}
+            read = await ask_first(sources, ask) if missing else {}
         except ChainError:
             read = dict.fromkeys(missing, UNKNOWN)
         for outpoint, held in read.items():
@@ -252,10 +261,10 @@ class Quorum:
 
     async def _verified(
         self, sources: Sequence[AssetSource], outpoints: tuple[OutPoint, ...]
-    ) -> Mapping[OutPoint, Holdings]:
+    ) -> Mapping[OutPoint, OutputAssets]:
         kinds = frozenset().union(*(source.covers for source in sources))
 
-        async def ask() -> Mapping[OutPoint, Holdings]:
+        async def ask() -> Mapping[OutPoint, OutputAssets]:
             facts = await self._facts_now()
             known = facts.contents.setdefault(kinds, {})
             missing = tuple(each for each in outpoints if each not in known)
@@ -278,8 +287,8 @@ class Quorum:
             read = [each if mined[each.txid] <= height else None for each in outpoints]
             return tuple(_contents(UNKNOWN if each is None else held[each]) for each in read)
 
-        answers, failures = await every(sources, ask_one, self._needed(sources))
-        return agreed("what outputs hold", answers, failures, self._needed(sources))
+        answers, failures = await ask_all(sources, ask_one, self._needed(sources))
+        return require_quorum("what outputs hold", answers, failures, self._needed(sources))
 
     async def _mined(self, txids: set[str]) -> Mapping[str, float]:
         """By txid the height, or infinity: of an output in no block that it read, an index says "nothing"."""
@@ -287,15 +296,15 @@ class Quorum:
         heights = (inf if status is None or status.height is None else status.height for status in statuses)
         return dict(zip(txids, heights, strict=True))
 
-    async def info(self, asset: Asset) -> AssetInfo | None:
+    async def info(self, asset: Asset) -> AssetMetadata | None:
         if asset == BTC:
             return BITCOIN_INFO
-        return await first(self._covering(asset.kind), lambda source: source.info(asset))
+        return await ask_first(self._covering(asset.kind), lambda source: source.info(asset))
 
-    async def find(self, kind: AssetKind, name: str) -> AssetInfo | None:
+    async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None:
         if kind is AssetKind.BTC:
             return BITCOIN_INFO if name.strip().lower() in ("btc", "bitcoin") else None
-        return await first(self._covering(kind), lambda source: source.find(name))
+        return await ask_first(self._covering(kind), lambda source: source.find(name))
 
     def _covering(self, kind: AssetKind) -> list[AssetSource]:
         return [source for source in self._indexes if kind in source.covers]
@@ -305,7 +314,7 @@ async def _again(ask: Callable[[], Awaitable[T]]) -> T:
     for _ in range(ROUNDS - 1):
         try:
             return await ask()
-        except (Inconsistent, Lagging):
+        except (ChainInconsistent, IndexerLagging):
             await asyncio.sleep(ROUND_SECONDS)
     return await ask()
 
@@ -313,9 +322,9 @@ async def _again(ask: Callable[[], Awaitable[T]]) -> T:
 async def _checked_height(source: AssetSource, tip: Tip) -> int:
     height = await source.height()
     if height < tip.height - BEHIND:
-        raise Lagging(source.name, height, tip.height)
+        raise IndexerLagging(source.name, height, tip.height)
     if height > tip.height + BEHIND:
-        raise Inconsistent(source.name, f"is at block {height}, beyond the chain servers at {tip.height}")
+        raise ChainInconsistent(source.name, f"is at block {height}, beyond the chain servers at {tip.height}")
     return height
 
 
@@ -327,7 +336,7 @@ def _rate(rates: Mapping[int, int], target: int) -> int:
     return rates[min(rates)] if rates else RELAY_FLOOR
 
 
-def _contents(held: Holdings) -> Content:
+def _contents(held: OutputAssets) -> Content:
     """In an order of its own, so that equal holdings are equal values."""
     inscriptions = None if held.inscriptions is None else tuple(sorted(held.inscriptions))
     return _sheet(held.runes), _sheet(held.alkanes), inscriptions
@@ -337,11 +346,13 @@ def _sheet(atoms: Mapping[Asset, int] | None) -> Sheet:
     return None if atoms is None else tuple(sorted(atoms.items()))
 
 
-def _holdings(runes: Sheet, alkanes: Sheet, inscriptions: tuple[str, ...] | None) -> Holdings:
-    return Holdings(None if runes is None else dict(runes), None if alkanes is None else dict(alkanes), inscriptions)
+def _holdings(runes: Sheet, alkanes: Sheet, inscriptions: tuple[str, ...] | None) -> OutputAssets:
+    return OutputAssets(
+        None if runes is None else dict(runes), None if alkanes is None else dict(alkanes), inscriptions
+    )
 
 
-def _merged(one: Holdings, other: Holdings) -> Holdings:
+def _merged(one: OutputAssets, other: OutputAssets) -> OutputAssets:
     """What one of two indexes of different kinds does not know, the other may."""
     return replace(
         one,

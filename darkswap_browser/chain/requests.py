@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from darkswap_browser.errors import (
     ChainError,
+    ChainInconsistent,
     ChainUnreachable,
     ConnectionLost,
-    Inconsistent,
     RateLimited,
     ResourceLimit,
     TimedOut,
@@ -96,7 +96,7 @@ class Server:
         except (ConnectionLost, TimedOut) as error:
             return ChainUnreachable(self.name, str(error))
         except ResourceLimit as error:
-            raise Inconsistent(self.name, f"answers {path[:80]} with more than {error.limit} bytes") from error
+            raise ChainInconsistent(self.name, f"answers {path[:80]} with more than {error.limit} bytes") from error
         if response.status == 429:
             self._pause(response)
             return RateLimited(self.name, "asks for fewer requests")

@@ -15,7 +15,7 @@ EVICTED = 200
 """How many leave when the store is full. Ids are random, so the first of them are as good as any."""
 
 
-class KeptTransactions:
+class TransactionCache:
     """A cache: a store that is blocked, full or broken only costs another request."""
 
     def __init__(self, store: KeyValueStore) -> None:

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out.failure(error)
         return FAILED
     except (asyncio.CancelledError, KeyboardInterrupt):
-        out.remark(
+        out.print_note(
             "Interrupted. What was going on is kept: `darkswap trades` shows it, `darkswap trades resume` goes on."
         )
         return INTERRUPTED

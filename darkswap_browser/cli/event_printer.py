@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.cli import formatting
 from darkswap_browser.cli.formatting import Sheet
-from darkswap_browser.cli.session import Session, sheet
+from darkswap_browser.cli.session import Session, to_dict
 from darkswap_browser.errors import TradeNotFound
 
 
-class Story:
+class EventPrinter:
     """`page`: of links to orders that change while they are told of. For people, nothing is said twice."""
 
     def __init__(self, session: Session, page: str | None = None) -> None:
@@ -21,22 +21,22 @@ class Story:
         self._told: dict[str, str] = {}
         self._texts: dict[str, str] = {}
 
-    def knows(self, order: Sheet) -> None:
+    def mark_printed(self, order: Sheet) -> None:
         """It was shown, with its text."""
         self._texts[order["id"]] = order["text"]
         self._told[order["id"]] = formatting.order_line(order, self._session.names)
 
-    def tell(self, event: NetworkEvent) -> None:
+    def tell(self, event: DarkSwapEvent) -> None:
         self._session.out.event(event.type, {"at": event.at, **event.fields}, self._lines(event))
 
-    def _lines(self, event: NetworkEvent) -> list[str]:
+    def _lines(self, event: DarkSwapEvent) -> list[str]:
         fields, names = event.fields, self._session.names
         line = formatting.event_line(event.type, fields, names)
         subject = str(fields.get("order_id") or fields.get("trade_id") or event.type)
         lines = [line] if line and self._told.get(subject) != line else []
         trade, order = fields.get("trade"), fields.get("order")
         if isinstance(trade, dict) and subject not in self._told:
-            lines.insert(0, f"trade {formatting.short(subject)}: {formatting.deal(trade, names)}.")
+            lines.insert(0, f"trade {formatting.short(subject)}: {formatting.trade_summary(trade, names)}.")
         self._told[subject] = line
         lines = [f"{formatting.moment(event.at)[11:]}  {each}" for each in lines]
         if isinstance(order, dict):
@@ -57,7 +57,7 @@ class Story:
             if found is None:
                 raise TradeNotFound(trade_id)
             self._tell_waiting()
-            trade = sheet(found)
+            trade = to_dict(found)
             if reached(trade):
                 return trade
             self.tell(await self._session.events.get())

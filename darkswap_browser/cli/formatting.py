@@ -35,7 +35,7 @@ PHASES = {
 ORDER_EVENTS = {"order_created", "order_updated", "order_canceled", "order_expired", "order_filled"}
 
 
-class Names:
+class AssetNames:
     """What assets are called, as far as sheets have told."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ def coin_lines(coins: Sequence[Sheet]) -> list[str]:
         assets = [f"{each['amount']} {each['asset']}" for each in coin["assets"]]
         return ", ".join([*assets, *("an inscription" for _ in coin["inscriptions"])]) or ("" if coin["known"] else "?")
 
-    names = Names()
+    names = AssetNames()
     for coin in coins:
         for each in coin["assets"]:
             names.learn(each["asset"], each["name"])
@@ -113,13 +113,13 @@ def coin_lines(coins: Sequence[Sheet]) -> list[str]:
 # --- orders
 
 
-def offer(order: Sheet, names: Names) -> str:
+def offer(order: Sheet, names: AssetNames) -> str:
     """What its maker does: "sell 100 NAME (RUNE:1:1) for 0.0005 BTC"."""
     base, quote = names.label(order["base_asset"]), names.label(order["quote_asset"])
     return f"{order['side']} {order['amount']} {base} for {order['total']} {quote}"
 
 
-def order_table(orders: Sequence[Sheet], names: Names, now: float) -> list[str]:
+def order_table(orders: Sequence[Sheet], names: AssetNames, now: float) -> list[str]:
     if not orders:
         return ["No orders."]
     titles = ("ORDER", "MAKER", "SIDE", "AMOUNT", "ASSET", "TOTAL", "FOR", "LEFT", "STATUS", "ENDS")
@@ -142,7 +142,7 @@ def order_table(orders: Sequence[Sheet], names: Names, now: float) -> list[str]:
     return [*table(titles, rows, right=("AMOUNT", "TOTAL", "LEFT")), *legend]
 
 
-def order_lines(order: Sheet, names: Names) -> list[str]:
+def order_lines(order: Sheet, names: AssetNames) -> list[str]:
     base, quote = names.label(order["base_asset"]), names.label(order["quote_asset"])
     funded = {True: "yes", False: "no: its coins are spent", None: "not known now"}[order.get("funded")]
     return pairs(
@@ -162,7 +162,7 @@ def order_lines(order: Sheet, names: Names) -> list[str]:
     )
 
 
-def order_line(order: Sheet, names: Names) -> str:
+def order_line(order: Sheet, names: AssetNames) -> str:
     lacking = " Its coins are spent." if order.get("funded") is False else ""
     done = f"{order['remaining_amount']} of {order['amount']} {names.label(order['base_asset'])} left"
     return f"order {short(order['id'])}: {order['status']}, {done}.{lacking}"
@@ -171,7 +171,7 @@ def order_line(order: Sheet, names: Names) -> str:
 # --- trades
 
 
-def stand(trade: Sheet) -> str:
+def status_line(trade: Sheet) -> str:
     """Where it stands, in a few words."""
     phase = str(trade["phase"])
     if phase != "pending":
@@ -196,7 +196,7 @@ def is_over(trade: Sheet) -> bool:
     return trade["status"] in ("completed", "failed", "canceled")
 
 
-def deal(trade: Sheet, names: Names) -> str:
+def trade_summary(trade: Sheet, names: AssetNames) -> str:
     """From this side: "give 50 NAME (RUNE:1:1), get 0.0005 BTC"."""
     base = f"{trade['amount']} {names.label(trade['base_asset'])}"
     quote = f"{trade['total']} {names.label(trade['quote_asset'])}"
@@ -204,7 +204,7 @@ def deal(trade: Sheet, names: Names) -> str:
     return f"give {base}, get {quote}" if gives_base else f"give {quote}, get {base}"
 
 
-def trade_table(trades: Sequence[Sheet], names: Names) -> list[str]:
+def trade_table(trades: Sequence[Sheet], names: AssetNames) -> list[str]:
     if not trades:
         return ["No trades."]
     titles = ("TRADE", "ORDER", "ROLE", "SIDE", "AMOUNT", "ASSET", "TOTAL", "FOR", "STATUS", "BEGAN")
@@ -227,15 +227,15 @@ def trade_table(trades: Sequence[Sheet], names: Names) -> list[str]:
     return [*table(titles, rows, right=("AMOUNT", "TOTAL")), *legend]
 
 
-def trade_lines(trade: Sheet, names: Names) -> list[str]:
+def trade_lines(trade: Sheet, names: AssetNames) -> list[str]:
     reason = trade.get("reason")
     return pairs(
         [
             ("Trade", trade["id"]),
             ("Order", trade["order_id"]),
             ("With", trade["peer_id"]),
-            ("You", f"{deal(trade, names)} (as its {trade['role']})"),
-            ("Status", f"{trade['status']}: {stand(trade)}"),
+            ("You", f"{trade_summary(trade, names)} (as its {trade['role']})"),
+            ("Status", f"{trade['status']}: {status_line(trade)}"),
             ("Why", reason["message"] if reason else ""),
             ("Advice", trade["advice"]),
             ("Txid", sent_txid(trade)),
@@ -245,7 +245,7 @@ def trade_lines(trade: Sheet, names: Names) -> list[str]:
     )
 
 
-def effect_lines(effect: Sheet, names: Names) -> list[str]:
+def effect_lines(effect: Sheet, names: AssetNames) -> list[str]:
     """What the very transaction does, as the engine computed it from its inputs and outputs."""
 
     def amounts(of: Sequence[Sheet]) -> str:
@@ -266,13 +266,13 @@ def effect_lines(effect: Sheet, names: Names) -> list[str]:
 def trade_line(trade: Sheet) -> str:
     reason, txid = trade.get("reason"), sent_txid(trade)
     why = f" {reason['message']}" if reason else ""
-    return f"trade {short(trade['id'])}: {stand(trade)}.{why}" + (f" Txid {txid}." if txid else "")
+    return f"trade {short(trade['id'])}: {status_line(trade)}.{why}" + (f" Txid {txid}." if txid else "")
 
 
 # --- events
 
 
-def event_line(kind: str, fields: Sheet, names: Names) -> str:
+def event_line(kind: str, fields: Sheet, names: AssetNames) -> str:
     """Empty for what people need not know."""
     if kind in ORDER_EVENTS:
         names.learn_orders([fields["order"]])

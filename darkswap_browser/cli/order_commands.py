@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from darkswap_browser.cli import formatting
-from darkswap_browser.cli.event_printer import Story, link_of
+from darkswap_browser.cli.event_printer import EventPrinter, link_of
 from darkswap_browser.cli.formatting import Sheet
-from darkswap_browser.cli.session import Session, sheet, sheets
+from darkswap_browser.cli.session import Session, to_dict, to_dicts
 from darkswap_browser.errors import InvalidOrder, OrderNotFound
 
 
@@ -32,43 +32,43 @@ async def _make(session: Session, side: str) -> None:
         "expires_in": given.expires,
         "fee_rule": given.fee_rule,
     }
-    async with session.acting(meet=True) as node:
+    async with session.running_node(meet=True) as node:
         check = await node.check_order(draft)
         if check.problems:
             raise InvalidOrder(check.problems[0].field, check.problems[0].message.rstrip("."))
-        order = sheet(await node.create_order(draft))
-        story = Story(session, given.page)
+        order = to_dict(await node.create_order(draft))
+        story = EventPrinter(session, given.page)
         _present(session, story, "order", order)
-        session.out.remark(
+        session.out.print_note(
             f"Your part of the fee will be about {check.fee_sats} sats at {check.fee_rate} sats per vbyte."
         )
         if not given.exit:
             await _stay(session, story)
 
 
-def _present(session: Session, story: Story, kind: str, order: Sheet) -> None:
+def _present(session: Session, story: EventPrinter, kind: str, order: Sheet) -> None:
     """An order and what is to be passed on of it."""
     session.names.learn_orders([order])
-    story.knows(order)
+    story.mark_printed(order)
     link = link_of(order, session.given.page)
     lines = [*formatting.order_lines(order, session.names), "", "Pass this on to whoever may take it:", link]
     session.out.event(kind, {"order": order, "link": link}, lines)
 
 
 async def serve(session: Session) -> None:
-    async with session.acting(meet=True, patient=True):
-        story = Story(session, session.given.page)
+    async with session.running_node(meet=True, patient=True):
+        story = EventPrinter(session, session.given.page)
         await _stay(session, story)
 
 
-async def _stay(session: Session, story: Story) -> None:
+async def _stay(session: Session, story: EventPrinter) -> None:
     """Until Ctrl-C or SIGTERM, which is an orderly end here."""
     node = session.node
-    peer, orders = await node.local_peer_id(), sheets(await node.get_orders())
+    peer, orders = await node.local_peer_id(), to_dicts(await node.get_orders())
     live = [each for each in orders if each["is_local"] and each["status"] in ("open", "paused")]
     session.names.learn_orders(live)
     for each in live:
-        story.knows(each)
+        story.mark_printed(each)
     relays = [each.relay_peer_id for each in await node.get_relay_reservations()]
     count = f"{len(live)} open order{'' if len(live) == 1 else 's'}"
     ready = {"peer_id": peer, "relays": relays, "orders": live}
@@ -83,7 +83,7 @@ async def _stay(session: Session, story: Story) -> None:
 
 
 async def listing(session: Session) -> None:
-    orders = sheets(await session.node.kept_orders())
+    orders = to_dicts(await session.node.kept_orders())
     if not session.given.all:
         orders = [each for each in orders if each["is_local"] and each["status"] in ("open", "paused")]
     session.names.learn_orders(orders)
@@ -92,7 +92,7 @@ async def listing(session: Session) -> None:
 
 async def show(session: Session) -> None:
     order_id = await session.order_id(session.given.id, local=False)
-    order = next((each for each in sheets(await session.node.kept_orders()) if each["id"] == order_id), None)
+    order = next((each for each in to_dicts(await session.node.kept_orders()) if each["id"] == order_id), None)
     if order is None:
         raise OrderNotFound(order_id)
     session.names.learn_orders([order])
@@ -102,8 +102,8 @@ async def show(session: Session) -> None:
 
 async def cancel(session: Session) -> None:
     order_id = await session.order_id(session.given.id)
-    async with session.acting() as node:
-        order = sheet(await node.cancel_order(order_id))
+    async with session.running_node() as node:
+        order = to_dict(await node.cancel_order(order_id))
     session.names.learn_orders([order])
     session.out.value(order, [f"order {formatting.short(order_id)}: canceled."])
 
@@ -124,8 +124,8 @@ async def change(session: Session) -> None:
 async def _revise(session: Session, wanted: dict[str, object]) -> None:
     order_id = await session.order_id(session.given.id)
     # A revision names the relays where its maker is met, so one must be there.
-    async with session.acting(meet=True) as node:
-        order = sheet(await node.update_order(order_id, wanted))
+    async with session.running_node(meet=True) as node:
+        order = to_dict(await node.update_order(order_id, wanted))
     session.names.learn_orders([order])
     link = link_of(order, session.given.page)
     session.out.value({**order, "link": link}, [*formatting.order_lines(order, session.names), "", link])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from darkswap_browser.api.serialization import error_shape, to_json
+from darkswap_browser.api.serialization import error_to_dict, to_json
 from darkswap_browser.cli.tables import plain_text
 from darkswap_browser.errors import DarkSwapError
 
@@ -26,17 +26,17 @@ class Output:
         """One of several things that a verb tells; without lines it is for machines alone."""
         self._write([to_json({"event": kind, **fields})] if self._json else lines)
 
-    def remark(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         self._err.write(plain_text(text) + "\n")
         self._err.flush()
 
     def failure(self, error: DarkSwapError) -> None:
         """A sentence and what to do about it; for machines, its code as well."""
-        self.remark(f"darkswap: {error}")
+        self.print_note(f"darkswap: {error}")
         if error.hint:
-            self.remark(error.hint)
+            self.print_note(error.hint)
         if self._json:
-            self._write([to_json({"event": "error", **error_shape(error)})])
+            self._write([to_json({"event": "error", **error_to_dict(error)})])
 
     def _write(self, lines: Sequence[str]) -> None:
         for line in lines:

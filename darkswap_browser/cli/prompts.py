@@ -19,7 +19,7 @@ MAX_LINE = 4096
 
 class Terminal(Protocol):
     @property
-    def is_there(self) -> bool:
+    def is_interactive(self) -> bool:
         """Whether somebody sits at it."""
         ...
 
@@ -38,7 +38,7 @@ class Terminal(Protocol):
 
 class SystemTerminal:
     @property
-    def is_there(self) -> bool:
+    def is_interactive(self) -> bool:
         return sys.stdin is not None and sys.stdin.isatty()
 
     def secret(self, prompt: str) -> str:
@@ -79,7 +79,7 @@ def passphrase(environment: Mapping[str, str], terminal: Terminal, *, twice: boo
     given = environment.get(PASSPHRASE)
     if given is not None:
         return given
-    if not terminal.is_there:
+    if not terminal.is_interactive:
         hint = f"Set {PASSPHRASE}, to nothing for an empty one, or run it at a terminal."
         raise InvalidArgument("passphrase", "cannot be asked for: there is no terminal", hint)
     first = terminal.secret("Passphrase of the wallet: ")
@@ -88,12 +88,12 @@ def passphrase(environment: Mapping[str, str], terminal: Terminal, *, twice: boo
     return first
 
 
-def words(terminal: Terminal) -> str:
+def prompt_mnemonic(terminal: Terminal) -> str:
     """Twelve or more, in one line."""
-    given = terminal.secret("Words of the wallet: ") if terminal.is_there else terminal.rest()
+    given = terminal.secret("Words of the wallet: ") if terminal.is_interactive else terminal.rest()
     return " ".join(given.split())
 
 
-async def agrees(terminal: Terminal, question: str) -> bool:
+async def confirm(terminal: Terminal, question: str) -> bool:
     """Only y or yes is one; the end of the input is not."""
     return (await terminal.line(f"{question} [y/N] ")).strip().lower() in ("y", "yes")

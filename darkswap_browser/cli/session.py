@@ -9,7 +9,7 @@ from typing import Any
 
 from darkswap_browser.api.darkswap import DarkSwap
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.api.serialization import plain
 from darkswap_browser.api.trading.records import WalletInfo
 from darkswap_browser.cli import configuration, formatting, prompts
@@ -22,7 +22,7 @@ from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.identity import load_identity
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.trades.lock import LOCK_PATIENCE, lock_name
-from darkswap_browser.wallets.seed import SeedVault
+from darkswap_browser.wallets.seed import SeedWalletStore
 
 WALLET = "default"
 RELAY_SECONDS = 15.0
@@ -33,7 +33,9 @@ NO_RELAY = "Name one with --relay /dns4/…/tcp/443/wss/p2p/12D3KooW…, or in t
 
 
 class Session:
-    """`runtime` has the store; the node is made of it and started by `acting` alone, for others may be using it."""
+    """`runtime` has the store; the node is made of it and started by `running_node` alone, for others may be using
+    it.
+    """
 
     def __init__(
         self,
@@ -50,9 +52,9 @@ class Session:
         self.out = out
         self.terminal = terminal
         self.environment = environment
-        self.names = formatting.Names()
+        self.names = formatting.AssetNames()
         self.node = DarkSwap(config, runtime)
-        self.events: asyncio.Queue[NetworkEvent] = asyncio.Queue()
+        self.events: asyncio.Queue[DarkSwapEvent] = asyncio.Queue()
         """Those that this program tells: of orders, trades and relays."""
         self.node.subscribe(self._happened)
 
@@ -63,14 +65,14 @@ class Session:
         config = await configuration.load(options, runtime.fetch)
         return cls(options, config, runtime, out, terminal, environment)
 
-    def _happened(self, event: NetworkEvent) -> None:
+    def _happened(self, event: DarkSwapEvent) -> None:
         if event.type.startswith(TOLD):
             self.events.put_nowait(event)
 
     # --- the wallet
 
     async def has_wallet(self) -> bool:
-        vault = SeedVault(self.runtime.store, self.runtime.crypto, self.runtime.entropy, self.runtime.locks)
+        vault = SeedWalletStore(self.runtime.store, self.runtime.crypto, self.runtime.entropy, self.runtime.locks)
         return WALLET in await vault.names(self.config.bitcoin_network)
 
     async def unlock(self) -> tuple[WalletInfo, str]:
@@ -84,7 +86,7 @@ class Session:
     # --- the node
 
     @asynccontextmanager
-    async def acting(self, *, meet: bool = False, patient: bool = False) -> AsyncIterator[DarkSwap]:
+    async def running_node(self, *, meet: bool = False, patient: bool = False) -> AsyncIterator[DarkSwap]:
         """The node, up, with its wallet and what was going on. `meet`: takers must find us, so a relay is needed, at
         once or, when `patient`, as soon as one serves.
 
@@ -122,7 +124,7 @@ class Session:
         if failures and len(failures) == len(said) and not patient:
             raise failures[-1]
         for error in failures:
-            self.out.remark(f"A relay does not serve now: {error}. It is asked again.")
+            self.out.print_note(f"A relay does not serve now: {error}. It is asked again.")
 
     async def _reserve_at(self, relay: PeerId) -> DarkSwapError | None:
         try:
@@ -139,10 +141,10 @@ class Session:
     async def order_id(self, prefix: str, *, local: bool = True) -> str:
         """`local`: of ours only."""
         orders = [each for each in await self.node.kept_orders() if each.is_local or not local]
-        return named("order", prefix, [each.id for each in orders])
+        return resolve_prefix("order", prefix, [each.id for each in orders])
 
     async def trade_id(self, prefix: str) -> str:
-        return named("trade", prefix, [each.id for each in await self.node.kept_trades()])
+        return resolve_prefix("trade", prefix, [each.id for each in await self.node.kept_trades()])
 
     async def asset(self, text: str) -> str:
         """The id of an asset, which may be given as a rune's name."""
@@ -155,13 +157,13 @@ class Session:
         return found.asset
 
     async def learn_names(self) -> None:
-        self.names.learn_orders(sheets(await self.node.kept_orders()))
+        self.names.learn_orders(to_dicts(await self.node.kept_orders()))
 
     def now(self) -> float:
         return self.runtime.clock.now()
 
 
-def named(what: str, prefix: str, known: Sequence[str]) -> str:
+def resolve_prefix(what: str, prefix: str, known: Sequence[str]) -> str:
     """The one of `known` that begins so; a coin's may be cut short before its colon. Raises `InvalidArgument`."""
     begin, colon, end = prefix.strip().lower().partition(":")
     if prefix.strip().lower() in known:
@@ -176,11 +178,11 @@ def named(what: str, prefix: str, known: Sequence[str]) -> str:
     return found[0]
 
 
-def sheet(record: object) -> dict[str, Any]:
+def to_dict(record: object) -> dict[str, Any]:
     """A record as the plain mapping that events hold too."""
     shape = plain(record)
     return shape if isinstance(shape, dict) else {}
 
 
-def sheets(records: Sequence[object]) -> list[dict[str, Any]]:
-    return [sheet(each) for each in records]
+def to_dicts(records: Sequence[object]) -> list[dict[str, Any]]:
+    return [to_dict(each) for each in records]

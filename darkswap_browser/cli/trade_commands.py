@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from darkswap_browser.cli import formatting, prompts
-from darkswap_browser.cli.event_printer import Story
+from darkswap_browser.cli.event_printer import EventPrinter
 from darkswap_browser.cli.formatting import Sheet
-from darkswap_browser.cli.session import Session, sheet, sheets
+from darkswap_browser.cli.session import Session, to_dict, to_dicts
 from darkswap_browser.errors import InvalidOrder, TradeNotFound
 
 FAILED = 1
@@ -16,12 +16,12 @@ FAILED = 1
 async def take(session: Session) -> int:
     """0 only when it is completed, or sent with --no-wait."""
     given = session.given
-    async with session.acting() as node:
-        order = sheet(await node.import_order(given.text))
+    async with session.running_node() as node:
+        order = to_dict(await node.import_order(given.text))
         session.names.learn_orders([order])
         session.out.event("order", {"order": order}, [*formatting.order_lines(order, session.names), ""])
-        story = Story(session)
-        story.knows(order)
+        story = EventPrinter(session)
+        story.mark_printed(order)
         if order["is_local"]:
             raise InvalidOrder("order", "is your own", "Orders are for others to take.")
         trade_id = (await node.take_order(order["id"], given.amount, True, given.fee_rate)).id
@@ -32,7 +32,7 @@ async def take(session: Session) -> int:
     return _end(story, trade, sent=given.no_wait)
 
 
-async def _agreed(session: Session, story: Story, trade_id: str) -> bool:
+async def _agreed(session: Session, story: EventPrinter, trade_id: str) -> bool:
     """Shows what the transaction does, asks, and begins to sign. Whoever goes without an answer has said no."""
     node = session.node
     try:
@@ -41,7 +41,7 @@ async def _agreed(session: Session, story: Story, trade_id: str) -> bool:
             return True  # its end is told by whoever waits for it
         lines = formatting.effect_lines(trade["effect"], session.names) if "effect" in trade else []
         session.out.event("review", {"trade": trade}, ["", *lines, ""])
-        yes = session.given.yes or await prompts.agrees(session.terminal, "Sign it?")
+        yes = session.given.yes or await prompts.confirm(session.terminal, "Sign it?")
     except asyncio.CancelledError:
         await node.cancel_trade(trade_id)
         raise
@@ -56,7 +56,7 @@ def _ended_or_sent(trade: Sheet) -> bool:
     return formatting.is_over(trade) or formatting.is_sent(trade)
 
 
-def _end(story: Story, trade: Sheet, *, sent: bool = False) -> int:
+def _end(story: EventPrinter, trade: Sheet, *, sent: bool = False) -> int:
     story.end(trade)
     done = trade["status"] == "completed" or (sent and not formatting.is_over(trade) and formatting.is_sent(trade))
     return 0 if done else FAILED
@@ -64,14 +64,14 @@ def _end(story: Story, trade: Sheet, *, sent: bool = False) -> int:
 
 async def listing(session: Session) -> None:
     await session.learn_names()
-    trades = sheets(await session.node.kept_trades())
+    trades = to_dicts(await session.node.kept_trades())
     session.out.value(trades, formatting.trade_table(trades, session.names))
 
 
 async def show(session: Session) -> None:
     await session.learn_names()
     trade_id = await session.trade_id(session.given.id)
-    trade = next((each for each in sheets(await session.node.kept_trades()) if each["id"] == trade_id), None)
+    trade = next((each for each in to_dicts(await session.node.kept_trades()) if each["id"] == trade_id), None)
     if trade is None:
         raise TradeNotFound(trade_id)
     session.out.value(trade, formatting.trade_lines(trade, session.names))
@@ -80,8 +80,8 @@ async def show(session: Session) -> None:
 async def cancel(session: Session) -> None:
     trade_id = await session.trade_id(session.given.id)
     await session.learn_names()
-    async with session.acting() as node:
-        trade = sheet(await node.cancel_trade(trade_id))
+    async with session.running_node() as node:
+        trade = to_dict(await node.cancel_trade(trade_id))
     session.out.value(trade, formatting.trade_lines(trade, session.names))
 
 
@@ -89,9 +89,9 @@ async def revoke(session: Session) -> int:
     """Waits until it is certain which of the two transactions counts."""
     trade_id = await session.trade_id(session.given.id)
     await session.learn_names()
-    async with session.acting() as node:
+    async with session.running_node() as node:
         await node.revoke_trade(trade_id)
-        story = Story(session)
+        story = EventPrinter(session)
         trade = await story.until(trade_id, formatting.is_over)
     story.end(trade)
     return 0 if trade["phase"] == "revoked" else FAILED
@@ -100,8 +100,8 @@ async def revoke(session: Session) -> int:
 async def wait(session: Session) -> int:
     trade_id = await session.trade_id(session.given.id)
     await session.learn_names()
-    async with session.acting():
-        story = Story(session)
+    async with session.running_node():
+        story = EventPrinter(session)
         trade = await story.until(trade_id, formatting.is_over)
     return _end(story, trade)
 
@@ -109,10 +109,10 @@ async def wait(session: Session) -> int:
 async def resume(session: Session) -> int:
     """0 when everything that was going on is completed, or nothing was."""
     await session.learn_names()
-    async with session.acting() as node:
-        going = [each.id for each in await node.get_trades() if not formatting.is_over(sheet(each))]
+    async with session.running_node() as node:
+        going = [each.id for each in await node.get_trades() if not formatting.is_over(to_dict(each))]
         session.out.event("ready", {"trades": going}, [f"Going on: {len(going)}."])
-        story = Story(session)
+        story = EventPrinter(session)
         ends = [await story.until(trade_id, formatting.is_over) for trade_id in going]
     codes = [_end(story, trade) for trade in ends]
     return max(codes, default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from darkswap_browser.cli import formatting, prompts
-from darkswap_browser.cli.session import WALLET, Session, named, sheet, sheets
+from darkswap_browser.cli.session import WALLET, Session, resolve_prefix, to_dict, to_dicts
 from darkswap_browser.cli.tables import pairs
 from darkswap_browser.errors import ChainError, InvalidArgument, MalformedMessage
 from darkswap_browser.wire.parsing import parse_json
@@ -20,12 +20,12 @@ FAUCET_SECONDS = 30.0
 
 async def create(session: Session) -> None:
     await _make(session, {})
-    session.out.remark("Write its words down on paper: darkswap wallet words")
+    session.out.print_note("Write its words down on paper: darkswap wallet words")
 
 
 async def restore(session: Session) -> None:
     await _free(session)
-    await _make(session, {"mnemonic": prompts.words(session.terminal)})
+    await _make(session, {"mnemonic": prompts.prompt_mnemonic(session.terminal)})
 
 
 async def _free(session: Session) -> None:
@@ -37,7 +37,7 @@ async def _free(session: Session) -> None:
 async def _make(session: Session, words: dict[str, object]) -> None:
     await _free(session)
     if session.config.bitcoin_network == "mainnet":
-        session.out.remark(WARNING)
+        session.out.print_note(WARNING)
     passphrase = prompts.passphrase(session.environment, session.terminal, twice=True)
     info = await session.node.open_wallet({"type": "seed", "name": WALLET, "passphrase": passphrase, **words})
     where = [("Assets", info.address), ("Bitcoin", info.payment_address), ("Network", info.network)]
@@ -47,20 +47,20 @@ async def _make(session: Session, words: dict[str, object]) -> None:
 async def show(session: Session) -> None:
     info, _ = await session.unlock()
     balances = await session.node.get_balances()
-    lines = formatting.wallet_lines(sheet(info), sheets(balances))
-    session.out.value({**sheet(info), "balances": sheets(balances)}, lines)
+    lines = formatting.wallet_lines(to_dict(info), to_dicts(balances))
+    session.out.value({**to_dict(info), "balances": to_dicts(balances)}, lines)
 
 
 async def coins(session: Session) -> None:
     await session.unlock()
     found = await session.node.get_coins()
-    session.out.value(list(found), formatting.coin_lines(sheets(found)))
+    session.out.value(list(found), formatting.coin_lines(to_dicts(found)))
 
 
 async def words(session: Session) -> None:
     _, passphrase = await session.unlock()
     shown = await session.node.export_mnemonic(passphrase)
-    session.out.remark("Whoever reads these words has the coins. Write them down on paper, in this order.")
+    session.out.print_note("Whoever reads these words has the coins. Write them down on paper, in this order.")
     session.out.value({"mnemonic": shown}, [shown])
 
 
@@ -81,7 +81,7 @@ async def release(session: Session) -> None:
 async def _coin(session: Session) -> str:
     await session.unlock()
     known = [each.outpoint for each in await session.node.get_coins()]
-    return named("coin", session.given.coin, known)
+    return resolve_prefix("coin", session.given.coin, known)
 
 
 async def _freeze(session: Session, *, on: bool) -> None:

@@ -3,7 +3,7 @@
     DarkSwapError                       base; `code`, `retryable`, `hint` for people and for JavaScript
      ├ LocalError                       the caller asked for something that cannot be
      │  ├ InvalidArgument               malformed peer id, multiaddr, config, candidate …; names the path
-     │  ├ ObjectFreed                   a call after `free()` or `close()`
+     │  ├ ObjectClosed                   a call after `free()` or `close()`
      │  ├ MessageTooLarge               an outgoing message over the limit
      │  ├ NotConnected                  no connection to that peer
      │  ├ NoAddress                     nothing known that could reach that peer
@@ -36,8 +36,8 @@
      │  ├ ChainUnreachable              no server answered
      │  ├ RateLimited                   a server asks for patience (HTTP 429)
      │  ├ NotOnChain                    no such transaction, block or asset
-     │  ├ Inconsistent                  servers contradict each other or themselves
-     │  ├ Lagging                       an index is behind the tip of the chain
+     │  ├ ChainInconsistent                  servers contradict each other or themselves
+     │  ├ IndexerLagging                       an index is behind the tip of the chain
      │  └ BroadcastRejected             a node refused a transaction, in its words
      ├ WalletError
      │  ├ WalletNotConnected            no wallet is connected
@@ -66,7 +66,7 @@ from darkswap_browser.errors.network import (
     MessageTooLarge,
     NoAddress,
     NotConnected,
-    ObjectFreed,
+    ObjectClosed,
     PeerIdMismatch,
     PeerOffline,
     ProtocolUnsupported,
@@ -90,12 +90,12 @@ from darkswap_browser.errors.network import (
 from darkswap_browser.errors.trading import (
     BroadcastRejected,
     ChainError,
+    ChainInconsistent,
     ChainUnreachable,
     IdentityInUse,
-    Inconsistent,
+    IndexerLagging,
     InsufficientFunds,
     InvalidOrder,
-    Lagging,
     NotOnChain,
     OrderNotFound,
     RateLimited,
@@ -112,6 +112,7 @@ __all__ = [
     "Aborted",
     "BroadcastRejected",
     "ChainError",
+    "ChainInconsistent",
     "ChainUnreachable",
     "ConnectionLost",
     "DarkSwapError",
@@ -119,18 +120,17 @@ __all__ = [
     "EndOfStream",
     "HandshakeFailed",
     "IdentityInUse",
-    "Inconsistent",
+    "IndexerLagging",
     "InsufficientFunds",
     "InvalidArgument",
     "InvalidOrder",
-    "Lagging",
     "LocalError",
     "MalformedMessage",
     "MessageTooLarge",
     "NoAddress",
     "NotConnected",
     "NotOnChain",
-    "ObjectFreed",
+    "ObjectClosed",
     "OrderNotFound",
     "PeerIdMismatch",
     "PeerOffline",

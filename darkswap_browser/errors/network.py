@@ -26,7 +26,7 @@ class InvalidArgument(LocalError):
         return f"{self.path}: {self.reason}"
 
 
-class ObjectFreed(LocalError):
+class ObjectClosed(LocalError):
     code = "FREED"
     hint = "Create another object; this one was freed or closed."
 

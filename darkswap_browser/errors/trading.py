@@ -38,14 +38,14 @@ class NotOnChain(ChainError):
     hint = "Check the network (mainnet, signet …) and the id."
 
 
-class Inconsistent(ChainError):
+class ChainInconsistent(ChainError):
     """Nothing is signed on facts that servers do not agree on."""
 
     code = "CHAIN_INCONSISTENT"
     hint = "One of the chain servers is wrong or late; try again in a minute, or set servers that you trust."
 
 
-class Lagging(ChainError):
+class IndexerLagging(ChainError):
     """`height` is that of the index, `tip` that of the chain."""
 
     code = "INDEXER_LAG"

@@ -60,7 +60,7 @@ BTC = Asset(AssetKind.BTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssetInfo:
+class AssetMetadata:
     """What an index tells about an asset. `decimals`: one display unit is 10**decimals atoms."""
 
     asset: Asset
@@ -72,7 +72,7 @@ class AssetInfo:
     created_height: int | None = None
 
 
-BITCOIN_INFO = AssetInfo(asset=BTC, name="Bitcoin", symbol="₿", decimals=8)
+BITCOIN_INFO = AssetMetadata(asset=BTC, name="Bitcoin", symbol="₿", decimals=8)
 
 
 def _number(path: str, text: str) -> int:

@@ -25,10 +25,10 @@ from darkswap_browser.market.orders import (
     MAX_RELAYS,
     NONCE_SIZE,
     Cancellation,
-    CoinProof,
     FeeRule,
+    FundingProof,
     Order,
-    Sale,
+    PresignedSale,
     Side,
     check_order,
 )
@@ -143,8 +143,8 @@ _PEER = Converted(Data(64, 1), lambda data: str(PeerId.from_bytes(data)), lambda
 _ASSET = Converted(Text(MAX_ASSET), Asset.parse, str)
 _ATOMS = BigEndian(16)
 _OUTPOINT = Row(OutPoint, lambda coin: (coin.txid, coin.vout), ("txid", RawHash()), ("vout", Whole(2**32 - 1)))
-_PROOF = Row(CoinProof, lambda proof: (proof.script, proof.witness), ("script", _SCRIPT), ("witness", _WITNESS))
-_SALE = Row(Sale, lambda sale: (sale.payment_script, sale.witness), ("script", _SCRIPT), ("witness", _WITNESS))
+_PROOF = Row(FundingProof, lambda proof: (proof.script, proof.witness), ("script", _SCRIPT), ("witness", _WITNESS))
+_SALE = Row(PresignedSale, lambda sale: (sale.payment_script, sale.witness), ("script", _SCRIPT), ("witness", _WITNESS))
 _FIELDS: Mapping[str, Kind[Any]] = {
     "network": Text(16),
     "maker": _PEER,

@@ -53,7 +53,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CoinProof:
+class FundingProof:
     """A BIP322 "simple" witness, serialised, by the key of `script` over `ownership_message`."""
 
     script: bytes
@@ -61,7 +61,7 @@ class CoinProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Sale:
+class PresignedSale:
     """What makes an order a private sale: the maker's part of the transaction, signed beforehand.
 
     `witness`, serialised, spends the one funding coin with SIGHASH_SINGLE|ANYONECANPAY, so that `payment_script` gets
@@ -93,10 +93,10 @@ class Order:
     relays: tuple[str, ...] = ()
     """Multiaddrs of relays where the maker can be met."""
     funding: tuple[OutPoint, ...] = ()
-    proofs: tuple[CoinProof, ...] = ()
+    proofs: tuple[FundingProof, ...] = ()
     """One for each script among the funding coins."""
     paused: bool = False
-    sale: Sale | None = None
+    sale: PresignedSale | None = None
 
     @property
     def order_id(self) -> str:
@@ -176,7 +176,7 @@ def check_whole_lot(order: Order) -> None:
     _demand(order.min_fill == order.base_atoms, "min_fill", "is a part: a private sale is of the whole lot")
 
 
-def _check_sale(order: Order, sale: Sale) -> None:
+def _check_sale(order: Order, sale: PresignedSale) -> None:
     """What was signed once cannot be revised, only taken back by spending the coin."""
     check_whole_lot(order)
     _demand(order.seq == 0 and not order.paused, "sale", "cannot be changed: its signature stands")

@@ -146,35 +146,35 @@ class Limits:
     """Chrome ends at about 500 RTCPeerConnections per page, closed ones included until collected."""
 
     # --- application channel
-    app_message: int = 16 * MIB
-    app_chunk: int = 64 * KIB
-    app_send_queue: int = 4 * MIB
+    channel_message: int = 16 * MIB
+    channel_chunk: int = 64 * KIB
+    channel_send_queue: int = 4 * MIB
     """Bytes accepted from the application and not yet handed to the stream; then `send` waits."""
-    app_receive_queue: int = 4 * MIB
+    channel_receive_queue: int = 4 * MIB
     """Bytes of whole messages waiting for `receive`; then the stream is no longer read. One message may exceed it."""
-    app_receive_messages: int = 65536
+    channel_receive_messages: int = 65536
     """Whole messages waiting for `receive`, so that floods of tiny ones are bounded too."""
-    app_first_window: int = 64 * KIB
+    channel_first_window: int = 64 * KIB
     """What every peer accepts before it has named its window: the first messages travel with the opening one."""
-    app_batch: int = 16 * KIB - 64
+    channel_batch: int = 16 * KIB - 64
     """Small messages are gathered up to this, so that a batch fits one WebRTC message."""
-    app_write: int = 256 * KIB
+    channel_write: int = 256 * KIB
     """Most of one write to a stream: enough to make the last, short WebRTC message of a write rare."""
-    app_control: int = 1 * KIB
+    channel_control: int = 1 * KIB
     """A control frame: two session ids, three numbers, a short reason."""
-    app_ack_delay: float = 0.2
+    channel_ack_delay: float = 0.2
     """How long a small amount of consumed bytes may wait to be acknowledged."""
-    app_hello_timeout: float = 5.0
+    channel_hello_timeout: float = 5.0
     """The opening exchange on a stream that is already negotiated: one round trip."""
-    app_resume_timeout: float = 60.0
+    channel_resume_timeout: float = 60.0
     """How long a channel without a path is kept: a phone that changes networks is back sooner."""
-    app_resume_first: float = 0.25
-    app_resume_max: float = 5.0
+    channel_resume_first: float = 0.25
+    channel_resume_max: float = 5.0
     """First and longest pause between two attempts to find a path."""
-    app_close_timeout: float = 5.0
+    channel_close_timeout: float = 5.0
     """How long `close` waits until the peer has everything."""
-    app_channels: int = 256
-    app_channels_of_strangers: int = 128
+    channel_channels: int = 256
+    channel_channels_of_strangers: int = 128
     """Of them, those that their peers asked for: half, so that the application finds room for its own."""
     """Channels with different peers at once."""
 
@@ -193,14 +193,14 @@ class Limits:
     trade_retry_first: float = 0.5
     trade_retry_max: float = 10.0
     """First and longest pause between two attempts: windows of a trade are 10 to 180 s."""
-    trades_live: int = 100
+    active_trades: int = 100
     """Trades that go on at once, with all peers, until they are in a block: each watches the chain."""
     trades_per_peer: int = 5
     """Trades that one peer asked us for and did not sign yet: each reserves coins of ours."""
-    trade_tries: int = 3
+    trade_failures_allowed: int = 3
     """Requests for one order, or with one coin, that came to nothing: afterwards they look like snooping (JoinMarket
     allows as many)."""
-    trade_tries_kept: int = 4096
+    trade_failures_tracked: int = 4096
     """Coins, and pairs of peer and order, whose tries are remembered; the oldest goes first."""
     trade_inbox: int = 32
     """Events waiting for one trade; a peer's messages beyond it break its stream off."""

@@ -10,7 +10,7 @@ from darkswap_browser.errors import DarkSwapError, EndOfStream, InvalidArgument
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import answer
-from darkswap_browser.net.stream import BufferedStream, Stream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, Stream, close_or_reset
 
 ProtocolHandler = Callable[[Connection, BufferedStream, str], Awaitable[None]]
 """(connection, stream, protocol): runs in a task of its own and owns the stream, its closing included."""
@@ -23,7 +23,7 @@ class _Route:
     max_inbound: int
 
 
-class Served:
+class ConnectionStreams:
     """One connection and what is counted on it."""
 
     __slots__ = ("connection", "negotiating", "running")
@@ -54,14 +54,14 @@ class Routes:
         """Whether there was one."""
         return self._routes.pop(protocol, None) is not None
 
-    def admit(self, served: Served) -> bool:
+    def admit(self, served: ConnectionStreams) -> bool:
         """Count one more stream being negotiated on this connection, if that may be; then call `serve`."""
         if served.negotiating >= self._limits.stream_accept_backlog:
             return False
         served.negotiating += 1
         return True
 
-    async def serve(self, served: Served, raw: Stream) -> None:
+    async def serve(self, served: ConnectionStreams, raw: Stream) -> None:
         """Negotiate and run the handler. Whatever goes wrong ends the stream; only bugs are raised."""
         stream = BufferedStream(raw)
         try:
@@ -73,14 +73,14 @@ class Routes:
             await self._run(served, stream, protocol)
         except EndOfStream:
             # The peer finished and the handler had nothing left to say: a reset could overtake what it wrote.
-            await close_quietly(stream)
+            await close_or_reset(stream)
         except (DarkSwapError, TimeoutError):
             stream.reset()
         except BaseException:
             stream.reset()
             raise
 
-    async def _run(self, served: Served, stream: BufferedStream, protocol: str) -> None:
+    async def _run(self, served: ConnectionStreams, stream: BufferedStream, protocol: str) -> None:
         route = self._routes.get(protocol)
         running = served.running.get(protocol, 0)
         limited = served.connection.limit is not None

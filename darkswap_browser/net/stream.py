@@ -183,7 +183,7 @@ class BufferedStream:
         return f"<buffered {self.raw!r}>"
 
 
-async def close_quietly(stream: Stream) -> None:
+async def close_or_reset(stream: Stream) -> None:
     """Close; a stream that already broke is as good as closed."""
     try:
         await stream.close()

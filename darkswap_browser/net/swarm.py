@@ -14,7 +14,7 @@ from darkswap_browser.errors import (
     InvalidArgument,
     NoAddress,
     NotConnected,
-    ObjectFreed,
+    ObjectClosed,
     PeerIdMismatch,
     StreamReset,
     TimedOut,
@@ -37,7 +37,7 @@ from darkswap_browser.net.events import (
 )
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import select_one
-from darkswap_browser.net.routing import ProtocolHandler, Routes, Served
+from darkswap_browser.net.routing import ConnectionStreams, ProtocolHandler, Routes
 from darkswap_browser.net.stream import BufferedStream, Stream
 from darkswap_browser.net.transport import StepHandler, Transport, no_step
 
@@ -70,12 +70,12 @@ class Swarm:
         self._transports: list[Transport] = []
         self._routes = Routes(limits)
         self._subscribers = Subscribers[Event](self._subscriber_failed)
-        self._held: dict[PeerId, list[Served]] = {}
+        self._held: dict[PeerId, list[ConnectionStreams]] = {}
         self._count = 0
         self._dials: dict[tuple[PeerId, bool], Dial] = {}
         self._bound: tuple[Multiaddr, ...] = ()
         self._announced: dict[str, tuple[Multiaddr, ...]] = {}
-        self._watchers: dict[Served, asyncio.Task[None]] = {}
+        self._watchers: dict[ConnectionStreams, asyncio.Task[None]] = {}
         self._tasks = Tasks(self.faults.report)
         self._closing = Tasks(self.faults.report)
         """Transports that are being closed: not cancelled with the rest, a listening socket must not stay."""
@@ -162,12 +162,12 @@ class Swarm:
         """
         if self._closed:
             connection.abort()
-            raise ObjectFreed("swarm")
+            raise ObjectClosed("swarm")
         if self._count >= self.limits.connections:
             self._tasks.spawn(connection.close(), "refuse connection")
             raise TooManyRequests("connections", self.limits.connections)
         self._make_room(connection.remote_peer)
-        held = Served(connection)
+        held = ConnectionStreams(connection)
         self._held.setdefault(connection.remote_peer, []).append(held)
         self._count += 1
         self.emit(ConnectionOpened(connection))
@@ -187,10 +187,10 @@ class Swarm:
             return
         try:
             self.add_connection(connection)
-        except (TooManyRequests, ObjectFreed):
+        except (TooManyRequests, ObjectClosed):
             return  # closed already; the peer learns by GoAway or the like
 
-    async def _watch(self, held: Served) -> None:
+    async def _watch(self, held: ConnectionStreams) -> None:
         connection = held.connection
         try:
             await connection.wait_closed()
@@ -259,7 +259,7 @@ class Swarm:
 
     def _check_dialable(self, peer: PeerId | None) -> None:
         if self._closed:
-            raise ObjectFreed("swarm")
+            raise ObjectClosed("swarm")
         if peer == self.local_peer:
             raise InvalidArgument("peer", "that is this node itself")
 
@@ -342,7 +342,7 @@ class Swarm:
             raise Unsupported("this stream on a limited connection", hint=hint)
         return best
 
-    def _stream_opened(self, served: Served, raw: Stream) -> None:
+    def _stream_opened(self, served: ConnectionStreams, raw: Stream) -> None:
         if self._closed or not self._routes.admit(served):
             raw.reset()
             return

@@ -145,7 +145,7 @@ class Upgrader:
 
     async def _secure(
         self, raw: BufferedStream, direction: Direction, peer: PeerId | None, begun: OutboundUpgrade | None
-    ) -> tuple[noise.Secured, BufferedStream]:
+    ) -> tuple[noise.HandshakeResult, BufferedStream]:
         if direction is Direction.OUTBOUND:
             if begun is None:
                 begun = await self.begin_outbound()

@@ -16,16 +16,16 @@ from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.reservation_keeper import Reservation
 
-CLIMB_FIRST = 3.0
-CLIMB_MAX = 120.0
+DIRECT_RETRY_FIRST = 3.0
+DIRECT_RETRY_MAX = 120.0
 """Seconds between attempts to replace a relayed path: each costs the relay two streams and both peers ICE."""
-MAX_MET = 1024
+MAX_KNOWN_RELAYS = 1024
 """Peers whose meeting place is remembered."""
-CLIMB_STEP_BACK = 12.0
+DIRECT_RETRY_STEP_BACK = 12.0
 """Longer wait of the side that was dialled: the dialler tries first."""
 
 
-class WebRtcCircuitRelay:
+class PeerConnector:
     """`can_be_direct`: this host has WebRTC, and the configuration wants it used automatically."""
 
     def __init__(self, swarm: Swarm, client: RelayClient, config: NetworkConfig, *, can_be_direct: bool) -> None:
@@ -87,7 +87,7 @@ class WebRtcCircuitRelay:
         self.successful += 1
         return connection
 
-    async def meet(self, peer: PeerId) -> Connection:
+    async def reach_relayed(self, peer: PeerId) -> Connection:
         """As `reach`, and the relayed connection will do."""
         return await self.reach(peer, direct=False)
 
@@ -136,7 +136,7 @@ class WebRtcCircuitRelay:
         except TimeoutError:
             raise TimedOut(f"reaching {peer}", seconds) from None
         self._met[peer] = relay
-        if len(self._met) > MAX_MET:
+        if len(self._met) > MAX_KNOWN_RELAYS:
             del self._met[next(iter(self._met))]
         return connection
 
@@ -162,20 +162,20 @@ class WebRtcCircuitRelay:
 
     # --- climbing
 
-    def climb(self, peer: PeerId, tasks: Tasks) -> None:
+    def upgrade_to_direct(self, peer: PeerId, tasks: Tasks) -> None:
         """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so."""
         running = self._climbs.get(peer)
         if self._can_be_direct and (running is None or running.done()):
-            task = self._climbs[peer] = tasks.spawn(self._climb(peer), "climb to a direct path")
+            task = self._climbs[peer] = tasks.spawn(self._upgrade_to_direct(peer), "climb to a direct path")
             task.add_done_callback(lambda over: self._climbs.pop(peer) if self._climbs.get(peer) is over else None)
 
-    async def _climb(self, peer: PeerId) -> None:
-        backoff = Backoff(CLIMB_FIRST, CLIMB_MAX)
+    async def _upgrade_to_direct(self, peer: PeerId) -> None:
+        backoff = Backoff(DIRECT_RETRY_FIRST, DIRECT_RETRY_MAX)
         while True:
             best = self._swarm.best_connection(peer)
             if best is None or is_direct(best):
                 return
-            extra = CLIMB_STEP_BACK if best.direction is Direction.INBOUND else 0.0
+            extra = DIRECT_RETRY_STEP_BACK if best.direction is Direction.INBOUND else 0.0
             await asyncio.sleep(backoff.wait() + extra)
             best = self._swarm.best_connection(peer)
             relay = best.remote_addr.relay_peer_id() if best is not None else None

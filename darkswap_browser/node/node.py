@@ -12,9 +12,9 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.node.connector import WebRtcCircuitRelay
+from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.identity import load_identity
-from darkswap_browser.node.page_signaling import PageSignals, Received
+from darkswap_browser.node.page_signaling import PageSignaling, Received
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
 from darkswap_browser.protocols.identify.identify import Identify
@@ -31,16 +31,16 @@ from darkswap_browser.version import AGENT
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class Node:
     swarm: Swarm
     client: RelayClient
-    circuits: WebRtcCircuitRelay
+    circuits: PeerConnector
     channels: Channels
     identify: Identify
     ping: Ping
     liveness: Liveness
     webrtc: WebRtcTransport
-    signals: PageSignals
+    signals: PageSignaling
     upgrader: Upgrader
 
     def relay_addresses(self) -> Sequence[str]:
@@ -86,14 +86,14 @@ class Stack:
         self.upgrader.abort()
 
 
-async def build(
+async def create_node(
     config: NetworkConfig,
     runtime: Runtime,
     limits: Limits,
     listener: ChannelListener,
     received: Received,
     faults: FaultReporter,
-) -> Stack:
+) -> Node:
     """A started node.
 
     Args:
@@ -107,8 +107,8 @@ async def build(
     automatic = config.signaling == "automatic"
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
     can_be_direct = config.direct and automatic and runtime.webrtc.available
-    circuits = WebRtcCircuitRelay(swarm, client, config, can_be_direct=can_be_direct)
-    signals = PageSignals(swarm, circuits.meet, received)
+    circuits = PeerConnector(swarm, client, config, can_be_direct=can_be_direct)
+    signals = PageSignaling(swarm, circuits.reach_relayed, received)
     webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
     if runtime.features.get("tcp"):
@@ -119,7 +119,7 @@ async def build(
     swarm.add_transport(WebRtcDirectTransport(runtime.webrtc, upgrader.handshaker, runtime.entropy, limits, agent_of))
     ping = Ping(swarm, runtime.entropy, runtime.clock.monotonic)
     channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
-    stack = Stack(
+    stack = Node(
         swarm,
         client,
         circuits,
@@ -140,7 +140,7 @@ async def build(
     return stack
 
 
-async def _start(stack: Stack, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:
+async def _start(stack: Node, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:
     stack.ping.start()
     stack.liveness.start()
     stack.identify.start()
@@ -156,4 +156,4 @@ async def _start(stack: Stack, config: NetworkConfig, *, can_be_direct: bool, by
     for address in config.relays:
         relay = stack.client.add_relay(address)
         if config.reserve:
-            stack.client.keep(relay)
+            stack.client.keep_reservation(relay)

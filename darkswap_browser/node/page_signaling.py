@@ -17,7 +17,7 @@ from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescriptio
 Received = Callable[[str, SignalingEvent], None]
 
 
-class PageSignals:
+class PageSignaling:
     """One negotiation per peer, over `/webrtc-signaling/0.0.1` on whatever connection leads to it.
 
     Also a `SignalingObserver`: it shows what the node's own negotiations receive.

@@ -9,18 +9,20 @@ from dataclasses import replace
 from darkswap_browser.concurrency.faults import ReportFault
 from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.errors import InvalidOrder, OrderNotFound
-from darkswap_browser.orders.views import OrderEvent, OrderView, view_of
+from darkswap_browser.orders.views import OrderEvent, OrderView, build_order_view
 from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord, OrderStatus
-from darkswap_browser.storage.records import Records
+from darkswap_browser.storage.records import RecordStore
 
-MAX_LIVE = 50
+MAX_OPEN_PER_MAKER = 50
 """Open orders of one maker, ourselves included (facts §4.3)."""
 
 
-class OrderShelf:
+class OrderBook:
     """`local`: our peer id; `now()` tells unix seconds; `report` hears of subscribers that raise."""
 
-    def __init__(self, records: Records[OrderRecord], local: str, now: Callable[[], int], report: ReportFault) -> None:
+    def __init__(
+        self, records: RecordStore[OrderRecord], local: str, now: Callable[[], int], report: ReportFault
+    ) -> None:
         self._records = records
         self._local = local
         self._now = now
@@ -59,7 +61,7 @@ class OrderShelf:
         known, view = self._views.get(order_id, (None, None))
         if view is not None and known is record and (view.status is not OrderStatus.OPEN or now < view.expires_at):
             return view
-        view = view_of(order_id, record, self._local, now)
+        view = build_order_view(order_id, record, self._local, now)
         if self._orders.get(order_id) is record:
             self._views[order_id] = record, view
         return view
@@ -69,11 +71,11 @@ class OrderShelf:
         views = [self.view(order_id, record) for order_id, record in self._orders.items()]
         return sorted(views, key=lambda view: (-view.updated_at, view.id))
 
-    def make_room(self, maker: str) -> None:
+    def check_capacity(self, maker: str) -> None:
         """Raises `InvalidOrder` when that maker has too many open orders, or there is no room for one more."""
         live = [view for view in self.views() if not view.status.is_over and view.maker == maker]
-        if len(live) >= MAX_LIVE:
-            raise InvalidOrder("order", f"is one more than the {MAX_LIVE} that a maker may have open")
+        if len(live) >= MAX_OPEN_PER_MAKER:
+            raise InvalidOrder("order", f"is one more than the {MAX_OPEN_PER_MAKER} that a maker may have open")
         if len(self._orders) >= MAX_ORDERS:
             raise InvalidOrder("order", f"is one more than the {MAX_ORDERS} that are kept", "Cancel some first.")
 

@@ -25,7 +25,7 @@ class OrderDraft:
     private_sale: bool = False
 
 
-def compose(draft: OrderDraft, maker: str, network: str, now: int, nonce: bytes, relays: tuple[str, ...]) -> Order:
+def create_order(draft: OrderDraft, maker: str, network: str, now: int, nonce: bytes, relays: tuple[str, ...]) -> Order:
     """Not judged."""
     return Order(
         maker=maker,

@@ -8,16 +8,16 @@ from dataclasses import replace
 from darkswap_browser.bitcoin import bip322
 from darkswap_browser.bitcoin.script import kind_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
-from darkswap_browser.chain.base import Chain, Holdings
+from darkswap_browser.chain.base import Chain, OutputAssets
 from darkswap_browser.errors import MalformedMessage, NotOnChain, VerificationFailed
 from darkswap_browser.market.assets import BTC
-from darkswap_browser.market.orders import MAX_INPUTS, CoinProof, Order, ownership_message, quote_for
-from darkswap_browser.settlement.private_sale import check_lot, lot_of
+from darkswap_browser.market.orders import MAX_INPUTS, FundingProof, Order, ownership_message, quote_for
+from darkswap_browser.settlement.private_sale import check_lot, lot_input
 from darkswap_browser.settlement.transaction import INPUT_KINDS
-from darkswap_browser.wallets.base import Account, Coins, OwnedCoin, Wallet
+from darkswap_browser.wallets.base import Account, CoinStore, Wallet, WalletCoin
 
 
-async def with_funds(order: Order, atoms: int, wallet: Wallet, coins: Coins) -> Order:
+async def attach_funding(order: Order, atoms: int, wallet: Wallet, coins: CoinStore) -> Order:
     """`order` with coins of ours that hold what it gives, and proof of each script. They are not reserved: one coin may
     stand behind several orders, and the first trade that needs it gets it.
 
@@ -36,18 +36,18 @@ async def with_funds(order: Order, atoms: int, wallet: Wallet, coins: Coins) -> 
     return replace(order, funding=funding, proofs=tuple(proofs))
 
 
-async def _choose(order: Order, atoms: int, coins: Coins, owner: str) -> Sequence[OwnedCoin]:
+async def _choose(order: Order, atoms: int, coins: CoinStore, owner: str) -> Sequence[WalletCoin]:
     asset = order.gives[0]
     if asset == BTC:
         return await coins.select_bitcoin(lambda _: atoms, owner)
     return await coins.select_asset(asset, atoms, owner)
 
 
-async def _prove(wallet: Wallet, account: Account, message: str) -> CoinProof:
-    return CoinProof(account.script, await wallet.sign_message(account, message))
+async def _prove(wallet: Wallet, account: Account, message: str) -> FundingProof:
+    return FundingProof(account.script, await wallet.sign_message(account, message))
 
 
-async def is_funded(order: Order, chain: Chain) -> bool | None:
+async def fetch_funding_status(order: Order, chain: Chain) -> bool | None:
     """Whether the coins named exist, are unspent, and confirmed, hold what the least part of the order takes (some
     of it may be sold already), and are proved to be one owner's. None: coins of an order that is sold in parts are
     spent, maybe by such a sale; what its maker has behind it now, it shows to whoever takes of it.
@@ -93,12 +93,12 @@ async def is_spent(chain: Chain, outpoints: Sequence[OutPoint]) -> bool:
     return False
 
 
-def _is_sold(order: Order, output: TxOutput, holdings: Holdings) -> bool:
+def _is_sold(order: Order, output: TxOutput, holdings: OutputAssets) -> bool:
     """Whether the signature of a private sale is good for a coin that holds the lot and nothing else."""
     if kind_of(output.script) not in INPUT_KINDS:
         return False
     try:
-        check_lot(order, lot_of(order, output))
+        check_lot(order, lot_input(order, output))
     except VerificationFailed:
         return False
     alone = holdings.complete and not holdings.inscriptions

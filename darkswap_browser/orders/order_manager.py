@@ -22,17 +22,17 @@ from darkswap_browser.market import order_codec, orders
 from darkswap_browser.market.order_codec import SignedCancellation, SignedOrder
 from darkswap_browser.market.orders import Cancellation, Order, Side
 from darkswap_browser.orders import funding, views
-from darkswap_browser.orders.book import OrderShelf
-from darkswap_browser.orders.draft import OrderDraft, compose
-from darkswap_browser.orders.private_sales import Sales
+from darkswap_browser.orders.book import OrderBook
+from darkswap_browser.orders.draft import OrderDraft, create_order
+from darkswap_browser.orders.private_sales import PrivateSales
 from darkswap_browser.orders.views import OrderEvent, OrderView
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.settlement.private_sale import switched_off
-from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records, sales_begun
-from darkswap_browser.storage.records import Report
-from darkswap_browser.wallets.base import Coins, Wallet
+from darkswap_browser.settlement.private_sale import private_sales_disabled
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records, pending_sales
+from darkswap_browser.storage.records import QuarantineListener
+from darkswap_browser.wallets.base import CoinStore, Wallet
 
-MAX_EARLIER = 32
+MAX_OLD_REVISIONS = 32
 """Older revisions of ours that are still honoured, one per renewal of the coins behind a partly filled order: the
 first, whose link went round, and the latest.
 """
@@ -42,7 +42,7 @@ FOREIGN_ROUNDS = 4
 """… and so many rounds between two looks at those behind the others'."""
 
 
-class OrderDesk:
+class OrderManager:
     """`relays()` tells the full multiaddrs of relays where we can be met now. `aside` is told of broken records.
     `private_sales`: they may be made, knowing their risks.
     """
@@ -54,7 +54,7 @@ class OrderDesk:
         network: str,
         chain: Chain,
         relays: Callable[[], Sequence[str]],
-        aside: Report,
+        aside: QuarantineListener,
         *,
         private_sales: bool = False,
         report: ReportFault = log_fault,
@@ -65,12 +65,12 @@ class OrderDesk:
         self._chain = chain
         self._relays = relays
         records = order_records(runtime.store, network, str(identity.peer_id), aside)
-        self._shelf = OrderShelf(records, str(identity.peer_id), self._now, report)
-        begun = sales_begun(runtime.store, network, str(identity.peer_id), aside)
-        self._sales = Sales(chain, self._shelf, begun, self._purse, self._now)
+        self._shelf = OrderBook(records, str(identity.peer_id), self._now, report)
+        begun = pending_sales(runtime.store, network, str(identity.peer_id), aside)
+        self._sales = PrivateSales(chain, self._shelf, begun, self._purse, self._now)
         self._private_sales = private_sales
         self._wallet: Wallet | None = None
-        self._coins: Coins | None = None
+        self._coins: CoinStore | None = None
         self._tasks = Tasks(report)
         self._started = False
         self._revising = asyncio.Lock()
@@ -93,7 +93,7 @@ class OrderDesk:
         """As `stop_nowait`, and wait until it has ended. Idempotent. Cancellation: Safe; the watch ends by itself."""
         await self._tasks.close()
 
-    def set_wallet(self, wallet: Wallet | None, coins: Coins | None) -> None:
+    def set_wallet(self, wallet: Wallet | None, coins: CoinStore | None) -> None:
         self._wallet, self._coins = wallet, coins
 
     def subscribe(self, callback: Callable[[OrderEvent], None]) -> Callable[[], None]:
@@ -107,9 +107,9 @@ class OrderDesk:
         `Unsupported` for a private sale where those are switched off.
         """
         if draft.private_sale and not self._private_sales:
-            raise switched_off()
-        self._shelf.make_room(str(self._identity.peer_id))
-        order = self.compose(draft)
+            raise private_sales_disabled()
+        self._shelf.check_capacity(str(self._identity.peer_id))
+        order = self.build_order(draft)
         orders.check_order(order)
         if draft.private_sale:
             return await self._sell(order)
@@ -117,23 +117,23 @@ class OrderDesk:
 
     async def _sell(self, order: Order) -> OrderView:
         try:
-            view = await self._put(await self._sales.offer(order))
+            view = await self._put(await self._sales.create(order))
         except BaseException:
-            await self._sales.drop(order.order_id)
+            await self._sales.discard(order.order_id)
             raise
-        await self._sales.keep(order.order_id)
+        await self._sales.commit(order.order_id)
         return view
 
     async def _put(self, order: Order) -> OrderView:
         record = OrderRecord(text=await self._sign(order), funded=True, seq=0, updated_at=self._now())
         return await self._shelf.put(order.order_id, record, "created")
 
-    def compose(self, draft: OrderDraft) -> Order:
+    def build_order(self, draft: OrderDraft) -> Order:
         """Ours, as it would be made now, without the coins behind it; not judged."""
         nonce = self._runtime.entropy.bytes(orders.NONCE_SIZE)
-        return compose(draft, str(self._identity.peer_id), self._network, self._now(), nonce, self._here())
+        return create_order(draft, str(self._identity.peer_id), self._network, self._now(), nonce, self._here())
 
-    async def change(
+    async def update(
         self,
         order_id: str,
         *,
@@ -162,7 +162,7 @@ class OrderDesk:
             text = await self._sign(order)
             record, _ = self._own(order_id)  # trades may have taken of it meanwhile
             texts = (*record.earlier, record.text) if funding.same_terms(before, order) else ()
-            earlier = texts[:1] + texts[1:][1 - MAX_EARLIER :]
+            earlier = texts[:1] + texts[1:][1 - MAX_OLD_REVISIONS :]
             status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
             funded = record.funded if funded is None else funded
             revised = replace(record, text=text, earlier=earlier, status=status, seq=order.seq, funded=funded)
@@ -173,7 +173,7 @@ class OrderDesk:
         spent to ourselves, and only that ends it. Raises `InvalidOrder` …
         """
         if self._is_sale_of_ours(order := self.order(order_id)):
-            return await self._sales.take_back(order.order_id, self._cancellation)
+            return await self._sales.cancel(order.order_id, self._cancellation)
         return await self._end(order_id, OrderStatus.CANCELED)
 
     async def _end(self, order_id: str, status: OrderStatus) -> OrderView:
@@ -199,13 +199,13 @@ class OrderDesk:
             raise InvalidOrder("order_id", f"is {record.status.value} already")
         return record, order
 
-    def _purse(self) -> tuple[Wallet, Coins]:
+    def _purse(self) -> tuple[Wallet, CoinStore]:
         if self._wallet is None or self._coins is None:
             raise WalletNotConnected
         return self._wallet, self._coins
 
     async def _with_funds(self, order: Order, atoms: int) -> Order:
-        return await funding.with_funds(order, atoms, *self._purse())
+        return await funding.attach_funding(order, atoms, *self._purse())
 
     async def _sign(self, order: Order) -> str:
         signed = SignedOrder(order, await self._identity.sign(order_codec.signing_bytes(order)))
@@ -239,11 +239,11 @@ class OrderDesk:
             return self._shelf.view(order.order_id, known)
         orders.check_current(replace(order, paused=False), self._now())
         if known is None:
-            self._shelf.make_room(order.maker)
+            self._shelf.check_capacity(order.maker)
         status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
         record = OrderRecord(text=order_codec.encode_text(signed), status=status, seq=order.seq, updated_at=self._now())
         await self._shelf.put(order.order_id, record, "created" if known is None else "updated")
-        return await self.check_funds(order.order_id)
+        return await self.refresh_funding(order.order_id)
 
     async def _is_newer(self, known: OrderRecord, order: Order) -> bool:
         before = order_codec.decode_text(known.text).order
@@ -255,12 +255,12 @@ class OrderDesk:
                     await self._shelf.drop(order_id)
             raise
 
-    async def check_funds(self, order_id: str) -> OrderView:
+    async def refresh_funding(self, order_id: str) -> OrderView:
         """Looks at the coins behind an order: `funded` True, False, or None when the chain did not tell."""
         record = self._shelf.record(order_id)
         order = order_codec.decode_text(record.text).order
         try:
-            funded: bool | None = await funding.is_funded(order, self._chain)
+            funded: bool | None = await funding.fetch_funding_status(order, self._chain)
         except ChainError:
             funded = None
         current = self._shelf.record(order_id)
@@ -292,16 +292,16 @@ class OrderDesk:
 
     # --- partial fills of our own
 
-    async def hold(self, order_id: str, trade_id: str, atoms: int) -> None:
+    async def reserve_fill(self, order_id: str, trade_id: str, atoms: int) -> None:
         """A trade takes `atoms` of base. Idempotent. Raises `InvalidOrder` when they are not left."""
         record, order = self._own(order_id)
         if any(fill.trade_id == trade_id for fill in record.fills):
             return
         orders.check_current(order, self._now())
-        orders.check_fill(order, atoms, views.remaining(order, record.fills))
+        orders.check_fill(order, atoms, views.remaining_atoms(order, record.fills))
         await self._shelf.put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
 
-    async def unhold(self, order_id: str, trade_id: str) -> None:
+    async def release_fill(self, order_id: str, trade_id: str) -> None:
         """That trade came to nothing. Idempotent."""
         record = self._shelf.find(order_id)
         if record is not None and any(fill.trade_id == trade_id for fill in record.fills):
@@ -311,13 +311,13 @@ class OrderDesk:
                 status = OrderStatus.PAUSED if self.order(order_id).paused else OrderStatus.OPEN
             await self._shelf.put(order_id, replace(record, fills=fills, status=status), "updated")
 
-    def held(self) -> Sequence[tuple[str, str]]:
+    def open_fills(self) -> Sequence[tuple[str, str]]:
         """Orders of ours and the trades that take of them now."""
         return [
             (key, fill.trade_id) for key, record in self._shelf.all().items() for fill in record.fills if not fill.done
         ]
 
-    async def filled(self, order_id: str, trade_id: str) -> None:
+    async def complete_fill(self, order_id: str, trade_id: str) -> None:
         """That trade is confirmed. Idempotent."""
         record = self._shelf.find(order_id)
         if record is None or not any(fill.trade_id == trade_id and not fill.done for fill in record.fills):
@@ -337,7 +337,7 @@ class OrderDesk:
         while True:
             for order_id in self._shelf.all():
                 await self._look(order_id, foreign=rounds % FOREIGN_ROUNDS == 0)
-            await self._sales.tidy()
+            await self._sales.discard_uncommitted()
             rounds += 1
             await asyncio.sleep(CHECK_SECONDS)
 
@@ -355,7 +355,7 @@ class OrderDesk:
         over = self._now() >= order.expires_at
         if self._is_sale_of_ours(order):
             # Its signature outlives its time, and its cancellation until that is in a block.
-            await self._sales.look(order_id)
+            await self._sales.refresh(order_id)
         elif record.status.is_over:
             if self._now() >= order.expires_at + orders.CLOCK_SKEW and not self._is_local(order):
                 await self._shelf.drop(order_id)
@@ -364,7 +364,7 @@ class OrderDesk:
         elif self._is_local(order):
             await self._look_at_own(order_id, record, order)
         elif foreign:
-            await self.check_funds(order_id)
+            await self.refresh_funding(order_id)
 
     async def _look_at_own(self, order_id: str, record: OrderRecord, order: Order) -> None:
         """A spent coin ends the order, unless our own trade spent it: then others take its place."""
@@ -373,7 +373,7 @@ class OrderDesk:
         if not record.fills:
             await self._end(order_id, OrderStatus.UNFUNDED)
         elif all(fill.done for fill in record.fills) and self._wallet is not None:
-            left = views.remaining(order, record.fills)
+            left = views.remaining_atoms(order, record.fills)
             atoms = left if order.side is Side.SELL else orders.quote_for(order, left)
             try:
                 found = await self._with_funds(order, atoms)

@@ -10,26 +10,26 @@ from dataclasses import dataclass, replace
 
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput, serialize_witness
 from darkswap_browser.chain.base import Chain
-from darkswap_browser.chain.outputs import _output, output_of
+from darkswap_browser.chain.outputs import _output, fetch_output
 from darkswap_browser.concurrency.shared_call import SharedCalls
 from darkswap_browser.errors import ChainError, DarkSwapError, InvalidOrder, Unsupported, WalletNotConnected
 from darkswap_browser.market import order_codec, orders
-from darkswap_browser.market.orders import CoinProof, Order, Sale, ownership_message
-from darkswap_browser.orders.book import OrderShelf
+from darkswap_browser.market.orders import FundingProof, Order, PresignedSale, ownership_message
+from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement import self_spend
-from darkswap_browser.settlement.machine import BURIED
-from darkswap_browser.settlement.private_sale import check_witness, lot_of, payment_of, pays_maker
-from darkswap_browser.settlement.terms import Coin
-from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, SaleBegun
-from darkswap_browser.storage.records import Records
-from darkswap_browser.wallets.accounts import account_of
-from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, SaleSigner, Wallet
-from darkswap_browser.wallets.signing import sign_all
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
+from darkswap_browser.settlement.private_sale import check_witness, lot_input, maker_payment, pays_maker
+from darkswap_browser.settlement.terms import TradeInput
+from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, PendingSale
+from darkswap_browser.storage.records import RecordStore
+from darkswap_browser.wallets.accounts import find_account
+from darkswap_browser.wallets.base import AccountPurpose, CoinStore, PrivateSaleSigner, Wallet, WalletCoin
+from darkswap_browser.wallets.signing import sign_own_inputs
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class SaleSpend:
     """What spends the lot: `txid` (none: ""), in a block `depth` deep (0: in a mempool). `sold`: it pays the price."""
 
     txid: str = ""
@@ -37,15 +37,15 @@ class Fate:
     depth: int = 0
 
 
-class Sales:
+class PrivateSales:
     """`purse()` raises `WalletNotConnected`. `begun` keeps the ids of sales that are being made, for crashes."""
 
     def __init__(
         self,
         chain: Chain,
-        shelf: OrderShelf,
-        begun: Records[SaleBegun],
-        purse: Callable[[], tuple[Wallet, Coins]],
+        shelf: OrderBook,
+        begun: RecordStore[PendingSale],
+        purse: Callable[[], tuple[Wallet, CoinStore]],
         now: Callable[[], int],
     ) -> None:
         self._chain = chain
@@ -58,57 +58,58 @@ class Sales:
 
     # --- made
 
-    async def offer(self, order: Order) -> Order:
-        """`order` with its lot, which stays reserved, and with the signature that sells it; `keep` or `drop` follows.
+    async def create(self, order: Order) -> Order:
+        """`order` with its lot, which stays reserved, and with the signature that sells it; `commit` or `discard`
+        follows.
 
         Raises `InvalidOrder`, `Unsupported` for a wallet that cannot, `InsufficientFunds`, `WalletRejected`,
         `WalletFailed`, `VerificationFailed`, `ChainError`.
         """
         orders.check_whole_lot(order)
         wallet, coins = self._purse()
-        if not isinstance(wallet, SaleSigner):
+        if not isinstance(wallet, PrivateSaleSigner):
             raise Unsupported(f"a private sale with {wallet.kind}", "The wallet of this page can sign one.")
         self._making.add(order.order_id)
-        await self._begun.put(order.order_id, SaleBegun(self._now()))
-        owned = await coins.select_lot(order.base, order.base_atoms, _owner(order.order_id))
+        await self._begun.put(order.order_id, PendingSale(self._now()))
+        owned = await coins.select_exact(order.base, order.base_atoms, _owner(order.order_id))
         source = await self._chain.transaction(owned.utxo.outpoint.txid)
         outpoint, account = owned.utxo.outpoint, owned.account
         made = replace(order, funding=(outpoint,))
-        lot = lot_of(made, _output(source, outpoint))
+        lot = lot_input(made, _output(source, outpoint))
         message = ownership_message(order.order_id, made.funding)
-        proof = CoinProof(account.script, await wallet.sign_message(account, message))
-        payment = payment_of(lot, order.quote_atoms, account_of(wallet, Purpose.PAYMENT).script)
+        proof = FundingProof(account.script, await wallet.sign_message(account, message))
+        payment = maker_payment(lot, order.quote_atoms, find_account(wallet, AccountPurpose.PAYMENT).script)
         witness = await wallet.sign_sale(lot, payment, account, source)
         check_witness(lot, payment, witness, "V15")
-        return replace(made, proofs=(proof,), sale=Sale(payment.script, serialize_witness(witness)))
+        return replace(made, proofs=(proof,), sale=PresignedSale(payment.script, serialize_witness(witness)))
 
-    async def keep(self, order_id: str) -> None:
+    async def commit(self, order_id: str) -> None:
         """It is on the shelf now."""
         self._making.discard(order_id)
         await self._begun.delete(order_id)
 
-    async def drop(self, order_id: str) -> None:
+    async def discard(self, order_id: str) -> None:
         """It came to nothing, and its signature to nobody."""
         self._making.discard(order_id)
         try:
             _, coins = self._purse()
         except WalletNotConnected:
-            return  # `tidy` will, when there is one again
+            return  # `discard_uncommitted` will, when there is one again
         await self._free(coins, order_id)
         await self._begun.delete(order_id)
 
-    async def tidy(self) -> None:
+    async def discard_uncommitted(self) -> None:
         """Lots that were reserved for sales which were never kept, as after a crash."""
         try:
             for order_id in await self._begun.names():
                 if order_id not in self._making:
-                    await (self.drop if self._shelf.find(order_id) is None else self.keep)(order_id)
+                    await (self.discard if self._shelf.find(order_id) is None else self.commit)(order_id)
         except DarkSwapError:
             return  # at the next look
 
     # --- watched
 
-    async def look(self, order_id: str) -> None:
+    async def refresh(self, order_id: str) -> None:
         """What the chain says became of one, also after its time is over. Raises `ChainError`, `WalletNotConnected`."""
         record = self._shelf.record(order_id)
         if record.released:
@@ -121,11 +122,11 @@ class Sales:
             await self._shelf.put(order_id, replace(record, status=status, fills=fills), kind)
         if record.reclaim and not fate.txid:
             await self._send(record.reclaim)
-        if fate.depth > BURIED:
+        if fate.depth > FINALITY_MARGIN_BLOCKS:
             await self._free(self._purse()[1], order_id)
             await self._shelf.put(order_id, replace(self._shelf.record(order_id), released=True), "updated")
 
-    def _told(self, record: OrderRecord, order: Order, fate: Fate) -> tuple[OrderStatus, tuple[Fill, ...], str]:
+    def _told(self, record: OrderRecord, order: Order, fate: SaleSpend) -> tuple[OrderStatus, tuple[Fill, ...], str]:
         """Status, fills, and the kind of event. What a reorganisation undid stands open again."""
         if fate.depth and fate.sold:
             return OrderStatus.FILLED, (Fill(fate.txid, order.base_atoms, done=True),), "filled"
@@ -137,21 +138,21 @@ class Sales:
             return OrderStatus.EXPIRED, (), "expired"
         return OrderStatus.OPEN, (), "updated"
 
-    async def _fate(self, order: Order) -> Fate:
+    async def _fate(self, order: Order) -> SaleSpend:
         (outpoint,) = order.funding
         spend = await self._chain.spend(outpoint, verify=True)
         if spend is None:
-            return Fate()
+            return SaleSpend()
         tx = Transaction.parse(await self._chain.transaction(spend.txid))
-        sold = pays_maker(tx, order, lot_of(order, await output_of(self._chain, outpoint)))
+        sold = pays_maker(tx, order, lot_input(order, await fetch_output(self._chain, outpoint)))
         if spend.height is None:
-            return Fate(spend.txid, sold)
+            return SaleSpend(spend.txid, sold)
         tip = await self._chain.tip(verify=True)
-        return Fate(spend.txid, sold, max(tip.height - spend.height + 1, 1))
+        return SaleSpend(spend.txid, sold, max(tip.height - spend.height + 1, 1))
 
     # --- taken back
 
-    async def take_back(self, order_id: str, sign: Callable[[Order, int], Awaitable[bytes]]) -> OrderView:
+    async def cancel(self, order_id: str, sign: Callable[[Order, int], Awaitable[bytes]]) -> OrderView:
         """Spends the lot to ourselves; until that is in a block the sale can still be completed. Again, while it is
         not: with a higher fee. Callers at once share one attempt. `sign`: the cancellation of an order under a number.
 
@@ -183,7 +184,7 @@ class Sales:
         """`before`: an earlier one, which this one must replace."""
         wallet, coins = self._purse()
         (outpoint,) = order.funding
-        lot = lot_of(order, await output_of(self._chain, outpoint))
+        lot = lot_input(order, await fetch_output(self._chain, outpoint))
         rate, beat, spent = await self._chain.fee_rate(1), 0, [lot]
         if not before:
             # Left over from an attempt that a crash ended before it was kept.
@@ -191,10 +192,10 @@ class Sales:
         else:
             spent = await self._spent(before)
             beat = sum(each.sats for each in spent) - sum(each.sats for each in Transaction.parse(before).outputs)
-        keep = self_spend.home(lot, order.base.kind)
-        change = account_of(wallet, Purpose.PAYMENT).script
+        keep = self_spend.return_outputs(lot, order.base.kind)
+        change = find_account(wallet, AccountPurpose.PAYMENT).script
 
-        def lacking(some: Sequence[Coin]) -> int:
+        def lacking(some: Sequence[TradeInput]) -> int:
             return self_spend.needed(some, keep, change, beat, rate) - sum(each.sats for each in some)
 
         try:
@@ -205,17 +206,19 @@ class Sales:
                 )
                 spent = [*spent, *map(_coin, more)]
             made = self_spend.build(spent, keep, change, beat, rate)
-            return await sign_all(wallet, self._chain, made, [TxOutput(each.sats, each.script) for each in spent])
+            return await sign_own_inputs(
+                wallet, self._chain, made, [TxOutput(each.sats, each.script) for each in spent]
+            )
         except BaseException:
             if not before:
                 await coins.release(_fee_owner(order.order_id))
             raise
 
-    async def _spent(self, raw: bytes) -> list[Coin]:
+    async def _spent(self, raw: bytes) -> list[TradeInput]:
         """The coins of an earlier transaction of ours, in its order: the lot first."""
         outpoints = [each.outpoint for each in Transaction.parse(raw).inputs]
-        outputs = [await output_of(self._chain, each) for each in outpoints]
-        return [Coin(at, output.sats, output.script) for at, output in zip(outpoints, outputs, strict=True)]
+        outputs = [await fetch_output(self._chain, each) for each in outpoints]
+        return [TradeInput(at, output.sats, output.script) for at, output in zip(outpoints, outputs, strict=True)]
 
     async def _send(self, raw: bytes) -> None:
         try:
@@ -223,7 +226,7 @@ class Sales:
         except ChainError:
             return  # again at the next look, until the coin is spent, by this or by a buyer
 
-    async def _free(self, coins: Coins, order_id: str) -> None:
+    async def _free(self, coins: CoinStore, order_id: str) -> None:
         await coins.release(_owner(order_id))
         await coins.release(_fee_owner(order_id))
 
@@ -237,5 +240,5 @@ def _fee_owner(order_id: str) -> str:
     return f"cancel {order_id}"
 
 
-def _coin(owned: OwnedCoin) -> Coin:
-    return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)
+def _coin(owned: WalletCoin) -> TradeInput:
+    return TradeInput(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)

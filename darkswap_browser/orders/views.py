@@ -57,14 +57,14 @@ class OrderEvent:
     order: OrderView
 
 
-def remaining(order: Order, fills: Sequence[Fill]) -> int:
+def remaining_atoms(order: Order, fills: Sequence[Fill]) -> int:
     """Base atoms that no trade has taken or is about to take."""
     return max(order.base_atoms - sum(fill.atoms for fill in fills), 0)
 
 
-def view_of(order_id: str, record: OrderRecord, local: str, now: int) -> OrderView:
+def build_order_view(order_id: str, record: OrderRecord, local: str, now: int) -> OrderView:
     order = order_codec.decode_text(record.text).order
-    left = remaining(order, record.fills)
+    left = remaining_atoms(order, record.fills)
     expired = record.status is OrderStatus.OPEN and now >= order.expires_at
     status = OrderStatus.EXPIRED if expired else record.status
     return OrderView(

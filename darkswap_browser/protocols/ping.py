@@ -13,7 +13,7 @@ from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import EndOfStream, ProtocolViolation, StreamError, TimedOut
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.runtime.base.crypto import Entropy
 
@@ -73,7 +73,7 @@ class Ping:
         if echo != payload:
             stream.reset()
             raise ProtocolViolation("ping", "the echo differs from what was sent")
-        await close_quietly(stream)
+        await close_or_reset(stream)
         return elapsed
 
     async def _answer(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
@@ -82,7 +82,7 @@ class Ping:
             try:
                 payload = await stream.read_exactly(PING_SIZE)
             except EndOfStream:
-                await close_quietly(stream)
+                await close_or_reset(stream)
                 return
             except StreamError:
                 return

@@ -23,16 +23,16 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.rate_limit import Rate, TokenBuckets
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 
 TRADE_PROTOCOL = "/darkswap/trade/1.0.0"
 
-Reach = Callable[[PeerId, Sequence[str]], Awaitable[Connection]]
+ConnectToPeer = Callable[[PeerId, Sequence[str]], Awaitable[Connection]]
 """A connection to a peer, which may be met at these relays (full multiaddrs). Raises `DarkSwapError`."""
 
 
-class LinkListener(Protocol):
+class TradeStreamListener(Protocol):
     async def received(self, peer: PeerId, message: bytes) -> None:
         """One message; the next of its stream waits. A `RemoteError` breaks that stream off."""
         ...
@@ -54,8 +54,8 @@ class _Link:
         self.writing = asyncio.Lock()
 
 
-class TradeLinks:
-    def __init__(self, swarm: Swarm, reach: Reach, listener: LinkListener) -> None:
+class TradeStreams:
+    def __init__(self, swarm: Swarm, reach: ConnectToPeer, listener: TradeStreamListener) -> None:
         self._swarm = swarm
         self._limits = swarm.limits
         self._reach = reach
@@ -91,7 +91,7 @@ class TradeLinks:
 
     # --- peers
 
-    def keep(self, peer: PeerId, relays: Sequence[str]) -> None:
+    def require(self, peer: PeerId, relays: Sequence[str]) -> None:
         """Look for a way to `peer` whenever there is none, until `release`."""
         link = self._link(peer)
         link.wanted, link.relays = True, tuple(relays) or link.relays
@@ -176,7 +176,7 @@ class TradeLinks:
         try:
             await self._read(peer, stream)
         except EndOfStream:
-            await close_quietly(stream)
+            await close_or_reset(stream)
         except DarkSwapError:
             stream.reset()
 

@@ -7,9 +7,9 @@ from hashlib import sha256
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InsufficientFunds, InvalidArgument
-from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
+from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind, AssetMetadata
 from darkswap_browser.regtest.chain.mempool import MATURITY
-from darkswap_browser.regtest.chain.node import Node
+from darkswap_browser.regtest.chain.node import RegtestNode
 from darkswap_browser.regtest.indexes.alkanes import DECIMALS, SEEDS, AlkaneIndex, transfer
 from darkswap_browser.regtest.indexes.runes import RuneIndex
 from darkswap_browser.regtest.indexes.runestones import POINTER, write
@@ -41,10 +41,10 @@ def unlocked(outpoint: OutPoint, witness: bytes) -> TxInput:
     return TxInput(outpoint, witness=(witness,))
 
 
-class Purse:
+class FaucetFunds:
     """The bitcoin of the faucet."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: RegtestNode) -> None:
         self._node = node
 
     def coin(self, sats: int) -> tuple[OutPoint, int]:
@@ -80,23 +80,25 @@ class Purse:
 class Faucet:
     """Bitcoin, and runes and alkanes out of stocks that `founding` laid down."""
 
-    def __init__(self, node: Node, runes: RuneIndex, alkanes: AlkaneIndex) -> None:
+    def __init__(self, node: RegtestNode, runes: RuneIndex, alkanes: AlkaneIndex) -> None:
         self._node = node
         self._runes = runes
         self._alkanes = alkanes
-        self.purse = Purse(node)
+        self.purse = FaucetFunds(node)
 
-    def assets(self) -> list[AssetInfo]:
+    def assets(self) -> list[AssetMetadata]:
         """What there is to be had."""
         found = [BITCOIN_INFO]
         for each in self._runes.entries.values():
             found.append(
-                AssetInfo(
+                AssetMetadata(
                     asset=Asset.rune(*each.id), name=each.name, symbol=each.symbol or "", decimals=each.divisibility
                 )
             )
         for alkane, seed in SEEDS.items():
-            found.append(AssetInfo(asset=Asset.alkane(*alkane), name=seed.name, symbol=seed.symbol, decimals=DECIMALS))
+            found.append(
+                AssetMetadata(asset=Asset.alkane(*alkane), name=seed.name, symbol=seed.symbol, decimals=DECIMALS)
+            )
         return found
 
     def give(self, script: bytes, asset: Asset, atoms: int | None = None) -> str:

@@ -9,8 +9,8 @@ from embit.util import py_secp256k1 as curve
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput, compact_size
 from darkswap_browser.regtest.chain.mempool import MATURITY
-from darkswap_browser.regtest.chain.node import Node
-from darkswap_browser.regtest.faucet import ALKANES, BITCOIN, BITCOIN_WITNESS, POSTAGE, RUNES, Purse, unlocked
+from darkswap_browser.regtest.chain.node import RegtestNode
+from darkswap_browser.regtest.faucet import ALKANES, BITCOIN, BITCOIN_WITNESS, POSTAGE, RUNES, FaucetFunds, unlocked
 from darkswap_browser.regtest.indexes import rune_names
 from darkswap_browser.regtest.indexes.runes import CONFIRMATIONS, RuneIndex
 from darkswap_browser.regtest.indexes.runestones import ETCHING, FLAGS, POINTER, TERMS, write
@@ -24,7 +24,7 @@ COMMITMENT_SATS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class GenesisRune:
     """A rune to etch. `mint`: (amount, cap) of open minting."""
 
     name: str
@@ -35,13 +35,13 @@ class Issue:
 
 
 ISSUES = (
-    Issue("DARK•TEST•COINS", "◐", 2, 10**15),
-    Issue("LIGHT•TEST•COINS", "◑", 0, 10**15),
-    Issue("FREE•TEST•MINTS", "○", 0, 10**9, (1_000, 1_000_000)),
+    GenesisRune("DARK•TEST•COINS", "◐", 2, 10**15),
+    GenesisRune("LIGHT•TEST•COINS", "◑", 0, 10**15),
+    GenesisRune("FREE•TEST•MINTS", "○", 0, 10**9, (1_000, 1_000_000)),
 )
 
 
-def found(node: Node, runes: RuneIndex, purse: Purse) -> None:
+def build_genesis(node: RegtestNode, runes: RuneIndex, purse: FaucetFunds) -> None:
     """Does what is not done yet; a process killed in the middle goes on at the next start."""
     if node.ledger.height == 0:
         node.mine(1, ALKANES)
@@ -53,7 +53,7 @@ def found(node: Node, runes: RuneIndex, purse: Purse) -> None:
         _etch(node, purse, issues)
 
 
-def _etch(node: Node, purse: Purse, issues: list[Issue]) -> None:
+def _etch(node: RegtestNode, purse: FaucetFunds, issues: list[GenesisRune]) -> None:
     outpoint, held = purse.coin(COMMITMENT_SATS * (len(issues) + 1))
     outputs = [TxOutput(COMMITMENT_SATS, _commitment(each)[0]) for each in issues]
     outputs.append(TxOutput(held - COMMITMENT_SATS * (len(issues) + 1), BITCOIN))
@@ -67,7 +67,7 @@ def _etch(node: Node, purse: Purse, issues: list[Issue]) -> None:
     node.mine(1, BITCOIN)
 
 
-def _commitment(issue: Issue) -> tuple[bytes, tuple[bytes, bytes]]:
+def _commitment(issue: GenesisRune) -> tuple[bytes, tuple[bytes, bytes]]:
     """A taproot output that commits to the name, and the witness that reveals it: `name OP_DROP OP_1`."""
     name = rune_names.commitment(rune_names.parse(issue.name)[0])
     script = bytes([len(name)]) + name + b"\x75\x51"
@@ -82,7 +82,7 @@ def _tagged(tag: str, data: bytes) -> bytes:
     return sha256(prefix + prefix + data).digest()
 
 
-def _runestone(issue: Issue) -> bytes:
+def _runestone(issue: GenesisRune) -> bytes:
     rune, spacers = rune_names.parse(issue.name)
     fields = [(FLAGS, ETCHING | (TERMS if issue.mint else 0)), (4, rune), (1, issue.divisibility), (3, spacers)]
     fields += [(5, ord(issue.symbol)), (6, issue.premine)]

@@ -12,19 +12,19 @@ from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from darkswap_browser.regtest.chain.ledger import Index, Ledger
-from darkswap_browser.regtest.chain.node import Node
+from darkswap_browser.regtest.chain.node import RegtestNode
 from darkswap_browser.regtest.chain.policy import STRICT, Rules
 from darkswap_browser.regtest.faucet import ALKANES, BITCOIN, Faucet
-from darkswap_browser.regtest.genesis import found
+from darkswap_browser.regtest.genesis import build_genesis
 from darkswap_browser.regtest.indexes.alkanes import AlkaneIndex
 from darkswap_browser.regtest.indexes.runes import RuneIndex
-from darkswap_browser.regtest.servers.alkanes import Alkanes
+from darkswap_browser.regtest.servers.alkanes import AlkanesServer
 from darkswap_browser.regtest.servers.control import Control
-from darkswap_browser.regtest.servers.esplora import Esplora
+from darkswap_browser.regtest.servers.esplora import EsploraServer
 from darkswap_browser.regtest.servers.faults import Faults
 from darkswap_browser.regtest.servers.http import HttpRequest, HttpServer
-from darkswap_browser.regtest.servers.ord import Ord
-from darkswap_browser.regtest.servers.requests import Answer, NoAnswer, Request, Server, text
+from darkswap_browser.regtest.servers.ord import OrdServer
+from darkswap_browser.regtest.servers.requests import Request, RequestError, Response, Server, text
 
 SETTLED = 6
 """Blocks that the timer mines upon a transaction's: what the watchers of a trade wait for."""
@@ -49,14 +49,14 @@ class RegtestService:
         self._options = options
         self.runes: RuneIndex
         self.alkanes: AlkaneIndex
-        self.node = Node(options.folder, options.clock, options.rules, self._indexes)
+        self.node = RegtestNode(options.folder, options.clock, options.rules, self._indexes)
         self.faucet = Faucet(self.node, self.runes, self.alkanes)
         self.faults = Faults()
-        found(self.node, self.runes, self.faucet.purse)
+        build_genesis(self.node, self.runes, self.faucet.purse)
         self._servers: dict[str, Server] = {
-            "api": Esplora(self.node).answer,
-            "ord": Ord(self.node, self.runes).answer,
-            "alkanes": Alkanes(self.node, self.alkanes).answer,
+            "api": EsploraServer(self.node).answer,
+            "ord": OrdServer(self.node, self.runes).answer,
+            "alkanes": AlkanesServer(self.node, self.alkanes).answer,
             "regtest": Control(self.node, self.faucet, self.faults).answer,
         }
         self._http = HttpServer(self.answer)
@@ -104,7 +104,7 @@ class RegtestService:
         newest = self.node.ledger.blocks[-SETTLED:]
         return bool(self.node.mempool.waiting) or any(len(each.txids) > 1 for each in newest)
 
-    async def answer(self, request: HttpRequest) -> Answer | None:
+    async def answer(self, request: HttpRequest) -> Response | None:
         """Also without HTTP: for tests whose network is simulated. None: the connection is broken off."""
         parts = urlsplit(request.target)
         prefix, *path = [unquote(piece) for piece in parts.path.split("/")[1:]]
@@ -119,5 +119,5 @@ class RegtestService:
             if prefix == "regtest":
                 return server(asked)
             return await self.faults.answer(prefix, asked, server)
-        except NoAnswer as refusal:
+        except RequestError as refusal:
             return refusal.answer

@@ -72,7 +72,7 @@ class Admin:
         return None
 
 
-def greet(path: str) -> HttpAnswer | None:
+def landing_page(path: str) -> HttpAnswer | None:
     """What a browser sees that opens the relay's own port."""
     return HttpAnswer(200, TEXT, GREETING) if path.partition("?")[0] == "/" else None
 

@@ -35,7 +35,7 @@ def socket_limit(descriptors: int) -> int:
     return min(int(descriptors * SHARE_OF_DESCRIPTORS), MOST_SOCKETS)
 
 
-class GatedSockets:
+class LimitedSockets:
     """`Sockets` that turn away links above `limit`. `refused` hears of each."""
 
     def __init__(self, sockets: Sockets, limit: int, refused: Callable[[], None]) -> None:
@@ -88,7 +88,7 @@ class GatedSockets:
         return accepted
 
 
-class MeasuredUpgrader(Upgrader):
+class InstrumentedUpgrader(Upgrader):
     """Tells how long handshakes of inbound links took, and by which error code they failed."""
 
     def __init__(

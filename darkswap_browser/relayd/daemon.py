@@ -16,10 +16,10 @@ from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.server.relay_server import UNSPECIFIED, RelayServer
-from darkswap_browser.relayd.admin import Admin, LoopLag, greet
+from darkswap_browser.relayd.admin import Admin, LoopLag, landing_page
 from darkswap_browser.relayd.connection_limits import (
-    GatedSockets,
-    MeasuredUpgrader,
+    InstrumentedUpgrader,
+    LimitedSockets,
     raise_descriptor_limit,
     socket_limit,
 )
@@ -36,7 +36,7 @@ from darkswap_browser.version import AGENT
 KEY_NAME = "relay"
 
 
-class RelayNode:
+class RelayDaemon:
     """A relay made ready by `open`, listening after `start`, gone after `stop`."""
 
     def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: JsonLog) -> None:
@@ -45,9 +45,9 @@ class RelayNode:
         self._lag = LoopLag(metrics.loop_lag.observe)
         most = options.connections or socket_limit(raise_descriptor_limit())
         limits = _limits(most)
-        self._sockets = sockets = GatedSockets(runtime.sockets, most, metrics.refused_sockets.inc)
+        self._sockets = sockets = LimitedSockets(runtime.sockets, most, metrics.refused_sockets.inc)
         self._swarm = swarm = Swarm(identity, limits, AddressBook(limits))
-        upgrader = MeasuredUpgrader(
+        upgrader = InstrumentedUpgrader(
             identity,
             runtime,
             limits,
@@ -66,7 +66,7 @@ class RelayNode:
         self._add_figures()
 
     @classmethod
-    async def open(cls, options: RelayOptions, log: JsonLog) -> RelayNode:
+    async def open(cls, options: RelayOptions, log: JsonLog) -> RelayDaemon:
         """Raises `InvalidArgument` or `Unsupported` when the identity file cannot be used."""
         runtime = _host(options)
         return cls(options, runtime, await _identity(runtime), log)
@@ -128,12 +128,12 @@ class RelayNode:
 
 def _host(options: RelayOptions) -> Runtime:
     if options.identity is None:
-        return native_runtime(plain_http=greet)
+        return native_runtime(plain_http=landing_page)
     try:
         options.identity.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InvalidArgument("--identity", f"{options.identity}: {error}") from error
-    return native_runtime(str(options.identity), plain_http=greet)
+    return native_runtime(str(options.identity), plain_http=landing_page)
 
 
 async def _identity(runtime: Runtime) -> Identity:

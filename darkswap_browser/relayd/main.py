@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from darkswap_browser.errors import DarkSwapError
-from darkswap_browser.relayd.daemon import RelayNode
+from darkswap_browser.relayd.daemon import RelayDaemon
 from darkswap_browser.relayd.log import JsonLog
 from darkswap_browser.relayd.options import RelayOptions, parse_options
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _serve(options: RelayOptions) -> int:
     log = JsonLog(_to_stderr, time.time, verbose=options.verbose)
-    node = await RelayNode.open(options, log)
+    node = await RelayDaemon.open(options, log)
     await node.start()
     ready = {"event": "ready", "peer_id": node.peer_id, "addresses": node.addresses, "admin": node.admin}
     sys.stdout.write(json.dumps(ready) + "\n")

@@ -20,7 +20,7 @@ from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import ConnectionClosed, Event
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.messages import Status
-from darkswap_browser.protocols.relay.server.reservation_store import Reason, Refusal
+from darkswap_browser.protocols.relay.server.reservation_store import Refusal, RefusalReason
 from darkswap_browser.protocols.relay.server.splice import CircuitEnd
 from darkswap_browser.relayd.log import JsonLog
 from darkswap_browser.version import VERSION
@@ -33,7 +33,7 @@ GO_REASONS = {
     Status.NO_RESERVATION: "no reservation",
     Status.MALFORMED_MESSAGE: "malformed message",
 }
-RATES = {Reason.PEER_RATE: "peer", Reason.IP_RATE: "ip"}
+RATES = {RefusalReason.PEER_RATE: "peer", RefusalReason.IP_RATE: "ip"}
 LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 DURATION_BUCKETS = (1.0, 5.0, 15.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 

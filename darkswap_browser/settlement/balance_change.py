@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from darkswap_browser.bitcoin.alkanes.flow import Moved, Stranded, flow
+from darkswap_browser.bitcoin.alkanes.flow import Allocated, Stranded, allocate_alkanes
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId
 from darkswap_browser.bitcoin.runes.allocation import allocate
 from darkswap_browser.bitcoin.runes.ids import RuneId
@@ -19,7 +19,7 @@ Contents = Mapping[OutPoint, Mapping[Asset, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class BalanceChange:
     """`gives` and `gets`: by asset, bitcoin without the fee. `fee_sats`: what this side pays the miners.
 
     `lost`: assets of anybody that the transaction destroys or leaves unreachable.
@@ -32,7 +32,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class AssetPlacement:
     """Atoms by output, and what is lost. `readable` is False where only running a contract would tell."""
 
     outputs: tuple[Mapping[Asset, int], ...]
@@ -40,7 +40,7 @@ class Placement:
     readable: bool = True
 
 
-def place(tx: Transaction, contents: Contents) -> Placement:
+def place(tx: Transaction, contents: Contents) -> AssetPlacement:
     """Where every rune and alkane on the inputs goes, by the rules of their indexers."""
     held: dict[Asset, int] = {}
     for each in tx.inputs:
@@ -55,7 +55,7 @@ def place(tx: Transaction, contents: Contents) -> Placement:
     for target, balances in zip((*outputs, lost), (*by_rune, burned), strict=True):
         target.update({Asset.rune(rune.block, rune.tx): atoms for rune, atoms in balances.items() if atoms})
     readable = _place_alkanes(tx, artifact, alkanes, outputs, lost)
-    return Placement(tuple(outputs), lost, readable)
+    return AssetPlacement(tuple(outputs), lost, readable)
 
 
 def _place_alkanes(
@@ -65,8 +65,8 @@ def _place_alkanes(
     outputs: Sequence[dict[Asset, int]],
     lost: dict[Asset, int],
 ) -> bool:
-    moved = flow(tx, artifact, held)
-    if not isinstance(moved, Moved):
+    moved = allocate_alkanes(tx, artifact, held)
+    if not isinstance(moved, Allocated):
         lost.update({Asset.alkane(each.block, each.tx): atoms for each, atoms in held.items() if atoms})
         return isinstance(moved, Stranded)
     for target, balances in zip((*outputs, lost), (*moved.outputs, moved.lost), strict=True):
@@ -81,7 +81,7 @@ def effect_of(
     own_inputs: AbstractSet[int],
     own_scripts: AbstractSet[bytes],
     fee_sats: int,
-) -> Effect:
+) -> BalanceChange:
     """`own_inputs`: places of our coins; `own_scripts`: scripts that are ours; `fee_sats`: what the plan has us pay, so
     that it is not taken for a part of the trade.
     """
@@ -93,7 +93,7 @@ def effect_of(
     for output, assets in zip(tx.outputs, placement.outputs, strict=True):
         if output.script in own_scripts:
             _add(balance, {BTC: output.sats, **assets})
-    return Effect(
+    return BalanceChange(
         gives={asset: -atoms for asset, atoms in sorted(balance.items()) if atoms < 0},
         gets={asset: atoms for asset, atoms in sorted(balance.items()) if atoms > 0},
         fee_sats=fee_sats,

@@ -13,7 +13,7 @@ MATURITY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class CoinFacts:
+class InputSnapshot:
     """One declared coin, as chain and indexes tell. None: they could not."""
 
     raw: bytes | None = None
@@ -36,18 +36,18 @@ class CoinFacts:
         return {**(self.runes or {}), **(self.alkanes or {})}
 
 
-NOTHING_KNOWN = CoinFacts()
+NOTHING_KNOWN = InputSnapshot()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ChainSnapshot:
     """`now` in unix seconds; `genesis`: hash of block 0, display order; `index_lag`: blocks the indexes are behind."""
 
     now: float
     genesis: str
     tip_height: int
     index_lag: int = 0
-    coins: Mapping[OutPoint, CoinFacts] = field(default_factory=dict)
+    coins: Mapping[OutPoint, InputSnapshot] = field(default_factory=dict)
 
-    def of(self, outpoint: OutPoint) -> CoinFacts:
+    def of(self, outpoint: OutPoint) -> InputSnapshot:
         return self.coins.get(outpoint, NOTHING_KNOWN)

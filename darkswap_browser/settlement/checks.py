@@ -17,8 +17,8 @@ from darkswap_browser.errors import MalformedMessage, VerificationFailed
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
 from darkswap_browser.market.orders import MAX_INPUTS
 from darkswap_browser.settlement.balance_change import effect_of, place
-from darkswap_browser.settlement.chain_snapshot import MATURITY, CoinFacts, Evidence
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.chain_snapshot import MATURITY, ChainSnapshot, InputSnapshot
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import SEQUENCE, Settlement
 
 GENESIS = {
@@ -36,7 +36,7 @@ MAX_INDEX_LAG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class TradePolicy:
     """What this side insists on. `confirmations`: of every coin of the other side."""
 
     fee_floor: int = FEE_FLOOR
@@ -47,26 +47,26 @@ class Policy:
     """Take them, knowing their risks (`market.trade.sale.RISKS`)."""
 
 
-DEFAULT_POLICY = Policy()
+DEFAULT_POLICY = TradePolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """All that one side goes by. `agreed` is its own copy of the terms, `told_txid` what the other side computed,
+class VerificationContext:
+    """All that one side goes by. `agreed` is its own copy of the terms, `peer_txid` what the other side computed,
     `own_scripts` every script of its wallet, `own_coins` every coin of it, `busy` coins that other trades hold.
     """
 
     role: Role
-    agreed: Terms
-    own: Declaration
-    theirs: Declaration
+    agreed: TradeTerms
+    own: Contribution
+    theirs: Contribution
     settlement: Settlement
-    told_txid: str
-    evidence: Evidence
+    peer_txid: str
+    evidence: ChainSnapshot
     own_scripts: frozenset[bytes]
     own_coins: frozenset[OutPoint] = frozenset()
     busy: frozenset[OutPoint] = frozenset()
-    policy: Policy = DEFAULT_POLICY
+    policy: TradePolicy = DEFAULT_POLICY
 
     @property
     def tx(self) -> Transaction:
@@ -76,11 +76,11 @@ class Sight:
         """What the inputs hold, as far as the indexes tell."""
         return {each.outpoint: dict(self.evidence.of(each.outpoint).assets) for each in self.tx.inputs}
 
-    def facts(self, declaration: Declaration) -> Iterator[tuple[Coin, CoinFacts]]:
+    def facts(self, declaration: Contribution) -> Iterator[tuple[TradeInput, InputSnapshot]]:
         return ((coin, self.evidence.of(coin.outpoint)) for coin in declaration.coins)
 
 
-def check_before_signing(sight: Sight) -> None:
+def check_before_signing(sight: VerificationContext) -> None:
     """V1 to V14. Raises `VerificationFailed` with the first rule that does not hold."""
     for rule in BEFORE_SIGNING.values():
         rule(sight)
@@ -89,14 +89,14 @@ def check_before_signing(sight: Sight) -> None:
 # --- terms and identity
 
 
-def v1_terms(sight: Sight) -> None:
+def v1_terms(sight: VerificationContext) -> None:
     """The settlement is of the terms that I keep, on the chain that I mean."""
     _demand("V1", sight.settlement.terms == sight.agreed, "the settlement is made of other terms")
     genesis = GENESIS.get(sight.agreed.network)
     _demand("V1", sight.evidence.genesis == genesis, f"the chain servers are not on {sight.agreed.network}")
 
 
-def v2_time(sight: Sight) -> None:
+def v2_time(sight: VerificationContext) -> None:
     """There is time to sign, and no other trade holds my coins."""
     left = sight.agreed.deadline - sight.evidence.now
     _demand("V2", left > 0, "the deadline has passed")
@@ -108,14 +108,14 @@ def v2_time(sight: Sight) -> None:
 # --- structure
 
 
-def v3_same_transaction(sight: Sight) -> None:
+def v3_same_transaction(sight: VerificationContext) -> None:
     tx = sight.tx
-    _demand("V3", tx.txid == sight.told_txid, "the other side computed another transaction")
+    _demand("V3", tx.txid == sight.peer_txid, "the other side computed another transaction")
     _demand("V3", (tx.version, tx.locktime) == (2, 0), "version or locktime is not as agreed")
     _demand("V3", all(each.sequence == SEQUENCE for each in tx.inputs), "a sequence is not as agreed")
 
 
-def v4_own_inputs(sight: Sight) -> None:
+def v4_own_inputs(sight: VerificationContext) -> None:
     """My coins once each, and no coin of mine that I did not declare."""
     spent = [each.outpoint for each in sight.tx.inputs]
     declared = {coin.outpoint for coin in sight.own.coins}
@@ -126,7 +126,7 @@ def v4_own_inputs(sight: Sight) -> None:
         _demand("V4", outpoint in declared or not is_mine, f"{outpoint} is mine and was not declared")
 
 
-def v5_their_inputs(sight: Sight) -> None:
+def v5_their_inputs(sight: VerificationContext) -> None:
     spent = {each.outpoint for each in sight.tx.inputs}
     mine = {coin.outpoint for coin in sight.own.coins}
     theirs = {coin.outpoint for coin in sight.theirs.coins}
@@ -135,7 +135,7 @@ def v5_their_inputs(sight: Sight) -> None:
     _demand("V5", len(theirs) <= MAX_INPUTS, f"the other side brings more than {MAX_INPUTS} coins")
 
 
-def v6_outputs(sight: Sight) -> None:
+def v6_outputs(sight: VerificationContext) -> None:
     """Every output as planned, to scripts that one of us declared, and what I get to mine."""
     planned = sight.settlement.outputs
     actual = [(output.sats, output.script) for output in sight.tx.outputs]
@@ -147,12 +147,12 @@ def v6_outputs(sight: Sight) -> None:
     _demand("V6", scripts_of(sight.own) <= sight.own_scripts, "what I get would go to a script that is not mine")
 
 
-def scripts_of(declaration: Declaration) -> frozenset[bytes]:
+def scripts_of(declaration: Contribution) -> frozenset[bytes]:
     """Where this side is paid."""
     return frozenset((declaration.receive_script, declaration.asset_change_script, declaration.bitcoin_change_script))
 
 
-def v7_runestone(sight: Sight) -> None:
+def v7_runestone(sight: VerificationContext) -> None:
     """One OP_RETURN, the planned one; read again, it moves the traded assets as planned."""
     data = [output.script for output in sight.tx.outputs if output.script[:1] == MAGIC[:1]]
     _demand("V7", data == [sight.settlement.runestone.encipher()], "the OP_RETURN is not the planned one")
@@ -170,7 +170,7 @@ def v7_runestone(sight: Sight) -> None:
         _demand("V7", dict(output.assets) == dict(assets), "the runestone moves assets elsewhere than planned")
 
 
-def v8_fee(sight: Sight) -> None:
+def v8_fee(sight: VerificationContext) -> None:
     settlement, policy = sight.settlement, sight.policy
     fee = sum(each.sats for each in settlement.prevouts) - sum(each.sats for each in sight.tx.outputs)
     _demand("V8", fee == sum(settlement.fees.values()), "the fee is not the sum of what both sides pay")
@@ -189,7 +189,7 @@ def v8_fee(sight: Sight) -> None:
 # --- what is spent
 
 
-def v9_previous(sight: Sight) -> None:
+def v9_previous(sight: VerificationContext) -> None:
     """Amount and script of every coin of the other side, from the transaction that made it, whose hash I took."""
     for coin, facts in sight.facts(sight.theirs):
         _demand("V9", facts.raw is not None, f"the transaction of {coin.outpoint} is not known")
@@ -203,7 +203,7 @@ def v9_previous(sight: Sight) -> None:
         _demand("V9", (output.sats, output.script) == (coin.sats, coin.script), f"{coin.outpoint} is not as declared")
 
 
-def v10_unspent(sight: Sight) -> None:
+def v10_unspent(sight: VerificationContext) -> None:
     """Every coin of the other side is deep enough and unspent, as the mempool sees it."""
     for coin, facts in sight.facts(sight.theirs):
         _demand("V10", facts.spent_by in (None, sight.tx.txid), f"{coin.outpoint} is spent already")
@@ -221,7 +221,7 @@ def _is_coinbase(raw: bytes | None) -> bool:
     return raw[at : at + 33] == b"\x01" + bytes(32)
 
 
-def v11_their_assets(sight: Sight) -> None:
+def v11_their_assets(sight: VerificationContext) -> None:
     """The other side's coins hold what they are said to, by indexes that have read far enough."""
     asset, _ = sight.agreed.gets(sight.role)
     if asset == BTC:
@@ -240,7 +240,7 @@ def v11_their_assets(sight: Sight) -> None:
             _demand("V11", alone, f"{coin.outpoint} holds other things than {asset}")
 
 
-def v12_own_assets(sight: Sight) -> None:
+def v12_own_assets(sight: VerificationContext) -> None:
     """My coins hold what I trade and nothing that would be lost with it."""
     asset, _ = sight.agreed.gives(sight.role)
     for coin, facts in sight.facts(sight.own):
@@ -250,7 +250,7 @@ def v12_own_assets(sight: Sight) -> None:
         _demand("V12", dict(facts.assets) == expected, f"my coin {coin.outpoint} holds other assets than are traded")
 
 
-def v13_protostones(sight: Sight) -> None:
+def v13_protostones(sight: VerificationContext) -> None:
     """Alkanes anywhere: exactly one protostone, of alkanes, that calls no contract. None: no protostone."""
     kinds = {sight.agreed.base.kind, sight.agreed.quote.kind}
     kinds |= {asset.kind for assets in sight.contents().values() for asset in assets}
@@ -266,7 +266,7 @@ def v13_protostones(sight: Sight) -> None:
     _demand("V13", not any(stone.message for stone in stones or ()), "the protostone calls a contract")
 
 
-def v14_effect(sight: Sight) -> None:
+def v14_effect(sight: VerificationContext) -> None:
     """By what the indexes say of all inputs, the transaction gives and takes what the terms say, and loses nothing."""
     effect = effect_of(
         sight.tx,
@@ -283,7 +283,7 @@ def v14_effect(sight: Sight) -> None:
     _demand("V14", not {gives[0], gets[0]} & effect.lost.keys(), "it loses a traded asset")
 
 
-BEFORE_SIGNING: dict[str, Callable[[Sight], None]] = {
+BEFORE_SIGNING: dict[str, Callable[[VerificationContext], None]] = {
     "V1": v1_terms,
     "V2": v2_time,
     "V3": v3_same_transaction,

@@ -25,34 +25,34 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class Validate:
-    """Maker: judge the request, choose and reserve coins. → `Validated` or `CheckRefused`."""
+    """Maker: judge the request, choose and reserve coins. → `Validated` or `CheckFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Taker: rebuild, compare the txid, gather evidence, run the rules. → `Verified` or `CheckRefused`."""
+    """Taker: rebuild, compare the txid, gather evidence, run the rules. → `Verified` or `CheckFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
-class AskUser:
-    """Taker: show what the settlement does. → `Approved` or `CancelAsked`."""
+class RequestApproval:
+    """Taker: show what the settlement does. → `Approved` or `CancelRequested`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Taker: → `Signed` or `SignRefused`."""
+    """Taker: → `Signed` or `SignFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Countersign:
-    """Check these witnesses of the other side (V17), and all rules again; sign. → `Countersigned` or `SignRefused`."""
+    """Check these witnesses of the other side (V17), and all rules again; sign. → `Countersigned` or `SignFailed`."""
 
     witnesses: Witnesses
 
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """To every server; again at each restart. → `BroadcastRefused` when none takes it."""
+    """To every server; again at each restart. → `BroadcastFailed` when none takes it."""
 
     txid: str
     raw: bytes
@@ -60,7 +60,7 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Until the state says otherwise. → `SeenInMempool`, `Confirmed`, `Unconfirmed`, `Conflicted`.
+    """Until the state says otherwise. → `SeenInMempool`, `Confirmed`, `NotSeenOnChain`, `ConflictConfirmed`.
 
     `txids`: the settlement and, once it exists, our self-spend. `outpoints`: all inputs of the settlement.
     """
@@ -71,7 +71,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class SelfSpend:
-    """Build and sign a spend of one of our coins that beats the settlement. → `SelfSpent` or `SelfSpendRefused`."""
+    """Build and sign a spend of one of our coins that beats the settlement. → `SelfSpendSigned` or
+    `SelfSpendFailed`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
+class PublishChange:
     """The state changed in a way that the user is told of."""
 
 
@@ -89,12 +91,12 @@ Effect = (
     | SetTimer
     | Validate
     | Verify
-    | AskUser
+    | RequestApproval
     | Sign
     | Countersign
     | Broadcast
     | Watch
     | SelfSpend
     | Release
-    | Notify
+    | PublishChange
 )

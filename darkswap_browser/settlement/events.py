@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkswap_browser.settlement.messages import Body, Witnesses
-from darkswap_browser.settlement.terms import Declaration
+from darkswap_browser.settlement.terms import Contribution
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class MessageReceived:
     """A message of this trade whose signature holds under the peer's key, its role and this trade id."""
 
     seq: int
@@ -17,7 +17,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class TimerFired:
     """Time went on; every event carries the time, this one nothing else."""
 
 
@@ -30,7 +30,7 @@ class Reconnected:
 class Validated:
     """Of `Validate`: the request holds, our coins are reserved under the trade id, the settlement has this `txid`."""
 
-    own: Declaration
+    own: Contribution
     txid: str
 
 
@@ -40,7 +40,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckRefused:
+class CheckFailed:
     """Of `Validate` or `Verify`. `code`: one of facts §3.9 or a rule, V1 to V14."""
 
     code: str
@@ -67,7 +67,7 @@ class Countersigned:
 
 
 @dataclass(frozen=True, slots=True)
-class SignRefused:
+class SignFailed:
     """Of `Sign` or `Countersign`: the wallet declined, or a rule, V1 to V17, does not hold."""
 
     code: str
@@ -75,19 +75,19 @@ class SignRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelAsked:
+class CancelRequested:
     """By the user; after our signatures left it changes nothing. `reason`: a sentence for the other side."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class RevokeAsked:
+class RevokeRequested:
     """By the user, when our signatures are out."""
 
 
 @dataclass(frozen=True, slots=True)
-class SelfSpent:
+class SelfSpendSigned:
     """Of `SelfSpend`: signed, not broadcast."""
 
     txid: str
@@ -95,12 +95,12 @@ class SelfSpent:
 
 
 @dataclass(frozen=True, slots=True)
-class SelfSpendRefused:
+class SelfSpendFailed:
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class BroadcastRefused:
+class BroadcastFailed:
     """No server took the transaction `txid`."""
 
     txid: str
@@ -108,7 +108,7 @@ class BroadcastRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FinalTransactionFetched:
     """The whole settlement, as a server has it, though the maker's last message never came; its signatures hold."""
 
     raw: bytes
@@ -131,12 +131,12 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unconfirmed:
+class NotSeenOnChain:
     """The settlement is in no mempool and no block, and its inputs are unspent: never sent, evicted, or reorganised."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conflicted:
+class ConflictConfirmed:
     """`txid`, neither settlement nor our self-spend, spends an input of the settlement, `depth` blocks deep (≥ 1)."""
 
     txid: str
@@ -144,24 +144,24 @@ class Conflicted:
 
 
 Event = (
-    Received
-    | Tick
+    MessageReceived
+    | TimerFired
     | Reconnected
     | Validated
     | Verified
-    | CheckRefused
+    | CheckFailed
     | Approved
     | Signed
     | Countersigned
-    | SignRefused
-    | CancelAsked
-    | RevokeAsked
-    | SelfSpent
-    | SelfSpendRefused
-    | BroadcastRefused
-    | Found
+    | SignFailed
+    | CancelRequested
+    | RevokeRequested
+    | SelfSpendSigned
+    | SelfSpendFailed
+    | BroadcastFailed
+    | FinalTransactionFetched
     | SeenInMempool
     | Confirmed
-    | Unconfirmed
-    | Conflicted
+    | NotSeenOnChain
+    | ConflictConfirmed
 )

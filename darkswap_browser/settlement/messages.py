@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.market.orders import MAX_INPUTS
-from darkswap_browser.settlement.terms import Coin, Declaration, Role
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput
 from darkswap_browser.wire.fields import Data, Digits, Hex, Text, Whole
 from darkswap_browser.wire.records import Converted, Listed, Record, Row, pack, unpack
 
@@ -55,13 +55,13 @@ class TakeRequest:
     fill: int
     fee_rate: int
     deadline: int
-    declaration: Declaration
+    declaration: Contribution
     proofs: tuple[OwnershipProof, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TakeAccept:
-    declaration: Declaration
+    declaration: Contribution
     txid: str
 
 
@@ -87,7 +87,7 @@ Body = TakeRequest | TakeAccept | TakerSignatures | FinalTransaction | Cancel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class TradeEnvelope:
     """`type` names the body's kind; one that is not known is to be ignored, so `body` stays bytes until asked for."""
 
     type: str
@@ -101,22 +101,22 @@ class Envelope:
         return b"".join(len(part).to_bytes(4, "big") + part for part in (DOMAIN, *parts))
 
 
-def envelope(trade_id: str, seq: int, body: Body) -> Envelope:
+def envelope(trade_id: str, seq: int, body: Body) -> TradeEnvelope:
     """Not signed yet."""
     kind = _NAMES[type(body)]
-    return Envelope(type=kind, trade_id=trade_id, seq=seq, body=pack(_BODIES[kind], body))
+    return TradeEnvelope(type=kind, trade_id=trade_id, seq=seq, body=pack(_BODIES[kind], body))
 
 
-def encode(message: Envelope) -> bytes:
+def encode(message: TradeEnvelope) -> bytes:
     return pack(_ENVELOPE, message)
 
 
-def decode(data: bytes) -> Envelope:
+def decode(data: bytes) -> TradeEnvelope:
     """Raises `MalformedMessage`. The signature is not judged here."""
     return unpack(_ENVELOPE, _WHAT, data, max_size=MAX_MESSAGE, max_depth=MAX_DEPTH)
 
 
-def body_of(message: Envelope) -> Body | None:
+def body_of(message: TradeEnvelope) -> Body | None:
     """None: a type that is not known, to be ignored. Raises `MalformedMessage`."""
     kind = _BODIES.get(message.type)
     if kind is None:
@@ -125,7 +125,7 @@ def body_of(message: Envelope) -> Body | None:
     return body
 
 
-def _checked_declaration(found: Declaration) -> Declaration:
+def _checked_declaration(found: Contribution) -> Contribution:
     if len(found.coins) > MAX_INPUTS:
         raise MalformedMessage(_WHAT, f"has more than {MAX_INPUTS} coins")
     return found
@@ -142,8 +142,8 @@ def _same(value: T) -> T:
 
 
 _HASH, _SCRIPT, _ATOMS = Hex(32), Data(MAX_SCRIPT), Digits(MAX_ATOMS)
-_COIN: Row[Coin] = Row(
-    lambda txid, vout, *rest: Coin(OutPoint(txid, vout), *rest),
+_COIN: Row[TradeInput] = Row(
+    lambda txid, vout, *rest: TradeInput(OutPoint(txid, vout), *rest),
     lambda coin: (coin.outpoint.txid, coin.outpoint.vout, coin.sats, coin.script, coin.atoms),
     ("txid", _HASH),
     ("vout", Whole(2**32 - 1)),
@@ -153,7 +153,7 @@ _COIN: Row[Coin] = Row(
 )
 _DECLARATION = Converted(
     Record(
-        Declaration,
+        Contribution,
         ("asset_coins", Listed(_COIN, MAX_INPUTS)),
         ("bitcoin_coins", Listed(_COIN, MAX_INPUTS)),
         ("receive", _SCRIPT),
@@ -190,7 +190,7 @@ _BODIES: Mapping[str, Record[Any]] = {
 }
 _NAMES: Mapping[type[Body], str] = {record.make: name for name, record in _BODIES.items()}
 _ENVELOPE = Record(
-    Envelope,
+    TradeEnvelope,
     ("type", Text(32)),
     ("trade_id", Hex(16)),
     ("seq", Whole(2**32 - 1, 1)),

@@ -18,19 +18,19 @@ from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_proto
 from darkswap_browser.bitcoin.runes.ids import Edict, RuneId
 from darkswap_browser.bitcoin.runes.runestone import Runestone
 from darkswap_browser.bitcoin.script import ScriptKind, dust_limit, input_weight, kind_of, output_weight
-from darkswap_browser.bitcoin.signing import PAIR, verify_input, with_witnesses
+from darkswap_browser.bitcoin.signing import SINGLE_ANYONECANPAY, verify_input, with_witnesses
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput, parse_witness
 from darkswap_browser.errors import InvalidOrder, TradeRefused, Unsupported
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
-from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, Sale
+from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, PresignedSale
 from darkswap_browser.settlement.messages import Witnesses
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import (
     OVERHEAD_WEIGHT,
     SEQUENCE,
     WIDEST_OUTPUT,
+    OutputPurpose,
     PlannedOutput,
-    Purpose,
     Settlement,
     check_apart,
     check_declaration,
@@ -52,46 +52,46 @@ RISKS = (
 # --- the maker's part
 
 
-def payment_of(lot: Coin, quote_atoms: int, script: bytes) -> TxOutput:
+def maker_payment(lot: TradeInput, quote_atoms: int, script: bytes) -> TxOutput:
     """What the maker is paid: the price, and the sats that lie on the lot."""
     return TxOutput(lot.sats + quote_atoms, script)
 
 
-def template(lot: Coin, payment: TxOutput) -> Transaction:
+def maker_template(lot: TradeInput, payment: TxOutput) -> Transaction:
     """What the maker signs: the pair alone. The signature holds wherever the two stand at one place."""
     return Transaction((TxInput(lot.outpoint, SEQUENCE),), (payment,))
 
 
-def check_witness(lot: Coin, payment: TxOutput, witness: tuple[bytes, ...], rule: str = "V17") -> None:
+def check_witness(lot: TradeInput, payment: TxOutput, witness: tuple[bytes, ...], rule: str = "V17") -> None:
     """Raises `VerificationFailed(rule)`: no good signature of exactly that type over the coin as the chain tells it."""
     prevouts = (TxOutput(lot.sats, lot.script),)
-    signed = with_witnesses(template(lot, payment), prevouts, {0: witness})
-    verify_input(signed, 0, prevouts, rule, PAIR)
+    signed = with_witnesses(maker_template(lot, payment), prevouts, {0: witness})
+    verify_input(signed, 0, prevouts, rule, SINGLE_ANYONECANPAY)
 
 
-def sale_of(order: Order) -> Sale:
+def sale_of(order: Order) -> PresignedSale:
     """Raises `InvalidOrder` for an order that is none."""
     if order.sale is None:
         raise InvalidOrder("sale", "is missing: this order is no private sale")
     return order.sale
 
 
-def lot_of(order: Order, output: TxOutput) -> Coin:
+def lot_input(order: Order, output: TxOutput) -> TradeInput:
     """`output`: the one that the order's coin is, by the chain."""
     (outpoint,) = order.funding
-    return Coin(outpoint, output.sats, output.script, order.base_atoms)
+    return TradeInput(outpoint, output.sats, output.script, order.base_atoms)
 
 
-def check_lot(order: Order, lot: Coin) -> None:
+def check_lot(order: Order, lot: TradeInput) -> None:
     """Whether the order's signature sells this coin, now. Raises `VerificationFailed` (V17)."""
     sale = sale_of(order)
-    check_witness(lot, payment_of(lot, order.quote_atoms, sale.payment_script), parse_witness(sale.witness))
+    check_witness(lot, maker_payment(lot, order.quote_atoms, sale.payment_script), parse_witness(sale.witness))
 
 
-def declaration_of(order: Order, lot: Coin) -> Declaration:
+def declaration_of(order: Order, lot: TradeInput) -> Contribution:
     """What the maker brings to the transaction, and where it is paid."""
     script = sale_of(order).payment_script
-    return Declaration(
+    return Contribution(
         asset_coins=(lot,), receive_script=script, asset_change_script=script, bitcoin_change_script=script
     )
 
@@ -100,9 +100,9 @@ def witnesses_of(order: Order) -> Witnesses:
     return ((LOT, parse_witness(sale_of(order).witness)),)
 
 
-def pays_maker(tx: Transaction, order: Order, lot: Coin) -> bool:
+def pays_maker(tx: Transaction, order: Order, lot: TradeInput) -> bool:
     """Whether `tx` spends the lot and pays what was asked for it."""
-    payment = payment_of(lot, order.quote_atoms, sale_of(order).payment_script)
+    payment = maker_payment(lot, order.quote_atoms, sale_of(order).payment_script)
     places = [place for place, each in enumerate(tx.inputs) if each.outpoint == lot.outpoint]
     return any(tx.outputs[place : place + 1] == (payment,) for place in places)
 
@@ -110,7 +110,7 @@ def pays_maker(tx: Transaction, order: Order, lot: Coin) -> bool:
 # --- the transaction
 
 
-def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
+def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settlement:
     """Pure: the same arguments, the same transaction. Raises `TradeRefused` with a code of facts §3.9."""
     check_terms(terms)
     _check_shape(terms, maker)
@@ -122,11 +122,11 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
     first, *others = sorted(taker.bitcoin_coins, key=lambda each: each.outpoint)
     coins = [(Role.TAKER, first), (Role.MAKER, lot), *((Role.TAKER, each) for each in others)]
     runestone = _runestone(terms.base)
-    payment = payment_of(lot, terms.quote_atoms, maker.receive_script)
+    payment = maker_payment(lot, terms.quote_atoms, maker.receive_script)
     outputs = [
-        PlannedOutput(Role.TAKER, Purpose.BASE, POSTAGE, taker.receive_script, {terms.base: terms.base_atoms}),
-        PlannedOutput(Role.MAKER, Purpose.QUOTE, payment.sats, payment.script),
-        PlannedOutput(None, Purpose.DATA, 0, runestone.encipher()),
+        PlannedOutput(Role.TAKER, OutputPurpose.BASE, POSTAGE, taker.receive_script, {terms.base: terms.base_atoms}),
+        PlannedOutput(Role.MAKER, OutputPurpose.QUOTE, payment.sats, payment.script),
+        PlannedOutput(None, OutputPurpose.DATA, 0, runestone.encipher()),
     ]
     scripts = [each.script for each in taker.bitcoin_coins]
     weight = _weight(lot, scripts, [each.script for each in outputs])
@@ -134,7 +134,7 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
     fee = fee_for(terms, weight + output_weight(taker.bitcoin_change_script))
     if rest - fee >= dust_limit(taker.bitcoin_change_script):
         change = rest - fee
-        outputs.append(PlannedOutput(Role.TAKER, Purpose.BITCOIN_CHANGE, change, taker.bitcoin_change_script))
+        outputs.append(PlannedOutput(Role.TAKER, OutputPurpose.BITCOIN_CHANGE, change, taker.bitcoin_change_script))
     else:
         fee, least = rest, fee_for(terms, weight)
         _demand(rest >= least, "INSUFFICIENT_FUNDS", f"the taker lacks {least - rest} sats")
@@ -153,13 +153,13 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
     )
 
 
-def sats_needed(terms: Terms, lot: Coin, scripts: Sequence[bytes]) -> int:
+def required_sats(terms: TradeTerms, lot: TradeInput, scripts: Sequence[bytes]) -> int:
     """Sats that coins with these `scripts` must hold together to buy it (what is too much comes back as change)."""
     weight = _weight(lot, scripts, [_runestone(terms.base).encipher()]) + 3 * WIDEST_OUTPUT
     return terms.quote_atoms + POSTAGE + fee_for(terms, weight)
 
 
-def _check_shape(terms: Terms, maker: Declaration) -> None:
+def _check_shape(terms: TradeTerms, maker: Contribution) -> None:
     _demand(terms.private_sale, "TERMS", "it is no private sale")
     _demand(terms.base != BTC and terms.quote == BTC, "TERMS", "only assets are sold by a signature, and for bitcoin")
     _demand(terms.base_giver is Role.MAKER, "TERMS", "only a maker sells by a signature")
@@ -168,7 +168,7 @@ def _check_shape(terms: Terms, maker: Declaration) -> None:
     _demand(maker.asset_coins[0].atoms == terms.base_atoms, "TERMS", "the lot is not what was agreed")
 
 
-def _weight(lot: Coin, scripts: Sequence[bytes], outputs: Sequence[bytes]) -> int:
+def _weight(lot: TradeInput, scripts: Sequence[bytes], outputs: Sequence[bytes]) -> int:
     """Weight units. The type byte behind a signature of the key path is one more than is usual."""
     lots = input_weight(lot.script) + (kind_of(lot.script) is ScriptKind.P2TR)
     return OVERHEAD_WEIGHT + lots + sum(map(input_weight, scripts)) + sum(map(output_weight, outputs))
@@ -187,6 +187,6 @@ def _demand(holds: bool, code: str, detail: str) -> None:
         raise TradeRefused(code, detail)
 
 
-def switched_off() -> Unsupported:
+def private_sales_disabled() -> Unsupported:
     """What making and taking private sales is answered with by default."""
     return Unsupported("a private sale", " ".join(("trade.private_sales switches it on, if you accept this:", *RISKS)))

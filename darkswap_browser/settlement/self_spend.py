@@ -14,7 +14,7 @@ from darkswap_browser.bitcoin.script import dust_limit, input_weight, output_wei
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InsufficientFunds
 from darkswap_browser.market.assets import AssetKind
-from darkswap_browser.settlement.terms import Coin
+from darkswap_browser.settlement.terms import TradeInput
 
 OVERHEAD = 42
 """Weight units of a segwit transaction without inputs and outputs."""
@@ -28,7 +28,7 @@ def fee_to_beat(settlement_fee: int, vsize: int, rate: int) -> int:
 
 
 def needed(
-    coins: Sequence[Coin], keep: Sequence[TxOutput], change_script: bytes, settlement_fee: int, rate: int
+    coins: Sequence[TradeInput], keep: Sequence[TxOutput], change_script: bytes, settlement_fee: int, rate: int
 ) -> int:
     """Sats that `coins` must hold together for the outputs `keep`, the fee, and change that is worth having."""
     size = _vsize(coins, (*keep, TxOutput(0, change_script)))
@@ -36,7 +36,7 @@ def needed(
 
 
 def build(
-    coins: Sequence[Coin], keep: Sequence[TxOutput], change_script: bytes, settlement_fee: int, rate: int
+    coins: Sequence[TradeInput], keep: Sequence[TxOutput], change_script: bytes, settlement_fee: int, rate: int
 ) -> Transaction:
     """`coins` to `keep`, and the rest to `change_script`. Raises `InsufficientFunds` when they hold too little."""
     wanted = needed(coins, keep, change_script, settlement_fee, rate)
@@ -47,13 +47,13 @@ def build(
     return Transaction(tuple(TxInput(each.outpoint) for each in coins), (*keep, change))
 
 
-def home(coin: Coin, kind: AssetKind) -> tuple[TxOutput, ...]:
+def return_outputs(coin: TradeInput, kind: AssetKind) -> tuple[TxOutput, ...]:
     """Output 0 takes all that lies on the coin. Alkanes stay nowhere without a protostone (facts §0.2)."""
     protocol = encode_protostones([Protostone(edicts=(), pointer=0, refund=0)]) if kind is AssetKind.ALKANE else ()
     stone = Runestone(pointer=0, protocol=protocol)
     return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())
 
 
-def _vsize(coins: Sequence[Coin], outputs: Sequence[TxOutput]) -> int:
+def _vsize(coins: Sequence[TradeInput], outputs: Sequence[TxOutput]) -> int:
     weight = OVERHEAD + sum(input_weight(each.script) for each in coins)
     return -(-(weight + sum(output_weight(each.script) for each in outputs)) // 4)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from darkswap_browser.bitcoin.psbt import Psbt, signatures_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.bitcoin.signing import PAIR, WHOLE, verify_input, with_witnesses
+from darkswap_browser.bitcoin.signing import ALL_TYPES, SINGLE_ANYONECANPAY, verify_input, with_witnesses
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.errors import MalformedMessage, VerificationFailed
 from darkswap_browser.settlement.messages import Witnesses
@@ -63,7 +63,7 @@ def v18_final(settlement: Settlement, raw: bytes) -> Transaction:
 
 
 def _types(settlement: Settlement, index: int) -> Collection[Sighash]:
-    return PAIR if settlement.terms.private_sale and index == LOT else WHOLE
+    return SINGLE_ANYONECANPAY if settlement.terms.private_sale and index == LOT else ALL_TYPES
 
 
 def v19_spendable(depth: int, needed: int) -> None:

@@ -2,7 +2,7 @@
 
 What is written of each to the store, and under which keys, is in `storage.codec`; `VERSION` is the version of that.
 
-    taker: Requesting → Verifying → Reviewing → Signing → SignaturesOut ─┐
+    taker: Requesting → Verifying → Reviewing → Signing → AwaitingMakerSignatures ─┐
     maker: Validating → Offered → Countersigning ────────────────────────┴→ Pending → Completed → Settled
     taker of a private sale, where the maker has signed and nobody is talked to:
            Verifying → Reviewing → Countersigning → Pending …
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from darkswap_browser.settlement.messages import Body, Witnesses
-from darkswap_browser.settlement.terms import Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeTerms
 
 VERSION = 1
 
@@ -26,21 +26,21 @@ class Trade:
     """What all states share. `sent` and `received`: the last message's number on each side, 0 before the first."""
 
     role: Role
-    terms: Terms
+    terms: TradeTerms
     peer: str
     """Peer id of the other side."""
-    auto: bool
+    auto_sign: bool
     """The user is not asked before signing."""
     sign_seconds: int
     """What our wallet is given: 60 with a key in the page, 180 with an extension."""
     confirmations: int
     """How deep the settlement is when the trade is completed."""
     created_at: int
-    own: Declaration | None = None
-    theirs: Declaration | None = None
+    own: Contribution | None = None
+    theirs: Contribution | None = None
     txid: str = ""
     """The settlement's, once both declarations are known."""
-    said: Body | None = None
+    last_sent: Body | None = None
     """What we sent last, under the number `sent`."""
     sent: int = 0
     received: int = 0
@@ -56,7 +56,7 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
-class Requesting:
+class AwaitingAcceptance:
     """Taker: the request is out. `until`, here and below: unix second at which this state is given up."""
 
     trade: Trade
@@ -82,7 +82,7 @@ class Signing:
 
 
 @dataclass(frozen=True, slots=True)
-class SignaturesOut:
+class AwaitingMakerSignatures:
     """Taker: the maker can complete the settlement from now on."""
 
     trade: Trade
@@ -98,7 +98,7 @@ class Validating:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class AwaitingTakerSignatures:
     """Maker: waits for the taker's signatures."""
 
     trade: Trade
@@ -114,7 +114,7 @@ class Countersigning:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class AwaitingConfirmation:
     """All signatures are out. `until` is 0 once a server has the settlement."""
 
     trade: Trade
@@ -135,7 +135,7 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposed:
+class SignatureExposed:
     """Our signatures are out, the deadline is over, no server has the settlement: the peer may still broadcast it."""
 
     trade: Trade
@@ -207,26 +207,30 @@ class Expired:
     waiting: str
 
 
-Timed: TypeAlias = Requesting | Verifying | Reviewing | Signing | Validating | Offered | Countersigning
+Negotiating: TypeAlias = (
+    AwaitingAcceptance | Verifying | Reviewing | Signing | Validating | AwaitingTakerSignatures | Countersigning
+)
 """Before our signatures left: may be given up at any time."""
-Out: TypeAlias = SignaturesOut | Pending | Completed | Exposed | Revoking | Conflicted
+Committed: TypeAlias = (
+    AwaitingMakerSignatures | AwaitingConfirmation | Completed | SignatureExposed | Revoking | Conflicted
+)
 """Our signatures are, or may be, with the peer: coins stay reserved."""
-End: TypeAlias = Settled | Revoked | Failed | Canceled | Expired
-State: TypeAlias = Timed | Out | End
+Ended: TypeAlias = Settled | Revoked | Failed | Canceled | Expired
+State: TypeAlias = Negotiating | Committed | Ended
 
 _NAMES: dict[type[State], tuple[str, str, str]] = {
-    Requesting: ("requesting", "Created", "pending"),
+    AwaitingAcceptance: ("requesting", "Created", "pending"),
     Validating: ("validating", "Created", "pending"),
     Verifying: ("verifying", "MakerPsbtSent", "pending"),
-    Offered: ("offered", "MakerPsbtSent", "pending"),
+    AwaitingTakerSignatures: ("offered", "MakerPsbtSent", "pending"),
     Reviewing: ("reviewing", "TakerPsbtSent", "pending"),
     Signing: ("signing", "TakerPsbtSent", "pending"),
-    SignaturesOut: ("signatures_out", "TakerSigned", "confirming"),
+    AwaitingMakerSignatures: ("signatures_out", "TakerSigned", "confirming"),
     Countersigning: ("countersigning", "TakerSigned", "confirming"),
-    Pending: ("pending", "MakerSigned", "confirming"),
+    AwaitingConfirmation: ("pending", "MakerSigned", "confirming"),
     Completed: ("completed", "Completed", "completed"),
     Settled: ("settled", "Completed", "completed"),
-    Exposed: ("exposed", "TakerSigned", "confirming"),
+    SignatureExposed: ("exposed", "TakerSigned", "confirming"),
     Revoking: ("revoking", "TakerSigned", "confirming"),
     Conflicted: ("conflicted", "Failed", "failed"),
     Failed: ("failed", "Failed", "failed"),

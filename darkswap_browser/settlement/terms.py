@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class TradeTerms:
     """`base_giver` gives `base_atoms` of `base` and gets `quote_atoms` of `quote`. One side may be bitcoin, in sats."""
 
     trade_id: str
@@ -51,7 +51,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Coin:
+class TradeInput:
     """An output to be spent. `atoms`: how much of the traded asset it holds (0 for a coin of plain bitcoin)."""
 
     outpoint: OutPoint
@@ -61,12 +61,12 @@ class Coin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class Contribution:
     """What one side brings and where it wants what. Scripts are scriptPubKeys."""
 
-    asset_coins: tuple[Coin, ...] = ()
+    asset_coins: tuple[TradeInput, ...] = ()
     """Empty when this side gives bitcoin."""
-    bitcoin_coins: tuple[Coin, ...] = ()
+    bitcoin_coins: tuple[TradeInput, ...] = ()
     receive_script: bytes
     """For what this side gets."""
     asset_change_script: bytes
@@ -74,13 +74,13 @@ class Declaration:
     bitcoin_change_script: bytes
 
     @property
-    def coins(self) -> tuple[Coin, ...]:
+    def coins(self) -> tuple[TradeInput, ...]:
         return self.asset_coins + self.bitcoin_coins
 
 
-def terms_of(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline: int) -> Terms:
+def derive_terms(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline: int) -> TradeTerms:
     """`fill`: base atoms, judged by `orders.check_fill`. `fee_rate`: sats per 1000 vB. `deadline`: unix seconds."""
-    return Terms(
+    return TradeTerms(
         trade_id=trade_id,
         order_id=order.order_id,
         order_hash=order_hash(order),
@@ -97,6 +97,6 @@ def terms_of(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline:
     )
 
 
-def proof_message(terms: Terms, own: Declaration) -> str:
+def proof_message(terms: TradeTerms, own: Contribution) -> str:
     """Names the order too, which is one maker's: shown to another maker, the proof of a trade proves nothing."""
     return ownership_message(f"{terms.order_id} {terms.trade_id}", [coin.outpoint for coin in own.coins])

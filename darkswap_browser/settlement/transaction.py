@@ -21,7 +21,7 @@ from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InvalidArgument, TradeRefused
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset, AssetKind
 from darkswap_browser.market.orders import MAX_INPUTS, POSTAGE, FeeRule
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 
 SEQUENCE = 0xFFFFFFFD
 """Replaceable (BIP125), so that a stuck settlement can be taken back."""
@@ -37,7 +37,7 @@ WIDEST_OUTPUT = 4 * 43
 """Weight of a P2TR output."""
 
 
-class Purpose(StrEnum):
+class OutputPurpose(StrEnum):
     BASE = "base"
     QUOTE = "quote"
     BASE_CHANGE = "base_change"
@@ -51,7 +51,7 @@ class PlannedOutput:
     """`owner` is None for the OP_RETURN. `assets`: the atoms that the runestone puts there."""
 
     owner: Role | None
-    purpose: Purpose
+    purpose: OutputPurpose
     sats: int
     script: bytes
     assets: Mapping[Asset, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class PlannedOutput:
 class Settlement:
     """`prevouts` and `input_owners` go with `tx.inputs`; `fees` in sats."""
 
-    terms: Terms
+    terms: TradeTerms
     tx: Transaction
     prevouts: tuple[TxOutput, ...]
     input_owners: tuple[Role, ...]
@@ -80,7 +80,7 @@ class Settlement:
         return tuple(index for index, output in enumerate(self.outputs) if output.owner is role)
 
 
-def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
+def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settlement:
     """Pure: the same arguments, the same transaction. Raises `TradeRefused` with a code of facts §3.9."""
     declared = {Role.MAKER: maker, Role.TAKER: taker}
     check_terms(terms)
@@ -99,7 +99,7 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
     fixed = _fixed_outputs(terms, declared)
     outputs, fees = _with_change(terms, declared, fixed)
     runestone = _runestone(terms, outputs)
-    outputs.append(PlannedOutput(None, Purpose.DATA, 0, runestone.encipher()))
+    outputs.append(PlannedOutput(None, OutputPurpose.DATA, 0, runestone.encipher()))
     tx = Transaction(
         tuple(TxInput(coin.outpoint, SEQUENCE) for _, coin in coins),
         tuple(TxOutput(output.sats, output.script) for output in outputs),
@@ -118,7 +118,7 @@ def build(terms: Terms, maker: Declaration, taker: Declaration) -> Settlement:
 # --- what cannot be
 
 
-def check_terms(terms: Terms) -> None:
+def check_terms(terms: TradeTerms) -> None:
     """Raises `TradeRefused`."""
     _demand(terms.base != terms.quote, "TERMS", "both sides are the same asset")
     for asset, atoms in ((terms.base, terms.base_atoms), (terms.quote, terms.quote_atoms)):
@@ -131,7 +131,7 @@ def check_terms(terms: Terms) -> None:
     _demand(terms.fee_rate > 0, "FEE_RANGE", "the fee rate is nothing")
 
 
-def check_declaration(terms: Terms, role: Role, declaration: Declaration) -> None:
+def check_declaration(terms: TradeTerms, role: Role, declaration: Contribution) -> None:
     """Whether one side's coins and scripts can be in a settlement. Raises `TradeRefused`."""
     asset, atoms = terms.gives(role)
     coins = declaration.coins
@@ -154,7 +154,7 @@ def check_declaration(terms: Terms, role: Role, declaration: Declaration) -> Non
         _demand(held >= atoms, "INSUFFICIENT_FUNDS", f"the {role} brings {held} atoms of {asset} and owes {atoms}")
 
 
-def check_apart(maker: Declaration, taker: Declaration) -> None:
+def check_apart(maker: Contribution, taker: Contribution) -> None:
     """Raises `TradeRefused` for a coin that both declare."""
     shared = {coin.outpoint for coin in maker.coins} & {coin.outpoint for coin in taker.coins}
     _demand(not shared, "TERMS", "both sides bring the same coin")
@@ -168,15 +168,18 @@ def _demand(holds: bool, code: str, detail: str) -> None:
 # --- outputs and fees
 
 
-def _fixed_outputs(terms: Terms, declared: Mapping[Role, Declaration]) -> list[PlannedOutput]:
+def _fixed_outputs(terms: TradeTerms, declared: Mapping[Role, Contribution]) -> list[PlannedOutput]:
     """All but bitcoin change and OP_RETURN."""
     outputs = []
-    for purpose, giver in ((Purpose.BASE, terms.base_giver), (Purpose.QUOTE, terms.base_giver.other)):
+    for purpose, giver in ((OutputPurpose.BASE, terms.base_giver), (OutputPurpose.QUOTE, terms.base_giver.other)):
         asset, atoms = terms.gives(giver)
         script = declared[giver.other].receive_script
         sats, assets = (atoms, {}) if asset == BTC else (POSTAGE, {asset: atoms})
         outputs.append(PlannedOutput(giver.other, purpose, sats, script, assets))
-    for purpose, giver in ((Purpose.BASE_CHANGE, terms.base_giver), (Purpose.QUOTE_CHANGE, terms.base_giver.other)):
+    for purpose, giver in (
+        (OutputPurpose.BASE_CHANGE, terms.base_giver),
+        (OutputPurpose.QUOTE_CHANGE, terms.base_giver.other),
+    ):
         asset, atoms = terms.gives(giver)
         left = sum(coin.atoms for coin in declared[giver].asset_coins) - atoms
         if asset != BTC and left > 0:
@@ -186,7 +189,7 @@ def _fixed_outputs(terms: Terms, declared: Mapping[Role, Declaration]) -> list[P
 
 
 def _with_change(
-    terms: Terms, declared: Mapping[Role, Declaration], fixed: list[PlannedOutput]
+    terms: TradeTerms, declared: Mapping[Role, Contribution], fixed: list[PlannedOutput]
 ) -> tuple[list[PlannedOutput], dict[Role, int]]:
     """Change is what Σ in + received − Σ out − paid − fee leaves; below dust it stays with the fee of its owner."""
     data = _data_weight(terms, fixed)
@@ -204,7 +207,7 @@ def _with_change(
         change = rests[role] - with_change
         if change >= dust_limit(script):
             fees[role] = with_change
-            outputs.append(PlannedOutput(role, Purpose.BITCOIN_CHANGE, change, script))
+            outputs.append(PlannedOutput(role, OutputPurpose.BITCOIN_CHANGE, change, script))
             continue
         _demand(rests[role] >= without, "INSUFFICIENT_FUNDS", f"the {role} lacks {without - rests[role]} sats")
         fees[role] = rests[role]
@@ -212,7 +215,7 @@ def _with_change(
     return fixed + [change_of[role] for role in order if role in change_of], fees
 
 
-def _balance(terms: Terms, role: Role, declaration: Declaration, fixed: Sequence[PlannedOutput]) -> int:
+def _balance(terms: TradeTerms, role: Role, declaration: Contribution, fixed: Sequence[PlannedOutput]) -> int:
     """Sats of a side's coins beyond what its own outputs and its bitcoin payment take. What it gets in bitcoin is an
     output of its own that the other side fills; postage is paid by whom the output belongs to.
     """
@@ -224,9 +227,9 @@ def _balance(terms: Terms, role: Role, declaration: Declaration, fixed: Sequence
 
 
 def _weight_of(
-    terms: Terms,
+    terms: TradeTerms,
     role: Role,
-    declared: Mapping[Role, Declaration],
+    declared: Mapping[Role, Contribution],
     fixed: Sequence[PlannedOutput],
     data: int,
     changes: Sequence[PlannedOutput],
@@ -242,12 +245,12 @@ def _weight_of(
     return inputs + outputs + (shared // 2 if role is Role.MAKER else shared - shared // 2)
 
 
-def fee_for(terms: Terms, weight: int) -> int:
+def fee_for(terms: TradeTerms, weight: int) -> int:
     """Sats for `weight`, rounded up."""
     return -(-terms.fee_rate * weight // 4000)
 
 
-def _data_weight(terms: Terms, fixed: list[PlannedOutput]) -> int:
+def _data_weight(terms: TradeTerms, fixed: list[PlannedOutput]) -> int:
     """Weight of the OP_RETURN: the numbers of change outputs behind `fixed` do not change its length."""
     script = _runestone(terms, fixed).encipher()
     _demand(
@@ -259,15 +262,15 @@ def _data_weight(terms: Terms, fixed: list[PlannedOutput]) -> int:
 # --- the runestone
 
 
-def _runestone(terms: Terms, outputs: Sequence[PlannedOutput]) -> Runestone:
+def _runestone(terms: TradeTerms, outputs: Sequence[PlannedOutput]) -> Runestone:
     """Always explicit: edicts for what is traded and what is left; pointers to the giver's own output for the rest."""
     place = {output.purpose: index for index, output in reversed(list(enumerate(outputs)))}
     rune_edicts: list[Edict] = []
     alkane_edicts: list[ProtoEdict] = []
     home: dict[AssetKind, int] = {}
     for asset, atoms, delivery, change, own in (
-        (terms.base, terms.base_atoms, Purpose.BASE, Purpose.BASE_CHANGE, Purpose.QUOTE),
-        (terms.quote, terms.quote_atoms, Purpose.QUOTE, Purpose.QUOTE_CHANGE, Purpose.BASE),
+        (terms.base, terms.base_atoms, OutputPurpose.BASE, OutputPurpose.BASE_CHANGE, OutputPurpose.QUOTE),
+        (terms.quote, terms.quote_atoms, OutputPurpose.QUOTE, OutputPurpose.QUOTE_CHANGE, OutputPurpose.BASE),
     ):
         if asset == BTC:
             continue
@@ -295,7 +298,7 @@ def _runestone(terms: Terms, outputs: Sequence[PlannedOutput]) -> Runestone:
 # --- before the other side is known
 
 
-def sats_needed(terms: Terms, role: Role, asset_coins: Sequence[Coin], scripts: Sequence[bytes]) -> int:
+def required_sats(terms: TradeTerms, role: Role, asset_coins: Sequence[TradeInput], scripts: Sequence[bytes]) -> int:
     """Sats that the bitcoin coins of `role`, with these `scripts`, must hold together so that `build` does not lack
     any, whatever the other side brings (an upper bound; what is too much comes back as change).
     """

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import msgpack
 
 from darkswap_browser.bitcoin.transaction import MAX_SATS, OutPoint
-from darkswap_browser.market.assets import MAX_U128, Asset, AssetInfo, AssetKind
+from darkswap_browser.market.assets import MAX_U128, Asset, AssetKind, AssetMetadata
 from darkswap_browser.market.order_codec import MAX_ORDER_TEXT
 from darkswap_browser.market.orders import MAX_INPUTS, FeeRule
 from darkswap_browser.settlement import messages as sent
 from darkswap_browser.settlement import states
 from darkswap_browser.settlement.states import State
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.wire.fields import Choice, Data, Exactly, Flag, Hex, Kind, Large, Maybe, Text, Whole
 from darkswap_browser.wire.records import Listed, OneOf, Record, Row, unpack
 
@@ -68,7 +68,7 @@ def stored(make: type[T], tag: str, *members: tuple[str, Kind[Any]]) -> Record[T
 OUTPOINT = stored(OutPoint, "OutPoint", ("txid", Hex(32)), ("vout", COUNT))
 ASSET = stored(Asset, "Asset", ("kind", Choice(AssetKind)), ("block", ATOMS), ("tx", ATOMS))
 ASSET_INFO = stored(
-    AssetInfo,
+    AssetMetadata,
     "AssetInfo",
     ("asset", ASSET),
     ("name", WORDS),
@@ -78,7 +78,7 @@ ASSET_INFO = stored(
     ("created_height", Maybe(COUNT)),
 )
 TERMS = stored(
-    Terms,
+    TradeTerms,
     "Terms",
     ("trade_id", Hex(16)),
     ("order_id", Hex(32)),
@@ -94,10 +94,12 @@ TERMS = stored(
     ("deadline", TIME),
     ("private_sale", Flag()),
 )
-COIN = stored(Coin, "Coin", ("outpoint", OUTPOINT), ("sats", Whole(MAX_SATS)), ("script", SCRIPT), ("atoms", ATOMS))
+COIN = stored(
+    TradeInput, "Coin", ("outpoint", OUTPOINT), ("sats", Whole(MAX_SATS)), ("script", SCRIPT), ("atoms", ATOMS)
+)
 COINS = Listed(COIN, MAX_INPUTS)
 DECLARATION = stored(
-    Declaration,
+    Contribution,
     "Declaration",
     ("asset_coins", COINS),
     ("bitcoin_coins", COINS),
@@ -160,17 +162,17 @@ _DEPTH = ("depth", COUNT)
 _HEIGHT = ("height", COUNT)
 _REFUSAL = ("refusal", WORDS)
 STATE: OneOf[State] = OneOf(
-    _state(states.Requesting, "Requesting", _UNTIL),
+    _state(states.AwaitingAcceptance, "Requesting", _UNTIL),
     _state(states.Verifying, "Verifying", _UNTIL),
     _state(states.Reviewing, "Reviewing", _UNTIL),
     _state(states.Signing, "Signing", _UNTIL),
-    _state(states.SignaturesOut, "SignaturesOut", _UNTIL),
+    _state(states.AwaitingMakerSignatures, "SignaturesOut", _UNTIL),
     _state(states.Validating, "Validating", _UNTIL),
-    _state(states.Offered, "Offered", _UNTIL),
+    _state(states.AwaitingTakerSignatures, "Offered", _UNTIL),
     _state(states.Countersigning, "Countersigning", _UNTIL, ("witnesses", WITNESSES)),
-    _state(states.Pending, "Pending", _UNTIL, ("seen", Flag()), _DEPTH, _REFUSAL),
+    _state(states.AwaitingConfirmation, "Pending", _UNTIL, ("seen", Flag()), _DEPTH, _REFUSAL),
     _state(states.Completed, "Completed", _HEIGHT, _DEPTH),
-    _state(states.Exposed, "Exposed", ("detail", WORDS), ("declined", CODE)),
+    _state(states.SignatureExposed, "Exposed", ("detail", WORDS), ("declined", CODE)),
     _state(states.Revoking, "Revoking", _DEPTH, _REFUSAL),
     _state(states.Conflicted, "Conflicted", ("by", TXID), _DEPTH),
     _state(states.Settled, "Settled", _HEIGHT),

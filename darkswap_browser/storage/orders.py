@@ -9,7 +9,7 @@ from darkswap_browser.market.order_codec import MAX_ORDER
 from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.codec import stored
-from darkswap_browser.storage.records import Records, Report
+from darkswap_browser.storage.records import QuarantineListener, RecordStore
 from darkswap_browser.wire.fields import Choice, Data, Flag, Maybe, Text
 from darkswap_browser.wire.records import Listed
 
@@ -68,7 +68,7 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SaleBegun:
+class PendingSale:
     """Kept under an order's id from before its lot is reserved until the order itself is kept: what a crash in between
     leaves reserved is found by it. `at`: unix seconds.
     """
@@ -91,12 +91,18 @@ ORDER_RECORD = stored(
     ("reclaim", codec.TRANSACTION),
     ("released", Flag()),
 )
-SALE_BEGUN = stored(SaleBegun, "SaleBegun", ("at", codec.TIME))
+SALE_BEGUN = stored(PendingSale, "SaleBegun", ("at", codec.TIME))
 
 
-def sales_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[SaleBegun]:
-    return Records(store, f"pending-sales/{network}/{peer}/", SALE_BEGUN, version=VERSION, cap=MAX_BEGUN, report=report)
+def pending_sales(
+    store: KeyValueStore, network: str, peer: str, report: QuarantineListener
+) -> RecordStore[PendingSale]:
+    return RecordStore(
+        store, f"pending-sales/{network}/{peer}/", SALE_BEGUN, version=VERSION, cap=MAX_BEGUN, report=report
+    )
 
 
-def order_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[OrderRecord]:
-    return Records(store, f"orders/{network}/{peer}/", ORDER_RECORD, version=VERSION, cap=MAX_ORDERS, report=report)
+def order_records(
+    store: KeyValueStore, network: str, peer: str, report: QuarantineListener
+) -> RecordStore[OrderRecord]:
+    return RecordStore(store, f"orders/{network}/{peer}/", ORDER_RECORD, version=VERSION, cap=MAX_ORDERS, report=report)

@@ -15,17 +15,17 @@ from darkswap_browser.wire.fields import Kind
 QUARANTINE_PREFIX = "quarantine/"
 """Before the key of a record that could not be read: its bytes stay for whoever can mend them."""
 
-Report = Callable[[str, str], None]
+QuarantineListener = Callable[[str, str], None]
 """(key, reason): a record was set aside."""
 
 T = TypeVar("T")
 
 
-class Records(Generic[T]):
+class RecordStore(Generic[T]):
     """`prefix` ends with "/"; `cap` is how many there may be. `version` is that of the shape of `kind`."""
 
     def __init__(
-        self, store: KeyValueStore, prefix: str, kind: Kind[T], *, version: int, cap: int, report: Report
+        self, store: KeyValueStore, prefix: str, kind: Kind[T], *, version: int, cap: int, report: QuarantineListener
     ) -> None:
         self._store = store
         self._prefix = prefix

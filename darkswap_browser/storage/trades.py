@@ -12,7 +12,7 @@ from darkswap_browser.settlement.messages import TakeRequest
 from darkswap_browser.settlement.states import VERSION, State
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.codec import stored
-from darkswap_browser.storage.records import Records, Report
+from darkswap_browser.storage.records import QuarantineListener, RecordStore
 from darkswap_browser.wire.fields import Flag, Maybe
 
 MAX_TRADES = 1000
@@ -38,7 +38,7 @@ class TradeRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeBegun:
+class PendingTake:
     """Kept under a trade's id from before its first coin is reserved until the trade itself is kept: what a crash in
     between leaves reserved is found by it. `at`: unix seconds.
     """
@@ -57,12 +57,18 @@ TRADE_RECORD = stored(
     ("completed_at", Maybe(codec.TIME)),
     ("released", Flag()),
 )
-TAKE_BEGUN = stored(TakeBegun, "TakeBegun", ("at", codec.TIME))
+TAKE_BEGUN = stored(PendingTake, "TakeBegun", ("at", codec.TIME))
 
 
-def trade_records(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TradeRecord]:
-    return Records(store, f"trades/{network}/{peer}/", TRADE_RECORD, version=VERSION, cap=MAX_TRADES, report=report)
+def trade_records(
+    store: KeyValueStore, network: str, peer: str, report: QuarantineListener
+) -> RecordStore[TradeRecord]:
+    return RecordStore(store, f"trades/{network}/{peer}/", TRADE_RECORD, version=VERSION, cap=MAX_TRADES, report=report)
 
 
-def takes_begun(store: KeyValueStore, network: str, peer: str, report: Report) -> Records[TakeBegun]:
-    return Records(store, f"pending-takes/{network}/{peer}/", TAKE_BEGUN, version=VERSION, cap=MAX_BEGUN, report=report)
+def pending_takes(
+    store: KeyValueStore, network: str, peer: str, report: QuarantineListener
+) -> RecordStore[PendingTake]:
+    return RecordStore(
+        store, f"pending-takes/{network}/{peer}/", TAKE_BEGUN, version=VERSION, cap=MAX_BEGUN, report=report
+    )

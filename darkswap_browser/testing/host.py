@@ -11,7 +11,7 @@ from darkswap_browser.errors import InvalidArgument, StorageFull, Unsupported
 from darkswap_browser.runtime.base.crypto import Aead, Crypto, KeyAlgorithm, SigningKey
 from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 from darkswap_browser.runtime.memory_store import MemoryStore
-from darkswap_browser.testing.network import Network
+from darkswap_browser.testing.network import SimulatedNetwork
 
 
 class SimulatedClock:
@@ -139,7 +139,7 @@ class SimulatedLifecycle:
 
 
 class SimulatedSockets:
-    def __init__(self, network: Network, host: str) -> None:
+    def __init__(self, network: SimulatedNetwork, host: str) -> None:
         self._network = network
         self._host = host
 

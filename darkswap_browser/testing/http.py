@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, ResourceLimit, TimedOut
 from darkswap_browser.runtime.base.http import HttpResponse
-from darkswap_browser.testing.network import Network
+from darkswap_browser.testing.network import SimulatedNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class _Site:
 class HttpWorld:
     """Who answers under which base URL, in the whole world."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: SimulatedNetwork) -> None:
         self._network = network
         self._sites: dict[str, _Site] = {}
 

@@ -17,7 +17,7 @@ PACKAGE = "darkswap_browser"
 """The logger that every logger of the package is below."""
 
 
-class Stuck(RuntimeError):
+class DeadlockError(RuntimeError):
     """Every task waits for something that can no longer happen."""
 
 
@@ -42,7 +42,7 @@ class _VirtualSelector(selectors.SelectSelector):
         if ready:
             return ready
         if timeout is None:
-            raise Stuck("no task can run and no timer is set")
+            raise DeadlockError("no task can run and no timer is set")
         self.now += max(timeout, 0.0)
         return []
 

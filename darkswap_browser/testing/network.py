@@ -51,7 +51,7 @@ class Listening:
 class DirectRoute:
     """Between two hosts over the path that joins them."""
 
-    def __init__(self, network: Network, source: str, target: str) -> None:
+    def __init__(self, network: SimulatedNetwork, source: str, target: str) -> None:
         self._network = network
         self._source = source
         self._target = target
@@ -66,7 +66,7 @@ class DirectRoute:
         return self._network.path(self._source, self._target).bandwidth
 
 
-class Network:
+class SimulatedNetwork:
     """Hosts and what joins them. `split`: cut written data at random borders."""
 
     def __init__(self, chance: random.Random, latency: float, *, split: bool = True) -> None:

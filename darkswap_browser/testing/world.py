@@ -1,4 +1,4 @@
-"""A whole world to run peers in: hosts by name, one virtual network, one seed. `World` is the way in."""
+"""A whole world to run peers in: hosts by name, one virtual network, one seed. `SimulatedWorld` is the way in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from darkswap_browser.testing.host import (
 )
 from darkswap_browser.testing.http import HttpHandler, HttpWorld, SimulatedFetch
 from darkswap_browser.testing.locks import SimulatedLocks
-from darkswap_browser.testing.network import Network
+from darkswap_browser.testing.network import SimulatedNetwork
 from darkswap_browser.testing.wallets import ScriptedProviders
 from darkswap_browser.testing.webrtc.connection import RtcWorld, SimulatedWebRtc
 
@@ -25,7 +25,7 @@ EPOCH = 1_700_000_000.0
 """Wall-clock time at loop time 0, in unix seconds."""
 
 
-class World:
+class SimulatedWorld:
     """`crypto`: real primitives to use (they need no randomness of their own here). `latency`: one way, in seconds."""
 
     def __init__(
@@ -35,7 +35,7 @@ class World:
         self._crypto = crypto
         self._epoch = epoch
         chance = random.Random(f"{seed}/network")
-        self.network = Network(chance, latency, split=split)
+        self.network = SimulatedNetwork(chance, latency, split=split)
         self.rtc = RtcWorld(self.network, random.Random(f"{seed}/rtc"))
         self.http = HttpWorld(self.network)
         self._runtimes: dict[str, Runtime] = {}

@@ -9,14 +9,14 @@ from darkswap_browser.errors import DarkSwapError, InvalidOrder, TradeRefused
 from darkswap_browser.market import order_codec, orders
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.orders.funding import same_terms
-from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.orders.order_manager import OrderManager
+from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.messages import Body, Cancel, TakeRequest
 from darkswap_browser.settlement.states import Canceled, Expired, Failed, Settled, State
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.storage.trades import TradeRecord
-from darkswap_browser.trades.failure_limiter import Tries
+from darkswap_browser.trades.failure_limiter import FailureLimiter
 
 LONGEST = 600
 """Seconds from a request to its deadline: so long may a taker who vanishes hold coins of ours."""
@@ -24,16 +24,16 @@ THEIR_FAULT = ("BAD_SIGNATURE", "TX_MISMATCH", "TERMS", "V5", "V9", "V10", "V11"
 """What a request or its coins are refused for; the other rules are about our own coins and wallet."""
 
 
-TOLD = (*THEIR_FAULT, "FEE_RANGE", "TIMEOUT", "USER_REJECTED", "ORDER_GONE", "PRICE_CHANGED")
+PUBLIC_CODES = (*THEIR_FAULT, "FEE_RANGE", "TIMEOUT", "USER_REJECTED", "ORDER_GONE", "PRICE_CHANGED")
 """Codes whose details may leave with a cancellation: no other's says what we have, or which servers we ask."""
 
 
-class Intake:
-    def __init__(self, desk: OrderDesk, policy: Policy, limits: Limits) -> None:
+class TradeAdmission:
+    def __init__(self, desk: OrderManager, policy: TradePolicy, limits: Limits) -> None:
         self._desk = desk
         self._policy = policy
         self._limits = limits
-        self._tries = Tries(limits.trade_tries, limits.trade_tries_kept)
+        self._tries = FailureLimiter(limits.trade_failures_allowed, limits.trade_failures_tracked)
 
     async def admit(self, peer: str, trade_id: str, request: TakeRequest, busy: Sequence[str], now: int) -> str:
         """Text of the revision of ours that is taken, of which the wanted part is held for the trade from now on.
@@ -41,9 +41,9 @@ class Intake:
 
         Raises `TradeRefused` with a code of facts §3.9.
         """
-        if len(busy) >= self._limits.trades_live or busy.count(peer) >= self._limits.trades_per_peer:
+        if len(busy) >= self._limits.active_trades or busy.count(peer) >= self._limits.trades_per_peer:
             raise TradeRefused("BUSY", "too many trades go on already")
-        if not self._tries.allows(_keys(peer, request)):
+        if not self._tries.is_allowed(_keys(peer, request)):
             raise TradeRefused("BUSY", "too many requests for this order, or with these coins, came to nothing")
         view = self._desk.get(request.order_id)
         if view is None or not view.is_local or view.status.is_over:
@@ -58,7 +58,7 @@ class Intake:
         if not now < request.deadline <= now + LONGEST + orders.CLOCK_SKEW:
             raise TradeRefused("TIMEOUT", "the deadline is in the past or too far away; look at both clocks")
         try:
-            await self._desk.hold(request.order_id, trade_id, request.fill)
+            await self._desk.reserve_fill(request.order_id, trade_id, request.fill)
         except InvalidOrder as error:
             if error.path == "amount":
                 left = f"{view.remaining_atoms} base atoms are left"
@@ -68,7 +68,7 @@ class Intake:
             raise TradeRefused("BUSY", error.code) from None
         return text
 
-    def check_stands(self, record: TradeRecord) -> None:
+    def check_still_offered(self, record: TradeRecord) -> None:
         """Before the last signature: the maker may have thought better of it. Raises `TradeRefused`."""
         order_id = record.state.trade.terms.order_id
         view = self._desk.get(order_id)
@@ -79,21 +79,21 @@ class Intake:
             raise TradeRefused("PRICE_CHANGED", "the order was changed meanwhile")
 
     @staticmethod
-    def told(body: Body) -> Body:
+    def redact_cancel(body: Body) -> Body:
         """What the other side is told of what we say."""
-        return replace(body, reason="") if isinstance(body, Cancel) and body.code not in TOLD else body
+        return replace(body, reason="") if isinstance(body, Cancel) and body.code not in PUBLIC_CODES else body
 
-    def ended(self, record: TradeRecord) -> None:
+    def record_outcome(self, record: TradeRecord) -> None:
         """Remembers who made us show and hold coins for nothing."""
         state = record.state
         if record.request is None or state.trade.role is not Role.MAKER:
             return
         keys = _keys(state.trade.peer, record.request)
         if isinstance(state, Settled):
-            self._tries.succeeded(keys)
+            self._tries.record_success(keys)
         elif _came_to_nothing(state):
             # Until ours were shown, nothing has proved that those coins were the asker's own.
-            self._tries.failed(keys if state.trade.own is not None else keys[:1])
+            self._tries.record_failure(keys if state.trade.own is not None else keys[:1])
 
 
 def _came_to_nothing(state: State) -> bool:

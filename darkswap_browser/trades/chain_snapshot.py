@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import UNKNOWN, Chain, Holdings
-from darkswap_browser.errors import Lagging, NotOnChain
-from darkswap_browser.settlement.chain_snapshot import CoinFacts, Evidence
+from darkswap_browser.chain.base import UNKNOWN, Chain, OutputAssets
+from darkswap_browser.errors import IndexerLagging, NotOnChain
+from darkswap_browser.settlement.chain_snapshot import ChainSnapshot, InputSnapshot
 
 
-async def gather(chain: Chain, outpoints: Sequence[OutPoint], now: float) -> Evidence:
+async def fetch_chain_snapshot(chain: Chain, outpoints: Sequence[OutPoint], now: float) -> ChainSnapshot:
     """Raises `ChainError` when servers are silent or contradict each other. What is not on chain, and what lagging
     indexes do not know, is evidence of its own.
     """
@@ -26,18 +26,18 @@ async def gather(chain: Chain, outpoints: Sequence[OutPoint], now: float) -> Evi
         outpoint: found if found.raw is None else _holding(found, holdings.get(outpoint, UNKNOWN))
         for outpoint, found in zip(outpoints, facts, strict=True)
     }
-    return Evidence(now=now, genesis=genesis, tip_height=tip.height, index_lag=lag, coins=coins)
+    return ChainSnapshot(now=now, genesis=genesis, tip_height=tip.height, index_lag=lag, coins=coins)
 
 
-async def _holdings(chain: Chain, outpoints: Sequence[OutPoint]) -> tuple[Mapping[OutPoint, Holdings], int]:
+async def _holdings(chain: Chain, outpoints: Sequence[OutPoint]) -> tuple[Mapping[OutPoint, OutputAssets], int]:
     """And by how many blocks an index is behind, of which nothing is believed then."""
     try:
         return await chain.holdings(outpoints, verify=True), 0
-    except Lagging as error:
+    except IndexerLagging as error:
         return {}, max(error.tip - error.height, 1)
 
 
-async def _facts(chain: Chain, outpoint: OutPoint) -> CoinFacts:
+async def _facts(chain: Chain, outpoint: OutPoint) -> InputSnapshot:
     async def made() -> bytes | None:
         try:
             return await chain.transaction(outpoint.txid)
@@ -48,14 +48,14 @@ async def _facts(chain: Chain, outpoint: OutPoint) -> CoinFacts:
         made(), chain.status(outpoint.txid, verify=True), chain.spend(outpoint, verify=True)
     )
     if raw is None:
-        return CoinFacts()
-    return CoinFacts(
+        return InputSnapshot()
+    return InputSnapshot(
         raw=raw,
         height=None if status is None else status.height,
         spent_by=None if spend is None else spend.txid,
     )
 
 
-def _holding(facts: CoinFacts, holdings: Holdings) -> CoinFacts:
+def _holding(facts: InputSnapshot, holdings: OutputAssets) -> InputSnapshot:
     inscriptions = None if holdings.inscriptions is None else tuple(holdings.inscriptions)
     return replace(facts, runes=holdings.runes, alkanes=holdings.alkanes, inscriptions=inscriptions)

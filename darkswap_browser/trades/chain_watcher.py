@@ -17,11 +17,11 @@ from darkswap_browser.errors import ChainError
 from darkswap_browser.settlement import events
 from darkswap_browser.settlement.effects import Watch
 
-FAST = 2.0
+FAST_POLL_SECONDS = 2.0
 """Seconds between two looks at what was broadcast just now: somebody watches the screen."""
-SLOW = 20.0
+SLOW_POLL_SECONDS = 20.0
 """Seconds between two looks at anything else: blocks are minutes apart."""
-FAST_FOR = 180.0
+FAST_POLL_PERIOD_SECONDS = 180.0
 """Seconds for which a trade counts as broadcast just now."""
 
 
@@ -48,21 +48,21 @@ class SpentElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Nowhere:
+class NotSeen:
     """None of the transactions is known, and the inputs are unspent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
+class ChainUnavailable:
     """No server told."""
 
     reason: str
 
 
-Sight = InBlock | InMempool | SpentElsewhere | Nowhere | Blind
+ChainObservation = InBlock | InMempool | SpentElsewhere | NotSeen | ChainUnavailable
 
 
-def event_of(sight: Sight) -> events.Event | None:
+def event_of(sight: ChainObservation) -> events.Event | None:
     """What it is to the trade's rules; None where they have no use for it."""
     match sight:
         case InBlock(txid, height, confirmations):
@@ -70,13 +70,13 @@ def event_of(sight: Sight) -> events.Event | None:
         case InMempool(txid):
             return events.SeenInMempool(txid)
         case SpentElsewhere(txid, confirmations) if confirmations:
-            return events.Conflicted(txid, confirmations)
-        case Nowhere():
-            return events.Unconfirmed()
+            return events.ConflictConfirmed(txid, confirmations)
+        case NotSeen():
+            return events.NotSeenOnChain()
     return None
 
 
-async def look(chain: Chain, watched: Watch, tip: Tip) -> Sight:
+async def observe(chain: Chain, watched: Watch, tip: Tip) -> ChainObservation:
     """What the chain says now. A block is believed only when enough servers agree on it."""
     waiting: str | None = None
     try:
@@ -89,10 +89,10 @@ async def look(chain: Chain, watched: Watch, tip: Tip) -> Sight:
             waiting = txid if status is not None else waiting
         return InMempool(waiting) if waiting is not None else await _rival(chain, watched, tip)
     except ChainError as error:
-        return Blind(str(error))
+        return ChainUnavailable(str(error))
 
 
-async def _rival(chain: Chain, watched: Watch, tip: Tip) -> Sight:
+async def _rival(chain: Chain, watched: Watch, tip: Tip) -> ChainObservation:
     """The deepest spend of an input by somebody else."""
     deepest: SpentElsewhere | None = None
     for outpoint in watched.outpoints:
@@ -102,13 +102,15 @@ async def _rival(chain: Chain, watched: Watch, tip: Tip) -> Sight:
         depth = 0 if spend.height is None else max(tip.height - spend.height + 1, 1)
         if deepest is None or depth > deepest.confirmations:
             deepest = SpentElsewhere(spend.txid, depth)
-    return deepest or Nowhere()
+    return deepest or NotSeen()
 
 
-class Watcher:
+class ChainWatcher:
     """`report(trade_id, sight)`, from the event loop. `faults` is told when a watch fails, which then ends."""
 
-    def __init__(self, chain: Chain, report: Callable[[str, Sight], None], faults: ReportFault = log_fault) -> None:
+    def __init__(
+        self, chain: Chain, report: Callable[[str, ChainObservation], None], faults: ReportFault = log_fault
+    ) -> None:
         self._chain = chain
         self._report = report
         self._tasks = Tasks(faults)
@@ -150,23 +152,23 @@ class Watcher:
 
     async def _run(self, trade_id: str, watched: Watch) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + FAST_FOR
-        last: Sight | None = None
+        until = loop.time() + FAST_POLL_PERIOD_SECONDS
+        last: ChainObservation | None = None
         told = 0.0
         while True:
-            pace = FAST if loop.time() < until else SLOW
+            pace = FAST_POLL_SECONDS if loop.time() < until else SLOW_POLL_SECONDS
             sight = await self._look(watched, pace)
-            if sight != last or loop.time() - told >= SLOW:
+            if sight != last or loop.time() - told >= SLOW_POLL_SECONDS:
                 last, told = sight, loop.time()
                 self._report(trade_id, sight)
             await asyncio.sleep(pace)
 
-    async def _look(self, watched: Watch, pace: float) -> Sight:
+    async def _look(self, watched: Watch, pace: float) -> ChainObservation:
         try:
             tip = await self._tip_within(pace)
         except ChainError as error:
-            return Blind(str(error))
-        return await look(self._chain, watched, tip)
+            return ChainUnavailable(str(error))
+        return await observe(self._chain, watched, tip)
 
     async def _tip_within(self, seconds: float) -> Tip:
         """One question for all trades that look at about the same time."""

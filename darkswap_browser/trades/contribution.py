@@ -8,13 +8,13 @@ from darkswap_browser.bitcoin.transaction import parse_witness
 from darkswap_browser.errors import WalletFailed
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.settlement.messages import OwnershipProof
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms, proof_message
-from darkswap_browser.settlement.transaction import sats_needed
-from darkswap_browser.wallets.accounts import account_of
-from darkswap_browser.wallets.base import Coins, OwnedCoin, Purpose, Wallet
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms, proof_message
+from darkswap_browser.settlement.transaction import required_sats
+from darkswap_browser.wallets.accounts import find_account
+from darkswap_browser.wallets.base import AccountPurpose, CoinStore, Wallet, WalletCoin
 
 
-async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Declaration:
+async def choose_contribution(terms: TradeTerms, role: Role, wallet: Wallet, coins: CoinStore) -> Contribution:
     """Coins are reserved under the trade's id; what was reserved for it before is chosen anew.
 
     Raises `InsufficientFunds`, `ChainError`; nothing stays reserved then.
@@ -25,17 +25,17 @@ async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Dec
     try:
         chosen = () if asset == BTC else await coins.select_asset(asset, atoms, owner)
         assets = tuple(_coin(each, each.holdings.assets[asset]) for each in chosen)
-        bitcoin: Sequence[OwnedCoin] = ()
-        if sats_needed(terms, role, assets, ()) > 0:
+        bitcoin: Sequence[WalletCoin] = ()
+        if required_sats(terms, role, assets, ()) > 0:
             bitcoin = await coins.select_bitcoin(
-                lambda some: sats_needed(terms, role, assets, [each.utxo.script for each in some]), owner
+                lambda some: required_sats(terms, role, assets, [each.utxo.script for each in some]), owner
             )
     except BaseException:
         await coins.release(owner)
         raise
-    assets_script = account_of(wallet, Purpose.ASSETS).script
-    payment_script = account_of(wallet, Purpose.PAYMENT).script
-    return Declaration(
+    assets_script = find_account(wallet, AccountPurpose.ASSETS).script
+    payment_script = find_account(wallet, AccountPurpose.PAYMENT).script
+    return Contribution(
         asset_coins=assets,
         bitcoin_coins=tuple(_coin(each) for each in bitcoin),
         receive_script=payment_script if terms.gets(role)[0] == BTC else assets_script,
@@ -44,7 +44,7 @@ async def declare(terms: Terms, role: Role, wallet: Wallet, coins: Coins) -> Dec
     )
 
 
-async def prove(terms: Terms, own: Declaration, wallet: Wallet) -> tuple[OwnershipProof, ...]:
+async def prove_ownership(terms: TradeTerms, own: Contribution, wallet: Wallet) -> tuple[OwnershipProof, ...]:
     """One per script. Raises `WalletRejected`, `WalletFailed`."""
     message = proof_message(terms, own)
     scripts = {coin.script for coin in own.coins}
@@ -59,5 +59,5 @@ async def prove(terms: Terms, own: Declaration, wallet: Wallet) -> tuple[Ownersh
     )
 
 
-def _coin(owned: OwnedCoin, atoms: int = 0) -> Coin:
-    return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script, atoms)
+def _coin(owned: WalletCoin, atoms: int = 0) -> TradeInput:
+    return TradeInput(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script, atoms)

@@ -14,7 +14,7 @@ from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import (
     DarkSwapError,
-    ObjectFreed,
+    ObjectClosed,
     StorageError,
     TooManyRequests,
     TradeNotFound,
@@ -24,15 +24,15 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.protocols.trade_streams import TradeLinks
+from darkswap_browser.orders.order_manager import OrderManager
+from darkswap_browser.protocols.trade_streams import TradeStreams
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.effects import (
     Broadcast,
     Countersign,
     Effect,
-    Notify,
+    PublishChange,
     Release,
     SelfSpend,
     Send,
@@ -41,18 +41,25 @@ from darkswap_browser.settlement.effects import (
     Verify,
     Watch,
 )
-from darkswap_browser.settlement.events import Event, Found, SignRefused
+from darkswap_browser.settlement.events import Event, FinalTransactionFetched, SignFailed
 from darkswap_browser.settlement.states import Completed, Settled
-from darkswap_browser.storage.records import Report
+from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
 from darkswap_browser.trades import envelopes
-from darkswap_browser.trades.admission import Intake
-from darkswap_browser.trades.chain_watcher import Blind, InBlock, InMempool, Sight, Watcher, event_of
-from darkswap_browser.trades.operations import Workshop
-from darkswap_browser.trades.runner import SAVE_AGAIN, TradeRun, Work
-from darkswap_browser.trades.view_builder import view_of
+from darkswap_browser.trades.admission import TradeAdmission
+from darkswap_browser.trades.chain_watcher import (
+    ChainObservation,
+    ChainUnavailable,
+    ChainWatcher,
+    InBlock,
+    InMempool,
+    event_of,
+)
+from darkswap_browser.trades.operations import TradeOperations
+from darkswap_browser.trades.runner import STORE_RETRY_SECONDS, TradeRunner, Work
+from darkswap_browser.trades.view_builder import build_trade_view
 from darkswap_browser.trades.views import TradeEvent, TradeStatus, TradeView
-from darkswap_browser.wallets.base import Coins, Purse, Wallet
+from darkswap_browser.wallets.base import CoinStore, ConnectedWallet, Wallet
 
 StoreTrouble = Callable[[DarkSwapError], None]
 """Something of a trade cannot be saved now."""
@@ -67,12 +74,12 @@ class Driver:
         identity: Identity,
         network: str,
         chain: Chain,
-        coins: Coins,
-        desk: OrderDesk,
-        links: TradeLinks,
-        policy: Policy,
+        coins: CoinStore,
+        desk: OrderManager,
+        links: TradeStreams,
+        policy: TradePolicy,
         limits: Limits,
-        aside: Report,
+        aside: QuarantineListener,
         store_trouble: StoreTrouble,
         report: ReportFault,
     ) -> None:
@@ -87,10 +94,10 @@ class Driver:
         self._wallet: Wallet | None = None
         self._wallet_there = Waiter()
         self._records = trade_records(runtime.store, network, self._local, aside)
-        self.intake = Intake(desk, policy, limits)
-        self.workshop = Workshop(chain, policy, runtime.clock.now, self._purse, self._busy)
-        self._watcher = Watcher(chain, self._seen, report)
-        self.runs: dict[str, TradeRun] = {}
+        self.intake = TradeAdmission(desk, policy, limits)
+        self.workshop = TradeOperations(chain, policy, runtime.clock.now, self._purse, self._busy)
+        self._watcher = ChainWatcher(chain, self._seen, report)
+        self.runs: dict[str, TradeRunner] = {}
         self._blind: dict[str, str] = {}
         self._told: dict[str, TradeStatus] = {}
         self._subscribers = Subscribers[TradeEvent](lambda error, event: report("a subscriber of trades", error))
@@ -104,14 +111,14 @@ class Driver:
 
     async def load(self) -> None:
         for trade_id, record in (await self._records.all()).items():
-            run = self.runs[trade_id] = TradeRun(record, self, self._limits.trade_inbox, self._report)
+            run = self.runs[trade_id] = TradeRunner(record, self, self._limits.trade_inbox, self._report)
             self._told[trade_id] = self.view(run).status
 
     def resume(self) -> None:
         for run in self.runs.values():
             if not (run.is_over and run.record.released):
                 run.resume()
-                self.keep_link(run)
+                self.require_stream(run)
 
     def stop_nowait(self) -> None:
         """End everything at once, without waiting. Idempotent."""
@@ -150,11 +157,11 @@ class Driver:
 
     # --- trades
 
-    async def begin(self, record: TradeRecord) -> TradeRun:
-        """Kept first, then begun. Raises `ObjectFreed` after `stop`."""
+    async def start_trade(self, record: TradeRecord) -> TradeRunner:
+        """Kept first, then begun. Raises `ObjectClosed` after `stop`."""
         if self._stopped:
-            raise ObjectFreed("the node")
-        run = TradeRun(record, self, self._limits.trade_inbox, self._report)
+            raise ObjectClosed("the node")
+        run = TradeRunner(record, self, self._limits.trade_inbox, self._report)
         self.runs[run.id] = run
         try:
             await run.start()
@@ -162,14 +169,14 @@ class Driver:
             del self.runs[run.id]
             await self._records.delete(run.id)
             raise
-        self.keep_link(run)
+        self.require_stream(run)
         return run
 
     async def make_room(self) -> None:
         """The oldest trade that is over goes when there are too many. Raises `TooManyRequests`."""
         live = [run for run in self.runs.values() if run.needs_peer]
-        if len(live) >= self._limits.trades_live:
-            raise TooManyRequests("trades at once", self._limits.trades_live)
+        if len(live) >= self._limits.active_trades:
+            raise TooManyRequests("trades at once", self._limits.active_trades)
         over = [run for run in self.runs.values() if run.is_over and run.record.released]
         if len(self.runs) >= MAX_TRADES and over:
             oldest = min(over, key=lambda run: run.record.updated_at)
@@ -177,17 +184,17 @@ class Driver:
             del self.runs[oldest.id]
             self._told.pop(oldest.id, None)
 
-    def run(self, trade_id: str) -> TradeRun:
+    def run(self, trade_id: str) -> TradeRunner:
         """Raises `TradeNotFound`."""
         run = self.runs.get(trade_id)
         if run is None:
             raise TradeNotFound(trade_id)
         return run
 
-    def keep_link(self, run: TradeRun) -> None:
+    def require_stream(self, run: TradeRunner) -> None:
         peer = run.state.trade.peer
         if run.needs_peer:
-            self._links.keep(PeerId.parse(peer), run.record.relays)
+            self._links.require(PeerId.parse(peer), run.record.relays)
         elif not any(each.needs_peer and each.state.trade.peer == peer for each in self.runs.values()):
             self._links.release(PeerId.parse(peer))
 
@@ -211,11 +218,11 @@ class Driver:
 
     async def send(self, record: TradeRecord, message: Send) -> None:
         trade = record.state.trade
-        body = self.intake.told(message.body)
-        sealed = await envelopes.seal(self._identity, trade.role, trade.terms.trade_id, message.seq, body)
+        body = self.intake.redact_cancel(message.body)
+        sealed = await envelopes.sign_message(self._identity, trade.role, trade.terms.trade_id, message.seq, body)
         await self._links.send(PeerId.parse(trade.peer), sealed)
 
-    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+    async def perform(self, record: TradeRecord, effect: Work) -> Event | None:
         trade = record.state.trade
         match effect:
             case Validate():
@@ -226,38 +233,40 @@ class Driver:
                 return await self.workshop.sign(trade)
             case Countersign(witnesses):
                 try:
-                    self.intake.check_stands(record)
+                    self.intake.check_still_offered(record)
                 except TradeRefused as refusal:
-                    return SignRefused(refusal.reason, refusal.detail)
+                    return SignFailed(refusal.reason, refusal.detail)
                 return await self.workshop.countersign(trade, witnesses)
             case SelfSpend():
                 return await self.workshop.self_spend(trade)
             case Broadcast(txid, raw):
                 return await self.workshop.broadcast(txid, raw)
 
-    def prompt(self, run: TradeRun, effect: Effect) -> None:
+    def perform_now(self, run: TradeRunner, effect: Effect) -> None:
         match effect:
             case Watch():
                 self._watcher.watch(run.id, effect)
             case Release():
                 self._watcher.forget(run.id)
                 self._tasks.spawn(self._until_done(lambda: self._release(run)), "trade release")
-            case Notify():
-                self.keep_link(run)
+            case PublishChange():
+                self.require_stream(run)
                 if isinstance(run.state, Completed):
                     order_id = run.state.trade.terms.order_id
-                    self._tasks.spawn(self._until_done(lambda: self._desk.filled(order_id, run.id)), "order fill")
+                    self._tasks.spawn(
+                        self._until_done(lambda: self._desk.complete_fill(order_id, run.id)), "order fill"
+                    )
                 self._tell(run)
 
-    async def _release(self, run: TradeRun) -> None:
+    async def _release(self, run: TradeRunner) -> None:
         terms = run.state.trade.terms
         await self._coins.release(run.id)
         if isinstance(run.state, Settled):
-            await self._desk.filled(terms.order_id, run.id)
+            await self._desk.complete_fill(terms.order_id, run.id)
         else:
-            await self._desk.unhold(terms.order_id, run.id)
+            await self._desk.release_fill(terms.order_id, run.id)
         if not run.record.released:
-            self.intake.ended(run.record)
+            self.intake.record_outcome(run.record)
             run.record = replace(run.record, released=True)
             await self.save(run.record)
         self.workshop.forget(run.id)
@@ -265,36 +274,36 @@ class Driver:
 
     # --- chain and wallet
 
-    def _seen(self, trade_id: str, sight: Sight) -> None:
+    def _seen(self, trade_id: str, sight: ChainObservation) -> None:
         run = self.runs.get(trade_id)
         if run is None:
             return
-        blind = sight.reason if isinstance(sight, Blind) else ""
+        blind = sight.reason if isinstance(sight, ChainUnavailable) else ""
         if blind != self._blind.get(trade_id, ""):
             self._blind[trade_id] = blind
             self._tell(run)
         event = event_of(sight)
         if event is not None:
-            run.put(event)
+            run.enqueue(event)
         trade = run.state.trade
         if isinstance(sight, InMempool | InBlock) and sight.txid == trade.txid and not trade.raw and not run.is_over:
             self._tasks.spawn(self._fetch(run), "trade fetch")
 
-    async def _fetch(self, run: TradeRun) -> None:
+    async def _fetch(self, run: TradeRunner) -> None:
         """Kept by both sides until it is deep in the chain: whoever has it can broadcast it again."""
         trade = run.state.trade
         try:
             raw = await self._chain.transaction(trade.txid)
-            self.workshop.check_final(trade, raw)
+            self.workshop.verify_final_transaction(trade, raw)
         except DarkSwapError:
             return  # seen again soon
-        run.put(Found(raw))
+        run.enqueue(FinalTransactionFetched(raw))
 
-    async def _purse(self) -> Purse:
+    async def _purse(self) -> ConnectedWallet:
         """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""
         while self._wallet is None:
             await self._wallet_there.wait()
-        return Purse(self._wallet, self._coins)
+        return ConnectedWallet(self._wallet, self._coins)
 
     def _busy(self, trade_id: str) -> frozenset[OutPoint]:
         """Coins of ours in other trades."""
@@ -306,10 +315,10 @@ class Driver:
     def subscribe(self, callback: Callable[[TradeEvent], None]) -> Callable[[], None]:
         return self._subscribers.subscribe(callback)
 
-    def view(self, run: TradeRun) -> TradeView:
-        return view_of(run.record, self._local, self._blind.get(run.id, ""))
+    def view(self, run: TradeRunner) -> TradeView:
+        return build_trade_view(run.record, self._local, self._blind.get(run.id, ""))
 
-    def _tell(self, run: TradeRun) -> None:
+    def _tell(self, run: TradeRunner) -> None:
         view = self.view(run)
         before = self._told.get(run.id)
         self._told[run.id] = view.status
@@ -318,8 +327,8 @@ class Driver:
             kind = "updated"
         self._subscribers.publish(TradeEvent(kind, view))
 
-    async def see_to(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work`, which frees what must not stay reserved: at once, or as soon as the store does not fail.
+    async def run_with_retry(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `perform`, which frees what must not stay reserved: at once, or as soon as the store does not fail.
 
         Cancellation: The work goes on.
         """
@@ -344,4 +353,4 @@ class Driver:
             except DarkSwapError as error:
                 if isinstance(error, StorageError):
                     self.store_failed(error)
-                await asyncio.sleep(SAVE_AGAIN)
+                await asyncio.sleep(STORE_RETRY_SECONDS)

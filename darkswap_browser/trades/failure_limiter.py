@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 
 
-class Tries:
+class FailureLimiter:
     """At most `allowed` failures per key; `kept` keys are remembered, the oldest goes first."""
 
     def __init__(self, allowed: int, kept: int) -> None:
@@ -14,17 +14,17 @@ class Tries:
         self._kept = kept
         self._failed: OrderedDict[Hashable, int] = OrderedDict()
 
-    def allows(self, keys: Iterable[Hashable]) -> bool:
+    def is_allowed(self, keys: Iterable[Hashable]) -> bool:
         return all(self._failed.get(key, 0) < self._allowed for key in keys)
 
-    def failed(self, keys: Iterable[Hashable]) -> None:
+    def record_failure(self, keys: Iterable[Hashable]) -> None:
         for key in keys:
             self._failed[key] = self._failed.get(key, 0) + 1
             self._failed.move_to_end(key)
             if len(self._failed) > self._kept:
                 self._failed.popitem(last=False)
 
-    def succeeded(self, keys: Iterable[Hashable]) -> None:
+    def record_success(self, keys: Iterable[Hashable]) -> None:
         """Whoever ends a trade well begins anew."""
         for key in keys:
             self._failed.pop(key, None)

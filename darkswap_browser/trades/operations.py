@@ -23,18 +23,18 @@ from darkswap_browser.errors import (
 from darkswap_browser.settlement import private_sale
 from darkswap_browser.settlement import self_spend as revocation
 from darkswap_browser.settlement import transaction as settlements
-from darkswap_browser.settlement.balance_change import Contents, Effect, effect_of
-from darkswap_browser.settlement.chain_snapshot import Evidence
-from darkswap_browser.settlement.checks import Policy, Sight, check_before_signing, scripts_of
+from darkswap_browser.settlement.balance_change import BalanceChange, Contents, effect_of
+from darkswap_browser.settlement.chain_snapshot import ChainSnapshot
+from darkswap_browser.settlement.checks import TradePolicy, VerificationContext, check_before_signing, scripts_of
 from darkswap_browser.settlement.events import (
-    BroadcastRefused,
-    CheckRefused,
+    BroadcastFailed,
+    CheckFailed,
     Countersigned,
     Event,
-    SelfSpendRefused,
-    SelfSpent,
+    SelfSpendFailed,
+    SelfSpendSigned,
     Signed,
-    SignRefused,
+    SignFailed,
     Validated,
     Verified,
 )
@@ -48,15 +48,15 @@ from darkswap_browser.settlement.signature_checks import (
     v20_no_conflict,
 )
 from darkswap_browser.settlement.states import Trade
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms, proof_message
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms, proof_message
 from darkswap_browser.settlement.transaction import Settlement
-from darkswap_browser.trades.chain_snapshot import gather
-from darkswap_browser.trades.contribution import declare
-from darkswap_browser.wallets.accounts import account_of
-from darkswap_browser.wallets.base import OwnedCoin, Purpose, Purse
-from darkswap_browser.wallets.signing import accounts_for, asked, sign_all
+from darkswap_browser.trades.chain_snapshot import fetch_chain_snapshot
+from darkswap_browser.trades.contribution import choose_contribution
+from darkswap_browser.wallets.accounts import find_account
+from darkswap_browser.wallets.base import AccountPurpose, ConnectedWallet, WalletCoin
+from darkswap_browser.wallets.signing import accounts_for, create_signing_psbt, sign_own_inputs
 
-FRESH = 15.0
+SNAPSHOT_MAX_AGE_SECONDS = 15.0
 """Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
 FAR = 4
 """Times by which a taker's fee rate may differ from what our servers say …"""
@@ -67,15 +67,15 @@ RETRY = 5.0
 MAX_DETAIL = 200
 
 
-class Workshop:
+class TradeOperations:
     """`purse()` waits until a wallet is connected; `busy(trade_id)` tells the coins that other trades hold."""
 
     def __init__(
         self,
         chain: Chain,
-        policy: Policy,
+        policy: TradePolicy,
         now: Callable[[], float],
-        purse: Callable[[], Awaitable[Purse]],
+        purse: Callable[[], Awaitable[ConnectedWallet]],
         busy: Callable[[str], frozenset[OutPoint]],
     ) -> None:
         self._chain = chain
@@ -83,7 +83,7 @@ class Workshop:
         self._now = now
         self._purse = purse
         self._busy = busy
-        self._evidence: dict[str, Evidence] = {}
+        self._evidence: dict[str, ChainSnapshot] = {}
 
     # --- before signatures
 
@@ -94,12 +94,12 @@ class Workshop:
             _check_proofs(trade.terms, theirs, proofs)
             _check_rate(trade.terms.fee_rate, await self._chain.fee_rate(1))
             purse = await self._purse()
-            own = await declare(trade.terms, trade.role, purse.wallet, purse.coins)
+            own = await choose_contribution(trade.terms, trade.role, purse.wallet, purse.coins)
             settlement = settlement_of(trade.terms, trade.role, own, theirs)
             await self._check(trade, own, settlement, settlement.txid)
             return Validated(own, settlement.txid)
         except DarkSwapError as error:
-            return CheckRefused(*_why(error))
+            return CheckFailed(*_why(error))
 
     async def verify(self, trade: Trade) -> Event:
         """Taker: the settlement built here is the one the maker means, and every rule holds; so does the maker's
@@ -111,20 +111,20 @@ class Workshop:
                 v17_their_signatures(_settlement(trade), trade.role.other, trade.sale)
             return Verified()
         except DarkSwapError as error:
-            return CheckRefused(*_why(error))
+            return CheckFailed(*_why(error))
 
-    async def _check(self, trade: Trade, own: Declaration, settlement: Settlement, told: str) -> None:
+    async def _check(self, trade: Trade, own: Contribution, settlement: Settlement, told: str) -> None:
         purse = await self._purse()
         outpoints = [each.outpoint for each in settlement.tx.inputs]
-        evidence = await gather(self._chain, outpoints, self._now())
+        evidence = await fetch_chain_snapshot(self._chain, outpoints, self._now())
         self._evidence[trade.terms.trade_id] = evidence
-        sight = Sight(
+        sight = VerificationContext(
             role=trade.role,
             agreed=trade.terms,
             own=own,
             theirs=_known(trade.theirs),
             settlement=settlement,
-            told_txid=told,
+            peer_txid=told,
             evidence=evidence,
             own_scripts=frozenset(account.script for account in purse.wallet.accounts),
             own_coins=frozenset(coin.outpoint for coin in own.coins),
@@ -143,7 +143,7 @@ class Workshop:
         try:
             return Signed(await self._sign(trade, _settlement(trade)))
         except DarkSwapError as error:
-            return SignRefused(*_why(error))
+            return SignFailed(*_why(error))
 
     async def countersign(self, trade: Trade, theirs: Witnesses) -> Event:
         try:
@@ -154,21 +154,21 @@ class Workshop:
             both = (own, theirs) if trade.role is Role.MAKER else (theirs, own)
             return Countersigned(complete(settlement, *both).serialize())
         except DarkSwapError as error:
-            return SignRefused(*_why(error))
+            return SignFailed(*_why(error))
 
     async def _sign(self, trade: Trade, settlement: Settlement) -> Witnesses:
         known = self._evidence.get(trade.terms.trade_id)
-        if known is None or self._now() - known.now > FRESH:
+        if known is None or self._now() - known.now > SNAPSHOT_MAX_AGE_SECONDS:
             await self._check(trade, _known(trade.own), settlement, trade.txid)
         purse = await self._purse()
         accounts = accounts_for(purse.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
-        wanted = await asked(self._chain, settlement.tx, settlement.prevouts, accounts)
+        wanted = await create_signing_psbt(self._chain, settlement.tx, settlement.prevouts, accounts)
         returned = await purse.wallet.sign_psbt(wanted.serialize(), accounts)
         return v15_v16_wallet_answer(returned, wanted, settlement, trade.role)
 
     # --- after signatures
 
-    def check_final(self, trade: Trade, raw: bytes) -> None:
+    def verify_final_transaction(self, trade: Trade, raw: bytes) -> None:
         """Whether it is the settlement, and all its signatures hold. Raises `VerificationFailed`, `TradeRefused`."""
         v18_final(_settlement(trade), raw)
 
@@ -179,16 +179,16 @@ class Workshop:
                 await self._chain.broadcast(raw)
                 return None
             except BroadcastRejected as error:
-                return BroadcastRefused(txid, error.reason[:MAX_DETAIL])
+                return BroadcastFailed(txid, error.reason[:MAX_DETAIL])
             except ChainError:
                 await asyncio.sleep(RETRY)
 
     async def self_spend(self, trade: Trade) -> Event:
         try:
             made = await self._self_spend(trade)
-            return SelfSpent(made.txid, made.serialize())
+            return SelfSpendSigned(made.txid, made.serialize())
         except DarkSwapError as error:
-            return SelfSpendRefused(_why(error)[1])
+            return SelfSpendFailed(_why(error)[1])
 
     async def _self_spend(self, trade: Trade) -> Transaction:
         """The largest coin of plain bitcoin if there is one; else an asset's, which goes back to where it was."""
@@ -196,7 +196,7 @@ class Workshop:
         own, settlement = _known(trade.own), _settlement(trade)
         rate = await self._chain.fee_rate(1)
         beat = sum(settlement.fees.values())
-        change = account_of(purse.wallet, Purpose.PAYMENT).script
+        change = find_account(purse.wallet, AccountPurpose.PAYMENT).script
         coins = await self._spent_before(trade)
         if coins:
             paid = sum(coin.sats for coin in coins) - sum(
@@ -206,9 +206,9 @@ class Workshop:
         plain = sorted(own.bitcoin_coins, key=lambda coin: -coin.sats)
         coins = coins or [*plain[:1], *own.asset_coins[: not plain]]
         kept = next((coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint), None)
-        keep = () if kept is None else revocation.home(kept, trade.terms.gives(trade.role)[0].kind)
+        keep = () if kept is None else revocation.return_outputs(kept, trade.terms.gives(trade.role)[0].kind)
 
-        def lacking(some: Sequence[Coin]) -> int:
+        def lacking(some: Sequence[TradeInput]) -> int:
             return revocation.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
 
         for each in plain:
@@ -222,20 +222,20 @@ class Workshop:
             coins += map(_plain, more)
         made = revocation.build(coins, keep, change, beat, rate)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
-        return await sign_all(purse.wallet, self._chain, made, prevouts)
+        return await sign_own_inputs(purse.wallet, self._chain, made, prevouts)
 
-    async def _spent_before(self, trade: Trade) -> list[Coin]:
+    async def _spent_before(self, trade: Trade) -> list[TradeInput]:
         """The coins of our earlier self-spend, in its order; none when there is none."""
         coins = []
         for each in Transaction.parse(trade.spend_raw).inputs if trade.spend_raw else ():
             source = Transaction.parse(await self._chain.transaction(each.outpoint.txid))
             output = source.outputs[each.outpoint.vout]
-            coins.append(Coin(each.outpoint, output.sats, output.script))
+            coins.append(TradeInput(each.outpoint, output.sats, output.script))
         return coins
 
     # --- for the eye
 
-    def preview(self, trade: Trade) -> Effect:
+    def preview(self, trade: Trade) -> BalanceChange:
         """What the transaction does to us, by what was last seen of its coins, or else by what was declared of them.
 
         Raises `TradeRefused` while the other side is not known.
@@ -250,7 +250,7 @@ class Workshop:
             settlement.fees[trade.role],
         )
 
-    def _contents(self, trade: Trade, own: Declaration, theirs: Declaration) -> Contents:
+    def _contents(self, trade: Trade, own: Contribution, theirs: Contribution) -> Contents:
         evidence = self._evidence.get(trade.terms.trade_id)
         if evidence is not None:
             return {each: dict(facts.assets) for each, facts in evidence.coins.items()}
@@ -262,7 +262,7 @@ class Workshop:
         self._evidence.pop(trade_id, None)
 
 
-def settlement_of(terms: Terms, role: Role, own: Declaration, theirs: Declaration) -> Settlement:
+def settlement_of(terms: TradeTerms, role: Role, own: Contribution, theirs: Contribution) -> Settlement:
     build = private_sale.build if terms.private_sale else settlements.build
     return build(terms, own, theirs) if role is Role.MAKER else build(terms, theirs, own)
 
@@ -271,13 +271,13 @@ def _settlement(trade: Trade) -> Settlement:
     return settlement_of(trade.terms, trade.role, _known(trade.own), _known(trade.theirs))
 
 
-def _known(declaration: Declaration | None) -> Declaration:
+def _known(declaration: Contribution | None) -> Contribution:
     if declaration is None:
         raise TradeRefused("TERMS", "the other side has not told what it brings")
     return declaration
 
 
-def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipProof]) -> None:
+def _check_proofs(terms: TradeTerms, theirs: Contribution, proofs: Sequence[OwnershipProof]) -> None:
     """Raises `TradeRefused`: somebody else's coins are not worth showing ours for."""
     message = proof_message(terms, theirs)
     witnesses = {proof.script: serialize_witness(proof.witness) for proof in proofs}
@@ -286,8 +286,8 @@ def _check_proofs(terms: Terms, theirs: Declaration, proofs: Sequence[OwnershipP
             raise TradeRefused("BAD_SIGNATURE", "no proof that the coins are the taker's")
 
 
-def _plain(owned: OwnedCoin) -> Coin:
-    return Coin(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)
+def _plain(owned: WalletCoin) -> TradeInput:
+    return TradeInput(owned.utxo.outpoint, owned.utxo.sats, owned.utxo.script)
 
 
 def _check_rate(asked: int, today: int) -> None:

@@ -12,13 +12,13 @@ from typing import Protocol
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError, ObjectFreed, ResourceLimit, StorageError
+from darkswap_browser.errors import DarkSwapError, ObjectClosed, ResourceLimit, StorageError
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement.effects import (
     Broadcast,
     Countersign,
     Effect,
-    Notify,
+    PublishChange,
     SelfSpend,
     Send,
     SetTimer,
@@ -26,15 +26,15 @@ from darkswap_browser.settlement.effects import (
     Validate,
     Verify,
 )
-from darkswap_browser.settlement.events import CancelAsked, Event, Received, Tick
-from darkswap_browser.settlement.states import Canceled, Completed, Conflicted, End, Settled, State, Timed
+from darkswap_browser.settlement.events import CancelRequested, Event, MessageReceived, TimerFired
+from darkswap_browser.settlement.states import Canceled, Completed, Conflicted, Ended, Negotiating, Settled, State
 from darkswap_browser.storage.trades import TradeRecord
 
-LONGEST_NAP = 5.0
+MAX_SLEEP_SECONDS = 5.0
 """Seconds: hosts stretch timers of pages in the background and stop them in sleep, so the wall clock is looked at."""
-BROADCAST_AGAIN = 15
+REBROADCAST_SECONDS = 15
 """Seconds before what a server has taken is offered to it again."""
-SAVE_AGAIN = 5.0
+STORE_RETRY_SECONDS = 5.0
 """Seconds after which a store that failed is tried again: nothing is done that is not kept."""
 
 Work = Validate | Verify | Sign | Countersign | SelfSpend | Broadcast
@@ -60,25 +60,25 @@ class Surroundings(Protocol):
 
     async def send(self, record: TradeRecord, message: Send) -> None: ...
 
-    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+    async def perform(self, record: TradeRecord, effect: Work) -> Event | None:
         """Does it. None: nothing to tell, the chain will."""
         ...
 
-    def prompt(self, run: TradeRun, effect: Effect) -> None:
+    def perform_now(self, run: TradeRunner, effect: Effect) -> None:
         """Effects that take no time: watching, telling, releasing."""
         ...
 
 
-class TradeRun:
+class TradeRunner:
     """`record` is what is saved. Nothing runs while nothing happens."""
 
     def __init__(self, record: TradeRecord, around: Surroundings, inbox: int, report: ReportFault = log_fault) -> None:
         self.record = record
         self._around = around
         self._most = inbox
-        self._events: deque[tuple[Event, asyncio.Future[machine.Answer] | None]] = deque()
+        self._events: deque[tuple[Event, asyncio.Future[machine.StepOutcome] | None]] = deque()
         self._draining: asyncio.Task[None] | None = None
-        self._answering: asyncio.Future[machine.Answer] | None = None
+        self._answering: asyncio.Future[machine.StepOutcome] | None = None
         self._timer: asyncio.Task[None] | None = None
         self._outgoing: Send | None = None
         self._works: dict[Work | str, asyncio.Task[None]] = {}
@@ -99,41 +99,41 @@ class TradeRun:
 
     @property
     def is_over(self) -> bool:
-        return isinstance(self.state, End)
+        return isinstance(self.state, Ended)
 
     @property
     def is_being_agreed(self) -> bool:
         """No signature of ours is out: coins are held for what may come to nothing."""
-        return isinstance(self.state, Timed)
+        return isinstance(self.state, Negotiating)
 
     @property
     def needs_peer(self) -> bool:
         """Something may still have to be said or heard."""
-        return not self.state.trade.sale and not isinstance(self.state, End | Completed | Conflicted)
+        return not self.state.trade.sale and not isinstance(self.state, Ended | Completed | Conflicted)
 
     # --- events
 
-    def put(self, event: Event) -> None:
+    def enqueue(self, event: Event) -> None:
         """In order. Raises `ResourceLimit` for a message when too many wait."""
-        if isinstance(event, Received) and len(self._events) >= self._most:
+        if isinstance(event, MessageReceived) and len(self._events) >= self._most:
             raise ResourceLimit("events of one trade", self._most)
         self._add(event, None)
 
-    async def ask(self, event: Event) -> machine.Answer:
-        """As `put`, and what the machine said to it. Raises what the store raises when it cannot be kept, and
-        `ObjectFreed` when everything is stopped meanwhile.
+    async def request(self, event: Event) -> machine.StepOutcome:
+        """As `enqueue`, and what the machine said to it. Raises what the store raises when it cannot be kept, and
+        `ObjectClosed` when everything is stopped meanwhile.
         """
         self._check_running()
-        answer: asyncio.Future[machine.Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[machine.StepOutcome] = asyncio.get_running_loop().create_future()
         self._add(event, answer)
         self._asked.wake()
         return await answer
 
     def _check_running(self) -> None:
         if self._stopped:
-            raise ObjectFreed("the node")
+            raise ObjectClosed("the node")
 
-    def _add(self, event: Event, answer: asyncio.Future[machine.Answer] | None) -> None:
+    def _add(self, event: Event, answer: asyncio.Future[machine.StepOutcome] | None) -> None:
         if self._stopped:
             return
         self._events.append((event, answer))
@@ -144,15 +144,15 @@ class TradeRun:
         """A new trade: saved, then begun."""
         await self._around.save(self.record)
         self.resume()
-        self._perform(Notify())
+        self._perform(PublishChange())
 
     def resume(self) -> None:
         """All effects of the present state, again."""
-        for effect in machine.effects_of(self.state):
+        for effect in machine.effects_on_resume(self.state):
             self._perform(effect)
 
     async def wait_change(self) -> None:
-        """Until a step changed the state. Raises `ObjectFreed` when everything is stopped meanwhile."""
+        """Until a step changed the state. Raises `ObjectClosed` when everything is stopped meanwhile."""
         self._check_running()
         await self._changed.wait()
         self._check_running()
@@ -178,11 +178,11 @@ class TradeRun:
         """Until the store is tried again, or somebody asks for something: that does not wait behind what failed."""
         if not any(answer is not None for _, answer in self._events):
             with suppress(TimeoutError):
-                async with asyncio.timeout(SAVE_AGAIN):
+                async with asyncio.timeout(STORE_RETRY_SECONDS):
                     await self._asked.wait()
         self._events = deque(sorted(self._events, key=lambda each: each[1] is None))
 
-    async def _take(self, event: Event) -> machine.Answer:
+    async def _take(self, event: Event) -> machine.StepOutcome:
         before = self.state
         step = machine.step(before, event, self._around.now())
         if step.state != before:
@@ -202,7 +202,7 @@ class TradeRun:
         try:
             await self._around.save(record)
         except StorageError as error:
-            if not (isinstance(event, CancelAsked) and isinstance(record.state, Canceled)):
+            if not (isinstance(event, CancelRequested) and isinstance(record.state, Canceled)):
                 raise
             # Deleting needs no room, and no signature of ours is out: without a record a restart cannot go on with
             # what the user canceled. Releasing the coins saves the record again.
@@ -211,7 +211,7 @@ class TradeRun:
 
     def _leave_off(self) -> None:
         """Work that an earlier state asked for and this one does not: nobody broadcasts what he takes back."""
-        wanted = machine.effects_of(self.state)
+        wanted = machine.effects_on_resume(self.state)
         for key, task in list(self._works.items()):
             if key != "send" and key not in wanted:
                 task.cancel()
@@ -233,13 +233,13 @@ class TradeRun:
                 if self._timer is not None:
                     self._timer.cancel()
                 self._timer = self._tasks.spawn(self._tick(at), "trade timer")
-            case Broadcast(txid, _) if self._around.now() - self._offered.get(txid, 0) < BROADCAST_AGAIN:
+            case Broadcast(txid, _) if self._around.now() - self._offered.get(txid, 0) < REBROADCAST_SECONDS:
                 return
             case Validate() | Verify() | Sign() | Countersign() | SelfSpend() | Broadcast():
                 if effect not in self._works:
                     self._begin(effect, self._work(effect))
             case _:
-                self._around.prompt(self, effect)
+                self._around.perform_now(self, effect)
 
     async def _say(self) -> None:
         """The newest message only: it is the last thing said that the other side has not answered."""
@@ -249,20 +249,20 @@ class TradeRun:
         self._works.pop("send", None)  # not later: what is said next begins anew
 
     async def _work(self, effect: Work) -> None:
-        event = await self._around.work(self.record, effect)
+        event = await self._around.perform(self.record, effect)
         if isinstance(effect, Broadcast):
             self._offered[effect.txid] = self._around.now()
         self._works.pop(effect, None)
         if event is not None:
-            self.put(event)
+            self.enqueue(event)
 
     async def _tick(self, at: int) -> None:
         while True:
             left = at - self._around.now()
             if left <= 0:
-                self.put(Tick())
+                self.enqueue(TimerFired())
                 return
-            await asyncio.sleep(min(left, LONGEST_NAP))
+            await asyncio.sleep(min(left, MAX_SLEEP_SECONDS))
 
     # --- tasks
 
@@ -283,7 +283,7 @@ class TradeRun:
         self._events.clear()
         for answer in asked:
             if answer is not None and not answer.done():
-                answer.set_exception(ObjectFreed("the node"))
+                answer.set_exception(ObjectClosed("the node"))
                 answer.exception()  # whoever waits gets it; that nobody does is no fault
         self._changed.wake()
         self._tasks.cancel()

@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 
 from darkswap_browser.settlement.states import (
+    AwaitingAcceptance,
+    AwaitingConfirmation,
+    AwaitingMakerSignatures,
+    AwaitingTakerSignatures,
     Canceled,
     Completed,
     Conflicted,
     Countersigning,
     Expired,
-    Exposed,
     Failed,
-    Offered,
-    Pending,
-    Requesting,
     Reviewing,
     Revoked,
     Revoking,
     Settled,
-    SignaturesOut,
+    SignatureExposed,
     Signing,
     State,
     Trade,
@@ -51,7 +51,7 @@ CODES = {
     "CHAIN_UNREACHABLE": "The chain servers do not answer.",
     "CHAIN_INCONSISTENT": "The chain servers contradict each other.",
 }
-WAITED = {
+TIMEOUT_TEXTS = {
     "requesting": "The maker did not answer in time.",
     "validating": "Checking the taker's coins took too long.",
     "verifying": "Checking the transaction took too long.",
@@ -62,17 +62,19 @@ WAITED = {
 }
 FREE = "Nothing that was signed left this device. Your coins are free."
 ADVICE: dict[type[State], str] = {
-    Requesting: "The maker was asked. Nothing is signed; you may leave at any time.",
+    AwaitingAcceptance: "The maker was asked. Nothing is signed; you may leave at any time.",
     Validating: "Somebody takes your order; the coins are being checked. Nothing is signed.",
     Verifying: "The transaction is built again and checked here. Nothing is signed.",
     Reviewing: "Look at what you give and get, then sign. Until you do, nothing can happen to your coins.",
     Signing: "Confirm in your wallet if it asks. Nothing has left this device yet.",
-    Offered: "The taker decides now. Nothing is signed; keep this page open.",
+    AwaitingTakerSignatures: "The taker decides now. Nothing is signed; keep this page open.",
     Countersigning: "The taker has signed. Confirm in your wallet if it asks: then the trade is sent to the network.",
-    SignaturesOut: "Your signature is with the maker, who can complete the trade now. Wait; your coins stay reserved.",
+    AwaitingMakerSignatures: "Your signature is with the maker, who can complete the trade now. Wait; your coins stay "
+    "reserved.",
     Completed: "Done: what you got is in a block.",
     Settled: "Done, for good.",
-    Exposed: "Your signature is out. The maker did not complete the trade, but still can. Take your signature back to "
+    SignatureExposed: "Your signature is out. The maker did not complete the trade, but still can. Take your "
+    "signature back to "
     "be safe, or wait.",
     Revoking: "A transaction to yourself takes your signature back. Whichever of the two is mined first counts.",
     Revoked: "Your signature is worth nothing any more. Your coins are free.",
@@ -82,7 +84,8 @@ ADVICE: dict[type[State], str] = {
 }
 SALE_ADVICE: dict[type[State], str] = {
     Countersigning: "Confirm in your wallet if it asks: then the purchase is sent to the network.",
-    Exposed: "Your purchase was sent, and no server has it now; it can still be mined. Take your signature back to be "
+    SignatureExposed: "Your purchase was sent, and no server has it now; it can still be mined. Take your signature "
+    "back to be "
     "safe, or wait.",
 }
 SALE_STEPS = ("verify", "review", "sign", "broadcast", "confirm")
@@ -105,13 +108,13 @@ ACTIVE: dict[str, str] = {
 }
 
 
-def advice_of(state: State) -> str:
+def advice_text(state: State) -> str:
     match state:
-        case Pending(_, _, True, _, _):
+        case AwaitingConfirmation(_, _, True, _, _):
             return "The transaction waits for a block. There is nothing to do; this page may be closed."
-        case Pending(_, _, _, _, ""):
+        case AwaitingConfirmation(_, _, _, _, ""):
             return "Both have signed. The transaction is being sent to the network."
-        case Pending():
+        case AwaitingConfirmation():
             return "The network does not take the transaction; it is offered again. Your signature can be taken back."
         case Revoking(_, depth, _) if depth:
             return "Your signature is taken back: that transaction is in a block. Your coins are free when it is deep."
@@ -120,7 +123,7 @@ def advice_of(state: State) -> str:
     return (SALE_ADVICE if state.trade.sale else {}).get(type(state)) or ADVICE[type(state)]
 
 
-def reason_of(state: State, blind: str) -> Reason | None:
+def failure_reason(state: State, blind: str) -> Reason | None:
     """`blind`: why the chain cannot be seen now; empty when it can."""
     match state:
         case Failed(_, code, detail):
@@ -128,24 +131,24 @@ def reason_of(state: State, blind: str) -> Reason | None:
         case Canceled(trade, by, code, reason):
             return Reason(_code(code), _canceled(trade, by, code, reason))
         case Expired(_, waiting):
-            return Reason("TIMEOUT", WAITED.get(waiting, CODES["TIMEOUT"]))
-        case Pending(_, _, False, _, refusal) if refusal:
+            return Reason("TIMEOUT", TIMEOUT_TEXTS.get(waiting, CODES["TIMEOUT"]))
+        case AwaitingConfirmation(_, _, False, _, refusal) if refusal:
             return Reason("BROADCAST_REJECTED", f"The network says: {refusal}")
         case Revoking(_, 0, refusal) if refusal:
             return Reason("BROADCAST_REJECTED", f"The network does not take it back yet: {refusal}")
-        case Exposed(_, detail, _) if detail:
+        case SignatureExposed(_, detail, _) if detail:
             return Reason("REVOKE_FAILED", f"Taking the signature back failed: {detail}")
-        case Exposed(_, _, declined) if declined:
+        case SignatureExposed(_, _, declined) if declined:
             return Reason(_code(declined), f"The maker says that it does not complete the trade. {_said(declined)}")
         case Conflicted(_, by_txid, depth):
             return Reason("INPUT_SPENT", f"{by_txid} spent a coin of this trade, {depth} blocks deep.")
     return Reason("CHAIN", f"The chain cannot be seen now: {blind}") if blind else None
 
 
-def steps_of(state: State) -> tuple[tuple[str, str], ...]:
+def progress_steps(state: State) -> tuple[tuple[str, str], ...]:
     trade = state.trade
     told = SALE_STEPS if trade.sale else STEPS[trade.role]
-    names = [name for name in told if name != "review" or not trade.auto]
+    names = [name for name in told if name != "review" or not trade.auto_sign]
     active = _active(state)
     if active is None:
         return tuple((name, "done") for name in names)
@@ -160,7 +163,7 @@ def _active(state: State) -> str | None:
     match state:
         case Completed() | Settled():
             return None
-        case Pending(_, _, seen, _, _):
+        case AwaitingConfirmation(_, _, seen, _, _):
             return "confirm" if seen else "broadcast"
         case Expired(_, waiting):
             return _in_sale(trade, ACTIVE[waiting])

@@ -6,22 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from darkswap_browser.chain.base import Chain
-from darkswap_browser.chain.outputs import output_of
+from darkswap_browser.chain.outputs import fetch_output
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 from darkswap_browser.market import orders
 from darkswap_browser.market.orders import Order
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement import private_sale
-from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.machine import PEER_SIGN_SECONDS
 from darkswap_browser.settlement.messages import TakeRequest
 from darkswap_browser.settlement.states import Trade
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import check_declaration, check_terms
 from darkswap_browser.storage.orders import OrderStatus
-from darkswap_browser.trades.contribution import declare, prove
-from darkswap_browser.wallets.accounts import account_of
-from darkswap_browser.wallets.base import Coins, Purpose, Wallet
+from darkswap_browser.trades.contribution import choose_contribution, prove_ownership
+from darkswap_browser.wallets.accounts import find_account
+from darkswap_browser.wallets.base import AccountPurpose, CoinStore, Wallet
 
 CHECK_SECONDS = 60
 """For the maker's answer and both sides' checks, together."""
@@ -39,7 +39,7 @@ def check_takeable(order: Order, view: OrderView | None, fill: int, now: int) ->
         raise InvalidOrder("order_id", "has no coins behind it any more", "Ask its maker for another one.")
 
 
-def checked_rate(rate: int, policy: Policy) -> int:
+def checked_rate(rate: int, policy: TradePolicy) -> int:
     """Sats per 1000 vB. Raises `InvalidArgument` for what neither side would accept."""
     if not policy.fee_floor <= rate <= policy.fee_cap:
         range_ = f"{policy.fee_floor / 1000:g} to {policy.fee_cap / 1000:g} sats per vbyte"
@@ -52,16 +52,16 @@ def seconds_for(wallet: Wallet, *, review: bool) -> int:
     return CHECK_SECONDS + int(wallet.sign_seconds) + PEER_SIGN_SECONDS + (REVIEW_SECONDS if review else 0)
 
 
-async def prepare(
-    terms: Terms, wallet: Wallet, coins: Coins, now: Callable[[], int], seconds: int
-) -> tuple[Terms, Declaration, TakeRequest]:
+async def prepare_request(
+    terms: TradeTerms, wallet: Wallet, coins: CoinStore, now: Callable[[], int], seconds: int
+) -> tuple[TradeTerms, Contribution, TakeRequest]:
     """Coins reserved under the trade's id and proved to be ours, and the request that names them. The deadline counts
     from now on, when the wallet has answered. Raises `TradeRefused`, `InsufficientFunds`, `WalletRejected`,
     `WalletFailed`, `ChainError`.
     """
     check_terms(terms)
-    own = await declare(terms, Role.TAKER, wallet, coins)
-    proofs = await prove(terms, own, wallet)
+    own = await choose_contribution(terms, Role.TAKER, wallet, coins)
+    proofs = await prove_ownership(terms, own, wallet)
     agreed = replace(terms, deadline=now() + seconds)
     request = TakeRequest(
         order_id=agreed.order_id,
@@ -75,24 +75,26 @@ async def prepare(
     return agreed, own, request
 
 
-async def purchase(
-    trade: Trade, order: Order, wallet: Wallet, coins: Coins, chain: Chain, now: Callable[[], int], seconds: int
+async def prepare_purchase(
+    trade: Trade, order: Order, wallet: Wallet, coins: CoinStore, chain: Chain, now: Callable[[], int], seconds: int
 ) -> Trade:
     """Of a private sale: `trade` with all that is known of both sides, coins reserved under its id. The maker is not
-    asked. Raises `VerificationFailed` for a signature that sells nothing, and as `prepare`.
+    asked. Raises `VerificationFailed` for a signature that sells nothing, and as `prepare_request`.
     """
     terms = trade.terms
     check_terms(terms)
-    lot = private_sale.lot_of(order, await output_of(chain, order.funding[0]))
+    lot = private_sale.lot_input(order, await fetch_output(chain, order.funding[0]))
     theirs = private_sale.declaration_of(order, lot)
     check_declaration(terms, Role.MAKER, theirs)
     private_sale.check_lot(order, lot)
     chosen = await coins.select_bitcoin(
-        lambda some: private_sale.sats_needed(terms, lot, [each.utxo.script for each in some]), terms.trade_id
+        lambda some: private_sale.required_sats(terms, lot, [each.utxo.script for each in some]), terms.trade_id
     )
-    assets, payment = (account_of(wallet, purpose).script for purpose in (Purpose.ASSETS, Purpose.PAYMENT))
-    own = Declaration(
-        bitcoin_coins=tuple(Coin(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in chosen),
+    assets, payment = (
+        find_account(wallet, purpose).script for purpose in (AccountPurpose.ASSETS, AccountPurpose.PAYMENT)
+    )
+    own = Contribution(
+        bitcoin_coins=tuple(TradeInput(each.utxo.outpoint, each.utxo.sats, each.utxo.script) for each in chosen),
         receive_script=assets,
         asset_change_script=assets,
         bitcoin_change_script=payment,

@@ -14,28 +14,28 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.orders import Order
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.orders.order_manager import OrderDesk
-from darkswap_browser.protocols.trade_streams import Reach, TradeLinks
+from darkswap_browser.orders.order_manager import OrderManager
+from darkswap_browser.protocols.trade_streams import ConnectToPeer, TradeStreams
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.settlement import machine, messages
-from darkswap_browser.settlement.balance_change import Effect
-from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.balance_change import BalanceChange
+from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.effects import Send
-from darkswap_browser.settlement.events import Approved, CancelAsked, Received, Reconnected, RevokeAsked
-from darkswap_browser.settlement.messages import Cancel, Envelope, FinalTransaction, TakeRequest
-from darkswap_browser.settlement.private_sale import switched_off
+from darkswap_browser.settlement.events import Approved, CancelRequested, MessageReceived, Reconnected, RevokeRequested
+from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeRequest, TradeEnvelope
+from darkswap_browser.settlement.private_sale import private_sales_disabled
 from darkswap_browser.settlement.states import State, Trade
-from darkswap_browser.settlement.terms import Role, Terms, terms_of
-from darkswap_browser.storage.records import Report
-from darkswap_browser.storage.trades import TakeBegun, TradeRecord, takes_begun
+from darkswap_browser.settlement.terms import Role, TradeTerms, derive_terms
+from darkswap_browser.storage.records import QuarantineListener
+from darkswap_browser.storage.trades import PendingTake, TradeRecord, pending_takes
 from darkswap_browser.trades import envelopes, taking
 from darkswap_browser.trades.driver import Driver, StoreTrouble
 from darkswap_browser.trades.views import TradeEvent, TradeView
-from darkswap_browser.wallets.base import Coins, Wallet
+from darkswap_browser.wallets.base import CoinStore, Wallet
 
 
-class Trader:
-    """Also the `LinkListener` of every link. `confirmations`: until a trade is completed."""
+class TradeManager:
+    """Also the `TradeStreamListener` of every link. `confirmations`: until a trade is completed."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class Trader:
         swarm: Swarm,
         network: str,
         chain: Chain,
-        coins: Coins,
-        desk: OrderDesk,
-        reach: Reach,
-        policy: Policy,
+        coins: CoinStore,
+        desk: OrderManager,
+        reach: ConnectToPeer,
+        policy: TradePolicy,
         confirmations: int,
-        aside: Report,
+        aside: QuarantineListener,
         store_trouble: StoreTrouble,
     ) -> None:
         self._runtime = runtime
@@ -60,8 +60,8 @@ class Trader:
         self._reach = reach
         self._policy = policy
         self._confirmations = confirmations
-        self._begun = takes_begun(runtime.store, network, self._local, aside)
-        self._links = TradeLinks(swarm, reach, self)
+        self._begun = pending_takes(runtime.store, network, self._local, aside)
+        self._links = TradeStreams(swarm, reach, self)
         self._driver = Driver(
             runtime,
             swarm.identity,
@@ -94,9 +94,9 @@ class Trader:
             if trade_id not in self._driver.runs:
                 await self._coins.release(trade_id)
             await self._begun.delete(trade_id)
-        for order_id, trade_id in self._desk.held():
+        for order_id, trade_id in self._desk.open_fills():
             if trade_id not in self._driver.runs:
-                await self._desk.unhold(order_id, trade_id)
+                await self._desk.release_fill(order_id, trade_id)
 
     def stop_nowait(self) -> None:
         """End everything at once, without waiting; everything is saved already. Idempotent."""
@@ -146,19 +146,19 @@ class Trader:
             await self._reach(PeerId.parse(order.maker), order.relays)
         trade_id = self._runtime.entropy.bytes(16).hex()
         seconds = taking.seconds_for(wallet, review=review)
-        terms = terms_of(order, trade_id, fill=amount, fee_rate=rate, deadline=self._now() + seconds)
-        await self._begun.put(trade_id, TakeBegun(self._now()))
+        terms = derive_terms(order, trade_id, fill=amount, fee_rate=rate, deadline=self._now() + seconds)
+        await self._begun.put(trade_id, PendingTake(self._now()))
         try:
             trade = self._trade(Role.TAKER, terms, order.maker, wallet, auto=not review)
             state = await self._first(trade, order, wallet, seconds)
             text = view.text if view is not None else ""
-            run = await self._driver.begin(
+            run = await self._driver.start_trade(
                 TradeRecord(state=state, order=text, relays=order.relays, updated_at=self._now())
             )
         except BaseException:
-            await self._driver.see_to(lambda: self._undo(trade_id))
+            await self._driver.run_with_retry(lambda: self._undo(trade_id))
             raise
-        await self._driver.see_to(lambda: self._begun.delete(trade_id))
+        await self._driver.run_with_retry(lambda: self._begun.delete(trade_id))
         return self._driver.view(run)
 
     async def _undo(self, trade_id: str) -> None:
@@ -167,34 +167,34 @@ class Trader:
 
     async def _first(self, trade: Trade, order: Order, wallet: Wallet, seconds: int) -> State:
         if order.sale is not None:
-            bought = await taking.purchase(trade, order, wallet, self._coins, self._chain, self._now, seconds)
-            return machine.buy(bought, self._now()).state
-        agreed, own, request = await taking.prepare(trade.terms, wallet, self._coins, self._now, seconds)
-        return machine.take(replace(trade, terms=agreed, own=own), request, self._now()).state
+            bought = await taking.prepare_purchase(trade, order, wallet, self._coins, self._chain, self._now, seconds)
+            return machine.start_purchase(bought, self._now()).state
+        agreed, own, request = await taking.prepare_request(trade.terms, wallet, self._coins, self._now, seconds)
+        return machine.start_taker(replace(trade, terms=agreed, own=own), request, self._now()).state
 
     def _check_sale(self, order: Order) -> None:
         if order.sale is None:
             return
         if not self._policy.private_sales:
-            raise switched_off()
+            raise private_sales_disabled()
         bought = (run for run in self._driver.runs.values() if run.state.trade.terms.order_id == order.order_id)
         if any(run.state.trade.sale and not run.is_over for run in bought):
             raise InvalidOrder("order_id", "is being bought by you already")
 
     async def confirm(self, trade_id: str) -> TradeView:
-        """After `take(review=True)`: sign what was shown. Again: does nothing."""
+        """After `start_taker(review=True)`: sign what was shown. Again: does nothing."""
         run = self._driver.run(trade_id)
         if run.is_over:
             raise InvalidArgument("trade_id", "this trade is over", "Take the order again.")
         if self._driver.view(run).can_confirm:
-            await run.ask(Approved())
+            await run.request(Approved())
         return self._driver.view(run)
 
     async def cancel(self, trade_id: str, reason: str = "") -> TradeView:
         """Possible until our signature has left; of a trade that is over, nothing happens."""
         run = self._driver.run(trade_id)
-        said = await run.ask(CancelAsked(reason[: messages.MAX_TEXT]))
-        if said is machine.Answer.REFUSED and not run.is_over:
+        said = await run.request(CancelRequested(reason[: messages.MAX_TEXT]))
+        if said is machine.StepOutcome.REFUSED and not run.is_over:
             raise InvalidArgument("trade_id", "your signature has left already", "revoke_trade takes it back.")
         return self._driver.view(run)
 
@@ -202,7 +202,7 @@ class Trader:
         """Spends a coin of the trade to ourselves, so that the signature given away is worth nothing."""
         run = self._driver.run(trade_id)
         _ = self._driver.wallet
-        if await run.ask(RevokeAsked()) is machine.Answer.REFUSED and not run.is_over:
+        if await run.request(RevokeRequested()) is machine.StepOutcome.REFUSED and not run.is_over:
             raise InvalidArgument("trade_id", "has no signature to take back now", self._driver.view(run).advice)
         return self._driver.view(run)
 
@@ -221,7 +221,7 @@ class Trader:
         """Newest first."""
         return sorted(map(self._driver.view, self._driver.runs.values()), key=lambda view: (-view.created_at, view.id))
 
-    def effect(self, trade_id: str) -> Effect | None:
+    def effect(self, trade_id: str) -> BalanceChange | None:
         """What the transaction does to us; None before it is known. Raises `TradeNotFound`."""
         trade = self._driver.run(trade_id).state.trade
         if trade.own is None or trade.theirs is None:
@@ -230,18 +230,18 @@ class Trader:
 
     # --- beginnings
 
-    def _trade(self, role: Role, terms: Terms, peer: str, wallet: Wallet, *, auto: bool) -> Trade:
+    def _trade(self, role: Role, terms: TradeTerms, peer: str, wallet: Wallet, *, auto: bool) -> Trade:
         return Trade(
             role=role,
             terms=terms,
             peer=peer,
-            auto=auto,
+            auto_sign=auto,
             sign_seconds=int(wallet.sign_seconds),
             confirmations=self._confirmations,
             created_at=self._now(),
         )
 
-    # --- messages (LinkListener)
+    # --- messages (TradeStreamListener)
 
     async def received(self, peer: PeerId, message: bytes) -> None:
         """Raises `RemoteError` for what no honest peer sends."""
@@ -253,27 +253,27 @@ class Trader:
         trade = run.state.trade
         if trade.peer != str(peer):
             raise ProtocolViolation(envelopes.WHAT, "is about a trade with somebody else")
-        await envelopes.check_seal(self._runtime.crypto, peer, trade.role.other, envelope)
+        await envelopes.verify_message(self._runtime.crypto, peer, trade.role.other, envelope)
         body = messages.body_of(envelope)
         if body is None:
             return
         if isinstance(body, FinalTransaction) and not trade.raw and envelope.seq > trade.received:
-            self._driver.workshop.check_final(trade, body.raw)
-        if run.is_over and isinstance(trade.said, Cancel) and not isinstance(body, Cancel):
-            await self._driver.send(run.record, Send(trade.sent, trade.said))
-        run.put(Received(envelope.seq, body))
+            self._driver.workshop.verify_final_transaction(trade, body.raw)
+        if run.is_over and isinstance(trade.last_sent, Cancel) and not isinstance(body, Cancel):
+            await self._driver.send(run.record, Send(trade.sent, trade.last_sent))
+        run.enqueue(MessageReceived(envelope.seq, body))
 
     def connected(self, peer: PeerId) -> None:
         for run in self._driver.runs.values():
             if run.state.trade.peer == str(peer) and not run.is_over:
-                run.put(Reconnected())
+                run.enqueue(Reconnected())
 
-    async def _stranger(self, peer: PeerId, envelope: Envelope) -> None:
+    async def _stranger(self, peer: PeerId, envelope: TradeEnvelope) -> None:
         """Of a trade that is not known here: a request is looked at, anything else is late or lost."""
         request = messages.body_of(envelope)
         if not isinstance(request, TakeRequest) or envelope.trade_id in self._admitting:
             return
-        await envelopes.check_seal(self._runtime.crypto, peer, Role.TAKER, envelope)
+        await envelopes.verify_message(self._runtime.crypto, peer, Role.TAKER, envelope)
         self._admitting[envelope.trade_id] = str(peer)
         try:
             await self._admit(peer, envelope, request)
@@ -282,12 +282,12 @@ class Trader:
                 (refusal.reason, refusal.detail) if isinstance(refusal, TradeRefused) else ("BUSY", refusal.code)
             )
             body = Cancel(code, detail[: messages.MAX_TEXT])
-            sealed = await envelopes.seal(self._identity, Role.MAKER, envelope.trade_id, 1, body)
+            sealed = await envelopes.sign_message(self._identity, Role.MAKER, envelope.trade_id, 1, body)
             await self._links.send(peer, sealed)
         finally:
             del self._admitting[envelope.trade_id]
 
-    async def _admit(self, peer: PeerId, envelope: Envelope, request: TakeRequest) -> None:
+    async def _admit(self, peer: PeerId, envelope: TradeEnvelope, request: TakeRequest) -> None:
         if not self._driver.has_wallet:
             raise TradeRefused("WALLET_NOT_CONNECTED", "")
         wallet, trade_id = self._driver.wallet, envelope.trade_id
@@ -297,12 +297,16 @@ class Trader:
         order = order_codec.decode_text(text).order
         try:
             await self._driver.make_room()
-            terms = terms_of(order, trade_id, fill=request.fill, fee_rate=request.fee_rate, deadline=request.deadline)
+            terms = derive_terms(
+                order, trade_id, fill=request.fill, fee_rate=request.fee_rate, deadline=request.deadline
+            )
             trade = replace(self._trade(Role.MAKER, terms, str(peer), wallet, auto=True), theirs=request.declaration)
-            state = machine.answer(trade, envelope.seq, self._now()).state
-            await self._driver.begin(TradeRecord(state=state, order=text, request=request, updated_at=self._now()))
+            state = machine.start_maker(trade, envelope.seq, self._now()).state
+            await self._driver.start_trade(
+                TradeRecord(state=state, order=text, request=request, updated_at=self._now())
+            )
         except BaseException:
-            await self._driver.see_to(lambda: self._desk.unhold(order.order_id, trade_id))
+            await self._driver.run_with_retry(lambda: self._desk.release_fill(order.order_id, trade_id))
             raise
 
     def _now(self) -> int:

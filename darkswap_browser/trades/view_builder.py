@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from darkswap_browser.market import order_codec
-from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.settlement.states import (
+    AwaitingConfirmation,
+    AwaitingMakerSignatures,
     Completed,
-    Exposed,
-    Pending,
+    Negotiating,
     Reviewing,
     Revoking,
     Settled,
-    SignaturesOut,
+    SignatureExposed,
     State,
-    Timed,
     names_of,
     phase_of,
 )
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.trades import TradeRecord
-from darkswap_browser.trades.status_text import advice_of, reason_of, steps_of
+from darkswap_browser.trades.status_text import advice_text, failure_reason, progress_steps
 from darkswap_browser.trades.views import TradeState, TradeStatus, TradeView
 
 
-def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
+def build_trade_view(record: TradeRecord, local: str, blind: str = "") -> TradeView:
     """`local`: our peer id. `blind`: why the chain cannot be seen, if so."""
     state, trade = record.state, record.state.trade
     terms = trade.terms
@@ -46,7 +46,7 @@ def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
         state=TradeState(name),
         status=TradeStatus(status),
         phase=phase_of(state),
-        steps=steps_of(state),
+        steps=progress_steps(state),
         txid=trade.txid or None,
         raw=trade.raw or None,
         confirmations=_confirmations(state),
@@ -54,10 +54,10 @@ def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
         updated_at=record.updated_at,
         completed_at=record.completed_at if status == TradeStatus.COMPLETED else None,
         expires_at=until or None,
-        reason=reason_of(state, blind),
-        advice=advice_of(state),
+        reason=failure_reason(state, blind),
+        advice=advice_text(state),
         can_confirm=isinstance(state, Reviewing),
-        can_cancel=isinstance(state, Timed),
+        can_cancel=isinstance(state, Negotiating),
         can_revoke=_can_revoke(state),
         revoke_txid=trade.spend_txid or None,
     )
@@ -65,19 +65,19 @@ def view_of(record: TradeRecord, local: str, blind: str = "") -> TradeView:
 
 def _confirmations(state: State) -> int:
     match state:
-        case Pending(_, _, _, depth, _) | Completed(_, _, depth):
+        case AwaitingConfirmation(_, _, _, depth, _) | Completed(_, _, depth):
             return depth
         case Settled(trade, _):
-            return trade.confirmations + BURIED
+            return trade.confirmations + FINALITY_MARGIN_BLOCKS
     return 0
 
 
 def _can_revoke(state: State) -> bool:
-    """As the machine takes `RevokeAsked`; a first self-spend that is under way needs no second wish."""
+    """As the machine takes `RevokeRequested`; a first self-spend that is under way needs no second wish."""
     match state:
-        case SignaturesOut() | Exposed():
+        case AwaitingMakerSignatures() | SignatureExposed():
             return True
-        case Pending(_, _, seen, _, _):
+        case AwaitingConfirmation(_, _, seen, _, _):
             return not seen
         case Revoking(trade, depth):
             return bool(trade.spend_raw) and not depth

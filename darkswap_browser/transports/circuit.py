@@ -64,7 +64,7 @@ class CircuitTransport:
         self._client.accept(self._inbound)
         parts = address.split_circuit()
         if parts is not None and parts[0]:
-            self._client.keep(self._client.add_relay(parts[0]))
+            self._client.keep_reservation(self._client.add_relay(parts[0]))
         return ()
 
     async def close(self) -> None:

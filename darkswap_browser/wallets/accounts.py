@@ -9,7 +9,7 @@ from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.signing import script_for
 from darkswap_browser.errors import InvalidArgument, WalletFailed
-from darkswap_browser.wallets.base import Account, Purpose, Wallet
+from darkswap_browser.wallets.base import Account, AccountPurpose, Wallet
 
 KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH)
 """P2SH stands for P2SH-P2WPKH, as Xverse's payment accounts are; that it is one is checked by its key."""
@@ -17,7 +17,7 @@ MAX_KEY = 132
 """Characters: an uncompressed key in hex, so that one is told by its length."""
 
 
-def account(wallet: str, purpose: Purpose, address: Any, key: Any, network: str) -> Account:
+def account(wallet: str, purpose: AccountPurpose, address: Any, key: Any, network: str) -> Account:
     """`key`: bytes or hex, 33 bytes or 32 x-only. Raises `WalletFailed` for what cannot trade, or does not fit."""
     if not isinstance(address, str):
         raise WalletFailed(wallet, "gave an account without an address")
@@ -45,8 +45,8 @@ def one_or_two(wallet: str, network: str, assets: Account | None, payment: Accou
     assert found is not None
     first, second = assets or found, payment or found
     return (
-        Account(Purpose.ASSETS, first.address, first.script, first.public_key),
-        Account(Purpose.PAYMENT, second.address, second.script, second.public_key),
+        Account(AccountPurpose.ASSETS, first.address, first.script, first.public_key),
+        Account(AccountPurpose.PAYMENT, second.address, second.script, second.public_key),
     )
 
 
@@ -63,7 +63,7 @@ def _key(wallet: str, key: Any) -> bytes:
     return raw if len(raw) == 33 else b"\x02" + raw
 
 
-def account_of(wallet: Wallet, purpose: Purpose) -> Account:
+def find_account(wallet: Wallet, purpose: AccountPurpose) -> Account:
     for account in wallet.accounts:
         if account.purpose is purpose:
             return account

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
-from darkswap_browser.chain.base import Holdings, Utxo
+from darkswap_browser.chain.base import OutputAssets, Utxo
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.settlement.terms import Coin
+from darkswap_browser.settlement.terms import TradeInput
 
 
-class Purpose(StrEnum):
+class AccountPurpose(StrEnum):
     """Which coins an account keeps apart: runes and alkanes, or plain bitcoin for fees and payments."""
 
     ASSETS = "assets"
@@ -26,7 +26,7 @@ class Account:
     untweaked, whose 32 x-only bytes are `public_key[1:]`). One-address wallets have two accounts with that address.
     """
 
-    purpose: Purpose
+    purpose: AccountPurpose
     address: str
     script: bytes
     public_key: bytes
@@ -69,12 +69,14 @@ class Wallet(Protocol):
 
 
 @runtime_checkable
-class SaleSigner(Protocol):
+class PrivateSaleSigner(Protocol):
     """What a wallet can do besides, if its user has switched private sales on. Never asked for by a field of a PSBT:
     such a signature is made by this method alone.
     """
 
-    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+    async def sign_sale(
+        self, lot: TradeInput, payment: TxOutput, account: Account, previous: bytes
+    ) -> tuple[bytes, ...]:
         """The witness that gives `lot`, a coin of `account`, to whoever pays `payment` for it: SIGHASH_SINGLE|
         ANYONECANPAY, good until the coin is spent. `previous`: the transaction that made the coin. Raises
         `WalletRejected`, `WalletFailed`, and `Unsupported` where the wallet cannot be asked for it.
@@ -90,14 +92,14 @@ class CoinState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnedCoin:
+class WalletCoin:
     """One of our outputs. `reserved_by`: a trade id, "order " and the id of a private sale, "frozen", or "" when it is
     free.
     """
 
     utxo: Utxo
     account: Account
-    holdings: Holdings
+    holdings: OutputAssets
     state: CoinState
     reserved_by: str = ""
 
@@ -115,10 +117,10 @@ class Balance:
     unknown: int = 0
 
 
-class Coins(Protocol):
+class CoinStore(Protocol):
     """The coins of the connected wallet, classified by the indexes. Reservations are durable and hold across tabs."""
 
-    async def refresh(self) -> Sequence[OwnedCoin]:
+    async def refresh(self) -> Sequence[WalletCoin]:
         """Asks the chain anew."""
         ...
 
@@ -126,19 +128,19 @@ class Coins(Protocol):
         """Bitcoin first."""
         ...
 
-    async def select_asset(self, asset: Asset, atoms: int, owner: str) -> Sequence[OwnedCoin]:
+    async def select_asset(self, asset: Asset, atoms: int, owner: str) -> Sequence[WalletCoin]:
         """Confirmed free coins that hold `asset` and nothing else, together at least `atoms`, few of them; reserved
         at once for `owner` (a trade id). Raises `InsufficientFunds`.
         """
         ...
 
-    async def select_lot(self, asset: Asset, atoms: int, owner: str) -> OwnedCoin:
+    async def select_exact(self, asset: Asset, atoms: int, owner: str) -> WalletCoin:
         """A confirmed free coin that holds exactly `atoms` of `asset` and nothing else; reserved at once for `owner`.
         Raises `InsufficientFunds`.
         """
         ...
 
-    async def select_bitcoin(self, sats: Callable[[Sequence[OwnedCoin]], int], owner: str) -> Sequence[OwnedCoin]:
+    async def select_bitcoin(self, sats: Callable[[Sequence[WalletCoin]], int], owner: str) -> Sequence[WalletCoin]:
         """Confirmed coins known to hold nothing but sats, whose sum is at least `sats(coins)` of themselves (inputs
         cost fee); reserved at once for `owner`. Raises `InsufficientFunds`.
         """
@@ -154,8 +156,8 @@ class Coins(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
+class ConnectedWallet:
     """A connected wallet and its coins."""
 
     wallet: Wallet
-    coins: Coins
+    coins: CoinStore

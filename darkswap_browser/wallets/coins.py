@@ -15,8 +15,8 @@ from darkswap_browser.chain.base import UNKNOWN, Chain, Utxo
 from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.errors import DarkSwapError, InsufficientFunds, StorageError
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
-from darkswap_browser.wallets.reservations import Claims, Reservations, check_owner
+from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, CoinState, WalletCoin
+from darkswap_browser.wallets.reservations import CoinReservations, ReservationTable, check_owner
 from darkswap_browser.wallets.selection import MAX_COINS, Needed, Value, select
 
 FRESH_SECONDS = 2.0
@@ -27,20 +27,20 @@ COINBASE_MATURITY = 100
 """Blocks, the coinbase's own included, before its coins can be spent (consensus)."""
 
 
-class WalletCoins:
+class IndexedCoinStore:
     """A `wallets.base.Coins`. `accounts` are asked for anew each time: the user may change them in the wallet."""
 
-    def __init__(self, chain: Chain, reservations: Reservations, accounts: Callable[[], Sequence[Account]]) -> None:
+    def __init__(self, chain: Chain, reservations: CoinReservations, accounts: Callable[[], Sequence[Account]]) -> None:
         self._chain = chain
         self._reservations = reservations
         self._accounts = accounts
         self._tasks = Tasks()
         """Never closed: each is one short write, which ends by itself."""
-        self._found: Sequence[OwnedCoin] = ()
+        self._found: Sequence[WalletCoin] = ()
         self._looked: tuple[float, tuple[Account, ...]] = (-FRESH_SECONDS, ())
         """When `_found` was looked up (the loop's time), and for which accounts."""
 
-    async def refresh(self) -> Sequence[OwnedCoin]:
+    async def refresh(self) -> Sequence[WalletCoin]:
         await self._look(verify=False)
         return _claimed(self._found, await self._reservations.read())
 
@@ -50,17 +50,17 @@ class WalletCoins:
         assets = sorted({asset for coin in coins for asset in coin.holdings.assets})
         return [_bitcoin_balance(coins), *(_asset_balance(coins, asset) for asset in assets)]
 
-    async def select_asset(self, asset: Asset, atoms: int, owner: str) -> Sequence[OwnedCoin]:
-        def fits(coin: OwnedCoin) -> bool:
+    async def select_asset(self, asset: Asset, atoms: int, owner: str) -> Sequence[WalletCoin]:
+        def fits(coin: WalletCoin) -> bool:
             return holds_only(coin, asset)
 
-        def value(coin: OwnedCoin) -> int:
+        def value(coin: WalletCoin) -> int:
             return coin.holdings.assets.get(asset, 0)
 
         return await self._select(_Wish(asset, fits, value, lambda _: atoms), owner)
 
-    async def select_lot(self, asset: Asset, atoms: int, owner: str) -> OwnedCoin:
-        def fits(coin: OwnedCoin) -> bool:
+    async def select_exact(self, asset: Asset, atoms: int, owner: str) -> WalletCoin:
+        def fits(coin: WalletCoin) -> bool:
             return holds_only(coin, asset) and coin.holdings.assets[asset] == atoms
 
         try:
@@ -77,7 +77,7 @@ class WalletCoins:
             raise InsufficientFunds(error.asset, error.needed, error.available, hint) from None
         return coin
 
-    async def select_bitcoin(self, sats: Needed, owner: str) -> Sequence[OwnedCoin]:
+    async def select_bitcoin(self, sats: Needed, owner: str) -> Sequence[WalletCoin]:
         return await self._select(_Wish(BTC, is_plain, lambda coin: coin.utxo.sats, sats), owner)
 
     async def release(self, owner: str) -> None:
@@ -114,7 +114,7 @@ class WalletCoins:
         async with self._reservations.change() as claims:
             (claims.frozen.add if on else claims.frozen.discard)(outpoint)
 
-    async def _select(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin]:
+    async def _select(self, wish: _Wish, owner: str) -> Sequence[WalletCoin]:
         """The chain is asked before the lock is taken: other tabs wait for the choice only. What is chosen is verified;
         before anything is refused, everything is.
         """
@@ -141,7 +141,7 @@ class WalletCoins:
         self._found = await self._find(verify=verify)
         self._looked = asyncio.get_running_loop().time(), accounts
 
-    async def _claim(self, wish: _Wish, owner: str) -> Sequence[OwnedCoin] | None:
+    async def _claim(self, wish: _Wish, owner: str) -> Sequence[WalletCoin] | None:
         """Chosen among those found, and reserved. None: they do not suffice."""
         async with self._reservations.change() as claims:
             free = [coin for coin in _claimed(self._found, claims) if is_free(coin) and wish.fits(coin)]
@@ -149,7 +149,7 @@ class WalletCoins:
             claims.held |= {coin.utxo.outpoint: owner for coin in chosen or ()}
             return chosen
 
-    async def _are_good(self, chosen: Sequence[OwnedCoin], wish: _Wish, owner: str) -> bool:
+    async def _are_good(self, chosen: Sequence[WalletCoin], wish: _Wish, owner: str) -> bool:
         """Whether enough servers say of all the chosen that they are unspent and hold what is wished; if not, none
         stays reserved, and what was learned is remembered.
         """
@@ -174,7 +174,7 @@ class WalletCoins:
                         if claims.held.get(outpoint) == owner:
                             del claims.held[outpoint]
 
-    async def _find(self, *, verify: bool) -> Sequence[OwnedCoin]:
+    async def _find(self, *, verify: bool) -> Sequence[WalletCoin]:
         """Every coin once, free or not, in the order of outpoints."""
         accounts = self._accounts()
         scripts = list(dict.fromkeys(account.script for account in accounts))
@@ -192,36 +192,36 @@ class WalletCoins:
         coins = []
         for outpoint in outpoints:
             utxo, holds = by_outpoint[outpoint], holdings.get(outpoint, UNKNOWN)
-            purpose = Purpose.ASSETS if holds.assets or holds.inscriptions else Purpose.PAYMENT
+            purpose = AccountPurpose.ASSETS if holds.assets or holds.inscriptions else AccountPurpose.PAYMENT
             state = CoinState.CONFIRMED if _is_mature(utxo, tip.height) else CoinState.PENDING
-            coins.append(OwnedCoin(utxo, _account(accounts, utxo.script, purpose), holds, state))
+            coins.append(WalletCoin(utxo, _account(accounts, utxo.script, purpose), holds, state))
         return coins
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
     asset: Asset
-    fits: Callable[[OwnedCoin], bool]
+    fits: Callable[[WalletCoin], bool]
     value: Value
     needed: Needed
 
 
-def is_free(coin: OwnedCoin) -> bool:
+def is_free(coin: WalletCoin) -> bool:
     return coin.state is CoinState.CONFIRMED
 
 
-def is_plain(coin: OwnedCoin) -> bool:
+def is_plain(coin: WalletCoin) -> bool:
     """Known to be nothing but sats."""
     return coin.holdings.is_clean
 
 
-def holds_only(coin: OwnedCoin, asset: Asset) -> bool:
+def holds_only(coin: WalletCoin, asset: Asset) -> bool:
     """Known to hold `asset`, no other and no inscription."""
     holdings = coin.holdings
     return holdings.complete and set(holdings.assets) == {asset} and not holdings.inscriptions
 
 
-def _claimed(found: Iterable[OwnedCoin], claims: Claims) -> Sequence[OwnedCoin]:
+def _claimed(found: Iterable[WalletCoin], claims: ReservationTable) -> Sequence[WalletCoin]:
     """With the reservations of now."""
     owned = ((coin, claims.owner(coin.utxo.outpoint)) for coin in found)
     return [replace(coin, state=CoinState.RESERVED, reserved_by=owner) if owner else coin for coin, owner in owned]
@@ -231,13 +231,13 @@ def _is_mature(utxo: Utxo, tip: int) -> bool:
     return utxo.height is not None and (not utxo.is_coinbase or tip - utxo.height + 1 >= COINBASE_MATURITY)
 
 
-def _account(accounts: Sequence[Account], script: bytes, purpose: Purpose) -> Account:
+def _account(accounts: Sequence[Account], script: bytes, purpose: AccountPurpose) -> Account:
     """Of that script; of two with one address the one of that purpose."""
     own = [account for account in accounts if account.script == script]
     return next((account for account in own if account.purpose is purpose), own[0])
 
 
-def _bitcoin_balance(coins: Sequence[OwnedCoin]) -> Balance:
+def _bitcoin_balance(coins: Sequence[WalletCoin]) -> Balance:
     """Sats of coins that hold nothing else; unconfirmed coins are pending until known to hold more."""
     waiting = [coin for coin in coins if coin.state is CoinState.PENDING]
     pending = [coin for coin in waiting if not coin.holdings.assets and not coin.holdings.inscriptions]
@@ -251,7 +251,7 @@ def _bitcoin_balance(coins: Sequence[OwnedCoin]) -> Balance:
     )
 
 
-def _asset_balance(coins: Sequence[OwnedCoin], asset: Asset) -> Balance:
+def _asset_balance(coins: Sequence[WalletCoin], asset: Asset) -> Balance:
     """Atoms in a coin with other things in it count as reserved: no trade takes such a coin."""
     confirmed = pending = reserved = 0
     for coin in coins:
@@ -265,7 +265,7 @@ def _asset_balance(coins: Sequence[OwnedCoin], asset: Asset) -> Balance:
     return Balance(asset, confirmed, pending, reserved)
 
 
-def _insufficient(wish: _Wish, coins: Sequence[OwnedCoin]) -> InsufficientFunds:
+def _insufficient(wish: _Wish, coins: Sequence[WalletCoin]) -> InsufficientFunds:
     """Says what would have sufficed, if anything: coins that wait, are held, or whose contents nobody vouches for."""
     fitting = [coin for coin in coins if wish.fits(coin)]
     free = [coin for coin in fitting if is_free(coin)]

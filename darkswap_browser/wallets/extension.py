@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from darkswap_browser.bitcoin.bip322 import verify_simple
-from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, make, signatures_of
+from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, create_psbt, signatures_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.bitcoin.signing import PAIR
+from darkswap_browser.bitcoin.signing import SINGLE_ANYONECANPAY
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, Unsupported, WalletFailed
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
-from darkswap_browser.settlement.private_sale import template
-from darkswap_browser.settlement.terms import Coin
+from darkswap_browser.settlement.private_sale import maker_template
+from darkswap_browser.settlement.terms import TradeInput
 from darkswap_browser.wallets.base import Account
 
 SIGN_SECONDS = 180.0
@@ -49,7 +49,9 @@ class ExtensionWallet:
 
         return unsubscribe
 
-    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+    async def sign_sale(
+        self, lot: TradeInput, payment: TxOutput, account: Account, previous: bytes
+    ) -> tuple[bytes, ...]:
         """Of what comes back, only a good signature of that very type is taken. Raises `VerificationFailed` too."""
         self._judge()
         if account not in self.accounts or lot.script != account.script:
@@ -57,11 +59,11 @@ class ExtensionWallet:
         prevouts, sources = (TxOutput(lot.sats, lot.script),), {lot.outpoint.txid: previous}
         kind = Sighash.SINGLE_ANYONECANPAY
         try:
-            asked = make(template(lot, payment), prevouts, sources, {0: account.public_key}, kind)
-            answer = Psbt.parse(await self._sign_pair(asked.serialize(), account))
+            asked = create_psbt(maker_template(lot, payment), prevouts, sources, {0: account.public_key}, kind)
+            answer = Psbt.parse(await self._sign_single_anyonecanpay(asked.serialize(), account))
         except (InvalidArgument, MalformedMessage) as error:
             raise WalletFailed(self.kind, str(error)) from error
-        return signatures_of(answer, asked, (0,), PAIR)[0]
+        return signatures_of(answer, asked, (0,), SINGLE_ANYONECANPAY)[0]
 
     async def sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         self._judge()
@@ -87,7 +89,7 @@ class ExtensionWallet:
     async def _sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         raise NotImplementedError
 
-    async def _sign_pair(self, psbt: bytes, account: Account) -> bytes:
+    async def _sign_single_anyonecanpay(self, psbt: bytes, account: Account) -> bytes:
         """Input 0 with SIGHASH_SINGLE|ANYONECANPAY, for those that can be told so."""
         hint = "Private sales are signed by the wallet of this page, by UniSat and its kind, and by Leather."
         raise Unsupported(f"a private sale with {self.kind}", hint)

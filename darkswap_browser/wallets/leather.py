@@ -8,7 +8,7 @@ from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.wallets.base import Account, AccountPurpose
 from darkswap_browser.wallets.extension import ExtensionWallet, entries, from_base64, from_hex, mapping
 
 NETWORKS = {
@@ -19,14 +19,14 @@ NETWORKS = {
     "regtest": "devnet",
 }
 """Ours → Leather's modes; its devnet is a regtest."""
-PURPOSES = {"p2tr": Purpose.ASSETS, "p2wpkh": Purpose.PAYMENT}
+PURPOSES = {"p2tr": AccountPurpose.ASSETS, "p2wpkh": AccountPurpose.PAYMENT}
 
 
 class LeatherWallet(ExtensionWallet):
     async def _sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         return await self._listed(psbt, sorted(inputs), (Sighash.DEFAULT, Sighash.ALL))
 
-    async def _sign_pair(self, psbt: bytes, account: Account) -> bytes:
+    async def _sign_single_anyonecanpay(self, psbt: bytes, account: Account) -> bytes:
         return await self._listed(psbt, (0,), (Sighash.SINGLE_ANYONECANPAY,))
 
     async def _listed(self, psbt: bytes, inputs: Sequence[int], types: Sequence[Sighash]) -> bytes:
@@ -56,5 +56,5 @@ async def connect_leather(providers: WalletProviders, kind: str, network: str) -
         for each in entries(kind, answer.get("addresses"))
         if each.get("symbol") == "BTC" and each.get("type") in PURPOSES
     }
-    accounts = one_or_two(kind, network, found.get(Purpose.ASSETS), found.get(Purpose.PAYMENT))
+    accounts = one_or_two(kind, network, found.get(AccountPurpose.ASSETS), found.get(AccountPurpose.PAYMENT))
     return LeatherWallet(providers, kind, network, accounts)

@@ -29,7 +29,7 @@ MAX_RECORD = MAX_ENTRIES * 2 * (MAX_OWNER * 6 + 100)
 
 
 @dataclass(slots=True)
-class Claims:
+class ReservationTable:
     """Who holds what. A frozen coin that a trade holds stays the trade's until it is released."""
 
     held: dict[OutPoint, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Claims:
         return json.dumps({"version": VERSION, "held": held, "frozen": frozen}).encode()
 
     @classmethod
-    def decode(cls, data: bytes) -> Claims:
+    def decode(cls, data: bytes) -> ReservationTable:
         """Raises `MalformedMessage`: with reservations unreadable, no coin is known to be free."""
         record = _record(data)
         held, frozen = record.get("held"), record.get("frozen")
@@ -58,18 +58,18 @@ class Claims:
         return cls({_outpoint(text): owner for text, owner in held.items()}, {_outpoint(text) for text in frozen})
 
 
-class Reservations:
+class CoinReservations:
     def __init__(self, store: KeyValueStore, locks: Locks, network: str) -> None:
         self._store = store
         self._locks = locks
         self._key = f"coins/{network}"
 
-    async def read(self) -> Claims:
+    async def read(self) -> ReservationTable:
         data = await self._store.get(self._key)
-        return Claims() if data is None else Claims.decode(data)
+        return ReservationTable() if data is None else ReservationTable.decode(data)
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[Claims]:
+    async def change(self) -> AsyncIterator[ReservationTable]:
         """What is changed inside the block is durable after it; nobody else reads to change meanwhile.
 
         After an error inside, nothing is changed.

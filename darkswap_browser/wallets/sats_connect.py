@@ -11,7 +11,7 @@ from typing import Any
 from darkswap_browser.errors import Unsupported, WalletFailed
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.wallets.base import Account, AccountPurpose
 from darkswap_browser.wallets.extension import (
     ExtensionWallet,
     by_address,
@@ -29,7 +29,7 @@ NETWORKS = {
     "signet": "Signet",
     "regtest": "Regtest",
 }
-PURPOSES = {"ordinals": Purpose.ASSETS, "payment": Purpose.PAYMENT}
+PURPOSES = {"ordinals": AccountPurpose.ASSETS, "payment": AccountPurpose.PAYMENT}
 MESSAGE = "DarkSwap shows your coins and asks you to sign each trade."
 
 
@@ -63,7 +63,7 @@ async def connect_sats_connect(providers: WalletProviders, kind: str, network: s
         for each in entries(kind, described)
         if each.get("purpose") in PURPOSES
     }
-    accounts = one_or_two(kind, network, found.get(Purpose.ASSETS), found.get(Purpose.PAYMENT))
+    accounts = one_or_two(kind, network, found.get(AccountPurpose.ASSETS), found.get(AccountPurpose.PAYMENT))
     return SatsConnectWallet(providers, kind, network, accounts)
 
 

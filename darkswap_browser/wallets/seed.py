@@ -18,16 +18,16 @@ from darkswap_browser.bitcoin.curve import public_key
 from darkswap_browser.bitcoin.psbt import Psbt, with_witness
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
-from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_pair, witness_of
+from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_single_anyonecanpay, witness_of
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, WalletFailed
 from darkswap_browser.runtime.base.crypto import Crypto, Entropy
 from darkswap_browser.runtime.base.host import Locks
 from darkswap_browser.runtime.base.storage import KeyValueStore
-from darkswap_browser.settlement.private_sale import template
-from darkswap_browser.settlement.terms import Coin
-from darkswap_browser.wallets.base import Account, Purpose
-from darkswap_browser.wallets.seed_record import ROUNDS, seal, unseal
+from darkswap_browser.settlement.private_sale import maker_template
+from darkswap_browser.settlement.terms import TradeInput
+from darkswap_browser.wallets.base import Account, AccountPurpose
+from darkswap_browser.wallets.seed_record import ROUNDS, decrypt_seed, encrypt_seed
 
 KIND = "seed"
 SIGN_SECONDS = 60.0
@@ -38,7 +38,7 @@ MIN_PASSPHRASE = 8
 MAX_WALLETS = 100
 """Per network; the store holds other things too."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-SCRIPTS = {Purpose.ASSETS: (86, ScriptKind.P2TR), Purpose.PAYMENT: (84, ScriptKind.P2WPKH)}
+SCRIPTS = {AccountPurpose.ASSETS: (86, ScriptKind.P2TR), AccountPurpose.PAYMENT: (84, ScriptKind.P2WPKH)}
 """Purpose → BIP44 purpose number, kind of script."""
 
 
@@ -70,13 +70,15 @@ class SeedWallet:
             raise WalletFailed(KIND, str(error)) from error
         return signed.serialize()
 
-    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+    async def sign_sale(
+        self, lot: TradeInput, payment: TxOutput, account: Account, previous: bytes
+    ) -> tuple[bytes, ...]:
         if lot.script != account.script:
             raise WalletFailed(KIND, f"was asked to sell a coin that is not of {account.address}")
         prevouts = (TxOutput(lot.sats, lot.script),)
         private, chance = self._key(account.script), self._entropy.bytes(32)
         try:
-            signature = sign_pair(template(lot, payment), 0, prevouts, private, chance)
+            signature = sign_single_anyonecanpay(maker_template(lot, payment), 0, prevouts, private, chance)
         except InvalidArgument as error:
             raise WalletFailed(KIND, str(error)) from error
         return witness_of(account.script, account.public_key, signature)
@@ -92,7 +94,7 @@ class SeedWallet:
         """Forgets the keys, as far as Python can; the record in the store stays."""
         self._private.clear()
 
-    def _open(self, seed: bytes, purpose: Purpose) -> Account:
+    def _open(self, seed: bytes, purpose: AccountPurpose) -> Account:
         number, kind = SCRIPTS[purpose]
         coin = 0 if self.network == "mainnet" else 1
         private = hd.derive(seed, f"m/{number}'/{coin}'/0'/0/0")
@@ -127,7 +129,7 @@ class SeedWallet:
         return f"<SeedWallet {self.network} {self.accounts[0].address}>"
 
 
-class SeedVault:
+class SeedWalletStore:
     """The seed wallets of this device: records `wallet/<network>/<name>` in the store."""
 
     def __init__(
@@ -158,7 +160,7 @@ class SeedVault:
                 raise InvalidArgument("name", f"{name} is taken", "Unlock that wallet, or choose another name.")
             if len(await self.names(network)) >= MAX_WALLETS:
                 raise InvalidArgument("name", f"is one too many: {MAX_WALLETS} wallets are kept")
-            record = await seal(self._crypto, self._entropy, place, words, passphrase, self._rounds)
+            record = await encrypt_seed(self._crypto, self._entropy, place, words, passphrase, self._rounds)
             await self._store.put(place, record)
         return SeedWallet(network, words, self._entropy)
 
@@ -171,7 +173,7 @@ class SeedVault:
         record = await self._store.get(place)
         if record is None:
             raise InvalidArgument("name", f"no wallet {name} is kept here for {network}")
-        return await unseal(self._crypto, place, record, passphrase)
+        return await decrypt_seed(self._crypto, place, record, passphrase)
 
     async def forget(self, network: str, name: str) -> None:
         """Without its words written down, its coins are lost. Idempotent."""

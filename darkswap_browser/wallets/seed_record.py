@@ -52,7 +52,7 @@ class SeedRecord:
         return cls(rounds, data[5 : 5 + SALT], data[5 + SALT : HEADER], data[HEADER:])
 
 
-async def seal(crypto: Crypto, entropy: Entropy, place: str, words: str, passphrase: str, rounds: int) -> bytes:
+async def encrypt_seed(crypto: Crypto, entropy: Entropy, place: str, words: str, passphrase: str, rounds: int) -> bytes:
     """The record of `words` for the store key `place`."""
     draft = SeedRecord(rounds, entropy.bytes(SALT), entropy.bytes(NONCE), b"")
     key = await _key(crypto, draft, passphrase)
@@ -60,7 +60,7 @@ async def seal(crypto: Crypto, entropy: Entropy, place: str, words: str, passphr
     return draft.header + sealed
 
 
-async def unseal(crypto: Crypto, place: str, data: bytes, passphrase: str) -> str:
+async def decrypt_seed(crypto: Crypto, place: str, data: bytes, passphrase: str) -> str:
     """The words. Raises `MalformedMessage`, and `WalletFailed` for a wrong passphrase or a changed record."""
     record = SeedRecord.decode(data)
     key = await _key(crypto, record, passphrase)

@@ -6,21 +6,23 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import comb
 
-from darkswap_browser.wallets.base import OwnedCoin, Purpose
+from darkswap_browser.wallets.base import AccountPurpose, WalletCoin
 
 MAX_COINS = 20
 """Inputs of one side of a settlement: facts §3.6."""
 MAX_COMBINATIONS = 2000
 """Sets of coins that are looked through for the one with the least left over; beyond, a good one will do."""
 
-Value = Callable[[OwnedCoin], int]
-Needed = Callable[[Sequence[OwnedCoin]], int]
+Value = Callable[[WalletCoin], int]
+Needed = Callable[[Sequence[WalletCoin]], int]
 """What must be reached by a set of coins: it may depend on them, since each input costs fee."""
 
 
-def select(coins: Sequence[OwnedCoin], value: Value, needed: Needed) -> Sequence[OwnedCoin] | None:
+def select(coins: Sequence[WalletCoin], value: Value, needed: Needed) -> Sequence[WalletCoin] | None:
     """None when no set of at most `MAX_COINS` reaches what it needs. Coins of payment accounts come before others."""
-    largest = sorted(coins, key=lambda coin: (-value(coin), coin.account.purpose is Purpose.ASSETS, coin.utxo.outpoint))
+    largest = sorted(
+        coins, key=lambda coin: (-value(coin), coin.account.purpose is AccountPurpose.ASSETS, coin.utxo.outpoint)
+    )
     for count in range(1, min(len(largest), MAX_COINS) + 1):
         first = largest[:count]
         if _left(first, value, needed) >= 0:
@@ -29,8 +31,8 @@ def select(coins: Sequence[OwnedCoin], value: Value, needed: Needed) -> Sequence
 
 
 def _closest(
-    largest: Sequence[OwnedCoin], first: Sequence[OwnedCoin], value: Value, needed: Needed
-) -> Sequence[OwnedCoin]:
+    largest: Sequence[WalletCoin], first: Sequence[WalletCoin], value: Value, needed: Needed
+) -> Sequence[WalletCoin]:
     """Of as many coins as `first`, which suffices, a set with less left over."""
     if comb(len(largest), len(first)) <= MAX_COMBINATIONS:
         fitting = (chosen for chosen in combinations(largest, len(first)) if _left(chosen, value, needed) >= 0)
@@ -47,5 +49,5 @@ def _closest(
     return chosen
 
 
-def _left(coins: Sequence[OwnedCoin], value: Value, needed: Needed) -> int:
+def _left(coins: Sequence[WalletCoin], value: Value, needed: Needed) -> int:
     return sum(map(value, coins)) - needed(coins)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of
+from darkswap_browser.bitcoin.psbt import Psbt, create_psbt, signatures_of
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.signing import with_witnesses
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
@@ -22,20 +22,22 @@ def accounts_for(wallet: Wallet, prevouts: Sequence[TxOutput], indexes: Sequence
     return {index: by_script[prevouts[index].script] for index in indexes}
 
 
-async def asked(chain: Chain, tx: Transaction, prevouts: Sequence[TxOutput], accounts: Mapping[int, Account]) -> Psbt:
+async def create_signing_psbt(
+    chain: Chain, tx: Transaction, prevouts: Sequence[TxOutput], accounts: Mapping[int, Account]
+) -> Psbt:
     """For the inputs of `accounts`, with the transactions that those of version 0 spend from."""
     previous = {}
     for index in accounts:
         if kind_of(prevouts[index].script) is not ScriptKind.P2TR:
             txid = tx.inputs[index].outpoint.txid
             previous[txid] = await chain.transaction(txid)
-    return make(tx, prevouts, previous, {index: account.public_key for index, account in accounts.items()})
+    return create_psbt(tx, prevouts, previous, {index: account.public_key for index, account in accounts.items()})
 
 
-async def sign_all(wallet: Wallet, chain: Chain, tx: Transaction, prevouts: Sequence[TxOutput]) -> Transaction:
+async def sign_own_inputs(wallet: Wallet, chain: Chain, tx: Transaction, prevouts: Sequence[TxOutput]) -> Transaction:
     """A transaction of nobody's coins but ours. Raises `WalletRejected`, `WalletFailed`, `VerificationFailed`."""
     accounts = accounts_for(wallet, prevouts, range(len(prevouts)))
-    wanted = await asked(chain, tx, prevouts, accounts)
+    wanted = await create_signing_psbt(chain, tx, prevouts, accounts)
     returned = await wallet.sign_psbt(wanted.serialize(), accounts)
     try:
         answer = Psbt.parse(returned)

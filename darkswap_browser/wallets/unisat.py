@@ -9,7 +9,7 @@ from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.errors import Unsupported, WalletFailed
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.wallets.base import Account, AccountPurpose
 from darkswap_browser.wallets.extension import ExtensionWallet, from_base64, from_hex
 
 KINDS = ("unisat", "okx", "okx-testnet", "okx-signet", "wizz", "tokeo", "keplr")
@@ -31,7 +31,7 @@ class UnisatWallet(ExtensionWallet):
             psbt, [{"index": index, "address": inputs[index].address} for index in sorted(inputs)]
         )
 
-    async def _sign_pair(self, psbt: bytes, account: Account) -> bytes:
+    async def _sign_single_anyonecanpay(self, psbt: bytes, account: Account) -> bytes:
         # Another type than the usual is signed only if it is named here and in the PSBT.
         types = [int(Sighash.SINGLE_ANYONECANPAY)]
         return await self._listed(psbt, [{"index": 0, "address": account.address, "sighashTypes": types}])
@@ -61,7 +61,7 @@ async def connect_unisat(providers: WalletProviders, kind: str, network: str) ->
     if not isinstance(addresses, list) or not addresses:
         raise WalletFailed(kind, "shows no account to this page")
     key = await providers.call(kind, "getPublicKey", [])
-    only = account(kind, Purpose.ASSETS, addresses[0], key, network)
+    only = account(kind, AccountPurpose.ASSETS, addresses[0], key, network)
     return UnisatWallet(providers, kind, network, one_or_two(kind, network, only, only))
 
 

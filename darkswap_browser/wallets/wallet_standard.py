@@ -9,14 +9,14 @@ from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.errors import WalletFailed
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.wallets.accounts import account, one_or_two
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.wallets.base import Account, AccountPurpose
 from darkswap_browser.wallets.extension import ExtensionWallet, by_address, entries, mapping
 
 PREFIX = "standard:"
 CONNECT = "bitcoin:connect.connect"
 SIGN_TRANSACTION = "bitcoin:signTransaction.signTransaction"
 SIGN_MESSAGE = "bitcoin:signMessage.signMessage"
-PURPOSES = {"ordinals": Purpose.ASSETS, "payment": Purpose.PAYMENT}
+PURPOSES = {"ordinals": AccountPurpose.ASSETS, "payment": AccountPurpose.PAYMENT}
 
 
 class StandardWallet(ExtensionWallet):
@@ -45,15 +45,16 @@ def chain_of(network: str) -> str:
 async def connect_standard(providers: WalletProviders, kind: str, network: str) -> StandardWallet:
     """Of several accounts for one purpose the first counts: the one the user chose in the wallet."""
     answer = mapping(kind, await providers.call(kind, CONNECT, {"purposes": list(PURPOSES)}))
-    found: dict[Purpose, Account] = {}
+    found: dict[AccountPurpose, Account] = {}
     for each in entries(kind, answer.get("accounts")):
         chains = each.get("chains")
         if isinstance(chains, list) and chains and chain_of(network) not in chains:
             continue
-        made = account(kind, Purpose.ASSETS, each.get("address"), each.get("publicKey"), network)
+        made = account(kind, AccountPurpose.ASSETS, each.get("address"), each.get("publicKey"), network)
         is_taproot = kind_of(made.script) is ScriptKind.P2TR
         found.setdefault(
-            PURPOSES.get(str(each.get("purpose")), Purpose.ASSETS if is_taproot else Purpose.PAYMENT), made
+            PURPOSES.get(str(each.get("purpose")), AccountPurpose.ASSETS if is_taproot else AccountPurpose.PAYMENT),
+            made,
         )
-    accounts = one_or_two(kind, network, found.get(Purpose.ASSETS), found.get(Purpose.PAYMENT))
+    accounts = one_or_two(kind, network, found.get(AccountPurpose.ASSETS), found.get(AccountPurpose.PAYMENT))
     return StandardWallet(providers, kind, network, accounts)

@@ -94,7 +94,7 @@ async def test_pending_receive_is_busy_when_messages_go_to_a_sink() -> None:
     pending = asyncio.create_task(bob.receive_webrtc_message(a))
     await asyncio.sleep(1)
     got: list[bytes] = []
-    bob.deliver_messages(lambda peer, messages: got.extend(messages))
+    bob.set_message_sink(lambda peer, messages: got.extend(messages))
     with pytest.raises(StreamBusy):
         await pending
     with pytest.raises(StreamBusy):
@@ -102,7 +102,7 @@ async def test_pending_receive_is_busy_when_messages_go_to_a_sink() -> None:
     await alice.send_webrtc_message(b, b"for the sink")
     await asyncio.sleep(1)
     assert got == [b"for the sink"]
-    bob.deliver_messages(None)
+    bob.set_message_sink(None)
     await alice.send_webrtc_message(b, b"for the receiver")
     assert await bob.receive_webrtc_message(a) == b"for the receiver"
     await asyncio.gather(alice.stop(), bob.stop())
@@ -111,7 +111,7 @@ async def test_pending_receive_is_busy_when_messages_go_to_a_sink() -> None:
 async def test_receive_while_a_slow_sink_holds_messages_is_busy() -> None:
     _, alice, bob, a, b = await linked()
     hold: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    bob.deliver_messages(lambda peer, messages: hold)
+    bob.set_message_sink(lambda peer, messages: hold)
     for index in range(3):
         await alice.send_webrtc_message(b, bytes([index]))
         await asyncio.sleep(1)

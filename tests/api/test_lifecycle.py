@@ -8,7 +8,7 @@ import json
 import pytest
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.bridge.node import Node
+from darkswap_browser.bridge.node import NodeBridge
 from darkswap_browser.errors import Aborted, StreamReset, Unsupported
 from darkswap_browser.testing.loop import run
 from tests.api.world import Place, place
@@ -72,7 +72,7 @@ async def test_start_cancelled_at_any_turn_leaves_nothing_and_starts_again():
         await asyncio.sleep(1)
         if outcome.was_cancelled:
             assert isinstance(outcome.error, asyncio.CancelledError)
-            assert tasks_left(before) == [] and alice.open_now(here.relay_id) is None
+            assert tasks_left(before) == [] and alice.get_open_channel(here.relay_id) is None
         await alice.start()
         await alice.make_relay_reservation(here.relay_id)
         await alice.stop()
@@ -146,7 +146,7 @@ async def test_stop_hook_that_fails_still_stops_the_node_and_is_raised():
     async def broken() -> None:
         raise ValueError("a hook")
 
-    alice.before_stop(broken)
+    alice.add_stop_hook(broken)
     with pytest.raises(ValueError, match="a hook"):
         await alice.stop()
     assert built.swarm.connections() == ()
@@ -166,7 +166,7 @@ async def test_stop_given_up_cancels_a_hook_that_waits():
         finally:
             ended.append(asyncio.get_running_loop().time())
 
-    alice.before_stop(slow)
+    alice.add_stop_hook(slow)
     began = asyncio.get_running_loop().time()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(5):
@@ -205,7 +205,7 @@ async def test_free_right_after_stop_joins_it_and_nothing_is_left_ten_minutes_la
     before = asyncio.all_tasks()
     alice, bob, _ = await talking(here)
     built, replies = await alice.stack(), Replies()
-    node = Node(alice, replies, bytes)
+    node = NodeBridge(alice, replies, bytes)
     node.call(1, "stop", "[]")
     await asyncio.sleep(0)
     node.free(2)
@@ -226,7 +226,7 @@ async def test_free_seeks_and_reserves_nothing_after_its_farewell(direct: bool):
     await alice.send_webrtc_message(peer, b"hello")
     await asyncio.sleep(5)
     told = len(here.events["bob"])
-    Node(alice, Replies(), bytes).free(1)
+    NodeBridge(alice, Replies(), bytes).free(1)
     await asyncio.sleep(120)
     after = [event for event in here.events["bob"][told:] if event.fields.get("peer_id") == own]
     assert [event.fields["reason"] for event in after if event.type.startswith("channel:")] == ["stopped"]
@@ -239,8 +239,8 @@ async def test_pending_calls_are_answered_when_the_node_is_freed():
     here = await place()
     alice, bob, peer = await talking(here)
     replies = Replies()
-    node = Node(alice, replies, bytes)
-    node.pull(1, peer)
+    node = NodeBridge(alice, replies, bytes)
+    node.receive_batch(1, peer)
     await asyncio.sleep(0)
     node.free(2)
     await asyncio.sleep(60)
@@ -272,12 +272,12 @@ async def test_bridge_call_that_fails_unexpectedly_is_answered(faults: list[Base
     alice = await here.node("alice")
     await alice.stop()
     network, replies = Broken(alice.config, alice.runtime), Replies()
-    node = Node(network, replies, bytes)
+    node = NodeBridge(network, replies, bytes)
     peer = here.relay_id
     node.call(1, "ping", '["not a peer"]')
     node.send(2, peer, Array(b"x"), 1)
-    node.send_watched(3, peer, Array(b"x"))
-    node.pull(4, peer)
+    node.send_with_progress(3, peer, Array(b"x"))
+    node.receive_batch(4, peer)
     await asyncio.sleep(60)
     codes = {call: (ok, shape["code"]) for call, ok, shape in replies.all}
     internal = (False, "INTERNAL")

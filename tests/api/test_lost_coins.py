@@ -8,14 +8,14 @@ import pytest
 
 from darkswap_browser.api.darkswap import DarkSwap
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.api.trading import lost_coins
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.identity import load_identity
-from darkswap_browser.testing.world import World
-from darkswap_browser.wallets.reservations import Claims
+from darkswap_browser.testing.world import SimulatedWorld
+from darkswap_browser.wallets.reservations import ReservationTable
 from tests.support.native_identity import CRYPTO
 from tests.support.trade_world import NETWORK, TradeWorld, sells_dog
 
@@ -25,14 +25,14 @@ COIN, OTHER = (OutPoint(f"{number:064x}", number) for number in (1, 2))
 
 
 async def test_unreadable_trade_is_told_with_its_coins_and_release_coin_frees_them() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     node, store = DarkSwap(CONFIG, world.runtime("alice")), world.store("alice")
-    events: list[NetworkEvent] = []
+    events: list[DarkSwapEvent] = []
     node.subscribe(events.append)
     await Network.start(node)
     key = f"trades/{NETWORK}/{(await load_identity(CONFIG, node.runtime)).peer_id}/{TRADE}"
     await store.put(key, b"of another version")
-    await store.put(f"coins/{NETWORK}", Claims({COIN: TRADE, OTHER: "cd" * 16}).encode())
+    await store.put(f"coins/{NETWORK}", ReservationTable({COIN: TRADE, OTHER: "cd" * 16}).encode())
     assert await node.get_trades() == []
     await asyncio.sleep(1)
     (told,) = (event.fields for event in events if event.type == "error")
@@ -40,7 +40,7 @@ async def test_unreadable_trade_is_told_with_its_coins_and_release_coin_frees_th
     assert str(COIN) in str(told["hint"]) and str(OTHER) not in str(told["hint"])
     for _ in range(2):  # the second changes nothing
         await node.release_coin(str(COIN))
-        assert Claims.decode(await store.get(f"coins/{NETWORK}") or b"").held == {OTHER: "cd" * 16}
+        assert ReservationTable.decode(await store.get(f"coins/{NETWORK}") or b"").held == {OTHER: "cd" * 16}
     await asyncio.sleep(1)
     assert [event.type for event in events].count("balance_updated") == 1
     assert await store.get(f"quarantine/{key}") == b"of another version"
@@ -58,9 +58,9 @@ async def test_unreadable_trade_is_told_with_its_coins_and_release_coin_frees_th
     ],
 )
 async def test_release_coin_with_an_owner_of_any_identity_is_refused(owner: str, record: str) -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     node, store = DarkSwap(CONFIG, world.runtime("alice")), world.store("alice")
-    await store.put(f"coins/{NETWORK}", Claims({COIN: owner}, {OTHER}).encode())
+    await store.put(f"coins/{NETWORK}", ReservationTable({COIN: owner}, {OTHER}).encode())
     await store.put(record, b"whatever it says")
     for outpoint, word in ((COIN, "reserved"), (OTHER, "frozen")):
         with pytest.raises(InvalidArgument, match=word):
@@ -69,7 +69,7 @@ async def test_release_coin_with_an_owner_of_any_identity_is_refused(owner: str,
     await store.delete(record)
     await store.put(record.replace(NETWORK, "signet"), b"whatever it says")
     await node.release_coin(str(COIN))
-    assert Claims.decode(await store.get(f"coins/{NETWORK}") or b"").held == {}
+    assert ReservationTable.decode(await store.get(f"coins/{NETWORK}") or b"").held == {}
 
 
 async def test_coins_of_an_unreadable_trade_can_be_traded_again_once_released() -> None:

@@ -110,7 +110,7 @@ async def test_every_message_of_every_peer_goes_to_a_sink():
     alice, bob = await here.node("alice"), await here.node("bob")
     a, b = await alice.local_peer_id(), await bob.local_peer_id()
     got: list[tuple[str, bytes]] = []
-    bob.deliver_messages(lambda peer, messages: got.extend((peer, message) for message in messages))
+    bob.set_message_sink(lambda peer, messages: got.extend((peer, message) for message in messages))
     await alice.connect_through_relay(here.relay_id, b)
     for n in range(300):
         await alice.send_webrtc_message(b, b"%d" % n)

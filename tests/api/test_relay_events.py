@@ -8,23 +8,23 @@ from itertools import pairwise
 import pytest
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.node.config import NetworkConfig
 from tests.api.world import Place, place
 
 
-async def _node(here: Place) -> tuple[Network, list[NetworkEvent]]:
+async def _node(here: Place) -> tuple[Network, list[DarkSwapEvent]]:
     """A started node that is configured to keep a reservation and has none yet."""
     network = Network(NetworkConfig(relays=(Multiaddr.parse(here.address),)), here.world.runtime("x"))
-    events: list[NetworkEvent] = []
+    events: list[DarkSwapEvent] = []
     network.subscribe(events.append)
     await network.start()
     return network, events
 
 
-def _relay(events: list[NetworkEvent]) -> list[NetworkEvent]:
+def _relay(events: list[DarkSwapEvent]) -> list[DarkSwapEvent]:
     return [event for event in events if event.type.startswith("relay:")]
 
 
@@ -87,7 +87,7 @@ async def test_reservation_asked_for_once_that_fails_is_not_told_as_retried() ->
     here = await place()
     here.world.refuse("relay")
     network = Network(NetworkConfig(), here.world.runtime("x"))
-    events: list[NetworkEvent] = []
+    events: list[DarkSwapEvent] = []
     network.subscribe(events.append)
     await network.add_relay(here.address)
     with pytest.raises(DarkSwapError) as raised:
@@ -114,7 +114,7 @@ async def test_node_that_cannot_start_tells_stopped() -> None:
     here = await place()
     nobody_listens_so = Multiaddr.parse("/ip4/10.0.0.1/udp/4001/quic-v1")
     network = Network(NetworkConfig(listen=(nobody_listens_so,)), here.world.runtime("x"))
-    events: list[NetworkEvent] = []
+    events: list[DarkSwapEvent] = []
     network.subscribe(events.append)
     with pytest.raises(DarkSwapError):
         await network.start()

@@ -9,7 +9,7 @@ import darkswap_browser
 
 NAMES = {
     "DarkSwap", "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics",
-    "RelayReservation", "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "WebRtcCircuitRelay",
+    "RelayReservation", "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "PeerConnector",
     "Channel",
 }  # fmt: skip
 

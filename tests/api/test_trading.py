@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser import DarkSwap, NetworkConfig
-from darkswap_browser.api.trading.records import TradeSheet
+from darkswap_browser.api.trading.records import TradeInfo
 from darkswap_browser.bitcoin.address import address_of
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.errors import InvalidArgument, Unsupported
@@ -73,7 +73,7 @@ async def rune(node: DarkSwap, name: str) -> str:
     return found.asset
 
 
-async def reaches(node: DarkSwap, trade_id: str, phase: str) -> TradeSheet:
+async def reaches(node: DarkSwap, trade_id: str, phase: str) -> TradeInfo:
     """The trade as soon as it is told to be in that phase, or is in it already."""
     told: asyncio.Queue[None] = asyncio.Queue()
     end = node.subscribe(lambda event: told.put_nowait(None))

@@ -10,14 +10,14 @@ import pytest
 
 from darkswap_browser.api.darkswap import DarkSwap
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.errors import StorageError
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.order_codec import SignedOrder
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.testing.host import SimulatedStore
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.market.cases import funded
 from tests.support.cancelling import cancel_on_turn, tasks_left
 from tests.support.native_identity import CRYPTO
@@ -36,7 +36,7 @@ class TroubledStore(SimulatedStore):
         return await super().keys(prefix)
 
 
-async def order_text(world: World, nonce: int) -> str:
+async def order_text(world: SimulatedWorld, nonce: int) -> str:
     """Of somebody with a key; its coins are looked up in vain, since there is no chain server."""
     maker = await Identity.generate(CRYPTO)
     now = int(world.runtime("alice").clock.now())
@@ -47,7 +47,7 @@ async def order_text(world: World, nonce: int) -> str:
 
 
 async def test_stop_cancelled_at_any_turn_leaves_no_task_and_frees_the_identity() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     for turn in count(1):
         before = asyncio.all_tasks()
         node = DarkSwap(CONFIG, world.runtime("alice"))
@@ -57,7 +57,7 @@ async def test_stop_cancelled_at_any_turn_leaves_no_task_and_frees_the_identity(
         assert not [name for name in tasks_left(before) if name.startswith(("trad", "order"))], turn
         async with asyncio.timeout(1):  # less than another tab is waited for
             await DarkSwap(CONFIG, world.runtime("alice")).get_orders()
-        world = World(turn, crypto=CRYPTO)
+        world = SimulatedWorld(turn, crypto=CRYPTO)
         if not outcome.was_cancelled:
             break
     assert turn > 1
@@ -65,7 +65,7 @@ async def test_stop_cancelled_at_any_turn_leaves_no_task_and_frees_the_identity(
 
 async def test_start_cancelled_at_any_turn_leaves_no_task_and_frees_the_identity() -> None:
     for turn in count(1):
-        world = World(turn, crypto=CRYPTO)
+        world = SimulatedWorld(turn, crypto=CRYPTO)
         node = DarkSwap(CONFIG, world.runtime("alice"))
         before = asyncio.all_tasks()
         outcome = await cancel_on_turn(node.resume_trades(), turn)
@@ -81,7 +81,7 @@ async def test_start_cancelled_at_any_turn_leaves_no_task_and_frees_the_identity
 
 
 async def test_stop_while_trades_are_taken_up_ends_them() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     node, other = DarkSwap(CONFIG, world.runtime("alice")), DarkSwap(CONFIG, world.runtime("alice"))
     await other.get_orders()
     before = asyncio.all_tasks()
@@ -96,7 +96,7 @@ async def test_stop_while_trades_are_taken_up_ends_them() -> None:
 
 @pytest.mark.parametrize("broken", ["orders/", "trades/", "pending-takes/"])
 async def test_start_that_fails_leaves_no_task_and_may_be_tried_again(broken: str) -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     store = TroubledStore()
     node = DarkSwap(CONFIG, replace(world.runtime("alice"), store=store))
     await Network.start(node)
@@ -113,11 +113,11 @@ async def test_start_that_fails_leaves_no_task_and_may_be_tried_again(broken: st
 
 
 async def test_order_events_go_on_after_a_subscriber_raised(faults: list[BaseException]) -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     node = DarkSwap(CONFIG, world.runtime("alice"))
     heard: list[str] = []
 
-    def raising(event: NetworkEvent) -> None:
+    def raising(event: DarkSwapEvent) -> None:
         if event.type.startswith("order_"):
             raise ValueError("in a program that uses us")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.records import NetworkEvent
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
@@ -17,7 +17,7 @@ from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.relay_server import RelayServer
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.websocket import WebSocketTransport
 from tests.support.native_identity import CRYPTO
 
@@ -26,10 +26,10 @@ from tests.support.native_identity import CRYPTO
 class Place:
     """One world with a relay named "relay"."""
 
-    world: World
+    world: SimulatedWorld
     address: str = ""
     nodes: dict[str, Network] = field(default_factory=dict)
-    events: dict[str, list[NetworkEvent]] = field(default_factory=dict)
+    events: dict[str, list[DarkSwapEvent]] = field(default_factory=dict)
 
     @property
     def relay_id(self) -> str:
@@ -45,12 +45,12 @@ class Place:
         await network.make_relay_reservation(self.relay_id)
         return network
 
-    def seen(self, name: str, kind: str) -> list[NetworkEvent]:
+    def seen(self, name: str, kind: str) -> list[DarkSwapEvent]:
         return [event for event in self.events[name] if event.type == kind]
 
 
 async def place(limits: RelayLimits | None = None, **world: object) -> Place:
-    made = Place(World(crypto=CRYPTO, **world))
+    made = Place(SimulatedWorld(crypto=CRYPTO, **world))
     runtime = made.world.runtime("relay")
     identity = await Identity.generate(runtime.crypto)
     swarm = Swarm(identity, DEFAULT_LIMITS, AddressBook(DEFAULT_LIMITS))

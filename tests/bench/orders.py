@@ -8,7 +8,7 @@ import time
 
 from darkswap_browser.concurrency.faults import log_fault
 from darkswap_browser.market import order_codec
-from darkswap_browser.orders.book import OrderShelf
+from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.storage.orders import OrderRecord, OrderStatus, order_records
 from tests.bench.row import Row
@@ -35,9 +35,9 @@ def orders() -> list[Row]:
     ]
 
 
-async def _filled() -> OrderShelf:
+async def _filled() -> OrderBook:
     records = order_records(MemoryStore(), "mainnet", "me", lambda key, why: None)
-    shelf = OrderShelf(records, "me", lambda: CREATED, log_fault)
+    shelf = OrderBook(records, "me", lambda: CREATED, log_fault)
     for number in range(ORDERS):
         text = order_codec.encode_text(signed(funded(nonce=number.to_bytes(16, "big"))))
         record = OrderRecord(text=text, status=OrderStatus.OPEN, seq=0, updated_at=CREATED)
@@ -46,7 +46,7 @@ async def _filled() -> OrderShelf:
     return shelf
 
 
-def _milliseconds(shelf: OrderShelf) -> float:
+def _milliseconds(shelf: OrderBook) -> float:
     before = time.perf_counter()
     assert len(shelf.views()) == ORDERS
     return 1000 * (time.perf_counter() - before)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.bitcoin import psbt_fields as fields
-from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, make, signatures_of, with_witness
+from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, create_psbt, signatures_of, with_witness
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.signing import script_sig_of
 from darkswap_browser.bitcoin.transaction import compact_size, serialize_witness
@@ -22,7 +22,7 @@ from tests.bitcoin.cases import FUNDING, PREVOUTS, PUBLIC, SCRIPTS, SIGNED, UNSI
 
 OURS = dict.fromkeys(range(3), PUBLIC)
 PREVIOUS = {FUNDING.txid: FUNDING.serialize()}
-ASKED = make(UNSIGNED, PREVOUTS, PREVIOUS, OURS)
+ASKED = create_psbt(UNSIGNED, PREVOUTS, PREVIOUS, OURS)
 
 
 def cases(verdict: str, *names: str) -> list[dict[str, str]]:
@@ -129,7 +129,7 @@ def test_a_wallet_is_told_what_it_needs_and_no_more() -> None:
     assert kinds == [[0x01, 0x17], [0x00, 0x01], [0x00, 0x01, 0x04]]
     assert ASKED.inputs[0].get(fields.TAP_INTERNAL_KEY) == PUBLIC[1:]
     assert ASKED.inputs[1].get(fields.NON_WITNESS_UTXO) == FUNDING.unsigned
-    strangers = make(UNSIGNED, PREVOUTS, {}, {})
+    strangers = create_psbt(UNSIGNED, PREVOUTS, {}, {})
     assert [[key[0] for key, _ in each.pairs] for each in strangers.inputs] == [[0x01]] * 3
     assert [strangers.spent(index) for index in range(3)] == list(PREVOUTS)
     assert Psbt.parse(ASKED.serialize()) == ASKED
@@ -138,12 +138,12 @@ def test_a_wallet_is_told_what_it_needs_and_no_more() -> None:
 def test_previous_transactions_that_are_missing_or_wrong_are_refused() -> None:
     for previous in ({}, {FUNDING.txid: UNSIGNED.serialize()}):
         with pytest.raises(InvalidArgument):
-            make(UNSIGNED, PREVOUTS, previous, {1: PUBLIC})
+            create_psbt(UNSIGNED, PREVOUTS, previous, {1: PUBLIC})
     richer = (PREVOUTS[0], replace(PREVOUTS[1], sats=10**6), PREVOUTS[2])
     with pytest.raises(InvalidArgument):
-        make(UNSIGNED, richer, PREVIOUS, {1: PUBLIC})
+        create_psbt(UNSIGNED, richer, PREVIOUS, {1: PUBLIC})
     with pytest.raises(InvalidArgument):
-        make(UNSIGNED, PREVOUTS[:2], PREVIOUS, {})
+        create_psbt(UNSIGNED, PREVOUTS[:2], PREVIOUS, {})
     for other in (UNSIGNED, replace(FUNDING, outputs=FUNDING.outputs[:1])):
         pair = {fields.NON_WITNESS_UTXO.key(): other.serialize()}
         with pytest.raises(MalformedMessage, match="another previous transaction"):

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.api.serialization import error_shape
+from darkswap_browser.api.serialization import error_to_dict
 from darkswap_browser.bridge.calls import pack, unpack
-from darkswap_browser.bridge.node import Node, make_node
+from darkswap_browser.bridge.node import NodeBridge, make_node
 from darkswap_browser.errors import DialFailed, InvalidArgument, RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.node.config import NetworkConfig
@@ -40,7 +40,7 @@ class Page:
         self.events: list[dict[str, object]] = []
         self.seen: list[tuple[int, int]] = []
         self.busy = False
-        self.node = Node(self.network, self, bytes)
+        self.node = NodeBridge(self.network, self, bytes)
 
     def reply(self, call: int, ok: bool, text: str) -> None:
         future = self.replies.setdefault(call, asyncio.get_running_loop().create_future())
@@ -115,7 +115,7 @@ async def test_a_page_that_wants_time_gets_no_more_until_it_is_done():
         await asyncio.sleep(1)
     assert len(bob.batches) == 1
     bob.busy = False
-    bob.node.taken(bob.batches[0][0])
+    bob.node.acknowledge_batch(bob.batches[0][0])
     await asyncio.sleep(1)
     assert [message for _, batch in bob.batches for message in batch] == [b"%d" % n for n in range(5)]
     await alice.call("stop")
@@ -133,7 +133,7 @@ async def test_what_has_no_room_is_replied_about_later():
     taken = 0
     while taken < 400:
         pull = bob.number()
-        bob.node.pull(pull, a)
+        bob.node.receive_batch(pull, a)
         taken += len(await bob.replies[pull])
     assert await alice.replies[number] is None
     await alice.call("stop")
@@ -143,14 +143,14 @@ async def test_what_has_no_room_is_replied_about_later():
 async def test_progress_and_events_and_cancelling():
     alice, bob, a, b = await meet()
     number = alice.number()
-    alice.node.send_watched(number, b, Array(bytes(3_000_000)))
+    alice.node.send_with_progress(number, b, Array(bytes(3_000_000)))
     await alice.replies[number]
     assert len(await bob.network.receive_webrtc_message(a)) == 3_000_000
     await asyncio.sleep(1)
     assert alice.seen[-1] == (3_000_000, 3_000_000)
     assert {"node", "connection:open", "channel:open"} <= {event["type"] for event in alice.events}
     waiting = alice.number()
-    alice.node.pull(waiting, b)
+    alice.node.receive_batch(waiting, b)
     await asyncio.sleep(1)
     alice.node.cancel(waiting)
     await asyncio.sleep(1)
@@ -181,14 +181,14 @@ async def test_a_configuration_that_is_wrong_makes_no_node():
 
 def test_an_error_takes_its_fields_and_its_cause_along():
     refused = RelayRefused("relay", 204, "NO_RESERVATION")
-    shape = error_shape(DialFailed("peer", (("/a", InvalidArgument("x", "y")), ("/b", refused))))
+    shape = error_to_dict(DialFailed("peer", (("/a", InvalidArgument("x", "y")), ("/b", refused))))
     assert (shape["code"], shape["cause"]["code"], shape["cause"]["details"]["status"]) == (
         "DIAL_FAILED",
         "RELAY_REFUSED",
         204,
     )
     assert len(shape["details"]["attempts"]) == 2
-    assert error_shape(RuntimeError("oops"))["code"] == "INTERNAL"
+    assert error_to_dict(RuntimeError("oops"))["code"] == "INTERNAL"
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=20))

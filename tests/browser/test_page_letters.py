@@ -11,7 +11,7 @@ LETTERS = Path(__file__).resolve().parents[2] / "web" / "src" / "page"
 
 _PREAMBLE = """
 const folder = new URL(process.argv[1]);
-const { decodeLetter, encodeLetter, encodePart, FILE_LIMIT } = await import(new URL("messages.mjs", folder));
+const { decodeMessage, encodeMessage, encodePart, FILE_LIMIT } = await import(new URL("messages.mjs", folder));
 const { readTarget, readFragment, shareLink, relayProblem } = await import(new URL("link.mjs", folder));
 const say = (value) => process.stdout.write(JSON.stringify(value));
 """
@@ -28,9 +28,9 @@ def test_letters_come_back_as_they_were_sent(node: Path) -> None:
     found = in_node(
         node,
         """say([
-          decodeLetter(encodeLetter("note", { id: 7, text: "grüß dich 👋" })),
-          decodeLetter(encodeLetter("file-begin", { id: 8, name: "a.txt", size: FILE_LIMIT })),
-          [...decodeLetter(encodePart(4294967295, new Uint8Array([1, 2, 3]))).part],
+          decodeMessage(encodeMessage("note", { id: 7, text: "grüß dich 👋" })),
+          decodeMessage(encodeMessage("file-begin", { id: 8, name: "a.txt", size: FILE_LIMIT })),
+          [...decodeMessage(encodePart(4294967295, new Uint8Array([1, 2, 3]))).part],
         ])""",
     )
     assert found == [
@@ -50,7 +50,7 @@ def test_what_breaks_a_rule_is_no_letter(node: Path) -> None:
           ["file-begin", { id: 1, name: "n".repeat(256), size: 1 }], ["file-begin", { id: 1, name: 5, size: 1 }],
           ["file-end", { id: 1, sha256: "00" }], ["file-end", { id: 1 }],
         ];
-        say(wrong.map(([kind, fields]) => decodeLetter(encodeLetter(kind, fields))).filter((one) => one !== null))""",
+        say(wrong.map(([kind, fields]) => decodeMessage(encodeMessage(kind, fields))).filter((one) => one !== null))""",
     )
     assert found == []
 
@@ -60,13 +60,13 @@ def test_random_and_damaged_bytes_never_throw(node: Path) -> None:
         node,
         """let seed = 1;
         const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
-        const whole = encodeLetter("file-begin", { id: 3, name: "picture.jpg", size: 99 });
+        const whole = encodeMessage("file-begin", { id: 3, name: "picture.jpg", size: 99 });
         let rounds = 0;
         for (; rounds < 20000; rounds += 1) {
           const bytes = rounds % 2 ? Uint8Array.from({ length: random() * 40 }, () => random() * 256) : whole.slice();
           if (!(rounds % 2)) bytes[Math.floor(random() * bytes.length)] = random() * 256;
           bytes[0] = rounds % 8;
-          decodeLetter(bytes.subarray(0, Math.ceil(random() * bytes.length)));
+          decodeMessage(bytes.subarray(0, Math.ceil(random() * bytes.length)));
         }
         say(rounds)""",
     )

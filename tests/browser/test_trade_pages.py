@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.browser.looks import looks_right
 from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
-from tests.support.trading_visitor import Square, TradingVisitor, square
+from tests.support.trading_visitor import TradingVisitor, TwoVisitors, square
 from web.build.server import WebServer
 
 pytestmark = pytest.mark.takes(120)
@@ -25,14 +25,14 @@ Pair = tuple[TradingVisitor, TradingVisitor]
 
 
 @pytest.fixture(scope="module")
-def place(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Square]:
+def place(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoVisitors]:
     with our_relay() as relay, square(site, relay, tmp_path_factory.mktemp("chain")) as found:
         found.configure(trade={"private_sales": True})
         yield found
 
 
 @pytest.fixture(scope="module")
-def pair(chrome: Chrome, place: Square) -> Iterator[Pair]:
+def pair(chrome: Chrome, place: TwoVisitors) -> Iterator[Pair]:
     """Alice with runes, an alkane and bitcoin for fees, Bob with bitcoin and another rune; all tests share them."""
     alice, bob = (TradingVisitor(name, chrome.new_page(place.site.url), place.chain) for name in ("Alice", "Bob"))
     for visitor in (alice, bob):
@@ -54,7 +54,7 @@ def test_a_wallet_looks_right_and_says_what_it_is_for(pair: Pair) -> None:
     looks_right(alice)
 
 
-def test_a_rune_is_sold_for_bitcoin(pair: Pair, place: Square) -> None:
+def test_a_rune_is_sold_for_bitcoin(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     dark = alice.asset("DARK•TEST•COINS")
     before = alice.wealth(), bob.wealth()
@@ -82,7 +82,7 @@ def test_a_rune_is_sold_for_bitcoin(pair: Pair, place: Square) -> None:
     assert bob.wealth()[dark] == 10_000
 
 
-def test_the_maker_is_told_wherever_in_the_page_it_is(pair: Pair, place: Square) -> None:
+def test_the_maker_is_told_wherever_in_the_page_it_is(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     light = bob.asset("LIGHT•TEST•COINS")
     link = alice.offers(alice.asset("DARK•TEST•COINS"), "20", light, "30")
@@ -105,7 +105,7 @@ def test_the_maker_is_told_wherever_in_the_page_it_is(pair: Pair, place: Square)
     assert alice.wealth()[light] == 30
 
 
-def test_the_keyboard_alone_buys_an_alkane(pair: Pair, place: Square) -> None:
+def test_the_keyboard_alone_buys_an_alkane(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     before = alice.wealth(), bob.wealth()
     alice.go("#/wallet")
@@ -140,7 +140,7 @@ def test_the_keyboard_alone_buys_an_alkane(pair: Pair, place: Square) -> None:
     assert bob.wealth()[ALKANE] > 0
 
 
-def test_a_part_of_an_order_is_taken_and_the_rest_stays_open(pair: Pair, place: Square) -> None:
+def test_a_part_of_an_order_is_taken_and_the_rest_stays_open(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     dark = alice.asset("DARK•TEST•COINS")
     held = bob.wealth()[dark]
@@ -219,7 +219,7 @@ def test_who_cancels_while_reviewing_is_heard_by_the_other(pair: Pair) -> None:
     alice.wait_for("#order-status", "Open")
 
 
-def test_pages_that_are_reloaded_come_to_the_same_end(pair: Pair, place: Square) -> None:
+def test_pages_that_are_reloaded_come_to_the_same_end(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     link = alice.offers(alice.asset("DARK•TEST•COINS"), "10", "BTC", "0.00005")
     before = alice.wealth(), bob.wealth()
@@ -254,7 +254,7 @@ def test_the_history_is_taken_along_as_files(pair: Pair, tmp_path: Path) -> None
     assert rows[-1]["amount"] == "100" and trades[-1]["base_atoms"] == "10000"
 
 
-def test_a_private_sale_is_bought_while_its_maker_is_away(pair: Pair, place: Square) -> None:
+def test_a_private_sale_is_bought_while_its_maker_is_away(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     silver = alice.asset("TEST SILVER")
     alice.go("#/wallet")

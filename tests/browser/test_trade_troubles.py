@@ -17,7 +17,7 @@ from tests.market import cases
 from tests.support.chrome import Chrome
 from tests.support.native_identity import identity
 from tests.support.regtest import RegtestProcess
-from tests.support.trading_visitor import Square, TradingVisitor, square
+from tests.support.trading_visitor import TradingVisitor, TwoVisitors, square
 from web.build.server import WebServer
 
 pytestmark = pytest.mark.takes(100)
@@ -29,13 +29,13 @@ Pair = tuple[TradingVisitor, TradingVisitor]
 
 
 @pytest.fixture(scope="module")
-def place(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Square]:
+def place(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoVisitors]:
     with our_relay() as relay, square(site, relay, tmp_path_factory.mktemp("chain")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def newcomer(chrome: Chrome, place: Square) -> Iterator[TradingVisitor]:
+def newcomer(chrome: Chrome, place: TwoVisitors) -> Iterator[TradingVisitor]:
     """Has no wallet, and knows no orders."""
     # A rune that is only named here, by a name that an alkane of the chain has.
     imitation = {"asset": "RUNE:99:9", "name": "TEST•DIESEL", "symbol": "¤", "decimals": 0}
@@ -49,7 +49,7 @@ def newcomer(chrome: Chrome, place: Square) -> Iterator[TradingVisitor]:
 
 
 @pytest.fixture(scope="module")
-def pair(chrome: Chrome, place: Square) -> Iterator[Pair]:
+def pair(chrome: Chrome, place: TwoVisitors) -> Iterator[Pair]:
     """Mara with a rune and bitcoin for fees, Theo with bitcoin; all tests share them."""
     place.configure()
     mara, theo = (TradingVisitor(name, chrome.new_page(place.site.url), place.chain) for name in ("Mara", "Theo"))
@@ -135,7 +135,7 @@ def test_a_link_that_is_no_good_says_why(newcomer: TradingVisitor, link: str, sa
     looks_right(newcomer)
 
 
-def test_what_can_go_wrong_is_a_page_that_needs_no_script(chrome: Chrome, place: Square) -> None:
+def test_what_can_go_wrong_is_a_page_that_needs_no_script(chrome: Chrome, place: TwoVisitors) -> None:
     visitor = TradingVisitor("Rosa", chrome.new_page(place.site.url), place.chain)
     visitor.open("/what-can-go-wrong.html").wait_for("h1", "What can go wrong")
     looks_right(visitor)
@@ -227,7 +227,7 @@ def test_a_coin_that_is_kept_is_not_spent(pair: Pair) -> None:
     mara.wait_for(f'[data-asset="{dark}"] .available', "1,000")
 
 
-def test_a_coin_that_the_index_has_not_read_waits(pair: Pair, place: Square) -> None:
+def test_a_coin_that_the_index_has_not_read_waits(pair: Pair, place: TwoVisitors) -> None:
     mara, _ = pair
     mara.go("#/wallet")
     place.chain.post("/regtest/fault", {"kind": "lag", "server": "ord", "amount": 3})
@@ -238,7 +238,7 @@ def test_a_coin_that_the_index_has_not_read_waits(pair: Pair, place: Square) -> 
     mara.wait_for("#faucet-said", "Here it is")
 
 
-def test_a_chain_that_is_down_is_said_and_found_again(pair: Pair, place: Square) -> None:
+def test_a_chain_that_is_down_is_said_and_found_again(pair: Pair, place: TwoVisitors) -> None:
     mara, theo = pair
     place.chain.kill()
     theo.go("#/wallet")
@@ -256,7 +256,7 @@ def test_a_chain_that_is_down_is_said_and_found_again(pair: Pair, place: Square)
     theo.wait_until(lambda: not theo.sees("ds-wallet .notice.bad"), "the chain to be there again")
 
 
-def test_being_offline_is_said_in_the_middle_of_a_trade_and_ends(pair: Pair, place: Square) -> None:
+def test_being_offline_is_said_in_the_middle_of_a_trade_and_ends(pair: Pair, place: TwoVisitors) -> None:
     mara, theo = pair
     theo.reviews(mara.offers(mara.asset("DARK•TEST•COINS"), "10", "BTC", "0.00005"))
     theo.network(online=False)
@@ -284,7 +284,7 @@ def test_an_order_that_was_cancelled_is_refused_by_its_maker(pair: Pair) -> None
     looks_right(theo)
 
 
-def test_a_signature_is_taken_back_from_a_maker_who_is_gone(pair: Pair, place: Square) -> None:
+def test_a_signature_is_taken_back_from_a_maker_who_is_gone(pair: Pair, place: TwoVisitors) -> None:
     mara, theo = pair
     links = [mara.offers(mara.asset("DARK•TEST•COINS"), amount, "BTC", "0.00005") for amount in ("10", "20")]
     theo.reviews(links[0])

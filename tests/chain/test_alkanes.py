@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.alkanes import Alkanes, view_balances, view_request
-from darkswap_browser.chain.base import UNKNOWN, Holdings
+from darkswap_browser.chain.alkanes import AlkanesClient, view_balances, view_request
+from darkswap_browser.chain.base import UNKNOWN, OutputAssets
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.errors import ChainError, Inconsistent, MalformedMessage
-from darkswap_browser.market.assets import Asset, AssetInfo
+from darkswap_browser.errors import ChainError, ChainInconsistent, MalformedMessage
+from darkswap_browser.market.assets import Asset, AssetMetadata
 from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.wire.varint import encode_varint
 from tests.support.chain_servers import ChainServer, Hosts
@@ -50,9 +50,9 @@ def answer(*entries: bytes, txid: bytes = TXID[::-1], vout: int = 3) -> bytes:
     return part(1, b"".join(entries)) + about + part(3, part(1, b"\x51") + number(2, 546)) + number(4, 880_000)
 
 
-def reached(far: ChainServer) -> Alkanes:
+def reached(far: ChainServer) -> AlkanesClient:
     hosts = Hosts()
-    return Alkanes(Server(hosts.serve("alkanes", far), fetch=hosts.page.fetch, entropy=hosts.page.entropy))
+    return AlkanesClient(Server(hosts.serve("alkanes", far), fetch=hosts.page.fetch, entropy=hosts.page.entropy))
 
 
 def test_the_request_is_the_txid_reversed_the_output_and_protocol_one() -> None:
@@ -105,13 +105,13 @@ async def test_balances_come_from_the_view() -> None:
         return "0x" + answer(entry(2, 0, 2**127)).hex()
 
     far = ChainServer(**{"rpc metashrew_view": view})
-    assert await reached(far).holdings([OUT]) == {OUT: Holdings(alkanes={DIESEL: 2**127})}
+    assert await reached(far).holdings([OUT]) == {OUT: OutputAssets(alkanes={DIESEL: 2**127})}
     assert asked == [["protorunesbyoutpoint", "0x" + view_request(OUT).hex(), "latest"]]
 
 
 @pytest.mark.parametrize("result", ["0xzz", 5, "0x08", [], "0x" + answer(vout=9).hex()])
 async def test_a_view_that_makes_no_sense_is_refused(result: Any) -> None:
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await reached(ChainServer(**{"rpc metashrew_view": lambda _: result})).holdings([OUT])
 
 
@@ -165,17 +165,17 @@ def old_generation(*held: dict[str, Any]) -> ChainServer:
 async def test_of_the_new_json_only_nothing_is_believed() -> None:
     far = new_generation({"block": 2, "tx": 0, "amount": 5})
     assert await reached(far).holdings([OUT]) == {OUT: UNKNOWN}
-    assert await reached(new_generation()).holdings([OUT]) == {OUT: Holdings(alkanes={})}
+    assert await reached(new_generation()).holdings([OUT]) == {OUT: OutputAssets(alkanes={})}
 
 
 async def test_the_old_json_is_asked_in_its_own_byte_order() -> None:
     token = {"id": {"block": "0x2", "tx": "0x0"}, "name": "DIESEL", "symbol": "D"}
     source = reached(old_generation({"token": token, "value": hex(2**100)}))
     for _ in range(2):
-        assert await source.holdings([OUT]) == {OUT: Holdings(alkanes={DIESEL: 2**100})}
+        assert await source.holdings([OUT]) == {OUT: OutputAssets(alkanes={DIESEL: 2**100})}
     assert await reached(old_generation()).holdings([OUT]) == {OUT: UNKNOWN}
     for wrong in ({"token": token}, {"token": {"id": {"block": "0x0", "tx": "0x1"}}, "value": "0x1"}, 5):
-        with pytest.raises(Inconsistent):
+        with pytest.raises(ChainInconsistent):
             await reached(old_generation(wrong)).holdings([OUT])  # type: ignore[arg-type]
 
 
@@ -214,7 +214,7 @@ async def test_a_contract_tells_its_name_symbol_and_supply() -> None:
     far = contract(
         op99="0x" + b"DIESEL".hex(), op100="0x" + b"D".hex(), op101="0x" + (2**90).to_bytes(16, "little").hex()
     )
-    info = AssetInfo(asset=DIESEL, name="DIESEL", symbol="D", decimals=8, supply=2**90)
+    info = AssetMetadata(asset=DIESEL, name="DIESEL", symbol="D", decimals=8, supply=2**90)
     assert await reached(far).info(DIESEL) == info
     assert await reached(far).find("2:0") == info
     assert await reached(far).info(Asset.alkane(2, 1)) is None

@@ -10,10 +10,10 @@ import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Spend, Tip, TxStatus, Utxo
-from darkswap_browser.chain.esplora import Esplora
+from darkswap_browser.chain.esplora import EsploraClient
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.chain.transaction_cache import MAX_ENTRIES, PREFIX, KeptTransactions
-from darkswap_browser.errors import BroadcastRejected, ChainError, Inconsistent, InvalidArgument, NotOnChain
+from darkswap_browser.chain.transaction_cache import MAX_ENTRIES, PREFIX, TransactionCache
+from darkswap_browser.errors import BroadcastRejected, ChainError, ChainInconsistent, InvalidArgument, NotOnChain
 from darkswap_browser.runtime.base.http import HttpResponse
 from tests.support.chain_servers import SCRIPT, ChainServer, Hosts, block_hash, esplora, transaction
 
@@ -22,10 +22,10 @@ OUT = OutPoint(KNOWN.txid, 0)
 LISTING = f"GET /scripthash/{sha256(SCRIPT).hexdigest()}/utxo"
 
 
-def reached(far: ChainServer, hosts: Hosts | None = None) -> Esplora:
+def reached(far: ChainServer, hosts: Hosts | None = None) -> EsploraClient:
     hosts = hosts or Hosts()
     server = Server(hosts.serve("one", far), fetch=hosts.page.fetch, entropy=hosts.page.entropy)
-    return Esplora(server, KeptTransactions(hosts.page.store))
+    return EsploraClient(server, TransactionCache(hosts.page.store))
 
 
 def listed(txid: str, height: int | None, value: int = 1001) -> dict[str, Any]:
@@ -83,7 +83,7 @@ async def test_the_store_of_transactions_has_an_end() -> None:
 async def test_bytes_that_do_not_hash_to_the_id_are_refused(text: str) -> None:
     hosts, far = Hosts(), esplora()
     far.routes[f"GET /tx/{KNOWN.txid}/hex"] = text
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await reached(far, hosts).transaction(KNOWN.txid)
     assert await hosts.page.store.keys(PREFIX) == []
 
@@ -170,7 +170,7 @@ async def test_a_refusal_carries_the_nodes_own_reason(text: str, reason: str) ->
 async def test_a_server_that_took_something_else_is_told() -> None:
     far = esplora()
     far.routes["POST /tx"] = transaction(2).txid
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await reached(far).broadcast(KNOWN.serialize())
     with pytest.raises(InvalidArgument):
         await reached(far).broadcast(b"no transaction")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.chain.json_text import MAX_DEPTH, MAX_JSON, Node, parse
-from darkswap_browser.errors import Inconsistent
+from darkswap_browser.chain.json_text import MAX_DEPTH, MAX_JSON, JsonValue, parse
+from darkswap_browser.errors import ChainInconsistent
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**128), 2**128 - 1) | st.text(),
@@ -18,12 +18,12 @@ PLAIN = st.recursive(
 )
 
 
-def of(text: str) -> Node:
+def of(text: str) -> JsonValue:
     return parse(text.encode(), "server")
 
 
 def refusal(text: str | bytes) -> str:
-    with pytest.raises(Inconsistent) as caught:
+    with pytest.raises(ChainInconsistent) as caught:
         parse(text.encode() if isinstance(text, str) else text, "server")
     assert caught.value.source == "server"
     return caught.value.reason
@@ -40,7 +40,7 @@ def test_json_without_fractions_comes_out_as_it_went_in(value: object) -> None:
 def test_any_bytes_are_json_or_refused(data: bytes) -> None:
     try:
         parse(data, "server")
-    except Inconsistent:
+    except ChainInconsistent:
         pass
 
 
@@ -52,10 +52,10 @@ def test_whole_numbers_keep_every_digit() -> None:
 def test_fractions_are_exact_and_never_whole_numbers() -> None:
     assert of("1.1").fraction(10) == Decimal("1.1")
     assert of("3").fraction(10) == 3
-    with pytest.raises(Inconsistent, match="is no whole number"):
+    with pytest.raises(ChainInconsistent, match="is no whole number"):
         of("1.0").integer()
     for huge in ("1e999999999", "-0.1", "11", "1e-9999999999999999999999"):
-        with pytest.raises(Inconsistent):
+        with pytest.raises(ChainInconsistent):
             of(huge).fraction(10)
 
 
@@ -87,7 +87,7 @@ def test_brackets_in_texts_are_not_depth() -> None:
 
 def test_a_wrong_value_is_named_by_its_path() -> None:
     answer = of('{"status": [{"height": "x"}]}')
-    with pytest.raises(Inconsistent, match=r"server: answer\.status\[0\]\.height is no whole number"):
+    with pytest.raises(ChainInconsistent, match=r"server: answer\.status\[0\]\.height is no whole number"):
         answer.member("status").items()[0].member("height").integer()
 
 
@@ -119,8 +119,8 @@ def test_a_wrong_value_is_named_by_its_path() -> None:
         ('"1.5"', lambda node: node.fraction(9)),
     ],
 )
-def test_each_accessor_refuses_what_it_is_not(text: str, read: Callable[[Node], object]) -> None:
-    with pytest.raises(Inconsistent):
+def test_each_accessor_refuses_what_it_is_not(text: str, read: Callable[[JsonValue], object]) -> None:
+    with pytest.raises(ChainInconsistent):
         read(of(text))
 
 

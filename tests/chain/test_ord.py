@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import UNKNOWN, Holdings
-from darkswap_browser.chain.ord import BATCH, Ord
+from darkswap_browser.chain.base import UNKNOWN, OutputAssets
+from darkswap_browser.chain.ord import BATCH, OrdClient
 from darkswap_browser.chain.requests import Server
-from darkswap_browser.errors import ChainError, Inconsistent
-from darkswap_browser.market.assets import Asset, AssetInfo
+from darkswap_browser.errors import ChainError, ChainInconsistent
+from darkswap_browser.market.assets import Asset, AssetMetadata
 from darkswap_browser.runtime.base.http import HttpResponse
 from tests.support.chain_servers import ChainServer, Hosts, ord_server, output
 
@@ -21,9 +21,9 @@ GOODS = Asset.rune(1, 0)
 PILE = {"UNCOMMON•GOODS": {"amount": 2**128 - 1, "divisibility": 2, "symbol": "⧉"}}
 
 
-def reached(far: ChainServer) -> Ord:
+def reached(far: ChainServer) -> OrdClient:
     hosts = Hosts()
-    return Ord(Server(hosts.serve("ord", far), fetch=hosts.page.fetch, entropy=hosts.page.entropy))
+    return OrdClient(Server(hosts.serve("ord", far), fetch=hosts.page.fetch, entropy=hosts.page.entropy))
 
 
 def batch(far: ChainServer, *outputs: dict[str, Any]) -> ChainServer:
@@ -34,13 +34,16 @@ def batch(far: ChainServer, *outputs: dict[str, Any]) -> ChainServer:
 async def test_one_question_tells_what_outputs_hold() -> None:
     far = batch(ord_server(), output(TWO, runes=PILE), output(ONE, inscriptions=["aa" * 32 + "i0"]))
     held = await reached(far).holdings([ONE, TWO])
-    assert held == {ONE: Holdings({}, None, ("aa" * 32 + "i0",)), TWO: Holdings({GOODS: 2**128 - 1}, None, ())}
+    assert held == {ONE: OutputAssets({}, None, ("aa" * 32 + "i0",)), TWO: OutputAssets({GOODS: 2**128 - 1}, None, ())}
     assert json.loads(far.bodies[0]) == [str(ONE), str(TWO)]
 
 
 async def test_null_is_unknown_and_empty_is_empty() -> None:
     far = batch(ord_server(), output(ONE, runes=None), output(TWO, inscriptions=None))
-    assert await reached(far).holdings([ONE, TWO]) == {ONE: Holdings(None, None, ()), TWO: Holdings({}, None, None)}
+    assert await reached(far).holdings([ONE, TWO]) == {
+        ONE: OutputAssets(None, None, ()),
+        TWO: OutputAssets({}, None, None),
+    }
 
 
 async def test_an_output_that_is_not_indexed_is_unknown() -> None:
@@ -51,7 +54,7 @@ async def test_an_output_that_is_not_indexed_is_unknown() -> None:
 async def test_without_the_list_each_output_is_asked_for() -> None:
     far = ord_server()
     far.routes[f"GET /output/{ONE}"] = output(ONE, runes=PILE)
-    assert await reached(far).holdings([ONE, TWO]) == {ONE: Holdings({GOODS: 2**128 - 1}, None, ()), TWO: UNKNOWN}
+    assert await reached(far).holdings([ONE, TWO]) == {ONE: OutputAssets({GOODS: 2**128 - 1}, None, ()), TWO: UNKNOWN}
 
 
 async def test_many_outputs_are_asked_for_in_parts() -> None:
@@ -82,16 +85,16 @@ async def test_the_height_is_that_of_a_server_with_runes() -> None:
     with pytest.raises(ChainError, match="without an index of runes"):
         await reached(far).height()
     far.routes["GET /status"] = {"height": None, "rune_index": True}
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await reached(far).height()
     far.routes["GET /status"] = b"<html>JSON is switched off</html>"
-    with pytest.raises(Inconsistent, match="is not JSON"):
+    with pytest.raises(ChainInconsistent, match="is not JSON"):
         await reached(far).height()
 
 
 async def test_a_rune_is_told_by_id_and_by_name() -> None:
     source = reached(ord_server())
-    info = AssetInfo(asset=GOODS, name="UNCOMMON•GOODS", symbol="⧉", decimals=2, supply=72, created_height=1)
+    info = AssetMetadata(asset=GOODS, name="UNCOMMON•GOODS", symbol="⧉", decimals=2, supply=72, created_height=1)
     assert await source.info(GOODS) == info
     for name in ("UNCOMMON•GOODS", "uncommongoods", " UNCOMMON.GOODS "):
         assert await source.find(name) == info
@@ -123,7 +126,7 @@ def changed(**entry: Any) -> dict[str, Any]:
 async def test_a_rune_that_cannot_be_is_refused(rune: object) -> None:
     far = batch(ord_server(), output(ONE, runes=PILE))
     far.routes["GET /rune/UNCOMMONGOODS"] = rune
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await reached(far).holdings([ONE])
 
 
@@ -131,9 +134,9 @@ async def test_another_rune_than_asked_for_is_refused() -> None:
     far = ord_server()
     far.routes["GET /rune/2:0"] = far.routes["GET /rune/1:0"]
     far.routes["GET /rune/OTHER"] = far.routes["GET /rune/1:0"]
-    with pytest.raises(Inconsistent, match="tells of"):
+    with pytest.raises(ChainInconsistent, match="tells of"):
         await reached(far).info(Asset.rune(2, 0))
-    with pytest.raises(Inconsistent, match="tells of"):
+    with pytest.raises(ChainInconsistent, match="tells of"):
         await reached(far).find("OTHER")
 
 
@@ -157,14 +160,14 @@ async def test_another_rune_than_asked_for_is_refused() -> None:
 async def test_holdings_that_cannot_be_are_refused(answer: object) -> None:
     far = ord_server()
     far.routes["POST /outputs"] = answer
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await reached(far).holdings([ONE])
 
 
 async def test_another_output_than_asked_for_is_refused() -> None:
     far = ord_server()
     far.routes[f"GET /output/{ONE}"] = output(TWO)
-    with pytest.raises(Inconsistent, match="another output"):
+    with pytest.raises(ChainInconsistent, match="another output"):
         await reached(far).holdings([ONE])
     far.routes[f"GET /output/{ONE}"] = HttpResponse(400, {}, b"no")
     with pytest.raises(ChainError):

@@ -11,14 +11,14 @@ import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.agreement import HEDGE_SECONDS, STRAGGLER_SECONDS
-from darkswap_browser.chain.base import UNKNOWN, Chain, ChainConfig, Holdings, Tip, TxStatus
+from darkswap_browser.chain.base import UNKNOWN, Chain, ChainConfig, OutputAssets, Tip, TxStatus
 from darkswap_browser.chain.quorum import MAX_FEE_RATE, RELAY_FLOOR, open_chain
 from darkswap_browser.errors import (
     BroadcastRejected,
     ChainError,
+    ChainInconsistent,
     ChainUnreachable,
-    Inconsistent,
-    Lagging,
+    IndexerLagging,
     NotOnChain,
 )
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind
@@ -76,7 +76,7 @@ def alkanes(height: int = 800_000, amount: int = 5) -> ChainServer:
     return ChainServer(**{"rpc metashrew_height": str(height), "rpc metashrew_view": view})
 
 
-HELD = Holdings({GOODS: 9}, {DIESEL: 5}, ())
+HELD = OutputAssets({GOODS: 9}, {DIESEL: 5}, ())
 
 # What is asked with verification, and the answer of one of two servers that makes it fail.
 LIES: list[tuple[Callable[[Chain], Awaitable[object]], str, Any]] = [
@@ -94,7 +94,7 @@ LIES: list[tuple[Callable[[Chain], Awaitable[object]], str, Any]] = [
 async def test_one_liar_of_two_stops_everything_that_is_verified(ask: Any, path: str, lie: Any, first: bool) -> None:
     servers = [changed(esplora(), **{path: lie}), esplora()]
     net = opened(*(servers if first else servers[::-1]))
-    with pytest.raises(Inconsistent, match="do not agree"):
+    with pytest.raises(ChainInconsistent, match="do not agree"):
         await ask(net.chain)
 
 
@@ -108,14 +108,14 @@ async def test_two_of_three_outvote_a_liar(ask: Any, path: str, lie: Any) -> Non
 async def test_half_the_servers_and_a_majority_below_the_quorum_are_not_enough(servers: int, quorum: int) -> None:
     liar = changed(esplora(), **{STATUS: {"confirmed": False}})
     chain = opened(liar, *(esplora() for _ in range(servers - 1)), quorum=quorum).chain
-    with pytest.raises(Inconsistent, match="do not agree"):
+    with pytest.raises(ChainInconsistent, match="do not agree"):
         await chain.status(KNOWN.txid, verify=True)
 
 
 @pytest.mark.parametrize("quorum", [1, 2])
 async def test_a_spend_that_only_one_of_three_saw_is_a_spend(quorum: int) -> None:
     net = opened(esplora(), esplora(), changed(esplora(), **{OUTSPEND: SPENT}), quorum=quorum)
-    with pytest.raises(Inconsistent, match="who spends"):
+    with pytest.raises(ChainInconsistent, match="who spends"):
         await net.chain.spend(OUT, verify=True)
     assert await net.chain.spend(OUT) is None
 
@@ -150,7 +150,7 @@ async def test_no_server_is_no_answer() -> None:
 async def test_a_lying_prevout_is_passed_over() -> None:
     lie = {f"GET /tx/{KNOWN.txid}/hex": transaction(2).serialize().hex()}
     assert await opened(changed(esplora(), **lie), esplora()).chain.transaction(KNOWN.txid) == KNOWN.serialize()
-    with pytest.raises(Inconsistent, match="other bytes"):
+    with pytest.raises(ChainInconsistent, match="other bytes"):
         await opened(changed(esplora(), **lie)).chain.transaction(KNOWN.txid)
     with pytest.raises(NotOnChain):
         await opened(esplora()).chain.transaction(transaction(2).txid)
@@ -169,7 +169,7 @@ async def test_a_silent_server_is_not_waited_for_alone() -> None:
 
 async def test_a_tip_one_block_behind_is_near_enough_and_a_stale_one_is_not() -> None:
     assert (await opened(esplora(), esplora(799_999)).chain.tip(verify=True)).height == 800_000
-    with pytest.raises(Lagging) as caught:
+    with pytest.raises(IndexerLagging) as caught:
         await opened(esplora(), esplora(799_990)).chain.tip(verify=True)
     assert (caught.value.height, caught.value.tip) == (799_990, 800_000)
     chain = opened(esplora(), esplora(799_999), esplora(900_000)).chain  # one invents blocks
@@ -224,17 +224,17 @@ async def test_runes_and_alkanes_of_an_output_come_together(verify: bool) -> Non
 @pytest.mark.parametrize("verify", [False, True])
 async def test_a_kind_that_nobody_indexes_stays_unknown(verify: bool) -> None:
     held = (await opened(esplora(), ord=(runes(),)).chain.holdings([OUT], verify=verify))[OUT]
-    assert held == Holdings({GOODS: 9}, None, ()) and not held.complete and not held.is_clean
+    assert held == OutputAssets({GOODS: 9}, None, ()) and not held.complete and not held.is_clean
     null = (await opened(esplora(), ord=(runes(runes=None),)).chain.holdings([OUT], verify=verify))[OUT]
     assert null.runes is None
 
 
 async def test_an_index_behind_the_chain_is_not_believed() -> None:
     chain = opened(esplora(), ord=(runes(799_998),), alkanes=(alkanes(799_999),)).chain
-    with pytest.raises(Lagging) as caught:
+    with pytest.raises(IndexerLagging) as caught:
         await chain.holdings([OUT], verify=True)
     assert (caught.value.source, caught.value.height) == ("https://o0/api", 799_998)
-    assert await chain.holdings([OUT]) == {OUT: Holdings(None, {DIESEL: 5}, None)}
+    assert await chain.holdings([OUT]) == {OUT: OutputAssets(None, {DIESEL: 5}, None)}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ async def test_an_index_that_catches_up_is_believed_a_moment_later() -> None:
 
 
 async def test_an_index_beyond_the_chain_shows_a_stale_chain_server() -> None:
-    with pytest.raises(Inconsistent, match="beyond"):
+    with pytest.raises(ChainInconsistent, match="beyond"):
         await opened(esplora(), ord=(runes(800_050),)).chain.holdings([OUT], verify=True)
 
 
@@ -264,7 +264,7 @@ async def test_an_index_that_goes_back_while_it_answers_is_not_believed() -> Non
     index = runes()
     heights = iter([800_000, 799_000] * 3)
     index.routes["GET /status"] = lambda _: {"height": next(heights), "rune_index": True}
-    with pytest.raises(Lagging):
+    with pytest.raises(IndexerLagging):
         await opened(esplora(), ord=(index,)).chain.holdings([OUT], verify=True)
 
 
@@ -272,14 +272,14 @@ async def test_an_index_that_goes_back_while_it_answers_is_not_believed() -> Non
     "lie", [{"runes": {"UNCOMMON•GOODS": {"amount": 8}}}, {"runes": {}}, {"inscriptions": ["a" * 64 + "i0"]}]
 )
 async def test_indexes_must_agree_on_what_an_output_holds(lie: dict[str, Any]) -> None:
-    with pytest.raises(Inconsistent, match="what outputs hold"):
+    with pytest.raises(ChainInconsistent, match="what outputs hold"):
         await opened(esplora(), ord=(runes(), runes(**lie))).chain.holdings([OUT], verify=True)
     chain = opened(esplora(), ord=(runes(**lie), runes(), runes())).chain
     assert (await chain.holdings([OUT], verify=True))[OUT].runes == {GOODS: 9}
 
 
 async def test_indexes_of_alkanes_must_agree_too() -> None:
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await opened(esplora(), alkanes=(alkanes(), alkanes(amount=6))).chain.holdings([OUT], verify=True)
 
 

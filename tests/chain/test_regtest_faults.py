@@ -12,10 +12,10 @@ from darkswap_browser.chain.base import ChainConfig
 from darkswap_browser.chain.quorum import Quorum, open_chain
 from darkswap_browser.errors import (
     ChainError,
+    ChainInconsistent,
     ChainUnreachable,
     ConnectionLost,
-    Inconsistent,
-    Lagging,
+    IndexerLagging,
 )
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.regtest.faucet import BITCOIN
@@ -104,7 +104,7 @@ async def test_without_faults_all_is_agreed(faulty: Faulty) -> None:
 async def test_a_hidden_spend_is_found(faulty: Faulty) -> None:
     spent = faulty.service.node.ledger.transactions[faulty.rune.txid].transaction.inputs[0].outpoint
     faulty.add(FaultKind.HIDE_SPEND, "api")
-    with pytest.raises(Inconsistent, match="who spends"):
+    with pytest.raises(ChainInconsistent, match="who spends"):
         await faulty.chain("faulty", "honest").spend(spent, verify=True)
 
 
@@ -112,22 +112,22 @@ async def test_a_lying_prevout_is_passed_over(faulty: Faulty) -> None:
     faulty.add(FaultKind.LIE, "api")
     raw = await faulty.chain("faulty", "honest").transaction(faulty.rune.txid)
     assert Transaction.parse(raw).txid == faulty.rune.txid
-    with pytest.raises(Inconsistent):
+    with pytest.raises(ChainInconsistent):
         await faulty.chain("faulty").transaction(faulty.alkane.txid)
 
 
 async def test_a_stale_tip_is_found_by_another_server_or_by_an_index(faulty: Faulty) -> None:
     faulty.add(FaultKind.STALE_TIP, "api", amount=5)
-    with pytest.raises(Lagging):
+    with pytest.raises(IndexerLagging):
         await faulty.chain("faulty", "honest").tip(verify=True)
-    with pytest.raises(Inconsistent, match="beyond"):
+    with pytest.raises(ChainInconsistent, match="beyond"):
         await faulty.chain("faulty").holdings([faulty.rune], verify=True)
 
 
 @pytest.mark.parametrize("index", ["ord", "alkanes"])
 async def test_a_lagging_index_is_not_believed(faulty: Faulty, index: str) -> None:
     faulty.add(FaultKind.LAG, index, amount=2)
-    with pytest.raises(Lagging, match=index):
+    with pytest.raises(IndexerLagging, match=index):
         await faulty.chain("honest", indexes="faulty").holdings([faulty.rune], verify=True)
     assert not (await faulty.chain("honest", indexes="faulty").holdings([faulty.rune]))[faulty.rune].complete
 

@@ -8,7 +8,7 @@ import pytest
 
 from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
-from darkswap_browser.chain.base import ChainConfig, Holdings, TxStatus
+from darkswap_browser.chain.base import ChainConfig, OutputAssets, TxStatus
 from darkswap_browser.chain.quorum import RELAY_FLOOR, Quorum, open_chain
 from darkswap_browser.errors import BroadcastRejected, NotOnChain
 from darkswap_browser.market.assets import Asset, AssetKind
@@ -94,7 +94,7 @@ async def test_a_transaction_is_sent_and_a_second_spend_refused(tmp_path: Path) 
         waiting = service.faucet.give(SCRIPT, Asset.parse("BTC"), 50_000)
         assert await chain.status(waiting, verify=True) == TxStatus()
         coin = next(utxo for utxo in await chain.utxos(SCRIPT) if utxo.outpoint.txid == waiting)
-        assert coin.height is None and (await chain.holdings([coin.outpoint]))[coin.outpoint] == Holdings(
+        assert coin.height is None and (await chain.holdings([coin.outpoint]))[coin.outpoint] == OutputAssets(
             None, None, None
         )
         with pytest.raises(NotOnChain):

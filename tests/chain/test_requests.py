@@ -12,7 +12,7 @@ from darkswap_browser.chain.requests import (
     WAITING,
     Server,
 )
-from darkswap_browser.errors import ChainUnreachable, Inconsistent, RateLimited
+from darkswap_browser.errors import ChainInconsistent, ChainUnreachable, RateLimited
 from darkswap_browser.runtime.base.http import HttpResponse
 from tests.support.chain_servers import ChainServer, Hosts
 
@@ -124,6 +124,6 @@ async def test_other_refusals_are_answers() -> None:
 
 async def test_a_huge_answer_is_no_answer() -> None:
     far = ChainServer(**{"GET /a": b"x" * 1001})
-    with pytest.raises(Inconsistent, match="more than 1000 bytes"):
+    with pytest.raises(ChainInconsistent, match="more than 1000 bytes"):
         await served(far).get("/a", max_bytes=1000)
     assert len(far.asked) == 1

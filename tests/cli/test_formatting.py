@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from darkswap_browser.api.trading.records import AssetAmount, CoinSheet
+from darkswap_browser.api.trading.records import AssetAmount, CoinInfo
 from darkswap_browser.cli import formatting
 from darkswap_browser.cli.event_printer import link_of
 from darkswap_browser.cli.output import Output
-from darkswap_browser.cli.session import named
+from darkswap_browser.cli.session import resolve_prefix
 from darkswap_browser.cli.tables import width
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 
@@ -63,19 +63,19 @@ SENT = {**TRADE, "phase": "pending", "status": "confirming", "steps": [{"name": 
 
 
 @pytest.fixture
-def names() -> formatting.Names:
-    known = formatting.Names()
+def names() -> formatting.AssetNames:
+    known = formatting.AssetNames()
     known.learn_orders([ORDER])
     return known
 
 
-def test_a_name_never_stands_without_its_id(names: formatting.Names) -> None:
+def test_a_name_never_stands_without_its_id(names: formatting.AssetNames) -> None:
     assert names.label(RUNE) == "UNCOMMON•GOODS (RUNE:840000:1)"
     assert (names.label("BTC"), names.label("ALKANE:2:0")) == ("BTC", "ALKANE:2:0")
     assert names.legend([RUNE, "BTC", RUNE]) == ["", "RUNE:840000:1 is UNCOMMON•GOODS"]
 
 
-def test_orders_fit_into_a_hundred_columns(names: formatting.Names) -> None:
+def test_orders_fit_into_a_hundred_columns(names: formatting.AssetNames) -> None:
     large = {
         **ORDER,
         "is_local": False,
@@ -90,7 +90,7 @@ def test_orders_fit_into_a_hundred_columns(names: formatting.Names) -> None:
     assert formatting.order_table([], names, NOW) == ["No orders."]
 
 
-def test_an_order_is_told_whole(names: formatting.Names) -> None:
+def test_an_order_is_told_whole(names: formatting.AssetNames) -> None:
     told = "\n".join(formatting.order_lines({**ORDER, "funded": None}, names))
     for part in (
         ORDER["id"],
@@ -110,11 +110,11 @@ def test_an_order_is_told_whole(names: formatting.Names) -> None:
         ("taker", "buy", "give 50.25 UNCOMMON•GOODS (RUNE:840000:1), get 0.00025125 BTC"),
     ],
 )
-def test_a_deal_is_told_from_this_side(role: str, side: str, told: str, names: formatting.Names) -> None:
-    assert formatting.deal({**TRADE, "role": role, "side": side}, names) == told
+def test_a_deal_is_told_from_this_side(role: str, side: str, told: str, names: formatting.AssetNames) -> None:
+    assert formatting.trade_summary({**TRADE, "role": role, "side": side}, names) == told
 
 
-def test_trades_fit_into_a_hundred_columns(names: formatting.Names) -> None:
+def test_trades_fit_into_a_hundred_columns(names: formatting.AssetNames) -> None:
     lines = formatting.trade_table([TRADE, SENT], names)
     assert max(width(line) for line in lines) <= 100 and "confirming" in lines[2]
     assert formatting.trade_table([], names) == ["No trades."]
@@ -127,7 +127,7 @@ def test_the_txid_is_told_once_others_may_have_seen_it() -> None:
     assert formatting.trade_line(failed) == "trade b93bac6cca: failed. It took too long."
 
 
-def test_what_the_transaction_does_is_told_with_the_fee(names: formatting.Names) -> None:
+def test_what_the_transaction_does_is_told_with_the_fee(names: formatting.AssetNames) -> None:
     effect = {
         "gives": [{"asset": "BTC", "name": "Bitcoin", "amount": "0.00025125", "atoms": 25125}],
         "gets": [{"asset": "ALKANE:2:0", "name": "DIESEL", "amount": "2", "atoms": 200_000_000}],
@@ -173,7 +173,7 @@ def written(*, json_wanted: bool) -> tuple[Output, io.StringIO, io.StringIO]:
 
 def test_in_json_amounts_are_texts_and_absent_fields_are_left_out() -> None:
     output, out, _ = written(json_wanted=True)
-    coin = CoinSheet(
+    coin = CoinInfo(
         outpoint="ab:0",
         sats=2**60,
         address="bc1q",
@@ -202,7 +202,7 @@ def test_a_failure_is_a_sentence_and_a_hint_and_a_code_for_machines() -> None:
 def test_words_of_strangers_cannot_command_the_terminal() -> None:
     output, out, err = written(json_wanted=False)
     output.event("trade_failed", {}, ["They say: “\x1b[2J\n”"])
-    output.remark("\x1b]0;x\x07")
+    output.print_note("\x1b]0;x\x07")
     assert (out.getvalue(), err.getvalue()) == ("They say: “?[2J?”\n", "?]0;x?\n")
 
 
@@ -211,10 +211,13 @@ def test_words_of_strangers_cannot_command_the_terminal() -> None:
 
 def test_an_id_may_be_cut_short_as_long_as_it_names_one() -> None:
     known = ["abcd1234", "abcd9999", "ffff0000"]
-    assert named("order", "FFFF", known) == "ffff0000"
-    assert named("order", "abcd1234", known) == "abcd1234"
+    assert resolve_prefix("order", "FFFF", known) == "ffff0000"
+    assert resolve_prefix("order", "abcd1234", known) == "abcd1234"
     coins = ["abcdef01:0", "abcdef01:1"]
-    assert (named("coin", "abcdef01:1", coins), named("coin", "abcd:0", coins)) == ("abcdef01:1", "abcdef01:0")
+    assert (resolve_prefix("coin", "abcdef01:1", coins), resolve_prefix("coin", "abcd:0", coins)) == (
+        "abcdef01:1",
+        "abcdef01:0",
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,5 +225,5 @@ def test_an_id_may_be_cut_short_as_long_as_it_names_one() -> None:
 )
 def test_what_names_none_or_several_is_refused(text: str, why: str) -> None:
     with pytest.raises(InvalidArgument, match=why) as refused:
-        named("order", text, ["abcd1234", "abcd9999"])
+        resolve_prefix("order", text, ["abcd1234", "abcd9999"])
     assert refused.value.path == "order"

@@ -14,7 +14,7 @@ class Typed:
     """A terminal at which these lines are typed; without any, nobody sits there."""
 
     def __init__(self, lines: Sequence[str], piped: str = "") -> None:
-        self.is_there = bool(lines)
+        self.is_interactive = bool(lines)
         self.prompts: list[str] = []
         self._lines = list(lines)
         self._piped = piped
@@ -57,8 +57,8 @@ def test_without_a_terminal_an_error_says_where_it_may_stand() -> None:
 
 
 def test_words_are_typed_unseen_or_piped_in_any_spacing() -> None:
-    assert prompts.words(Typed([" abandon  about "])) == "abandon about"
-    assert prompts.words(Typed([], piped="abandon\nabout\n")) == "abandon about"
+    assert prompts.prompt_mnemonic(Typed([" abandon  about "])) == "abandon about"
+    assert prompts.prompt_mnemonic(Typed([], piped="abandon\nabout\n")) == "abandon about"
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_words_are_typed_unseen_or_piped_in_any_spacing() -> None:
 )
 async def test_only_yes_is_yes(typed: str, agreed: bool) -> None:
     terminal = Typed([typed])
-    assert await prompts.agrees(terminal, "Sign it?") is agreed
+    assert await prompts.confirm(terminal, "Sign it?") is agreed
     assert terminal.prompts == ["Sign it? [y/N] "]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
 
-from tests.demo.report import PICTURES, Story
+from tests.demo.report import PICTURES, DemoReport
 from tests.demo.trades import play_trades
 from tests.interop.processes import NODE, ROOT, js_relay, our_relay
 from tests.support.chrome import Chrome
@@ -40,7 +40,7 @@ class Act:
     badge: str
 
 
-def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: Story, letter: Path) -> None:
+def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: DemoReport, letter: Path) -> None:
     story.begin(act.name, act.title)
     with story.tell("Alice opens the page over a line of 4 MB/s; it draws at once and tells how far Python is"):
         alice.network(bytes_per_second=4_000_000)
@@ -118,7 +118,7 @@ def main() -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     for old in (*PICTURES.glob("*.png"), *PICTURES.glob("*.log")):
         old.unlink()
-    story = Story()
+    story = DemoReport()
     with contextlib.ExitStack() as stack:
         server = WebServer(Site({"/": dist.DIST}))
         stack.callback(server.close)

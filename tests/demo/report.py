@@ -15,7 +15,7 @@ PICTURES = ROOT / "artifacts" / "demo"
 
 
 @dataclass
-class Story:
+class DemoReport:
     """What is told on the terminal: one line a step, with the time it took."""
 
     act: str = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.demo.report import Story
-from tests.support.trading_visitor import Square, TradingVisitor
+from tests.demo.report import DemoReport
+from tests.support.trading_visitor import TradingVisitor, TwoVisitors
 
 DARK, LIGHT, DIESEL = "DARK•TEST•COINS", "LIGHT•TEST•COINS", "TEST DIESEL"
 
@@ -31,7 +31,7 @@ DEALS = (
 )
 
 
-def open_wallets(place: Square, alice: TradingVisitor, bob: TradingVisitor, story: Story) -> None:
+def open_wallets(place: TwoVisitors, alice: TradingVisitor, bob: TradingVisitor, story: DemoReport) -> None:
     story.begin("wallets", "Two wallets on a chain under Bitcoin Core's own validation (libbitcoinkernel)")
     with story.tell("Alice and Bob open the page and make a wallet in it"):
         for visitor in (alice, bob):
@@ -45,7 +45,7 @@ def open_wallets(place: Square, alice: TradingVisitor, bob: TradingVisitor, stor
     story.picture(alice, "wallet")
 
 
-def trade(deal: Deal, place: Square, alice: TradingVisitor, bob: TradingVisitor, story: Story) -> None:
+def trade(deal: Deal, place: TwoVisitors, alice: TradingVisitor, bob: TradingVisitor, story: DemoReport) -> None:
     story.begin(f"trade-{deal.name}", deal.title)
     give, get = (name if name == "BTC" else alice.asset(name) for name in (deal.gives, deal.gets))
     before = {visitor: visitor.wealth() for visitor in (alice, bob)}
@@ -89,7 +89,7 @@ def effect_of(visitor: TradingVisitor) -> str:
     return f"gave {given}, got {got}, paid {effect['fee_sats']} sats to the miners"
 
 
-def histories(alice: TradingVisitor, bob: TradingVisitor, story: Story) -> None:
+def histories(alice: TradingVisitor, bob: TradingVisitor, story: DemoReport) -> None:
     story.begin("after", "What is left")
     with story.tell("Both histories have the three trades"):
         for visitor in (alice, bob):
@@ -102,7 +102,7 @@ def histories(alice: TradingVisitor, bob: TradingVisitor, story: Story) -> None:
     story.picture(bob, "wallet")
 
 
-def play_trades(place: Square, alice: TradingVisitor, bob: TradingVisitor, story: Story) -> None:
+def play_trades(place: TwoVisitors, alice: TradingVisitor, bob: TradingVisitor, story: DemoReport) -> None:
     open_wallets(place, alice, bob, story)
     for deal in DEALS:
         trade(deal, place, alice, bob, story)

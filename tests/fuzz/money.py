@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import darkswap_browser.settlement.messages as trade_messages
 from darkswap_browser.bitcoin.address import address_of, script_of
-from darkswap_browser.bitcoin.alkanes.flow import Moved, flow
+from darkswap_browser.bitcoin.alkanes.flow import Allocated, allocate_alkanes
 from darkswap_browser.bitcoin.alkanes.protostone import decode_protostones, encode_protostones
 from darkswap_browser.bitcoin.psbt import Psbt
 from darkswap_browser.bitcoin.runes.allocation import allocate
@@ -15,7 +15,7 @@ from darkswap_browser.bitcoin.runes.names import name_of, number_of, parse_space
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Runestone, decipher
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, parse_witness, serialize_witness
 from darkswap_browser.chain.alkanes import view_balances
-from darkswap_browser.chain.json_text import Node, parse
+from darkswap_browser.chain.json_text import JsonValue, parse
 from darkswap_browser.errors import ChainError, InvalidArgument, InvalidOrder
 from darkswap_browser.market.amounts import format_amount, parse_amount
 from darkswap_browser.market.assets import Asset
@@ -33,7 +33,7 @@ from darkswap_browser.regtest.indexes import runestones
 from darkswap_browser.settlement import machine, states
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage import codec
-from darkswap_browser.wallets.reservations import Claims
+from darkswap_browser.wallets.reservations import ReservationTable
 from darkswap_browser.wallets.seed_record import SeedRecord
 from tests.bitcoin.alkanes.cases import PAID, D, carrying, stone
 from tests.bitcoin.runes.cases import PAYS, transaction
@@ -50,7 +50,7 @@ def chain_json(data: bytes) -> None:
     while waiting:
         node = waiting.pop()
         waiting += node.items() if node.is_list else [inner for _, inner in node.entries()] if node.is_object else []
-        for read in (Node.boolean, Node.integer, Node.number, Node.text, Node.hash):
+        for read in (JsonValue.boolean, JsonValue.integer, JsonValue.number, JsonValue.text, JsonValue.hash):
             with suppress(ChainError):
                 read(node)
         with suppress(ChainError):
@@ -73,7 +73,7 @@ def trade_state(data: bytes) -> None:
     """Whatever was read can be written again, and tells what it wants done."""
     state = codec.decode(codec.STATE, data, states.VERSION)
     assert codec.decode(codec.STATE, codec.encode(codec.STATE, state, states.VERSION), states.VERSION) == state
-    machine.effects_of(state)
+    machine.effects_on_resume(state)
 
 
 def bitcoin_address(text: str) -> None:
@@ -106,8 +106,8 @@ def protostones(data: bytes) -> None:
     if stones:
         again = encode_protostones(stones)
         assert encode_protostones(decode_protostones(again) or ()) == again
-    moved = flow(transaction(*PAID, b"\x6a\x5d"), Runestone(protocol=values), {D: 10})
-    if isinstance(moved, Moved):
+    moved = allocate_alkanes(transaction(*PAID, b"\x6a\x5d"), Runestone(protocol=values), {D: 10})
+    if isinstance(moved, Allocated):
         assert sum(each.get(D, 0) for each in (*moved.outputs, moved.lost)) == 10
 
 
@@ -181,7 +181,7 @@ MONEY: dict[str, Target] = {
         same_again(SeedRecord.decode, SeedRecord.encode), (b"\x01\x00\x09\x27\xc0" + bytes(28) + bytes(16 + 95),)
     ),
     "reservations": Target(
-        same_again(Claims.decode, Claims.encode),
+        same_again(ReservationTable.decode, ReservationTable.encode),
         (b'{"version": 1, "held": {"' + b"ab" * 32 + b':0": "trade"}, "frozen": ["' + b"cd" * 32 + b':1"]}',),
     ),
     "chain_json": Target(

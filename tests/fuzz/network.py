@@ -50,7 +50,7 @@ from darkswap_browser.wire.varint import decode_varint, encode_varint
 from tests.fuzz.target import Target, as_text, same_again
 
 CRYPTO = NativeCrypto()
-LIMITS = Limits(app_message=4096, yamux_streams=8)
+LIMITS = Limits(channel_message=4096, yamux_streams=8)
 PEER = PeerId.parse("12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq")
 RECORD = bytes.fromhex(
     "0a260024080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e10011a0c0a0a047f000001062329dd03"
@@ -183,11 +183,11 @@ def inbox(data: bytes) -> None:
     box.begin_stream()
     for piece in (data[: len(data) // 3], data[len(data) // 3 :]):
         box.receive(piece)
-    assert all(len(message) <= LIMITS.app_message for message in box.take_all())
+    assert all(len(message) <= LIMITS.channel_message for message in box.take_all())
 
 
 def session_description(text: str) -> None:
-    sdp.has_tool(text)
+    sdp.is_darkswap_sdp(text)
     sdp.fingerprint(text)
     sdp.ice_credentials(text)
     sdp.server_credentials_v2(text)

@@ -9,7 +9,7 @@ from typing import Any
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain import transaction_cache
 from darkswap_browser.market import order_codec
-from darkswap_browser.market.assets import AssetInfo
+from darkswap_browser.market.assets import AssetMetadata
 from darkswap_browser.protocols.identify import identify
 from darkswap_browser.settlement import messages
 from darkswap_browser.settlement import states as at
@@ -17,10 +17,10 @@ from darkswap_browser.settlement.messages import TakeRequest, TakerSignatures
 from darkswap_browser.settlement.states import phase_of
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage import codec, records
-from darkswap_browser.storage.orders import ORDER_RECORD, SALE_BEGUN, Fill, OrderRecord, OrderStatus, SaleBegun
-from darkswap_browser.storage.trades import TAKE_BEGUN, TRADE_RECORD, TakeBegun, TradeRecord
+from darkswap_browser.storage.orders import ORDER_RECORD, SALE_BEGUN, Fill, OrderRecord, OrderStatus, PendingSale
+from darkswap_browser.storage.trades import TAKE_BEGUN, TRADE_RECORD, PendingTake, TradeRecord
 from darkswap_browser.wallets import reservations, seed
-from darkswap_browser.wallets.reservations import Claims
+from darkswap_browser.wallets.reservations import ReservationTable
 from darkswap_browser.wallets.seed_record import SeedRecord
 from darkswap_browser.wire.fields import Kind
 from tests.golden.case import Case
@@ -34,35 +34,35 @@ OTHER = "ab" * 32
 NEW = {role: trade_of(role) for role in Role}
 MET = {role: replace(NEW[role], own=COINS[role], theirs=COINS[role.other], txid=SETTLED) for role in Role}
 SIGNED_BY = {
-    TAKER: replace(MET[TAKER], said=TakerSignatures(SIGNED), sent=2, received=1, witnesses=SIGNED),
+    TAKER: replace(MET[TAKER], last_sent=TakerSignatures(SIGNED), sent=2, received=1, witnesses=SIGNED),
     MAKER: replace(MET[MAKER], raw=RAW, sent=2, received=2),
 }
 WHOLE = {role: replace(SIGNED_BY[role], raw=RAW) for role in Role}
 REVOKED = replace(SIGNED_BY[TAKER], spend_txid=OTHER, spend_raw=RAW)
-WIDE = replace(NEW[TAKER], terms=replace(NEW[TAKER].terms, base_atoms=2**128 - 1), auto=True)
+WIDE = replace(NEW[TAKER], terms=replace(NEW[TAKER].terms, base_atoms=2**128 - 1), auto_sign=True)
 """More atoms than msgpack has numbers for."""
 SALE = replace(MET[TAKER], terms=replace(MET[TAKER].terms, private_sale=True), sale=SIGNED)
 
 STATES: tuple[at.State, ...] = (
-    at.Requesting(NEW[TAKER], UNTIL),
-    at.Requesting(WIDE, UNTIL),
+    at.AwaitingAcceptance(NEW[TAKER], UNTIL),
+    at.AwaitingAcceptance(WIDE, UNTIL),
     at.Validating(NEW[MAKER], UNTIL),
     at.Verifying(MET[TAKER], UNTIL),
     at.Verifying(SALE, UNTIL),
     at.Reviewing(MET[TAKER], UNTIL),
     at.Reviewing(SALE, UNTIL),
     at.Signing(MET[TAKER], UNTIL),
-    at.Offered(MET[MAKER], UNTIL),
+    at.AwaitingTakerSignatures(MET[MAKER], UNTIL),
     at.Countersigning(MET[MAKER], UNTIL, SIGNED),
     at.Countersigning(SALE, UNTIL, SIGNED),
-    at.SignaturesOut(SIGNED_BY[TAKER], UNTIL),
-    *(at.Pending(WHOLE[role], UNTIL, refusal="mempool full") for role in Role),
-    *(at.Pending(WHOLE[role], 0, seen=True, depth=1) for role in Role),
+    at.AwaitingMakerSignatures(SIGNED_BY[TAKER], UNTIL),
+    *(at.AwaitingConfirmation(WHOLE[role], UNTIL, refusal="mempool full") for role in Role),
+    *(at.AwaitingConfirmation(WHOLE[role], 0, seen=True, depth=1) for role in Role),
     *(at.Completed(WHOLE[role], 840_100, 2) for role in Role),
     *(at.Settled(WHOLE[role], 840_100) for role in Role),
-    at.Exposed(SIGNED_BY[TAKER], detail="no coin"),
-    at.Exposed(SIGNED_BY[TAKER], declined="BUSY"),
-    at.Exposed(WHOLE[MAKER]),
+    at.SignatureExposed(SIGNED_BY[TAKER], detail="no coin"),
+    at.SignatureExposed(SIGNED_BY[TAKER], declined="BUSY"),
+    at.SignatureExposed(WHOLE[MAKER]),
     at.Revoking(SIGNED_BY[TAKER]),
     at.Revoking(REVOKED, 1, "fee too low"),
     at.Revoking(WHOLE[MAKER]),
@@ -84,7 +84,7 @@ def _record(kind: Kind[Any], name: str, value: Any) -> Case:
     )
 
 
-ASSET = AssetInfo(
+ASSET = AssetMetadata(
     asset=RUNE, name="DOG•GO•TO•THE•MOON", symbol="🐕", decimals=5, supply=2**128 - 1, created_height=840_000
 )
 
@@ -101,12 +101,12 @@ def _trades() -> list[Case]:
             request=request if state.trade.role is MAKER else None,
             updated_at=CREATED + number,
             completed_at=CREATED + 9 if isinstance(state, at.Completed | at.Settled) else None,
-            released=isinstance(state, at.End),
+            released=isinstance(state, at.Ended),
         )
         cases.append(_record(TRADE_RECORD, f"trade {number}, {state.trade.role}: {phase_of(state)}", record))
     for body in BODIES:
         said = TradeRecord(
-            state=at.Verifying(replace(MET[TAKER], said=body, sent=1), UNTIL), order=order, updated_at=CREATED
+            state=at.Verifying(replace(MET[TAKER], last_sent=body, sent=1), UNTIL), order=order, updated_at=CREATED
         )
         kind = messages.envelope(TRADE_ID, 1, body).type
         cases.append(_record(TRADE_RECORD, f"trade that said {kind}", said))
@@ -133,13 +133,18 @@ def _orders() -> list[Case]:
 
 
 def _others() -> list[Case]:
-    claims = Claims({OUTPOINT[MAKER]: TRADE_ID, OUTPOINT[TAKER]: "01" * 32}, {OUTPOINT[TAKER]})
+    claims = ReservationTable({OUTPOINT[MAKER]: TRADE_ID, OUTPOINT[TAKER]: "01" * 32}, {OUTPOINT[TAKER]})
     sealed = SeedRecord(600_000, bytes(range(16)), bytes(range(12)), bytes(range(95)))
     return [
-        _record(TAKE_BEGUN, "take begun", TakeBegun(CREATED)),
-        _record(SALE_BEGUN, "sale begun", SaleBegun(CREATED)),
+        _record(TAKE_BEGUN, "take begun", PendingTake(CREATED)),
+        _record(SALE_BEGUN, "sale begun", PendingSale(CREATED)),
         _record(codec.ASSET_INFO, "asset", ASSET),
-        Case(name="coins reserved and frozen", value=claims, encode=Claims.encode, decode=Claims.decode),
+        Case(
+            name="coins reserved and frozen",
+            value=claims,
+            encode=ReservationTable.encode,
+            decode=ReservationTable.decode,
+        ),
         Case(name="seed wallet", value=sealed, encode=SeedRecord.encode, decode=SeedRecord.decode),
         Case(
             name="chain transaction",

@@ -16,14 +16,14 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 import darkswap_browser
-from darkswap_browser.market.assets import AssetInfo
+from darkswap_browser.market.assets import AssetMetadata
 from darkswap_browser.protocols.channels.messages import Control
 from darkswap_browser.settlement import messages as trades
 from darkswap_browser.settlement import states as at
 from darkswap_browser.settlement.messages import Body
 from darkswap_browser.settlement.terms import Role
-from darkswap_browser.storage.orders import OrderRecord, OrderStatus, SaleBegun
-from darkswap_browser.storage.trades import TakeBegun, TradeRecord
+from darkswap_browser.storage.orders import OrderRecord, OrderStatus, PendingSale
+from darkswap_browser.storage.trades import PendingTake, TradeRecord
 from tests.golden import network, stored, trade
 from tests.golden.__main__ import AREAS
 from tests.golden.case import Case, kept, kinds_in
@@ -34,13 +34,13 @@ each_case = pytest.mark.parametrize(
     ("area", "case"), CASES, ids=lambda each: each.name if isinstance(each, Case) else each
 )
 ROLES = {
-    at.Requesting: (Role.TAKER,),
+    at.AwaitingAcceptance: (Role.TAKER,),
     at.Reviewing: (Role.TAKER,),
     at.Signing: (Role.TAKER,),
-    at.SignaturesOut: (Role.TAKER,),
+    at.AwaitingMakerSignatures: (Role.TAKER,),
     at.Verifying: (Role.TAKER,),
     at.Validating: (Role.MAKER,),
-    at.Offered: (Role.MAKER,),
+    at.AwaitingTakerSignatures: (Role.MAKER,),
 }
 """States that only one side comes into."""
 
@@ -76,14 +76,16 @@ def _reachable(hint: Any) -> Iterator[type]:
             yield from _reachable(field_hint)
 
 
-@pytest.mark.parametrize("kind", [TradeRecord, OrderRecord, TakeBegun, SaleBegun, AssetInfo])
+@pytest.mark.parametrize("kind", [TradeRecord, OrderRecord, PendingTake, PendingSale, AssetMetadata])
 def test_stored_record_has_a_case_with_every_class_it_may_hold(kind: type) -> None:
     there = set().union(*(kinds_in(case.value) for case in stored.CASES))
     assert set(_reachable(kind)) <= there
 
 
 def test_no_kind_of_record_is_stored_without_cases() -> None:
-    made = [line for path in PACKAGE.rglob("*.py") for line in re.findall(r"(?:= |return )Records\(", path.read_text())]
+    made = [
+        line for path in PACKAGE.rglob("*.py") for line in re.findall(r"(?:= |return )RecordStore\(", path.read_text())
+    ]
     assert len(made) == 5, "a further one belongs into the test above"
 
 

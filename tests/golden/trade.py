@@ -12,12 +12,12 @@ from darkswap_browser.settlement import messages
 from darkswap_browser.settlement.messages import (
     Body,
     Cancel,
-    Envelope,
     FinalTransaction,
     OwnershipProof,
     TakeAccept,
     TakeRequest,
     TakerSignatures,
+    TradeEnvelope,
 )
 from darkswap_browser.settlement.terms import Role, proof_message
 from tests.golden.case import Case
@@ -62,7 +62,7 @@ def _cases() -> list[Case]:
     for seq, body in enumerate(BODIES, 1):
         sent = messages.envelope(TRADE_ID, seq, body)
         name = sent.type
-        whole = Envelope(type=name, trade_id=TRADE_ID, seq=seq, body=sent.body, signature=SIGNATURE)
+        whole = TradeEnvelope(type=name, trade_id=TRADE_ID, seq=seq, body=sent.body, signature=SIGNATURE)
         cases += [
             Case(
                 name=f"trade message, {name}: body",
@@ -114,10 +114,10 @@ def _cases() -> list[Case]:
 
 
 def _read(kind: str, data: bytes) -> Body | None:
-    return messages.body_of(Envelope(type=kind, trade_id=TRADE_ID, seq=1, body=data))
+    return messages.body_of(TradeEnvelope(type=kind, trade_id=TRADE_ID, seq=1, body=data))
 
 
-def _signed(role: Role) -> Callable[[Envelope], bytes]:
+def _signed(role: Role) -> Callable[[TradeEnvelope], bytes]:
     return lambda value: value.signing_bytes(role)
 
 

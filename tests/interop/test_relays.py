@@ -43,7 +43,7 @@ async def test_our_peers_reserve_and_meet_through_a_relay_of_others(start: Relay
         async with two_peers(relay) as (alice, bob, relay_id):
             reservation = bob.client.reservation(relay_id)
             assert reservation is not None
-            assert reservation.lasts > 600
+            assert reservation.lifetime_seconds > 600
             announced = [each for each in bob.swarm.listen_addresses() if each.is_circuit]
             assert Multiaddr.parse(f"{relay}/p2p-circuit/p2p/{bob.peer}") in announced
             connection = await alice.swarm.dial(bob.peer, announced)

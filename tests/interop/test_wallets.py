@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from darkswap_browser.bitcoin import signing
-from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of, with_witness
+from darkswap_browser.bitcoin.psbt import Psbt, create_psbt, signatures_of, with_witness
 from darkswap_browser.bitcoin.transaction import Transaction
 from tests.bitcoin.cases import FUNDING, PREVOUTS, PRIVATE, PUBLIC, SIGNED, UNSIGNED, WITNESSES
 from tests.interop.processes import WEB, node_command
 
 pytestmark = pytest.mark.native
 
-ASKED = make(UNSIGNED, PREVOUTS, {FUNDING.txid: FUNDING.serialize()}, dict.fromkeys(range(3), PUBLIC))
+ASKED = create_psbt(UNSIGNED, PREVOUTS, {FUNDING.txid: FUNDING.serialize()}, dict.fromkeys(range(3), PUBLIC))
 
 
 @pytest.fixture(scope="module")

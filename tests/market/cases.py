@@ -13,7 +13,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.identity.peer_id import KeyType, PublicKey
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.order_codec import SignedOrder
-from darkswap_browser.market.orders import CoinProof, FeeRule, Order, Sale, Side, ownership_message
+from darkswap_browser.market.orders import FeeRule, FundingProof, Order, PresignedSale, Side, ownership_message
 from darkswap_browser.settlement.terms import Role
 from tests.support.trade_fixture import AUX, key_of, script_of
 
@@ -23,7 +23,7 @@ CREATED = 1_800_000_000
 RUNE, ALKANE = Asset.rune(840_000, 1), Asset.alkane(2, 0)
 COINS = tuple(OutPoint(f"{number:02x}" * 32, number) for number in (7, 3))
 SIGNATURE = bytes(range(64))
-SALE = Sale(script_of(Role.MAKER, "payment", ScriptKind.P2WPKH), b"\x01\x41" + bytes(64) + b"\x83")
+SALE = PresignedSale(script_of(Role.MAKER, "payment", ScriptKind.P2WPKH), b"\x01\x41" + bytes(64) + b"\x83")
 """Nobody's signature, of the right form."""
 
 
@@ -51,7 +51,7 @@ def order(**changes: Any) -> Order:
 def funded(coins: Sequence[OutPoint] = COINS[:1], **changes: Any) -> Order:
     """By coins of one P2TR script, to be met at one relay."""
     made = order(funding=tuple(coins), relays=(RELAY,), **changes)
-    return replace(made, proofs=(CoinProof(script_of(Role.MAKER, "assets", ScriptKind.P2TR), _proof(made)),))
+    return replace(made, proofs=(FundingProof(script_of(Role.MAKER, "assets", ScriptKind.P2TR), _proof(made)),))
 
 
 def sold(**changes: Any) -> Order:

@@ -30,7 +30,7 @@ from darkswap_browser.market.order_codec import (
     order_hash,
     signing_bytes,
 )
-from darkswap_browser.market.orders import Cancellation, CoinProof, FeeRule, Order, Side, check_order
+from darkswap_browser.market.orders import Cancellation, FeeRule, FundingProof, Order, Side, check_order
 from darkswap_browser.settlement.terms import Role
 from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RELAY, RUNE, SALE, SIGNATURE, funded, order, signed, sold
 from tests.support.hostile import assert_only_malformed, damaged, mutations
@@ -43,7 +43,7 @@ FULL = replace(
     order(relays=(RELAY,) * 4, quote=ALKANE, base_atoms=MAX_U128, quote_atoms=MAX_U128, seq=2**32 - 1, paused=True),
     funding=tuple(OutPoint(f"{number:064x}", 2**32 - 1) for number in range(20)),
     proofs=tuple(
-        CoinProof(script_of(role, use, kind), bytes(107))
+        FundingProof(script_of(role, use, kind), bytes(107))
         for role in Role
         for use in ("assets", "payment")
         for kind in KINDS

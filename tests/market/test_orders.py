@@ -17,9 +17,9 @@ from darkswap_browser.market.assets import BTC, MAX_U128, Asset
 from darkswap_browser.market.orders import (
     CLOCK_SKEW,
     MAX_LIFETIME,
-    CoinProof,
     FeeRule,
-    Sale,
+    FundingProof,
+    PresignedSale,
     Side,
     check_current,
     check_fill,
@@ -32,7 +32,7 @@ from tests.market.cases import ALKANE, COINS, CREATED, RUNE, SALE, funded, order
 
 BUY = {"side": Side.BUY}
 IN_BITCOIN = {"base": BTC, "quote": RUNE, "base_atoms": 250_000, "quote_atoms": 1_000_000, "min_fill": 546}
-PROOF = CoinProof(b"\x51\x20" + bytes(32), bytes(66))
+PROOF = FundingProof(b"\x51\x20" + bytes(32), bytes(66))
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_a_private_sale_is_of_one_whole_lot_for_bitcoin() -> None:
         ("fee_rule", {"fee_rule": FeeRule.OWN_WEIGHT}),
         ("funding", {"coins": COINS}),
         ("funding", {"coins": ()}),
-        ("sale", {"sale": Sale(b"\x6a", SALE.witness)}),
-        ("sale", {"sale": Sale(SALE.payment_script, b"\x01")}),
+        ("sale", {"sale": PresignedSale(b"\x6a", SALE.witness)}),
+        ("sale", {"sale": PresignedSale(SALE.payment_script, b"\x01")}),
     ],
 )
 def test_nothing_else_can_be_a_private_sale(path: str, changes: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from darkswap_browser.errors import (
     Aborted,
     NotConnected,
-    ObjectFreed,
+    ObjectClosed,
     TooManyRequests,
     Unsupported,
 )
@@ -154,7 +154,7 @@ async def test_close_ends_dials_handlers_and_connections():
     for waiting, error in ((dialling, Aborted), (reading, Exception)):
         with pytest.raises(error):
             await waiting
-    with pytest.raises(ObjectFreed):
+    with pytest.raises(ObjectClosed):
         await alice.swarm.dial(bob.peer, [A])
     assert alice.transport.closed
     await alice.swarm.close()

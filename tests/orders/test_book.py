@@ -9,7 +9,7 @@ import pytest
 from darkswap_browser.concurrency.faults import log_fault
 from darkswap_browser.errors import StorageFull
 from darkswap_browser.market import order_codec
-from darkswap_browser.orders.book import OrderShelf
+from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.storage.orders import OrderRecord, OrderStatus, order_records
 from darkswap_browser.testing.host import SimulatedStore
 from tests.market.cases import CREATED, order, signed
@@ -26,9 +26,9 @@ class Clock:
         return self.time
 
 
-def _shelf(clock: Clock, store: SimulatedStore | None = None) -> OrderShelf:
+def _shelf(clock: Clock, store: SimulatedStore | None = None) -> OrderBook:
     records = order_records(store or SimulatedStore(), "mainnet", "me", lambda key, why: None)
-    return OrderShelf(records, "me", clock.now, log_fault)
+    return OrderBook(records, "me", clock.now, log_fault)
 
 
 async def test_view_of_an_unchanged_order_is_the_same_until_it_expires() -> None:

@@ -20,10 +20,10 @@ from darkswap_browser.errors import (
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import Side
 from darkswap_browser.orders.draft import OrderDraft
-from darkswap_browser.settlement.checks import Policy
+from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.private_sale import RISKS
 from tests.support.private_sales import PRICE, held, lot_of, sells, told, world
-from tests.support.simulated_wallet import SimWallet
+from tests.support.simulated_wallet import SimulatedWallet
 from tests.support.trade_world import DIESEL, DOG, TradeWorld
 
 
@@ -35,7 +35,7 @@ async def test_private_sales_are_off_until_their_risks_are_accepted() -> None:
         assert await there.maker.holds_nothing() and not there.maker.wallet.sold
     async with world() as there:
         order = await sells(there.maker)
-        there.policy = Policy()
+        there.policy = TradePolicy()
         careful = await there.party("careful", "ws")
         careful.give(100_000)
         with pytest.raises(Unsupported) as refused:
@@ -98,7 +98,7 @@ async def test_a_wallet_that_cannot_sell_is_told_from_one_that_is_not_there() ->
 class CannotSell:
     """A wallet without `sign_sale`."""
 
-    def __init__(self, inner: SimWallet) -> None:
+    def __init__(self, inner: SimulatedWallet) -> None:
         self.kind, self.network, self.accounts, self.sign_seconds = "simulated", inner.network, inner.accounts, 60.0
         self.sign_psbt, self.sign_message = inner.sign_psbt, inner.sign_message
         self.subscribe, self.disconnect = inner.subscribe, inner.disconnect
@@ -143,6 +143,6 @@ async def test_what_was_signed_once_is_not_changed() -> None:
         order = await sells(there.maker)
         for change in ({"quote_atoms": PRICE + 1}, {"paused": True}, {"expires_in": 1000}):
             with pytest.raises(InvalidOrder) as refused:
-                await there.maker.desk.change(order.id, **change)  # type: ignore[arg-type]
+                await there.maker.desk.update(order.id, **change)  # type: ignore[arg-type]
             assert refused.value.path == "sale"
         assert told(there.maker, order).text == order.text

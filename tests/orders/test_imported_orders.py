@@ -20,12 +20,12 @@ from darkswap_browser.orders.order_manager import CHECK_SECONDS, FOREIGN_ROUNDS
 from darkswap_browser.storage.orders import OrderStatus
 from tests.orders.test_order_manager import view_of
 from tests.support.attacker import attacker
-from tests.support.trade_world import CAT, DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import CAT, DOG, TradeWorld, TradingPeer, sells_dog
 
 ROUND = CHECK_SECONDS + 5
 
 
-async def _resigned(party: Party, order: Order) -> str:
+async def _resigned(party: TradingPeer, order: Order) -> str:
     signature = await party.peer.swarm.identity.sign(order_codec.signing_bytes(order))
     return order_codec.encode_text(SignedOrder(order, signature))
 
@@ -179,7 +179,7 @@ async def test_a_revision_made_while_no_relay_holds_a_place_names_those_of_befor
         world.maker.relays = (relay,)
         order = await sells_dog(world, min_fill=100)
         world.maker.relays = ()
-        changed = await world.maker.desk.change(order.id, quote_atoms=31_000)
+        changed = await world.maker.desk.update(order.id, quote_atoms=31_000)
         assert order_codec.decode_text(changed.text).order.relays == (relay,)
 
 
@@ -208,7 +208,7 @@ async def test_orders_expire_are_told_of_and_those_of_others_forgotten() -> None
         await asyncio.sleep(ROUND)
         assert [event.kind for event in world.maker.order_events][-1] == "expired"
         with pytest.raises(InvalidOrder, match="expired already"):
-            await world.maker.desk.change(made.id, expires_in=100)
+            await world.maker.desk.update(made.id, expires_in=100)
         await asyncio.sleep(CLOCK_SKEW + ROUND)
         assert world.taker.desk.get(made.id) is None and view_of(world.maker, made).status is OrderStatus.EXPIRED
 

@@ -20,10 +20,10 @@ from darkswap_browser.orders import book
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.storage import codec
 from darkswap_browser.storage.orders import ORDER_RECORD, VERSION, OrderStatus
-from tests.support.trade_world import CAT, DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import CAT, DOG, TradeWorld, TradingPeer, sells_dog
 
 
-def view_of(party: Party, order: OrderView) -> OrderView:
+def view_of(party: TradingPeer, order: OrderView) -> OrderView:
     view = party.desk.get(order.id)
     assert view is not None
     return view
@@ -93,7 +93,7 @@ async def test_an_order_needs_coins_a_wallet_and_the_chain() -> None:
 async def test_a_maker_has_so_many_open_orders_and_no_more() -> None:
     async with TradeWorld() as world:
         first = await sells_dog(world)
-        for _ in range(book.MAX_LIVE - 1):
+        for _ in range(book.MAX_OPEN_PER_MAKER - 1):
             await sells_dog(world)
         with pytest.raises(InvalidOrder, match="one more than"):
             await sells_dog(world)
@@ -106,31 +106,31 @@ async def test_a_change_is_another_revision_of_the_same_order() -> None:
         made = await sells_dog(world)
         await world.taker.desk.import_text(made.text)
         await asyncio.sleep(10)
-        dearer = await world.maker.desk.change(made.id, quote_atoms=40_000, expires_in=3_600)
+        dearer = await world.maker.desk.update(made.id, quote_atoms=40_000, expires_in=3_600)
         assert (dearer.id, dearer.seq, dearer.quote_atoms) == (made.id, 1, 40_000)
         assert dearer.hash != made.hash and dearer.expires_at == made.created_at + 10 + 3_600
-        paused = await world.maker.desk.change(made.id, paused=True)
+        paused = await world.maker.desk.update(made.id, paused=True)
         assert (paused.status, paused.is_active, paused.quote_atoms) == (OrderStatus.PAUSED, False, 40_000)
         seen = await world.taker.desk.import_text(paused.text)
         assert (seen.status, seen.seq) == (OrderStatus.PAUSED, 2)
         with pytest.raises(InvalidOrder):
             await world.taker.trader.take(made.id)
         assert (await world.taker.desk.import_text(dearer.text)).seq == 2, "the older one comes too late"
-        opened = await world.maker.desk.change(made.id, paused=False)
+        opened = await world.maker.desk.update(made.id, paused=False)
         assert (opened.status, opened.seq) == (OrderStatus.OPEN, 3)
         with pytest.raises(InvalidOrder) as refused:
-            await world.maker.desk.change(made.id, quote_atoms=1)
+            await world.maker.desk.update(made.id, quote_atoms=1)
         assert refused.value.path == "min_fill" and view_of(world.maker, made) == opened
 
 
 async def test_changes_at_the_same_time_never_share_a_number() -> None:
     async with TradeWorld() as world:
         made = await sells_dog(world)
-        changes = [world.maker.desk.change(made.id, quote_atoms=31_000 + number) for number in range(5)]
+        changes = [world.maker.desk.update(made.id, quote_atoms=31_000 + number) for number in range(5)]
         revisions = await asyncio.gather(*changes)
         assert [each.seq for each in revisions] == [1, 2, 3, 4, 5]
         both = await asyncio.gather(
-            world.maker.desk.cancel(made.id), world.maker.desk.change(made.id, paused=True), return_exceptions=True
+            world.maker.desk.cancel(made.id), world.maker.desk.update(made.id, paused=True), return_exceptions=True
         )
         assert isinstance(both[1], InvalidOrder) and view_of(world.maker, made).status is OrderStatus.CANCELED
         await world.reload(world.maker)
@@ -143,7 +143,7 @@ async def test_a_canceled_order_stays_so_for_good() -> None:
         await world.maker.desk.cancel(made.id)
         await world.reload(world.maker)
         assert view_of(world.maker, made).status is OrderStatus.CANCELED
-        again = (world.maker.desk.cancel(made.id), world.maker.desk.change(made.id, paused=False))
+        again = (world.maker.desk.cancel(made.id), world.maker.desk.update(made.id, paused=False))
         for each in again:
             with pytest.raises(InvalidOrder, match="canceled already"):
                 await each
@@ -155,13 +155,13 @@ async def test_an_order_ended_while_its_last_part_was_traded_is_not_opened_by_a_
     async with TradeWorld() as world:
         desk = world.maker.desk
         made = await sells_dog(world)
-        await desk.hold(made.id, "aa" * 16, 600)
-        ended = await (desk.cancel(made.id) if how == "canceled" else desk.change(made.id, paused=True))
-        await desk.filled(made.id, "aa" * 16)
+        await desk.reserve_fill(made.id, "aa" * 16, 600)
+        ended = await (desk.cancel(made.id) if how == "canceled" else desk.update(made.id, paused=True))
+        await desk.complete_fill(made.id, "aa" * 16)
         view = view_of(world.maker, made)
         assert view.filled_atoms == 600
         assert view.status is (OrderStatus.CANCELED if how == "canceled" else OrderStatus.FILLED)
-        await desk.unhold(made.id, "aa" * 16)
+        await desk.release_fill(made.id, "aa" * 16)
         assert view_of(world.maker, made).status is ended.status
 
 
@@ -169,10 +169,10 @@ async def test_only_its_maker_changes_or_cancels_an_order() -> None:
     async with TradeWorld() as world:
         made = await sells_dog(world)
         await world.taker.desk.import_text(made.text)
-        for each in (world.taker.desk.cancel(made.id), world.taker.desk.change(made.id, paused=True)):
+        for each in (world.taker.desk.cancel(made.id), world.taker.desk.update(made.id, paused=True)):
             with pytest.raises(InvalidOrder, match="another maker's"):
                 await each
-        for each in (world.taker.desk.cancel("ab" * 32), world.taker.desk.change("ab" * 32, paused=True)):
+        for each in (world.taker.desk.cancel("ab" * 32), world.taker.desk.update("ab" * 32, paused=True)):
             with pytest.raises(OrderNotFound):
                 await each
 
@@ -184,11 +184,11 @@ async def test_what_the_store_does_not_keep_did_not_happen() -> None:
         for each in (
             sells_dog(world),
             world.maker.desk.cancel(made.id),
-            world.maker.desk.hold(made.id, "ab" * 16, 600),
+            world.maker.desk.reserve_fill(made.id, "ab" * 16, 600),
         ):
             with pytest.raises(StorageError):
                 await each
-        assert world.maker.desk.all() == [made] and world.maker.desk.held() == []
+        assert world.maker.desk.all() == [made] and world.maker.desk.open_fills() == []
         world.maker.store.broken = False
         assert (await world.maker.desk.cancel(made.id)).status is OrderStatus.CANCELED
 
@@ -201,37 +201,37 @@ async def test_of_changes_at_the_same_time_the_newest_record_is_what_stays() -> 
         desk = world.maker.desk
         made = await sells_dog(world, min_fill=20)
         for first in range(0, 10, 2):
-            await asyncio.gather(*(desk.hold(made.id, f"{number:032x}", 20) for number in (first, first + 1)))
+            await asyncio.gather(*(desk.reserve_fill(made.id, f"{number:032x}", 20) for number in (first, first + 1)))
             kept = await world.maker.peer.runtime.store.get(f"orders/regtest/{world.maker.peer.id}/{made.id}")
             assert kept is not None
             assert len(codec.decode(ORDER_RECORD, kept, VERSION).fills) == first + 2
-            await desk.change(made.id, quote_atoms=30_000 + first)
+            await desk.update(made.id, quote_atoms=30_000 + first)
 
 
 async def test_parts_are_held_freed_and_filled_and_never_sold_twice() -> None:
     async with TradeWorld() as world:
         desk = world.maker.desk
         made = await sells_dog(world, min_fill=200)
-        await asyncio.gather(desk.hold(made.id, "aa" * 16, 300), desk.hold(made.id, "bb" * 16, 300))
-        await desk.hold(made.id, "aa" * 16, 300)
+        await asyncio.gather(desk.reserve_fill(made.id, "aa" * 16, 300), desk.reserve_fill(made.id, "bb" * 16, 300))
+        await desk.reserve_fill(made.id, "aa" * 16, 300)
         with pytest.raises(InvalidOrder, match="more than is left"):
-            await desk.hold(made.id, "cc" * 16, 200)
-        await desk.unhold(made.id, "bb" * 16)
-        await desk.unhold(made.id, "bb" * 16)
+            await desk.reserve_fill(made.id, "cc" * 16, 200)
+        await desk.release_fill(made.id, "bb" * 16)
+        await desk.release_fill(made.id, "bb" * 16)
         held = await asyncio.gather(
-            *(desk.hold(made.id, f"{number:032x}", 200) for number in range(4)), return_exceptions=True
+            *(desk.reserve_fill(made.id, f"{number:032x}", 200) for number in range(4)), return_exceptions=True
         )
         assert [type(each).__name__ for each in held] == ["NoneType", "InvalidOrder", "InvalidOrder", "InvalidOrder"]
-        await desk.filled(made.id, "aa" * 16)
-        await desk.filled(made.id, "aa" * 16)
+        await desk.complete_fill(made.id, "aa" * 16)
+        await desk.complete_fill(made.id, "aa" * 16)
         view = view_of(world.maker, made)
         assert (view.remaining_atoms, view.filled_atoms, view.status) == (100, 300, OrderStatus.OPEN)
-        await desk.hold(made.id, "dd" * 16, 100)
-        assert [each for _, each in desk.held()] == [f"{0:032x}", "dd" * 16]
+        await desk.reserve_fill(made.id, "dd" * 16, 100)
+        assert [each for _, each in desk.open_fills()] == [f"{0:032x}", "dd" * 16]
         for trade in (f"{0:032x}", "dd" * 16):
-            await desk.filled(made.id, trade)
+            await desk.complete_fill(made.id, trade)
         assert view_of(world.maker, made).status is OrderStatus.FILLED
-        await desk.unhold(made.id, "dd" * 16)
+        await desk.release_fill(made.id, "dd" * 16)
         assert (view_of(world.maker, made).status, view_of(world.maker, made).remaining_atoms) == (
             OrderStatus.OPEN,
             100,

@@ -7,7 +7,7 @@ from darkswap_browser.errors import NoAddress, ProtocolViolation
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import DEFAULT_LIMITS
-from darkswap_browser.protocols.trade_streams import TRADE_PROTOCOL, TradeLinks
+from darkswap_browser.protocols.trade_streams import TRADE_PROTOCOL, TradeStreams
 from darkswap_browser.wire.framing import frame
 from tests.support.world import SimPeer, SimWorld
 
@@ -31,7 +31,7 @@ class Side:
         self.peer = peer
         self.ear = Ear()
         self.other = other
-        self.links = TradeLinks(peer.swarm, self._reach, self.ear)
+        self.links = TradeStreams(peer.swarm, self._reach, self.ear)
         self.links.start()
 
     async def _reach(self, peer: PeerId, relays: Sequence[str]) -> Connection:
@@ -56,7 +56,7 @@ async def _end(world: SimWorld, *sides: Side) -> None:
 async def test_messages_go_both_ways_over_whatever_stream_there_is() -> None:
     world, alice, bob = await _two()
     assert not await alice.links.send(bob.peer.id, b"too early")
-    alice.links.keep(bob.peer.id, ())
+    alice.links.require(bob.peer.id, ())
     await asyncio.sleep(1)
     assert await alice.links.send(bob.peer.id, b"one")
     await asyncio.sleep(1)
@@ -69,7 +69,7 @@ async def test_messages_go_both_ways_over_whatever_stream_there_is() -> None:
 
 async def test_a_broken_link_is_found_again_while_it_is_wanted() -> None:
     world, alice, bob = await _two()
-    alice.links.keep(bob.peer.id, ())
+    alice.links.require(bob.peer.id, ())
     await asyncio.sleep(1)
     world.world.sever("alice")
     await asyncio.sleep(5)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.regtest.chain.block import Template
 from darkswap_browser.regtest.chain.ledger import Ledger
-from darkswap_browser.regtest.chain.node import Node
+from darkswap_browser.regtest.chain.node import RegtestNode
 from darkswap_browser.regtest.faucet import BITCOIN, BITCOIN_WITNESS, open_script
 from darkswap_browser.regtest.indexes.runes import RuneIndex
 
@@ -59,7 +59,7 @@ class Scene:
         return outpoint
 
 
-def funded(node: Node, sats: Sequence[int], script: bytes = MINE) -> list[OutPoint]:
+def funded(node: RegtestNode, sats: Sequence[int], script: bytes = MINE) -> list[OutPoint]:
     """Confirmed outputs of these amounts on a node that has mature coins of the faucet."""
     source = next(
         outpoint

@@ -12,7 +12,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput,
 from darkswap_browser.regtest.chain.block import Template
 from darkswap_browser.regtest.chain.ledger import Ledger
 from darkswap_browser.regtest.indexes.alkanes import SEEDS, AlkaneIndex, Protostone, flow, read_protostones, transfer
-from darkswap_browser.regtest.indexes.runestones import Cut, decipher, leb128, write
+from darkswap_browser.regtest.indexes.runestones import TruncatedScript, decipher, leb128, write
 from tests.regtest.scenes import DATA, MINE, spend
 
 D, E = (2, 0), (2, 1)
@@ -123,7 +123,7 @@ def test_measured_protostones_of_the_facts() -> None:
 def test_any_list_of_values_is_stones_or_cut(values: list[int]) -> None:
     try:
         assert all(each.tag > 0 for each in read_protostones(values))
-    except Cut:
+    except TruncatedScript:
         assert values
 
 

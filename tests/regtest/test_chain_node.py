@@ -12,9 +12,9 @@ from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.regtest.chain.block import Block, Template, merkle_branch
 from darkswap_browser.regtest.chain.journal import Journal, Kind
-from darkswap_browser.regtest.chain.kernel import BlockRefused, failed_input, kernel_verifies
-from darkswap_browser.regtest.chain.node import Node
-from darkswap_browser.regtest.chain.policy import LENIENT, Refused, dust_limit
+from darkswap_browser.regtest.chain.kernel import BlockRejected, failed_input, kernel_verifies
+from darkswap_browser.regtest.chain.node import RegtestNode
+from darkswap_browser.regtest.chain.policy import LENIENT, TransactionRejected, dust_limit
 from darkswap_browser.regtest.faucet import BITCOIN
 from tests.regtest.scenes import DATA, MINE, TAPROOT, funded, spend
 
@@ -25,17 +25,17 @@ P2SH = b"\xa9\x14" + b"\x44" * 20 + b"\x87"
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    made = Node(tmp_path, lambda: NOW)
+def node(tmp_path: Path) -> Iterator[RegtestNode]:
+    made = RegtestNode(tmp_path, lambda: NOW)
     made.mine(110, BITCOIN)
     yield made
     made.close()
 
 
-def refusal(node: Node, transaction: Transaction) -> str:
+def refusal(node: RegtestNode, transaction: Transaction) -> str:
     """Core's word; nothing may have changed."""
     before = list(node.mempool.waiting)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(TransactionRejected) as refused:
         node.submit(transaction.serialize())
     assert list(node.mempool.waiting) == before
     return refused.value.reason
@@ -44,11 +44,11 @@ def refusal(node: Node, transaction: Transaction) -> str:
 # --- consensus
 
 
-def test_the_genesis_block_is_regtests(node: Node) -> None:
+def test_the_genesis_block_is_regtests(node: RegtestNode) -> None:
     assert node.ledger.blocks[0].block_hash == "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"
 
 
-def test_a_wrong_witness_is_refused(node: Node) -> None:
+def test_a_wrong_witness_is_refused(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     wrong = spend([coin], [(40_000, MINE)], b"\x51")
     assert refusal(node, wrong).startswith("mandatory-script-verify-flag-failed (input 0 of ")
@@ -56,7 +56,7 @@ def test_a_wrong_witness_is_refused(node: Node) -> None:
     assert kernel_verifies(spend([coin], [(40_000, MINE)]), [TxOutput(50_000, MINE)])
 
 
-def test_every_input_is_judged(node: Node) -> None:
+def test_every_input_is_judged(node: RegtestNode) -> None:
     one, two = funded(node, [50_000, 60_000])
     made = spend([one, two], [(90_000, MINE)])
     broken = replace(made, inputs=(made.inputs[0], replace(made.inputs[1], witness=(b"\x51",))))
@@ -65,17 +65,17 @@ def test_every_input_is_judged(node: Node) -> None:
         failed_input(broken, [])
 
 
-def test_a_block_with_a_bad_spend_is_refused_and_the_chain_stays(node: Node) -> None:
+def test_a_block_with_a_bad_spend_is_refused_and_the_chain_stays(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     tip = node.ledger.tip.block_hash
     for bad in (spend([coin], [(40_000, MINE)], b"\x51"), spend([coin], [(60_000, MINE)])):
-        with pytest.raises(BlockRefused):
+        with pytest.raises(BlockRejected):
             node.reorganise(1, MINE, [bad.serialize()])
         assert node.ledger.tip.block_hash == tip
     node.mine(1, MINE)
 
 
-def test_blocks_come_back_from_their_bytes(node: Node) -> None:
+def test_blocks_come_back_from_their_bytes(node: RegtestNode) -> None:
     funded(node, [50_000])
     block = node.ledger.tip.block
     raw = block.serialize()
@@ -110,7 +110,7 @@ def test_dust_limits_are_cores(script: bytes, limit: int) -> None:
     assert dust_limit(TxOutput(0, script)) == limit
 
 
-def test_an_output_one_sat_below_dust_is_refused(node: Node) -> None:
+def test_an_output_one_sat_below_dust_is_refused(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     assert refusal(node, spend([coin], [(40_000, MINE), (329, TAPROOT)])) == "dust"
     node.submit(spend([coin], [(40_000, MINE), (330, TAPROOT)]).serialize())
@@ -128,12 +128,12 @@ def test_an_output_one_sat_below_dust_is_refused(node: Node) -> None:
         ([(49_990, MINE)], "min relay fee not met, 10 < 98"),
     ],
 )
-def test_outputs_that_are_not_relayed(node: Node, outputs: list[tuple[int, bytes]], reason: str) -> None:
+def test_outputs_that_are_not_relayed(node: RegtestNode, outputs: list[tuple[int, bytes]], reason: str) -> None:
     (coin,) = funded(node, [50_000])
     assert refusal(node, spend([coin], outputs)) == reason
 
 
-def test_83_bytes_of_data_are_relayed_and_more_when_lenient(node: Node) -> None:
+def test_83_bytes_of_data_are_relayed_and_more_when_lenient(node: RegtestNode) -> None:
     one, two = funded(node, [50_000, 50_000])
     node.submit(spend([one], [(40_000, MINE), (0, DATA + b"\x4c\x50" + b"x" * 80)]).serialize())
     node.mempool.rules = LENIENT
@@ -141,7 +141,7 @@ def test_83_bytes_of_data_are_relayed_and_more_when_lenient(node: Node) -> None:
     node.submit(spend([two], [(40_000, MINE), (0, long), (0, DATA)]).serialize())
 
 
-def test_forms_that_are_not_relayed(node: Node) -> None:
+def test_forms_that_are_not_relayed(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     good = spend([coin], [(40_000, MINE)])
     assert refusal(node, replace(good, version=4)) == "version"
@@ -156,13 +156,13 @@ def test_forms_that_are_not_relayed(node: Node) -> None:
     assert refusal(node, replace(good, inputs=(replace(good.inputs[0], sequence=1 << 22 | 9),))) == "non-BIP68-final"
     big = [(400, MINE)] * 2_400
     assert refusal(node, spend([coin], big)) == "tx-size"
-    with pytest.raises(Refused, match="TX decode failed"):
+    with pytest.raises(TransactionRejected, match="TX decode failed"):
         node.submit(b"\x01")
     node.mine(5, MINE)
     node.submit(replace(good, inputs=(young,)).serialize())
 
 
-def test_coins_must_exist_and_rewards_must_ripen(node: Node) -> None:
+def test_coins_must_exist_and_rewards_must_ripen(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     assert refusal(node, spend([OutPoint("11" * 32, 0)], [(1_000, MINE)])) == "bad-txns-inputs-missingorspent"
     assert refusal(node, spend([OutPoint(coin.txid, 9)], [(1_000, MINE)])) == "bad-txns-inputs-missingorspent"
@@ -176,7 +176,7 @@ def test_coins_must_exist_and_rewards_must_ripen(node: Node) -> None:
     node.mine(1, BITCOIN)
 
 
-def test_what_is_known_is_said_to_be_known(node: Node) -> None:
+def test_what_is_known_is_said_to_be_known(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     good = spend([coin], [(40_000, MINE)])
     node.submit(good.serialize())
@@ -185,7 +185,7 @@ def test_what_is_known_is_said_to_be_known(node: Node) -> None:
     assert refusal(node, good) == "Transaction outputs already in utxo set"
 
 
-def test_chains_of_unconfirmed_parents_end_at_25(node: Node) -> None:
+def test_chains_of_unconfirmed_parents_end_at_25(node: RegtestNode) -> None:
     (coin,) = funded(node, [900_000])
     sats = 900_000
     for _ in range(25):
@@ -199,7 +199,7 @@ def test_chains_of_unconfirmed_parents_end_at_25(node: Node) -> None:
 # --- replacement
 
 
-def test_a_replacement_pays_more_in_sum_and_per_byte(node: Node) -> None:
+def test_a_replacement_pays_more_in_sum_and_per_byte(node: RegtestNode) -> None:
     one, two = funded(node, [50_000, 50_000])
     first = node.submit(spend([one], [(49_000, MINE)]).serialize())
     child = node.submit(spend([OutPoint(first.txid, 0)], [(47_000, MINE)]).serialize())
@@ -218,14 +218,14 @@ def test_a_replacement_pays_more_in_sum_and_per_byte(node: Node) -> None:
     assert node.mempool.spent[one] == (exact.txid, 0)
 
 
-def test_a_replacement_may_not_stand_on_whom_it_replaces(node: Node) -> None:
+def test_a_replacement_may_not_stand_on_whom_it_replaces(node: RegtestNode) -> None:
     (one,) = funded(node, [50_000])
     first = node.submit(spend([one], [(49_000, MINE)]).serialize())
     both = spend([one, OutPoint(first.txid, 0)], [(50_000, MINE)])
     assert refusal(node, both) == "bad-txns-spends-conflicting-tx"
 
 
-def test_a_replacement_evicts_at_most_a_hundred(node: Node) -> None:
+def test_a_replacement_evicts_at_most_a_hundred(node: RegtestNode) -> None:
     coins = funded(node, [200_000] * 5)
     for coin in coins:
         first = node.submit(spend([coin], [(3_000, MINE)] * 24).serialize())
@@ -240,7 +240,7 @@ def test_a_replacement_evicts_at_most_a_hundred(node: Node) -> None:
 # --- reorganisation
 
 
-def test_a_reorganisation_takes_confirmations_back(node: Node) -> None:
+def test_a_reorganisation_takes_confirmations_back(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     paid = node.submit(spend([coin], [(40_000, TAPROOT)]).serialize())
     node.mine(2, MINE)
@@ -253,7 +253,7 @@ def test_a_reorganisation_takes_confirmations_back(node: Node) -> None:
     assert OutPoint(paid.txid, 0) in node.ledger.coins
 
 
-def test_a_reorganisation_can_pay_someone_else(node: Node) -> None:
+def test_a_reorganisation_can_pay_someone_else(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     paid = node.submit(spend([coin], [(40_000, TAPROOT)]).serialize())
     node.mine(1, MINE)
@@ -263,7 +263,7 @@ def test_a_reorganisation_can_pay_someone_else(node: Node) -> None:
     assert node.ledger.spent[coin] == (stolen.txid, 0)
 
 
-def test_a_reorganisation_can_forget(node: Node) -> None:
+def test_a_reorganisation_can_forget(node: RegtestNode) -> None:
     (coin,) = funded(node, [50_000])
     paid = node.submit(spend([coin], [(40_000, TAPROOT)]).serialize())
     node.mine(1, MINE)
@@ -273,7 +273,7 @@ def test_a_reorganisation_can_forget(node: Node) -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 101])
-def test_depths_that_make_no_sense_are_refused(node: Node, depth: int) -> None:
+def test_depths_that_make_no_sense_are_refused(node: RegtestNode, depth: int) -> None:
     with pytest.raises(InvalidArgument):
         node.reorganise(depth, MINE)
 
@@ -281,7 +281,7 @@ def test_depths_that_make_no_sense_are_refused(node: Node, depth: int) -> None:
 # --- disk
 
 
-def test_a_node_starts_where_it_stopped_even_within_a_write(node: Node, tmp_path: Path) -> None:
+def test_a_node_starts_where_it_stopped_even_within_a_write(node: RegtestNode, tmp_path: Path) -> None:
     one, two = funded(node, [50_000, 50_000])
     kept = node.submit(spend([one], [(40_000, MINE)]).serialize())
     gone = node.submit(spend([two], [(40_000, MINE)]).serialize())
@@ -293,15 +293,15 @@ def test_a_node_starts_where_it_stopped_even_within_a_write(node: Node, tmp_path
     path = tmp_path / "chain.journal"
     whole = path.read_bytes()
     path.write_bytes(whole + whole[19:][:200])
-    again = Node(tmp_path, lambda: NOW)
+    again = RegtestNode(tmp_path, lambda: NOW)
     assert (list(again.mempool.waiting), again.ledger.coins, again.ledger.tip.block_hash) == (waiting, coins, tip)
     again.mine(1, MINE)
     again.close()
 
 
-def test_one_process_only_has_a_folder(node: Node, tmp_path: Path) -> None:
+def test_one_process_only_has_a_folder(node: RegtestNode, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="is in use by another process"):
-        Node(tmp_path, lambda: NOW)
+        RegtestNode(tmp_path, lambda: NOW)
 
 
 def test_a_journal_ends_at_its_first_torn_record(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from darkswap_browser.regtest.chain.ledger import Connected
+from darkswap_browser.regtest.chain.ledger import ConnectedBlock
 from darkswap_browser.regtest.faucet import BITCOIN
 from darkswap_browser.regtest.servers.http import MAX_BODY, HttpRequest, HttpServer
-from darkswap_browser.regtest.servers.requests import Answer, text
+from darkswap_browser.regtest.servers.requests import Response, text
 from darkswap_browser.regtest.service import SETTLED, RegtestOptions, RegtestService
 from tests.support.regtest import regtest_service
 
 
-async def echo(request: HttpRequest) -> Answer | None:
+async def echo(request: HttpRequest) -> Response | None:
     if request.target == "/drop":
         return None
     return text(f"{request.method} {request.target} {len(request.body)}")
@@ -97,7 +97,7 @@ async def test_the_timer_mines(tmp_path: Path) -> None:
         mined = asyncio.Event()
 
         class Bell:
-            def connect(self, _: Connected) -> None:
+            def connect(self, _: ConnectedBlock) -> None:
                 mined.set()
 
         service.node.ledger.indexes.append(Bell())

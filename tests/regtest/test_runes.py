@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.regtest.indexes import rune_names
 from darkswap_browser.regtest.indexes.runes import allocate
-from darkswap_browser.regtest.indexes.runestones import RuneId, Stone, write
+from darkswap_browser.regtest.indexes.runestones import ParsedRunestone, RuneId, write
 from tests.regtest.scenes import DATA, MINE, TAPROOT, Scene, spend
 
 RUNE = 99246114928149462
@@ -221,14 +221,14 @@ FOUR = (DATA, MINE, TAPROOT, MINE)
 def test_edicts_share_out_ten(edicts: list[tuple[int, int, int, int]], expected: dict[int, int]) -> None:
     """Outputs: data, three others. What is left goes to output 1; output 4 means all of them."""
     transaction = Transaction((TxInput(OutPoint("11" * 32, 0)),), tuple(TxOutput(0, script) for script in FOUR))
-    given, burned = allocate(transaction, Stone(edicts=tuple(edicts)), {R: 10})
+    given, burned = allocate(transaction, ParsedRunestone(edicts=tuple(edicts)), {R: 10})
     assert {vout: each[R] for vout, each in enumerate(given) if each} == expected
     assert not burned
 
 
 def test_what_lands_on_data_is_burned() -> None:
     transaction = Transaction((TxInput(OutPoint("11" * 32, 0)),), tuple(TxOutput(0, script) for script in FOUR))
-    given, burned = allocate(transaction, Stone(edicts=((*R, 4, 0),), pointer=0), {R: 10})
+    given, burned = allocate(transaction, ParsedRunestone(edicts=((*R, 4, 0),), pointer=0), {R: 10})
     assert (sum(map(len, given)), burned) == (0, Counter({R: 10}))
 
 
@@ -252,7 +252,7 @@ def test_nothing_comes_or_goes(
     flaw: str | None,
 ) -> None:
     transaction = Transaction((TxInput(OutPoint("11" * 32, 0)),), tuple(TxOutput(0, script) for script in scripts))
-    given, burned = allocate(transaction, Stone(flaw, tuple(edicts), pointer=pointer), pool)
+    given, burned = allocate(transaction, ParsedRunestone(flaw, tuple(edicts), pointer=pointer), pool)
     total = Counter(burned)
     for vout, each in enumerate(given):
         assert all(amount > 0 for amount in each.values())
@@ -263,4 +263,4 @@ def test_nothing_comes_or_goes(
         assert burned == +Counter(pool)
     # Only the order within one id can matter.
     by_id = sorted(edicts, key=lambda each: each[:2])
-    assert allocate(transaction, Stone(flaw, tuple(by_id), pointer=pointer), pool) == (given, burned)
+    assert allocate(transaction, ParsedRunestone(flaw, tuple(by_id), pointer=pointer), pool) == (given, burned)

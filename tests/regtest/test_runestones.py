@@ -9,12 +9,20 @@ from hypothesis import strategies as st
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.regtest.indexes import rune_names
-from darkswap_browser.regtest.indexes.runestones import Etching, Stone, Terms, decipher, integers, leb128, write
+from darkswap_browser.regtest.indexes.runestones import (
+    Etching,
+    ParsedRunestone,
+    Terms,
+    decipher,
+    integers,
+    leb128,
+    write,
+)
 
 U128 = 2**128 - 1
 
 
-def stone_of(*scripts: bytes) -> Stone | None:
+def stone_of(*scripts: bytes) -> ParsedRunestone | None:
     outputs = tuple(TxOutput(0, script) for script in scripts)
     return decipher(Transaction((TxInput(OutPoint("11" * 32, 0)),), outputs))
 
@@ -25,7 +33,7 @@ def script_of(*numbers: int) -> bytes:
     return b"\x6a\x5d" + head + data
 
 
-def read(*numbers: int) -> Stone:
+def read(*numbers: int) -> ParsedRunestone:
     stone = stone_of(script_of(*numbers), b"\x51", b"\x52")
     assert stone is not None
     return stone
@@ -41,11 +49,11 @@ def test_other_scripts_are_no_runestones(script: bytes) -> None:
 
 
 def test_the_first_runestone_counts_even_when_it_is_broken() -> None:
-    assert stone_of(b"\x6a\x04\xff", b"\x6a\x5d\x51", script_of(22, 0)) == Stone(flaw="opcode")
+    assert stone_of(b"\x6a\x04\xff", b"\x6a\x5d\x51", script_of(22, 0)) == ParsedRunestone(flaw="opcode")
 
 
 def test_nothing_behind_the_mark_is_an_empty_runestone() -> None:
-    assert stone_of(b"\x6a\x5d") == Stone()
+    assert stone_of(b"\x6a\x5d") == ParsedRunestone()
 
 
 @pytest.mark.parametrize(
@@ -62,16 +70,16 @@ def test_nothing_behind_the_mark_is_an_empty_runestone() -> None:
     ],
 )
 def test_scripts_that_do_not_hold_are_cenotaphs(script: bytes, flaw: str) -> None:
-    assert stone_of(script) == Stone(flaw=flaw)
+    assert stone_of(script) == ParsedRunestone(flaw=flaw)
 
 
 @pytest.mark.parametrize("opcode", range(0x4F, 0x100))
 def test_every_opcode_that_is_no_push_makes_a_cenotaph(opcode: int) -> None:
-    assert stone_of(b"\x6a\x5d" + bytes([opcode])) == Stone(flaw="opcode")
+    assert stone_of(b"\x6a\x5d" + bytes([opcode])) == ParsedRunestone(flaw="opcode")
 
 
 def test_pushes_of_every_size_are_joined() -> None:
-    assert stone_of(b"\x6a\x5d\x01\x16\x4c\x01\x00\x4d\x00\x00\x4e\x00\x00\x00\x00\x00") == Stone(pointer=0)
+    assert stone_of(b"\x6a\x5d\x01\x16\x4c\x01\x00\x4d\x00\x00\x4e\x00\x00\x00\x00\x00") == ParsedRunestone(pointer=0)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +113,14 @@ def test_each_flaw_has_its_name(numbers: tuple[int, ...], flaw: str) -> None:
 
 
 def test_odd_fields_that_mean_nothing_are_passed_over() -> None:
-    assert read(127, 5, 1, 3, 3, 2**40, 5, 0xD800, 99, 1) == Stone()
+    assert read(127, 5, 1, 3, 3, 2**40, 5, 0xD800, 99, 1) == ParsedRunestone()
 
 
 def test_every_field_of_an_etching_is_read() -> None:
     numbers = (2, 7, 4, 9, 1, 38, 3, 5, 5, ord("a"), 6, 8, 10, 3, 8, 4, 12, 1, 14, 2, 16, 3, 18, 4, 20, 1, 20, 2, 22, 2)
     terms = Terms(amount=3, cap=4, height=(1, 2), offset=(3, 4))
     etching = Etching(rune=9, divisibility=38, spacers=5, symbol="a", premine=8, terms=terms, turbo=True)
-    assert read(*numbers) == Stone(etching=etching, mint=(1, 2), pointer=2)
+    assert read(*numbers) == ParsedRunestone(etching=etching, mint=(1, 2), pointer=2)
 
 
 def test_fields_out_of_their_range_are_left_out() -> None:
@@ -132,9 +140,9 @@ def test_a_cenotaph_keeps_its_mint_and_its_name() -> None:
 def test_measured_runestones_of_the_facts() -> None:
     swap = bytes.fromhex("6a5d1a00c0a23301a08d06000000000188270780cab5ee010100000000")
     edicts = ((840000, 1, 100_000, 0), (840000, 1, 0, 1), (845000, 7, 500_000_000, 1), (845000, 7, 0, 0))
-    assert stone_of(swap) == Stone(edicts=edicts)
+    assert stone_of(swap) == ParsedRunestone(edicts=edicts)
     pointed = bytes.fromhex("6a5d0b160200c0a23301a08d0600")
-    assert stone_of(pointed, b"", b"") == Stone(edicts=((840000, 1, 100_000, 0),), pointer=2)
+    assert stone_of(pointed, b"", b"") == ParsedRunestone(edicts=((840000, 1, 100_000, 0),), pointer=2)
 
 
 U32 = st.integers(0, 2**32 - 1)
@@ -144,7 +152,7 @@ U32 = st.integers(0, 2**32 - 1)
 @given(st.lists(st.tuples(st.integers(1, 2**64 - 1), U32, st.integers(0, U128), st.integers(0, 2)), max_size=2))
 def test_what_is_written_is_read(edicts: list[tuple[int, int, int, int]]) -> None:
     stone = stone_of(write([(22, 1)], edicts), b"")
-    assert stone == Stone(edicts=tuple(sorted(edicts, key=lambda each: each[:2])), pointer=1)
+    assert stone == ParsedRunestone(edicts=tuple(sorted(edicts, key=lambda each: each[:2])), pointer=1)
 
 
 @settings(max_examples=200)

@@ -17,9 +17,9 @@ from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.chain.alkanes import view_balances
 from darkswap_browser.market.assets import Asset
 from darkswap_browser.regtest.faucet import ALKANES
-from darkswap_browser.regtest.servers.alkanes import Alkanes
+from darkswap_browser.regtest.servers.alkanes import AlkanesServer
 from darkswap_browser.regtest.servers.http import HttpRequest
-from darkswap_browser.regtest.servers.requests import TEXT, Answer, Request
+from darkswap_browser.regtest.servers.requests import TEXT, Request, Response
 from darkswap_browser.regtest.service import RegtestOptions, RegtestService
 from tests.regtest.scenes import MINE, funded, spend
 
@@ -48,7 +48,7 @@ class Asker:
         self.service = RegtestService(RegtestOptions(folder=folder, clock=lambda: NOW))
         self.node = self.service.node
 
-    async def ask(self, method: str, target: str, body: bytes = b"") -> Answer:
+    async def ask(self, method: str, target: str, body: bytes = b"") -> Response:
         answer = await self.service.answer(HttpRequest(method, target, {}, body))
         assert answer is not None
         return answer
@@ -321,7 +321,7 @@ JSON_VALUES = st.recursive(
 
 def test_any_call_of_the_gateway_is_answered(tmp_path: Path) -> None:
     asker = Asker(tmp_path)
-    alkanes = Alkanes(asker.node, asker.service.alkanes)
+    alkanes = AlkanesServer(asker.node, asker.service.alkanes)
 
     @settings(max_examples=200)
     @given(st.sampled_from(METHODS), st.lists(JSON_VALUES, max_size=3), st.sampled_from([(), ("json",), ("old",)]))

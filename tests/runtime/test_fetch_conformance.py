@@ -14,7 +14,7 @@ from darkswap_browser.errors import ConnectionLost, TimedOut
 from darkswap_browser.runtime.base.http import Fetch
 from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.testing.conformance.check_fetch import CHECKS, get
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.support import http_server
 from tests.support.http_server import HttpServer
 from tests.support.native_identity import CRYPTO
@@ -38,14 +38,14 @@ def server() -> Iterator[HttpServer]:
 
 
 @pytest.fixture
-def world() -> World:
-    world = World(crypto=CRYPTO)
+def world() -> SimulatedWorld:
+    world = SimulatedWorld(crypto=CRYPTO)
     world.serve_http("server", BASE, http_server.simulated)
     return world
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-async def test_simulated(check: Check, world: World) -> None:
+async def test_simulated(check: Check, world: SimulatedWorld) -> None:
     await check(world.runtime("page").fetch, BASE)
 
 
@@ -82,14 +82,14 @@ async def test_the_environments_proxy_is_asked(server: HttpServer) -> None:
     assert said.split() == [b"404"]
 
 
-async def test_distance_is_paid_for_each_request(world: World) -> None:
+async def test_distance_is_paid_for_each_request(world: SimulatedWorld) -> None:
     world.shape("page", "server", latency=0.1)
     began = asyncio.get_running_loop().time()
     await get(world.runtime("page").fetch, f"{BASE}/number")
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.6)
 
 
-async def test_a_cut_path_is_silence_until_it_heals(world: World) -> None:
+async def test_a_cut_path_is_silence_until_it_heals(world: SimulatedWorld) -> None:
     fetch = world.runtime("page").fetch
     world.cut("page", "server")
     with pytest.raises(TimedOut):
@@ -100,7 +100,7 @@ async def test_a_cut_path_is_silence_until_it_heals(world: World) -> None:
     assert (await asked).status == 200
 
 
-async def test_a_server_that_refuses_or_died_is_a_lost_connection(world: World) -> None:
+async def test_a_server_that_refuses_or_died_is_a_lost_connection(world: SimulatedWorld) -> None:
     fetch = world.runtime("page").fetch
     world.refuse("server")
     with pytest.raises(ConnectionLost, match="refused"):
@@ -115,7 +115,7 @@ async def test_a_server_that_refuses_or_died_is_a_lost_connection(world: World) 
         await get(fetch, f"{BASE}/number")
 
 
-async def test_the_longest_base_answers(world: World) -> None:
+async def test_the_longest_base_answers(world: SimulatedWorld) -> None:
     world.serve_http("other", "https://chain.example", http_server.simulated)
     fetch = world.runtime("page").fetch
     assert b"/echo" in (await get(fetch, f"{BASE}/echo")).body

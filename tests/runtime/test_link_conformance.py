@@ -12,7 +12,7 @@ import pytest
 from darkswap_browser.runtime.base.links import ByteLink, LinkListener, Sockets
 from darkswap_browser.runtime.native.sockets import NativeSockets
 from darkswap_browser.testing.conformance.check_link import CHECKS, Pair
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.memory import memory_pair
 from tests.support.certificate import Certificate, self_signed
 from tests.support.native_identity import CRYPTO
@@ -59,7 +59,7 @@ async def joined(
 @pytest.mark.parametrize("kind", ["tcp", "ws"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_simulated_link(check: Check, kind: str, seed: int) -> None:
-    world = World(seed, crypto=CRYPTO)
+    world = SimulatedWorld(seed, crypto=CRYPTO)
     near, far = world.runtime("near"), world.runtime("far")
     await check(lambda: joined(near.sockets, far.sockets, kind, world.ip("far")))
 

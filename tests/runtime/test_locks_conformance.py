@@ -14,7 +14,7 @@ from darkswap_browser.errors import Aborted, StorageError
 from darkswap_browser.runtime.base.host import Locks
 from darkswap_browser.runtime.native.locks import NativeLocks
 from darkswap_browser.testing.conformance.check_locks import CHECKS
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.support.native_identity import CRYPTO
 
 Check = Callable[[Locks, Locks], Awaitable[None]]
@@ -22,7 +22,7 @@ Check = Callable[[Locks, Locks], Awaitable[None]]
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_locks_within_a_process_and_between_tabs(check: Check) -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     same, memory = NamedLocks(), NativeLocks(None)
     for one, other in (
         (same, same),
@@ -39,13 +39,13 @@ async def test_locks_of_two_users_of_one_store(check: Check, tmp_path: Path) -> 
 
 
 async def test_hosts_with_stores_of_their_own_do_not_wait_for_each_other() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     async with world.runtime("alice").locks.hold("a"), world.runtime("bob").locks.hold("a"):
         pass
 
 
 async def test_a_tab_that_is_killed_holds_nothing() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     first, second = world.runtime("alice"), world.tab("alice 2", site="alice")
 
     async def stay(locks: Locks) -> None:

@@ -7,7 +7,7 @@ from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.settlement.transaction import Settlement
-from tests.support.trade_fixture import Deal, Style
+from tests.support.trade_fixture import Style, TradeFixture
 
 RUNE, OTHER_RUNE = Asset.rune(840_000, 1), Asset.rune(845_000, 7)
 ALKANE, OTHER_ALKANE = Asset.alkane(2, 0), Asset.alkane(4, 65_530)
@@ -31,7 +31,7 @@ def named(value: object) -> str:
     return "-".join(each.kind for each in value) if isinstance(value, tuple) else str(value)
 
 
-def weight_of(done: Deal, settlement: Settlement, role: Role) -> int:
+def weight_of(done: TradeFixture, settlement: Settlement, role: Role) -> int:
     """Weight units that are `role`'s to pay for, from the bytes of the transaction."""
     of_outputs = [4 * len(output.serialize()) for output in settlement.tx.outputs]
     of_inputs = [4 * 41 + WITNESS[ScriptKind(_kind(each.script))] for each in settlement.prevouts]
@@ -47,5 +47,5 @@ def _kind(script: bytes) -> str:
     return "p2tr" if script[0] == 0x51 else "p2wpkh"
 
 
-def fee_for(done: Deal, weight: int) -> int:
+def fee_for(done: TradeFixture, weight: int) -> int:
     return -(-weight * done.terms.fee_rate // 4000)

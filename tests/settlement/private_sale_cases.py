@@ -10,7 +10,7 @@ from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
 from darkswap_browser.settlement import private_sale as sales
 from darkswap_browser.settlement.signature_checks import complete
 from tests.settlement.cases import ALKANE, MAKER, RUNE, STYLES, TAKER
-from tests.support.trade_fixture import Deal, Style, keys_of, sale
+from tests.support.trade_fixture import Style, TradeFixture, keys_of, sale
 
 LOT = sales.LOT
 DONE = sale(RUNE)
@@ -22,11 +22,11 @@ each_kind = pytest.mark.parametrize("style", KINDS, ids=["mixed", "taproot", "se
 each_asset = pytest.mark.parametrize("asset", [RUNE, ALKANE], ids=["rune", "alkane"])
 
 
-def finished(done: Deal = DONE) -> Transaction:
+def finished(done: TradeFixture = DONE) -> Transaction:
     return complete(done.settlement(), done.witnesses(MAKER), done.witnesses(TAKER))
 
 
-def own_key(done: Deal, index: int = LOT) -> bytes:
+def own_key(done: TradeFixture, index: int = LOT) -> bytes:
     return keys_of(MAKER)[done.settlement().prevouts[index].script]
 
 

@@ -16,7 +16,7 @@ from darkswap_browser.bitcoin.runes.runestone import Runestone
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
 from darkswap_browser.market.orders import FeeRule
-from darkswap_browser.settlement.balance_change import Contents, Effect, effect_of, place
+from darkswap_browser.settlement.balance_change import BalanceChange, Contents, effect_of, place
 from darkswap_browser.settlement.terms import Role
 from tests.settlement.cases import ALKANE, LARGEST, MAKER, OTHER_ALKANE, OTHER_RUNE, PAIRS, RUNE, TAKER, named
 from tests.support.asset_index import assets_of_outputs
@@ -34,7 +34,7 @@ def made(stone: Runestone | None, *outputs: tuple[int, bytes]) -> Transaction:
     return Transaction(tuple(TxInput(each) for each in COINS), (*(TxOutput(*each) for each in outputs), *data))
 
 
-def effect(tx: Transaction, contents: Contents, fee_sats: int = 1_000) -> Effect:
+def effect(tx: Transaction, contents: Contents, fee_sats: int = 1_000) -> BalanceChange:
     return effect_of(tx, PREVOUTS, contents, {0}, {OURS}, fee_sats)
 
 

@@ -17,7 +17,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint, TxInput, TxOutput
 from darkswap_browser.errors import VerificationFailed
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.settlement.chain_snapshot import MATURITY
-from darkswap_browser.settlement.checks import BEFORE_SIGNING, GENESIS, Policy, check_before_signing, scripts_of
+from darkswap_browser.settlement.checks import BEFORE_SIGNING, GENESIS, TradePolicy, check_before_signing, scripts_of
 from darkswap_browser.settlement.terms import Role
 from tests.settlement.cases import ALKANE, LARGEST, MAKER, OTHER_RUNE, PAIRS, RUNE, TAKER, named
 from tests.settlement.verification_contexts import (
@@ -78,7 +78,7 @@ ROWS = (
     Row("V2", "the deadline", "has passed", told(now=DEADLINE)),
     Row("V2", "no time to sign", "too little time", told(now=DEADLINE - 9)),
     Row("V2", "a coin of another trade", "another trade", seen(busy=BUSY)),
-    Row("V3", "another txid", "another transaction", seen(told_txid="00" * 32)),
+    Row("V3", "another txid", "another transaction", seen(peer_txid="00" * 32)),
     Row("V3", "a version", "version or locktime", transaction(lambda tx: replace(tx, version=3))),
     Row("V3", "a locktime", "version or locktime", transaction(lambda tx: replace(tx, locktime=1))),
     Row("V3", "a sequence", "a sequence", inputs(first(lambda row: (replace(row[0], sequence=0), *row[1:])))),
@@ -125,8 +125,8 @@ ROWS = (
         protostones(lambda good: [replace(good, edicts=(ProtoEdict(FIRST_ALKANES, 0, 2),))])),
     Row("V8", "my change shaved", "the sum of what both sides pay",
         planned(lambda rows: [*rows[:-2], replace(rows[-2], sats=rows[-2].sats - 1), rows[-1]])),
-    Row("V8", "below what is relayed", "beyond what I accept", seen(policy=Policy(fee_floor=2501))),
-    Row("V8", "more than I accept", "beyond what I accept", seen(policy=Policy(fee_cap=2499))),
+    Row("V8", "below what is relayed", "beyond what I accept", seen(policy=TradePolicy(fee_floor=2501))),
+    Row("V8", "more than I accept", "beyond what I accept", seen(policy=TradePolicy(fee_cap=2499))),
     Row("V8", "a fee of theirs put on me", "not my share",
         lambda: remade(RUNE_DEAL.sight(TAKER), fees={MAKER: 1, TAKER: sum(RUNE_DEAL.settlement().fees.values()) - 1})),
     Row("V8", "all of it", "absurd", absurd_fee),
@@ -139,7 +139,7 @@ ROWS = (
     Row("V9", "another script", "not as declared", lied(script=script_of(MAKER, "assets", ScriptKind.P2WPKH))),
     Row("V10", "spent already", "is spent already", coin(TAKER, MAKER, "bitcoin_coins", spent_by="55" * 32)),
     Row("V10", "not in a block", "has 0 confirmations", coin(TAKER, MAKER, "asset_coins", height=None)),
-    Row("V10", "not deep enough", "has 6 confirmations", seen(policy=Policy(confirmations=TIP - HEIGHT + 2))),
+    Row("V10", "not deep enough", "has 6 confirmations", seen(policy=TradePolicy(confirmations=TIP - HEIGHT + 2))),
     Row("V10", "a young reward", "a block's reward", lambda: deal(RUNE, BTC, coinbase=True).sight(TAKER)),
     Row("V11", "an index far behind", "2 blocks behind", told(index_lag=2)),
     Row("V11", "runes that no index knows", "no index knows", coin(TAKER, MAKER, "asset_coins", runes=None)),
@@ -198,7 +198,7 @@ def test_what_does_not_harm_is_no_hindrance() -> None:
         told(index_lag=1),
         coin(TAKER, MAKER, "asset_coins", runes={RUNE: 30_000, OTHER_RUNE: 9}, inscriptions=("i0",)),
         told(now=DEADLINE - 10),
-        seen(policy=Policy(fee_floor=2500, fee_cap=2500, confirmations=TIP - HEIGHT + 1)),
+        seen(policy=TradePolicy(fee_floor=2500, fee_cap=2500, confirmations=TIP - HEIGHT + 1)),
         seen(own_scripts=scripts_of(RUNE_DEAL.declared[TAKER])),
     )
     for look in looks:

@@ -16,7 +16,7 @@ from darkswap_browser.storage import codec
 from tests.soak.world import COINS, DEADLINE, RAW, REQUEST, SETTLED, SIGNED, START, Stepping, explore, trade_of
 
 TRADES = tuple(
-    replace(trade_of(role), own=COINS[role], theirs=COINS[role.other], txid=SETTLED, said=REQUEST, sent=1)
+    replace(trade_of(role), own=COINS[role], theirs=COINS[role.other], txid=SETTLED, last_sent=REQUEST, sent=1)
     for role in Role
 )
 SALE = replace(trade_of(Role.TAKER), own=COINS[Role.TAKER], theirs=COINS[Role.MAKER], txid=SETTLED, sale=SIGNED)
@@ -24,31 +24,66 @@ STATES: tuple[at.State, ...] = tuple(
     state
     for trade in (*TRADES, SALE)
     for state in (
-        at.Requesting(trade, 1020), at.Verifying(trade, 1010), at.Reviewing(trade, DEADLINE), at.Signing(trade, 1060),
-        at.Validating(trade, 1020), at.Offered(trade, DEADLINE), at.Countersigning(trade, 1060, SIGNED),
-        at.SignaturesOut(trade, 1080), at.Pending(trade, DEADLINE), at.Pending(replace(trade, raw=RAW), 0, True, 1),
-        at.Completed(trade, 100, 2), at.Exposed(trade, "late"), at.Revoking(trade),
-        at.Revoking(replace(trade, spend_txid="cd" * 32, spend_raw=b"spend"), 1), at.Conflicted(trade, "99" * 32, 1),
-        at.Settled(trade, 100), at.Revoked(trade), at.Failed(trade, "V11", "gone"),
-        at.Canceled(trade, Role.MAKER, "PRICE_CHANGED", ""), at.Expired(trade, "offered"),
+        at.AwaitingAcceptance(trade, 1020),
+        at.Verifying(trade, 1010),
+        at.Reviewing(trade, DEADLINE),
+        at.Signing(trade, 1060),
+        at.Validating(trade, 1020),
+        at.AwaitingTakerSignatures(trade, DEADLINE),
+        at.Countersigning(trade, 1060, SIGNED),
+        at.AwaitingMakerSignatures(trade, 1080),
+        at.AwaitingConfirmation(trade, DEADLINE),
+        at.AwaitingConfirmation(replace(trade, raw=RAW), 0, True, 1),
+        at.Completed(trade, 100, 2),
+        at.SignatureExposed(trade, "late"),
+        at.Revoking(trade),
+        at.Revoking(replace(trade, spend_txid="cd" * 32, spend_raw=b"spend"), 1),
+        at.Conflicted(trade, "99" * 32, 1),
+        at.Settled(trade, 100),
+        at.Revoked(trade),
+        at.Failed(trade, "V11", "gone"),
+        at.Canceled(trade, Role.MAKER, "PRICE_CHANGED", ""),
+        at.Expired(trade, "offered"),
     )
-)  # fmt: skip
+)
 EVENTS: tuple[on.Event, ...] = (
     *(
-        on.Received(2, body)
+        on.MessageReceived(2, body)
         for body in (
-            REQUEST, TakeAccept(COINS[Role.MAKER], SETTLED), TakerSignatures(SIGNED), FinalTransaction(RAW),
-            FinalTransaction(b"?"), Cancel("PEER_GONE", ""),
+            REQUEST,
+            TakeAccept(COINS[Role.MAKER], SETTLED),
+            TakerSignatures(SIGNED),
+            FinalTransaction(RAW),
+            FinalTransaction(b"?"),
+            Cancel("PEER_GONE", ""),
         )
     ),
-    on.Received(0, FinalTransaction(RAW)), on.Tick(), on.Reconnected(), on.Validated(COINS[Role.MAKER], SETTLED),
-    on.Verified(), on.CheckRefused("V3", ""), on.Approved(), on.Signed(SIGNED), on.Countersigned(RAW),
-    on.SignRefused("V15", ""), on.SignRefused("USER_REJECTED", ""), on.CancelAsked(), on.RevokeAsked(),
-    on.SelfSpent("cd" * 32, b"spend"), on.SelfSpendRefused("locked"), on.BroadcastRefused(SETTLED, "fee"),
-    on.Found(RAW), on.SeenInMempool(SETTLED), on.SeenInMempool("cd" * 32), on.Confirmed(SETTLED, 100, 1),
+    on.MessageReceived(0, FinalTransaction(RAW)),
+    on.TimerFired(),
+    on.Reconnected(),
+    on.Validated(COINS[Role.MAKER], SETTLED),
+    on.Verified(),
+    on.CheckFailed("V3", ""),
+    on.Approved(),
+    on.Signed(SIGNED),
+    on.Countersigned(RAW),
+    on.SignFailed("V15", ""),
+    on.SignFailed("USER_REJECTED", ""),
+    on.CancelRequested(),
+    on.RevokeRequested(),
+    on.SelfSpendSigned("cd" * 32, b"spend"),
+    on.SelfSpendFailed("locked"),
+    on.BroadcastFailed(SETTLED, "fee"),
+    on.FinalTransactionFetched(RAW),
+    on.SeenInMempool(SETTLED),
+    on.SeenInMempool("cd" * 32),
+    on.Confirmed(SETTLED, 100, 1),
     on.Confirmed(SETTLED, 100, 9),
-    on.Confirmed("cd" * 32, 100, 9), on.Unconfirmed(), on.Conflicted("99" * 32, 1), on.Conflicted("99" * 32, 9),
-)  # fmt: skip
+    on.Confirmed("cd" * 32, 100, 9),
+    on.NotSeenOnChain(),
+    on.ConflictConfirmed("99" * 32, 1),
+    on.ConflictConfirmed("99" * 32, 9),
+)
 
 
 def named(state: at.State) -> str:
@@ -61,13 +96,13 @@ def test_every_event_in_every_state_has_an_answer(state: at.State) -> None:
         for now in (START, DEADLINE + 1):
             step = machine.step(state, event, now)
             moved = type(step.state) is not type(state)
-            assert step.answer is machine.Answer.MOVED or not moved or now > DEADLINE
-            if isinstance(state, at.Out) and isinstance(step.state, at.End):
-                assert isinstance(event, on.Confirmed | on.Conflicted)
-            if isinstance(state, at.End):
+            assert step.answer is machine.StepOutcome.MOVED or not moved or now > DEADLINE
+            if isinstance(state, at.Committed) and isinstance(step.state, at.Ended):
+                assert isinstance(event, on.Confirmed | on.ConflictConfirmed)
+            if isinstance(state, at.Ended):
                 assert step.state == state and do.Release() not in step.effects
             else:
-                assert (do.Release() in step.effects) == isinstance(step.state, at.End)
+                assert (do.Release() in step.effects) == isinstance(step.state, at.Ended)
 
 
 @pytest.mark.parametrize("state", STATES, ids=named)
@@ -93,42 +128,46 @@ def test_every_state_has_its_names_of_the_original_bindings() -> None:
     assert {status for _, status in names} == {"pending", "confirming", "completed", "failed", "canceled"}
     for state in STATES:
         status = at.names_of(state)[1]
-        assert (status in ("pending", "confirming")) <= (not isinstance(state, at.End))
-        assert (status == "pending") <= isinstance(state, at.Timed)
+        assert (status in ("pending", "confirming")) <= (not isinstance(state, at.Ended))
+        assert (status == "pending") <= isinstance(state, at.Negotiating)
 
 
 def test_a_cancel_after_our_signatures_left_frees_nothing() -> None:
-    step = machine.step(at.SignaturesOut(TRADES[1], 1080), on.Received(2, Cancel("PRICE_CHANGED", "")), START)
-    assert isinstance(step.state, at.Exposed) and do.Release() not in step.effects
+    step = machine.step(
+        at.AwaitingMakerSignatures(TRADES[1], 1080), on.MessageReceived(2, Cancel("PRICE_CHANGED", "")), START
+    )
+    assert isinstance(step.state, at.SignatureExposed) and do.Release() not in step.effects
 
 
 def test_a_final_transaction_of_another_trade_is_refused() -> None:
     step = machine.step(
-        at.SignaturesOut(replace(TRADES[1], txid="11" * 32), 1080), on.Received(2, FinalTransaction(RAW)), START
+        at.AwaitingMakerSignatures(replace(TRADES[1], txid="11" * 32), 1080),
+        on.MessageReceived(2, FinalTransaction(RAW)),
+        START,
     )
-    assert step.answer is machine.Answer.REFUSED
+    assert step.answer is machine.StepOutcome.REFUSED
 
 
 def test_a_deadline_with_signatures_out_exposes_and_a_wish_then_spends_ourselves() -> None:
-    late = machine.step(at.SignaturesOut(TRADES[1], 1080), on.Tick(), 1080)
-    assert isinstance(late.state, at.Exposed)
-    wish = machine.step(late.state, on.RevokeAsked(), 1081)
+    late = machine.step(at.AwaitingMakerSignatures(TRADES[1], 1080), on.TimerFired(), 1080)
+    assert isinstance(late.state, at.SignatureExposed)
+    wish = machine.step(late.state, on.RevokeRequested(), 1081)
     assert isinstance(wish.state, at.Revoking) and do.SelfSpend() in wish.effects
 
 
 def test_a_private_sale_is_bought_without_a_word_to_anybody() -> None:
-    step = machine.buy(SALE, START)
+    step = machine.start_purchase(SALE, START)
     for event, state in (
         (on.Verified(), at.Reviewing(SALE, DEADLINE)),
         (on.Approved(), at.Countersigning(SALE, START + 60, SIGNED)),
-        (on.Countersigned(RAW), at.Pending(replace(SALE, raw=RAW), DEADLINE)),
-        (on.SeenInMempool(SETTLED), at.Pending(replace(SALE, raw=RAW), 0, seen=True)),
+        (on.Countersigned(RAW), at.AwaitingConfirmation(replace(SALE, raw=RAW), DEADLINE)),
+        (on.SeenInMempool(SETTLED), at.AwaitingConfirmation(replace(SALE, raw=RAW), 0, seen=True)),
         (on.Confirmed(SETTLED, 100, 2), at.Completed(replace(SALE, raw=RAW), 100, 2)),
     ):
         assert not any(isinstance(each, do.Send) for each in step.effects)
         step = machine.step(step.state, event, START)
         assert step.state == state
-    assert do.Countersign(SIGNED) in machine.effects_of(at.Countersigning(SALE, START + 60, SIGNED))
+    assert do.Countersign(SIGNED) in machine.effects_on_resume(at.Countersigning(SALE, START + 60, SIGNED))
 
 
 @pytest.mark.parametrize("state", [each for each in STATES if each.trade.sale], ids=named)
@@ -137,23 +176,26 @@ def test_in_a_private_sale_nothing_is_said_or_heard(state: at.State) -> None:
         for now in (START, DEADLINE + 1):
             step = machine.step(state, event, now)
             assert not any(isinstance(each, do.Send) for each in step.effects)
-            assert step.state.trade.said is None
-            if isinstance(event, on.Received) and now == START:
-                assert step.state == state and step.answer in (machine.Answer.REFUSED, machine.Answer.DUPLICATE)
+            assert step.state.trade.last_sent is None
+            if isinstance(event, on.MessageReceived) and now == START:
+                assert step.state == state and step.answer in (
+                    machine.StepOutcome.REFUSED,
+                    machine.StepOutcome.DUPLICATE,
+                )
 
 
 def test_a_buyer_who_is_told_to_sign_at_once_signs_at_once() -> None:
-    at_once = replace(SALE, auto=True)
-    step = machine.step(machine.buy(at_once, START).state, on.Verified(), START)
+    at_once = replace(SALE, auto_sign=True)
+    step = machine.step(machine.start_purchase(at_once, START).state, on.Verified(), START)
     assert step.state == at.Countersigning(at_once, START + 60, SIGNED)
 
 
 def test_the_loser_of_two_buyers_has_his_coins_back_once_the_other_purchase_is_deep() -> None:
-    state: at.State = at.Pending(replace(SALE, raw=RAW), DEADLINE)
-    state = machine.step(state, on.BroadcastRefused(SETTLED, "txn-mempool-conflict"), START).state
-    state = machine.step(state, on.Conflicted("99" * 32, 1), START).state
+    state: at.State = at.AwaitingConfirmation(replace(SALE, raw=RAW), DEADLINE)
+    state = machine.step(state, on.BroadcastFailed(SETTLED, "txn-mempool-conflict"), START).state
+    state = machine.step(state, on.ConflictConfirmed("99" * 32, 1), START).state
     assert isinstance(state, at.Conflicted)
-    step = machine.step(state, on.Conflicted("99" * 32, 9), START)
+    step = machine.step(state, on.ConflictConfirmed("99" * 32, 9), START)
     assert isinstance(step.state, at.Failed) and step.state.code == "INPUT_SPENT" and do.Release() in step.effects
 
 
@@ -164,9 +206,9 @@ def test_schedules_keep_every_promise() -> None:
 
 def _frees_too_early(state: at.State, event: on.Event, now: int) -> machine.Step:
     step = machine.step(state, event, now)
-    if isinstance(step.state, at.Exposed):
+    if isinstance(step.state, at.SignatureExposed):
         ended = at.Failed(step.state.trade, "TIMEOUT", "")
-        return machine.Step(ended, machine.effects_of(ended))
+        return machine.Step(ended, machine.effects_on_resume(ended))
     return step
 
 
@@ -174,14 +216,14 @@ def _does_not_verify(state: at.State, event: on.Event, now: int) -> machine.Step
     step = machine.step(state, event, now)
     if isinstance(step.state, at.Verifying):
         signing = at.Signing(step.state.trade, DEADLINE)
-        return machine.Step(signing, machine.effects_of(signing))
+        return machine.Step(signing, machine.effects_on_resume(signing))
     return step
 
 
 def _hears_twice(state: at.State, event: on.Event, now: int) -> machine.Step:
     step = machine.step(state, event, now)
-    if step.answer is machine.Answer.DUPLICATE:
-        return replace(step, effects=machine.effects_of(state))
+    if step.answer is machine.StepOutcome.DUPLICATE:
+        return replace(step, effects=machine.effects_on_resume(state))
     return step
 
 

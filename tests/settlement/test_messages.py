@@ -14,18 +14,18 @@ from darkswap_browser.settlement.messages import (
     MAX_MESSAGE,
     Body,
     Cancel,
-    Envelope,
     FinalTransaction,
     OwnershipProof,
     TakeAccept,
     TakeRequest,
     TakerSignatures,
+    TradeEnvelope,
     body_of,
     decode,
     encode,
     envelope,
 )
-from darkswap_browser.settlement.terms import Coin, Declaration, Role
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput
 from tests.soak.world import COINS, RAW, SETTLED, SIGNED
 from tests.support.hostile import assert_only_malformed, damaged
 
@@ -63,7 +63,7 @@ def test_a_message_cut_anywhere_is_malformed(body: Body) -> None:
             decode(encode(whole)[:cut])
     for cut in range(len(whole.body)):
         with pytest.raises(MalformedMessage):
-            body_of(Envelope(type=whole.type, trade_id=TRADE, seq=3, body=whole.body[:cut]))
+            body_of(TradeEnvelope(type=whole.type, trade_id=TRADE, seq=3, body=whole.body[:cut]))
 
 
 @each_body
@@ -73,7 +73,7 @@ def test_a_body_without_one_of_its_fields_is_malformed(body: Body) -> None:
     for missing in fields:
         rest = msgpack.packb({key: value for key, value in fields.items() if key != missing})
         with pytest.raises(MalformedMessage):
-            body_of(Envelope(type=whole.type, trade_id=TRADE, seq=3, body=rest))
+            body_of(TradeEnvelope(type=whole.type, trade_id=TRADE, seq=3, body=rest))
 
 
 def test_unknown_keys_are_ignored_and_unknown_types_told_apart() -> None:
@@ -90,14 +90,14 @@ def test_the_signature_binds_trade_number_sender_kind_and_body() -> None:
         envelope("ac" * 16, 1, BODIES[4]).signing_bytes(Role.MAKER),
         envelope(TRADE, 2, BODIES[4]).signing_bytes(Role.MAKER),
         envelope(TRADE, 1, Cancel("PRICE_CHANGED", "")).signing_bytes(Role.MAKER),
-        Envelope(type="final_transaction", trade_id=TRADE, seq=1, body=one.body).signing_bytes(Role.MAKER),
+        TradeEnvelope(type="final_transaction", trade_id=TRADE, seq=1, body=one.body).signing_bytes(Role.MAKER),
     )
     assert len(set(others)) == len(others)
 
 
 def test_too_much_of_anything_is_refused() -> None:
     coins = COINS[Role.MAKER]
-    many = Declaration(
+    many = Contribution(
         asset_coins=coins.asset_coins * 11,
         bitcoin_coins=coins.asset_coins * 10,
         receive_script=coins.receive_script,
@@ -114,8 +114,8 @@ def test_too_much_of_anything_is_refused() -> None:
 
 
 def test_as_much_as_is_allowed_is_read() -> None:
-    coin = Coin(OutPoint("ff" * 32, 2**32 - 1), 21 * 10**14, bytes(34), 2**128 - 1)
-    most = Declaration(
+    coin = TradeInput(OutPoint("ff" * 32, 2**32 - 1), 21 * 10**14, bytes(34), 2**128 - 1)
+    most = Contribution(
         asset_coins=(coin,) * 10,
         bitcoin_coins=(coin,) * 10,
         receive_script=bytes(34),
@@ -155,11 +155,11 @@ def with_envelope(change: Change) -> bytes:
     return bytes(msgpack.packb(fields))
 
 
-def with_body(body: Body, change: Change) -> Envelope:
+def with_body(body: Body, change: Change) -> TradeEnvelope:
     whole = envelope(TRADE, 3, body)
     fields: Fields = msgpack.unpackb(whole.body)
     change(fields)
-    return Envelope(type=whole.type, trade_id=TRADE, seq=3, body=bytes(msgpack.packb(fields)))
+    return TradeEnvelope(type=whole.type, trade_id=TRADE, seq=3, body=bytes(msgpack.packb(fields)))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_damaged_messages_are_malformed_or_others() -> None:
         for data in damaged(encode(whole)):
             assert_only_malformed(decode, data)
         for data in damaged(whole.body):
-            changed = Envelope(type=whole.type, trade_id=TRADE, seq=3, body=data)
+            changed = TradeEnvelope(type=whole.type, trade_id=TRADE, seq=3, body=data)
             assert_only_malformed(lambda _, message=changed: body_of(message), data)
 
 

@@ -20,11 +20,11 @@ from darkswap_browser.settlement.balance_change import effect_of, place
 from darkswap_browser.settlement.checks import check_before_signing
 from darkswap_browser.settlement.signature_checks import v18_final
 from darkswap_browser.settlement.terms import Role
-from darkswap_browser.settlement.transaction import Purpose
+from darkswap_browser.settlement.transaction import OutputPurpose
 from tests.settlement.cases import ALKANE, MAKER, OTHER_RUNE, RUNE, TAKER
 from tests.settlement.private_sale_cases import DONE, LOT, each_asset, each_kind, finished
 from tests.support.asset_index import assets_of_outputs
-from tests.support.trade_fixture import Deal, Style, deal, keys_of, sale, script_of
+from tests.support.trade_fixture import Style, TradeFixture, deal, keys_of, sale, script_of
 
 
 @each_asset
@@ -50,7 +50,7 @@ def test_the_pair_stands_at_one_and_the_buyer_first_and_last(asset: Asset) -> No
     settlement = done.settlement()
     assert settlement.input_owners == (TAKER, MAKER, TAKER, TAKER)
     assert [each.purpose for each in settlement.outputs] == [
-        Purpose.BASE, Purpose.QUOTE, Purpose.DATA, Purpose.BITCOIN_CHANGE,
+        OutputPurpose.BASE, OutputPurpose.QUOTE, OutputPurpose.DATA, OutputPurpose.BITCOIN_CHANGE,
     ]  # fmt: skip
     (lot,) = done.declared[MAKER].asset_coins
     assert settlement.tx.inputs[LOT].outpoint == lot.outpoint
@@ -107,13 +107,13 @@ def test_change_below_dust_goes_to_the_miners_and_a_sat_more_than_that_comes_bac
 def test_what_is_said_to_be_needed_suffices_exactly_or_better(style: Style) -> None:
     done = sale(RUNE, style=style, coins=1)
     (lot,), (coin,) = done.declared[MAKER].asset_coins, done.declared[TAKER].bitcoin_coins
-    needed = sales.sats_needed(done.terms, lot, [coin.script])
+    needed = sales.required_sats(done.terms, lot, [coin.script])
     done.with_declared(TAKER, bitcoin_coins=(replace(coin, sats=needed),)).settlement()
     with pytest.raises(TradeRefused, match="lacks"):
         done.with_declared(TAKER, bitcoin_coins=(replace(coin, sats=done.terms.quote_atoms + 546),)).settlement()
 
 
-REFUSED: dict[str, Callable[[], Deal]] = {
+REFUSED: dict[str, Callable[[], TradeFixture]] = {
     "no private sale": lambda: replace(DONE, terms=replace(DONE.terms, private_sale=False)),
     "an asset for an asset": lambda: replace(DONE, terms=replace(DONE.terms, quote=OTHER_RUNE)),
     "the taker's lot": lambda: replace(DONE, terms=replace(DONE.terms, base_giver=TAKER)),
@@ -136,7 +136,7 @@ REFUSED: dict[str, Callable[[], Deal]] = {
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
-def test_no_other_transaction_is_built(change: Callable[[], Deal]) -> None:
+def test_no_other_transaction_is_built(change: Callable[[], TradeFixture]) -> None:
     done = change()
     with pytest.raises(TradeRefused):
         sales.build(done.terms, done.declared[MAKER], done.declared[TAKER])

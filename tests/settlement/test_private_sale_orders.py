@@ -9,34 +9,34 @@ import pytest
 
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput, serialize_witness
 from darkswap_browser.errors import InvalidOrder, VerificationFailed
-from darkswap_browser.market.orders import Order, Sale
+from darkswap_browser.market.orders import Order, PresignedSale
 from darkswap_browser.regtest.chain.kernel import kernel_verifies
 from darkswap_browser.settlement import private_sale as sales
 from darkswap_browser.settlement import transaction as settlements
-from darkswap_browser.settlement.checks import Sight, check_before_signing
+from darkswap_browser.settlement.checks import VerificationContext, check_before_signing
 from darkswap_browser.settlement.signature_checks import complete, v17_their_signatures
 from tests.market.cases import sold
 from tests.settlement.cases import ALKANE, MAKER, OTHER_RUNE, RUNE, TAKER
 from tests.settlement.private_sale_cases import DONE, LOT, SEGWIT, at_lot, finished, own_key, swapped
-from tests.support.trade_fixture import Deal, pair_for
+from tests.support.trade_fixture import TradeFixture, pair_for
 
 # --- the order that carries it
 
 
-def offered(done: Deal = DONE) -> tuple[Order, settlements.Coin]:
+def offered(done: TradeFixture = DONE) -> tuple[Order, settlements.TradeInput]:
     (lot,) = done.declared[MAKER].asset_coins
     order = sold(
         coins=(lot.outpoint,), base=done.terms.base, base_atoms=lot.atoms, min_fill=lot.atoms,
         quote_atoms=done.terms.quote_atoms,
     )  # fmt: skip
-    payment = sales.payment_of(lot, order.quote_atoms, done.declared[MAKER].receive_script)
+    payment = sales.maker_payment(lot, order.quote_atoms, done.declared[MAKER].receive_script)
     prevouts = (TxOutput(lot.sats, lot.script),)
-    witness = pair_for(sales.template(lot, payment), 0, prevouts, own_key(done))
-    return replace(order, sale=Sale(payment.script, serialize_witness(witness))), lot
+    witness = pair_for(sales.maker_template(lot, payment), 0, prevouts, own_key(done))
+    return replace(order, sale=PresignedSale(payment.script, serialize_witness(witness))), lot
 
 
 @pytest.mark.parametrize("done", [DONE, SEGWIT], ids=["taproot", "segwit"])
-def test_what_the_maker_signs_alone_is_good_in_the_whole(done: Deal) -> None:
+def test_what_the_maker_signs_alone_is_good_in_the_whole(done: TradeFixture) -> None:
     order, lot = offered(done)
     sales.check_lot(order, lot)
     assert sales.declaration_of(order, lot) == done.declared[MAKER]
@@ -73,7 +73,7 @@ def test_a_signature_that_does_not_sell_the_lot_as_told_is_noticed(change: Calla
 
 
 @pytest.mark.parametrize("done", [DONE, SEGWIT], ids=["taproot", "segwit"])
-def test_a_coin_that_holds_other_sats_than_were_signed_is_noticed(done: Deal) -> None:
+def test_a_coin_that_holds_other_sats_than_were_signed_is_noticed(done: TradeFixture) -> None:
     order, lot = offered(done)
     with pytest.raises(VerificationFailed):
         sales.check_lot(order, replace(lot, sats=lot.sats + 1))
@@ -99,7 +99,7 @@ def test_a_spend_that_does_not_pay_the_maker_is_no_purchase() -> None:
 # --- before the buyer signs
 
 
-def look(done: Deal, **facts: object) -> Sight:
+def look(done: TradeFixture, **facts: object) -> VerificationContext:
     sight = done.sight(TAKER)
     (lot,) = done.declared[MAKER].asset_coins
     told = replace(sight.evidence.of(lot.outpoint), **facts)  # type: ignore[arg-type]

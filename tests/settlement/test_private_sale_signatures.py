@@ -28,12 +28,12 @@ from tests.settlement.private_sale_cases import (
     own_key,
     swapped,
 )
-from tests.support.trade_fixture import AUX, Deal, Style, deal, keys_of, pair_for, sale
+from tests.support.trade_fixture import AUX, Style, TradeFixture, deal, keys_of, pair_for, sale
 
 # --- what the maker's signature binds, by Bitcoin Core's engine
 
 
-def lot_alone(done: Deal, change: Callable[[Transaction], Transaction]) -> bool:
+def lot_alone(done: TradeFixture, change: Callable[[Transaction], Transaction]) -> bool:
     """Whether the maker's input is good in a transaction changed by others, who sign their own anew."""
     settlement = done.settlement()
     tx = with_witnesses(settlement.tx, settlement.prevouts, dict(done.witnesses(MAKER)))
@@ -102,12 +102,12 @@ def test_whoever_sees_the_signature_can_use_it_with_coins_of_his_own() -> None:
 
 
 @pytest.mark.parametrize("done", [DONE, SEGWIT], ids=["taproot", "segwit"])
-def test_a_pair_without_an_output_is_not_signed(done: Deal) -> None:
+def test_a_pair_without_an_output_is_not_signed(done: TradeFixture) -> None:
     """By version 0 it would be good, and would give the coin to anybody."""
     settlement = done.settlement()
     short = replace(settlement.tx, outputs=settlement.tx.outputs[:LOT])
     with pytest.raises(InvalidArgument, match="no output 1"):
-        signing.sign_pair(short, LOT, settlement.prevouts, own_key(done), AUX)
+        signing.sign_single_anyonecanpay(short, LOT, settlement.prevouts, own_key(done), AUX)
 
 
 def test_a_signature_of_version_0_for_no_output_is_refused_though_nodes_take_it() -> None:
@@ -126,18 +126,18 @@ def test_a_signature_of_version_0_for_no_output_is_refused_though_nodes_take_it(
     )
     assert first and kernel_verifies(with_witnesses(signed, prevouts, {0: mine}), prevouts)
     with pytest.raises(VerificationFailed, match="no output 1"):
-        signing.verify_input(signed, LOT, prevouts, "V17", signing.PAIR)
+        signing.verify_input(signed, LOT, prevouts, "V17", signing.SINGLE_ANYONECANPAY)
 
 
 def test_a_coin_of_another_key_is_not_signed() -> None:
     with pytest.raises(InvalidArgument, match="is not the one"):
-        signing.sign_pair(SETTLEMENT.tx, LOT, SETTLEMENT.prevouts, own_key(SEGWIT, LOT)[::-1], AUX)
+        signing.sign_single_anyonecanpay(SETTLEMENT.tx, LOT, SETTLEMENT.prevouts, own_key(SEGWIT, LOT)[::-1], AUX)
 
 
 # --- V17: exactly this type, exactly there
 
 
-def of_type(sighash: Sighash, done: Deal = DONE) -> Witnesses:
+def of_type(sighash: Sighash, done: TradeFixture = DONE) -> Witnesses:
     settlement, private = done.settlement(), own_key(done)
     if done is SEGWIT:
         public = curve.public_key(private)
@@ -150,7 +150,7 @@ def of_type(sighash: Sighash, done: Deal = DONE) -> Witnesses:
 
 
 @pytest.mark.parametrize("done", [DONE, SEGWIT], ids=["taproot", "segwit"])
-def test_the_makers_signature_in_a_sale_is_of_one_type_only(done: Deal) -> None:
+def test_the_makers_signature_in_a_sale_is_of_one_type_only(done: TradeFixture) -> None:
     settlement = done.settlement()
     v17_their_signatures(settlement, MAKER, done.witnesses(MAKER))
     v17_their_signatures(settlement, MAKER, of_type(Sighash.SINGLE_ANYONECANPAY, done))

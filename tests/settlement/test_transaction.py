@@ -14,8 +14,8 @@ from darkswap_browser.regtest.chain.policy import STRICT, check_form
 from darkswap_browser.settlement.balance_change import place
 from darkswap_browser.settlement.messages import TakeAccept, body_of, decode, encode, envelope
 from darkswap_browser.settlement.signature_checks import complete
-from darkswap_browser.settlement.terms import Declaration, Role
-from darkswap_browser.settlement.transaction import Purpose, Settlement, build
+from darkswap_browser.settlement.terms import Contribution, Role
+from darkswap_browser.settlement.transaction import OutputPurpose, Settlement, build
 from tests.settlement.cases import (
     LARGEST,
     MAKER,
@@ -29,7 +29,7 @@ from tests.settlement.cases import (
     weight_of,
 )
 from tests.support.asset_index import assets_of_outputs
-from tests.support.trade_fixture import NO_TXID, POSTAGE, Deal, deal
+from tests.support.trade_fixture import NO_TXID, POSTAGE, TradeFixture, deal
 
 each_deal = pytest.mark.parametrize(
     ("pair", "left", "style"),
@@ -38,7 +38,7 @@ each_deal = pytest.mark.parametrize(
 )
 
 
-def heard(declaration: Declaration) -> Declaration:
+def heard(declaration: Contribution) -> Contribution:
     """As it comes out of a message whose sender names the coins in another order."""
     turned = replace(
         declaration, asset_coins=declaration.asset_coins[::-1], bitcoin_coins=declaration.bitcoin_coins[::-1]
@@ -77,7 +77,7 @@ def test_both_sides_build_one_transaction_that_does_what_the_terms_say(
         assert_canonical(done, settlement)
 
 
-def assert_paid(done: Deal, settlement: Settlement, role: Role, left: int) -> None:
+def assert_paid(done: TradeFixture, settlement: Settlement, role: Role, left: int) -> None:
     """Σ in + sats received = Σ out + sats paid + fee; and the assets to the scripts that were declared."""
     (gives, atoms), (gets, received) = done.terms.gives(role), done.terms.gets(role)
     brought = sum(settlement.prevouts[index].sats for index in settlement.inputs_of(role))
@@ -96,7 +96,7 @@ def assert_paid(done: Deal, settlement: Settlement, role: Role, left: int) -> No
     assert (bitcoin_change.script, bitcoin_change.assets) == (declaration.bitcoin_change_script, {})
 
 
-def assert_canonical(done: Deal, settlement: Settlement) -> None:
+def assert_canonical(done: TradeFixture, settlement: Settlement) -> None:
     tx, giver = settlement.tx, done.terms.base_giver
     assert (tx.version, tx.locktime, {each.sequence for each in tx.inputs}) == (2, 0, {0xFFFFFFFD})
     groups = [
@@ -107,10 +107,10 @@ def assert_canonical(done: Deal, settlement: Settlement) -> None:
         )
     ]  # fmt: skip
     assert [each.outpoint for each in tx.inputs] == [outpoint for group in groups for outpoint in group]
-    order = [*Purpose]
+    order = [*OutputPurpose]
     places = [order.index(output.purpose) for output in settlement.outputs]
     assert places == sorted(places)
-    changes = [output.owner for output in settlement.outputs if output.purpose is Purpose.BITCOIN_CHANGE]
+    changes = [output.owner for output in settlement.outputs if output.purpose is OutputPurpose.BITCOIN_CHANGE]
     assert changes == [giver, giver.other]
     data = [output.script for output in tx.outputs if output.script[:1] == b"\x6a"]
     assert data == [tx.outputs[-1].script] and len(data[0]) <= 83

@@ -14,12 +14,12 @@ from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.regtest.chain.policy import STRICT, check_form
 from darkswap_browser.settlement.balance_change import place
 from darkswap_browser.settlement.terms import Role
-from darkswap_browser.settlement.transaction import Purpose, sats_needed
+from darkswap_browser.settlement.transaction import OutputPurpose, required_sats
 from tests.settlement.cases import MAKER, OTHER_RUNE, PAIRS, RUNE, STYLES, TAKER, fee_for, weight_of
-from tests.support.trade_fixture import POSTAGE, Deal, Style, deal
+from tests.support.trade_fixture import POSTAGE, Style, TradeFixture, deal
 
 
-def bare(pair: tuple[Asset, Asset], fee_rule: FeeRule, **options: int) -> Deal:
+def bare(pair: tuple[Asset, Asset], fee_rule: FeeRule, **options: int) -> TradeFixture:
     """The maker brings no coin but those of the asset that it sells."""
     return deal(*pair, fee_rule=fee_rule, **options).with_declared(MAKER, bitcoin_coins=())
 
@@ -36,7 +36,7 @@ def test_change_that_is_worth_its_output_is_made_and_less_goes_to_the_miners() -
         made = [
             output.sats
             for output in settlement.outputs
-            if (output.owner, output.purpose) == (MAKER, Purpose.BITCOIN_CHANGE)
+            if (output.owner, output.purpose) == (MAKER, OutputPurpose.BITCOIN_CHANGE)
         ]
         assert made == ([] if change is None else [change])
         assert settlement.fees[MAKER] == spare - (change or 0)
@@ -124,7 +124,7 @@ def test_sats_said_to_be_needed_suffice_whatever_the_other_side_brings(
         for number in range(20 - len(theirs.asset_coins))
     )
     script = own.bitcoin_coins[0].script
-    needed = sats_needed(done.terms, role, own.asset_coins, [script])
+    needed = required_sats(done.terms, role, own.asset_coins, [script])
     enough = (replace(own.bitcoin_coins[0], sats=needed),) if needed else ()
     crowded = done.with_declared(role.other, bitcoin_coins=crowd).with_declared(role, bitcoin_coins=enough)
     assert len(crowded.settlement().inputs_of(role.other)) == 20
@@ -133,7 +133,7 @@ def test_sats_said_to_be_needed_suffice_whatever_the_other_side_brings(
 def test_no_sats_are_needed_where_the_asset_coins_bring_enough() -> None:
     done = deal(RUNE, OTHER_RUNE)
     coin = done.declared[MAKER].asset_coins[0]
-    needed = sats_needed(done.terms, MAKER, [coin], [])
+    needed = required_sats(done.terms, MAKER, [coin], [])
     assert needed > 0
-    assert sats_needed(done.terms, MAKER, [replace(coin, sats=coin.sats + needed - 1)], []) == 1
-    assert sats_needed(done.terms, MAKER, [replace(coin, sats=coin.sats + needed + 5)], []) == 0
+    assert required_sats(done.terms, MAKER, [replace(coin, sats=coin.sats + needed - 1)], []) == 1
+    assert required_sats(done.terms, MAKER, [replace(coin, sats=coin.sats + needed + 5)], []) == 0

@@ -10,11 +10,11 @@ from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import TradeRefused
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.settlement.terms import Coin, Role
+from darkswap_browser.settlement.terms import Role, TradeInput
 from tests.settlement.cases import LARGEST, MAKER, RUNE, TAKER
-from tests.support.trade_fixture import Deal, deal, script_of
+from tests.support.trade_fixture import TradeFixture, deal, script_of
 
-Change = Callable[[Deal], Deal]
+Change = Callable[[TradeFixture], TradeFixture]
 
 
 def terms(**changes: object) -> Change:
@@ -25,25 +25,25 @@ def declares(role: Role, **changes: object) -> Change:
     return lambda done: done.with_declared(role, **changes)
 
 
-def coins(role: Role, group: str, change: Callable[[Coin], Coin]) -> Change:
-    def changed(done: Deal) -> Deal:
-        found: tuple[Coin, ...] = getattr(done.declared[role], group)
+def coins(role: Role, group: str, change: Callable[[TradeInput], TradeInput]) -> Change:
+    def changed(done: TradeFixture) -> TradeFixture:
+        found: tuple[TradeInput, ...] = getattr(done.declared[role], group)
         return done.with_declared(role, **{group: tuple(change(each) for each in found)})
 
     return changed
 
 
-def many(count: int) -> tuple[Coin, ...]:
+def many(count: int) -> tuple[TradeInput, ...]:
     script = script_of(TAKER, "payment", ScriptKind.P2TR)
-    return tuple(Coin(OutPoint(f"{number + 1:064x}", 0), 100_000, script) for number in range(count))
+    return tuple(TradeInput(OutPoint(f"{number + 1:064x}", 0), 100_000, script) for number in range(count))
 
 
-def same_coin(done: Deal) -> Deal:
+def same_coin(done: TradeFixture) -> TradeFixture:
     shared = done.declared[TAKER].bitcoin_coins
     return done.with_declared(MAKER, bitcoin_coins=shared)
 
 
-def twice(done: Deal) -> Deal:
+def twice(done: TradeFixture) -> TradeFixture:
     return done.with_declared(TAKER, bitcoin_coins=done.declared[TAKER].bitcoin_coins * 2)
 
 

@@ -12,13 +12,13 @@ from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC
 from darkswap_browser.settlement.chain_snapshot import NOTHING_KNOWN
-from darkswap_browser.settlement.checks import Sight
-from darkswap_browser.settlement.terms import Coin, Role
-from darkswap_browser.settlement.transaction import PlannedOutput, Purpose
+from darkswap_browser.settlement.checks import VerificationContext
+from darkswap_browser.settlement.terms import Role, TradeInput
+from darkswap_browser.settlement.transaction import OutputPurpose, PlannedOutput
 from tests.settlement.cases import ALKANE, MAKER, RUNE, TAKER
-from tests.support.trade_fixture import Deal, deal, script_of
+from tests.support.trade_fixture import TradeFixture, deal, script_of
 
-Look = Callable[[], Sight]
+Look = Callable[[], VerificationContext]
 STRANGER = b"\x51\x20" + bytes(31) + b"\x01"
 RUNE_DEAL = deal(RUNE, BTC, left=123)
 ALKANE_DEAL = deal(ALKANE, BTC, left=123)
@@ -26,7 +26,7 @@ MAKERS_INPUTS = 3
 """Two coins with runes and one of bitcoin, among them the first."""
 
 
-def seen(role: Role = TAKER, done: Deal = RUNE_DEAL, **changes: Any) -> Look:
+def seen(role: Role = TAKER, done: TradeFixture = RUNE_DEAL, **changes: Any) -> Look:
     return lambda: replace(done.sight(role), **changes)
 
 
@@ -35,15 +35,15 @@ def agreed(**changes: Any) -> Look:
     return lambda: replace(RUNE_DEAL.sight(TAKER), agreed=replace(RUNE_DEAL.terms, **changes))
 
 
-def told(role: Role = TAKER, done: Deal = RUNE_DEAL, **changes: Any) -> Look:
+def told(role: Role = TAKER, done: TradeFixture = RUNE_DEAL, **changes: Any) -> Look:
     """Of the chain as a whole."""
     return lambda: replace(done.sight(role), evidence=replace(done.evidence(), **changes))
 
 
-def coin(role: Role, whose: Role, group: str, done: Deal = RUNE_DEAL, **changes: Any) -> Look:
+def coin(role: Role, whose: Role, group: str, done: TradeFixture = RUNE_DEAL, **changes: Any) -> Look:
     """What is told of one coin, the first of its group."""
 
-    def look() -> Sight:
+    def look() -> VerificationContext:
         evidence = done.evidence()
         outpoint = getattr(done.declared[whose], group)[0].outpoint
         facts = NOTHING_KNOWN if changes.get("known") is False else replace(evidence.of(outpoint), **changes)
@@ -52,16 +52,16 @@ def coin(role: Role, whose: Role, group: str, done: Deal = RUNE_DEAL, **changes:
     return look
 
 
-def remade(sight: Sight, **changes: Any) -> Sight:
+def remade(sight: VerificationContext, **changes: Any) -> VerificationContext:
     """Another settlement, which both sides claim to have computed."""
     settlement = replace(sight.settlement, **changes)
-    return replace(sight, settlement=settlement, told_txid=settlement.txid)
+    return replace(sight, settlement=settlement, peer_txid=settlement.txid)
 
 
 def transaction(change: Callable[[Transaction], Transaction], role: Role = TAKER) -> Look:
     """The transaction is another one than planned, and the other side agrees."""
 
-    def look() -> Sight:
+    def look() -> VerificationContext:
         sight = RUNE_DEAL.sight(role)
         return remade(sight, tx=change(sight.tx))
 
@@ -75,7 +75,7 @@ def outputs(change: Callable[[list[TxOutput]], list[TxOutput]], role: Role = TAK
 def inputs(change: Callable[[list[Any]], list[Any]], role: Role = TAKER, **also: Any) -> Look:
     """Of (input, what it spends, whose it is)."""
 
-    def look() -> Sight:
+    def look() -> VerificationContext:
         sight = RUNE_DEAL.sight(role)
         plan = sight.settlement
         rows = change([*zip(plan.tx.inputs, plan.prevouts, plan.input_owners, strict=True)])
@@ -89,7 +89,7 @@ def inputs(change: Callable[[list[Any]], list[Any]], role: Role = TAKER, **also:
 def planned(change: Callable[[list[PlannedOutput]], list[PlannedOutput]], role: Role = TAKER) -> Look:
     """Plan and transaction agree, on something else than was agreed."""
 
-    def look() -> Sight:
+    def look() -> VerificationContext:
         sight = RUNE_DEAL.sight(role)
         plan = tuple(change(list(sight.settlement.outputs)))
         made = tuple(TxOutput(each.sats, each.script) for each in plan)
@@ -98,10 +98,10 @@ def planned(change: Callable[[list[PlannedOutput]], list[PlannedOutput]], role: 
     return look
 
 
-def stone(done: Deal, make: Callable[[Runestone], Runestone]) -> Look:
+def stone(done: TradeFixture, make: Callable[[Runestone], Runestone]) -> Look:
     """A runestone that plan and transaction agree on."""
 
-    def look() -> Sight:
+    def look() -> VerificationContext:
         sight = done.sight(TAKER)
         runestone = make(sight.settlement.runestone)
         data = replace(sight.settlement.outputs[-1], script=runestone.encipher())
@@ -126,17 +126,17 @@ def first(change: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
     return lambda rows: [change(rows[0]), *rows[1:]]
 
 
-def paid_by_mistake() -> Sight:
+def paid_by_mistake() -> VerificationContext:
     """The taker's change goes to a script of the maker: a present, but not what was agreed."""
     mine = script_of(MAKER, "payment", ScriptKind.P2TR)
     return RUNE_DEAL.with_declared(TAKER, bitcoin_change_script=mine).sight(MAKER)
 
 
-def crowd(count: int) -> Sight:
+def crowd(count: int) -> VerificationContext:
     """As many coins of the maker, declared and spent."""
     sight = RUNE_DEAL.sight(TAKER)
     plan = sight.settlement
-    more = tuple(Coin(OutPoint(f"{number:064x}", 0), 9, STRANGER) for number in range(count - MAKERS_INPUTS))
+    more = tuple(TradeInput(OutPoint(f"{number:064x}", 0), 9, STRANGER) for number in range(count - MAKERS_INPUTS))
     theirs = replace(sight.theirs, bitcoin_coins=sight.theirs.bitcoin_coins + more)
     tx = replace(plan.tx, inputs=plan.tx.inputs + tuple(TxInput(each.outpoint) for each in more))
     prevouts = plan.prevouts + tuple(TxOutput(each.sats, each.script) for each in more)
@@ -144,11 +144,13 @@ def crowd(count: int) -> Sight:
     return replace(remade(sight, tx=tx, prevouts=prevouts, input_owners=owners), theirs=theirs)
 
 
-def absurd_fee() -> Sight:
+def absurd_fee() -> VerificationContext:
     """All but a little of what the taker brings goes to the miners, and the plan says so."""
     sight = deal(RUNE, BTC, spare=10**8).sight(TAKER)
     plan = sight.settlement
-    place = next(index for index in plan.outputs_of(TAKER) if plan.outputs[index].purpose is Purpose.BITCOIN_CHANGE)
+    place = next(
+        index for index in plan.outputs_of(TAKER) if plan.outputs[index].purpose is OutputPurpose.BITCOIN_CHANGE
+    )
     changed = [replace(each, sats=600) if index == place else each for index, each in enumerate(plan.outputs)]
     fees = {**plan.fees, TAKER: plan.fees[TAKER] + plan.outputs[place].sats - 600}
     made = tuple(TxOutput(each.sats, each.script) for each in changed)
@@ -164,15 +166,15 @@ def made_by(change: Callable[[Transaction], bytes]) -> Look:
 def lied(**lie: Any) -> Look:
     """The maker declares a coin other than it is, and the settlement is built of the lie (witness_utxo)."""
 
-    def look() -> Sight:
+    def look() -> VerificationContext:
         true = RUNE_DEAL.declared[MAKER].bitcoin_coins[0]
         return RUNE_DEAL.with_declared(MAKER, bitcoin_coins=(replace(true, **lie),)).sight(TAKER)
 
     return look
 
 
-def missing_output() -> Sight:
-    def lie(each: Coin) -> Coin:
+def missing_output() -> VerificationContext:
+    def lie(each: TradeInput) -> TradeInput:
         return replace(each, outpoint=OutPoint(each.outpoint.txid, 2))
 
     declared = RUNE_DEAL.declared[MAKER]

@@ -17,7 +17,7 @@ from darkswap_browser.settlement import events as on
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement import states as at
 from darkswap_browser.settlement.messages import Body, FinalTransaction, TakeRequest, TakerSignatures
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.storage import codec
 
 Stepping = Callable[[at.State, on.Event, int], machine.Step]
@@ -34,9 +34,9 @@ def _script(fill: int) -> bytes:
     return b"\x51\x20" + bytes([fill]) * 32
 
 
-def declared(fill: int, atoms: int) -> Declaration:
-    coin = Coin(OutPoint(f"{fill:02x}" * 32, 0), 10_000, _script(fill), atoms)
-    return Declaration(
+def declared(fill: int, atoms: int) -> Contribution:
+    coin = TradeInput(OutPoint(f"{fill:02x}" * 32, 0), 10_000, _script(fill), atoms)
+    return Contribution(
         asset_coins=(coin,) if atoms else (),
         bitcoin_coins=() if atoms else (coin,),
         receive_script=_script(fill + 1),
@@ -53,7 +53,7 @@ SETTLEMENT = Transaction(
 RAW = SETTLEMENT.serialize()
 SETTLED = SETTLEMENT.txid
 SIGNED = ((1, (bytes(64),)),)
-TERMS = Terms(
+TERMS = TradeTerms(
     trade_id="ab" * 16,
     order_id="01" * 32,
     order_hash="02" * 32,
@@ -83,7 +83,7 @@ def trade_of(role: Role, *, auto: bool = False) -> at.Trade:
         role=role,
         terms=TERMS,
         peer="peer",
-        auto=auto,
+        auto_sign=auto,
         sign_seconds=60,
         confirmations=2,
         created_at=START,
@@ -125,7 +125,7 @@ class Ledger:
 
     def reorganise(self, depth: int, *, forget: bool) -> None:
         # What was once buried stays: that is the one thing both sides rely on.
-        fixed = max(0, self.top - machine.BURIED - 1)
+        fixed = max(0, self.top - machine.FINALITY_MARGIN_BLOCKS - 1)
         for _ in range(min(depth, len(self.blocks) - fixed)):
             gone = self.blocks.pop()
             if gone and not forget:
@@ -155,13 +155,13 @@ class Side:
     def take(self, event: on.Event) -> None:
         if self.state is None:
             return
-        before, was_end = self.state, isinstance(self.state, at.End)
+        before, was_end = self.state, isinstance(self.state, at.Ended)
         step = self.world.step(before, event, self.world.now)
         self.world.tell(f"{self.role} {type(event).__name__} → {step.answer} {type(step.state).__name__}")
         if was_end:
             assert step.state == before or step.state.trade.received > before.trade.received, "an end was left"
             assert do.Release() not in step.effects, "released again"
-        if step.answer is machine.Answer.DUPLICATE:
+        if step.answer is machine.StepOutcome.DUPLICATE:
             assert step.state == before and not step.effects, "a duplicate changed something"
         assert step.state.trade.sent >= before.trade.sent and step.state.trade.received >= before.trade.received
         self._enter(step)
@@ -173,12 +173,14 @@ class Side:
     def _enter(self, step: machine.Step) -> None:
         self.state = self.saved = step.state
         self.released += sum(isinstance(each, do.Release) for each in step.effects)
-        assert self.released == isinstance(step.state, at.End), "released not exactly once"
+        assert self.released == isinstance(step.state, at.Ended), "released not exactly once"
         self.work += step.effects
         if self.exposed and do.Release() in step.effects:
             ledger = self.world.ledger
             by = ledger.in_chain(ledger.spends[SETTLED])
-            deep = by is not None and ledger.depth(by) >= step.state.trade.confirmations + machine.BURIED
+            deep = (
+                by is not None and ledger.depth(by) >= step.state.trade.confirmations + machine.FINALITY_MARGIN_BLOCKS
+            )
             assert deep, "coins are free while our signature can still move them"
 
     def crash(self) -> None:
@@ -187,7 +189,7 @@ class Side:
         data = codec.encode(codec.STATE, self.saved, at.VERSION)
         self.state = codec.decode(codec.STATE, data, at.VERSION)
         assert self.state == self.saved
-        self.work = list(machine.effects_of(self.state))
+        self.work = list(machine.effects_on_resume(self.state))
         self.world.tell(f"{self.role} restarts in {type(self.state).__name__}")
 
     def perform(self) -> None:
@@ -203,18 +205,18 @@ class Side:
                 if isinstance(body, TakerSignatures | FinalTransaction):
                     assert self.verified, "signatures out before verification"
                     self.exposed = True
-                world.send(self.role.other, on.Received(seq, body))
+                world.send(self.role.other, on.MessageReceived(seq, body))
             case do.Validate() | do.Verify():
                 if chance.random() < world.refusing:
-                    self.take(on.CheckRefused("V11", "an asset is not there"))
+                    self.take(on.CheckFailed("V11", "an asset is not there"))
                 elif self.role is MAKER:
                     self.reserved = True
                     self.take(on.Validated(COINS[MAKER], SETTLED))
                 else:
                     self.verified = True
                     self.take(on.Verified())
-            case do.AskUser():
-                self.take(on.Approved() if chance.random() < 0.9 else on.CancelAsked())
+            case do.RequestApproval():
+                self.take(on.Approved() if chance.random() < 0.9 else on.CancelRequested())
             case do.Sign():
                 assert self.verified, "signed before verification"
                 self._signed(on.Signed(SIGNED))
@@ -226,23 +228,23 @@ class Side:
                     assert raw == RAW and self.verified
                     self.exposed = True
                 if chance.random() < world.loss or not world.ledger.offer(txid, wins=txid != SETTLED):
-                    self.take(on.BroadcastRefused(txid, "missing inputs"))
+                    self.take(on.BroadcastFailed(txid, "missing inputs"))
             case do.SelfSpend():
                 self.spent += 1
                 txid = f"{'cd' if self.role is MAKER else 'ef'}{self.spent:02x}" * 16
                 world.ledger.spends[txid] = frozenset({OUTPOINT[self.role]})
                 refused = chance.random() < world.refusing
-                self.take(on.SelfSpendRefused("locked") if refused else on.SelfSpent(txid, b"spend"))
+                self.take(on.SelfSpendFailed("locked") if refused else on.SelfSpendSigned(txid, b"spend"))
             case do.Release():
                 self.reserved = False
 
     def _signed(self, result: on.Event) -> None:
         refused = self.world.chance.random() < self.world.refusing
-        self.take(on.SignRefused("USER_REJECTED", "") if refused else result)
+        self.take(on.SignFailed("USER_REJECTED", "") if refused else result)
 
     def look(self) -> None:
         """What a watcher would tell now."""
-        if self.state is None or not isinstance(self.state, at.Out):
+        if self.state is None or not isinstance(self.state, at.Committed):
             return
         ledger, spend = self.world.ledger, self.state.trade.spend_txid
         by = ledger.in_chain(ledger.spends[SETTLED])
@@ -250,11 +252,11 @@ class Side:
         if by is not None and by in (SETTLED, spend):
             self.take(on.Confirmed(by, 100, ledger.depth(by)))
         elif by is not None:
-            self.take(on.Conflicted(by, ledger.depth(by)))
+            self.take(on.ConflictConfirmed(by, ledger.depth(by)))
         elif pooled in (SETTLED, spend) and pooled:
             self.take(on.SeenInMempool(pooled))
         elif pooled is None:
-            self.take(on.Unconfirmed())
+            self.take(on.NotSeenOnChain())
 
 
 class World:
@@ -264,7 +266,7 @@ class World:
         self.chance = random.Random(seed)
         self.now = START
         self.story: list[str] = []
-        self.wire: list[tuple[Role, on.Received]] = []
+        self.wire: list[tuple[Role, on.MessageReceived]] = []
         self.ledger = Ledger()
         self.loss = self.chance.choice((0.0, 0.1, 0.4))
         self.refusing = self.chance.choice((0.0, 0.0, 0.1))
@@ -275,7 +277,7 @@ class World:
     def tell(self, text: str) -> None:
         self.story.append(f"{self.now}: {text}")
 
-    def send(self, to: Role, event: on.Received) -> None:
+    def send(self, to: Role, event: on.MessageReceived) -> None:
         if self.chance.random() >= self.loss:
             self.wire.append((to, event))
             if self.chance.random() < self.rough:
@@ -288,7 +290,7 @@ class World:
         to, event = self.wire.pop(place)
         side = self.sides[to]
         if side.state is None and isinstance(event.body, TakeRequest):
-            side.begin(machine.answer(trade_of(MAKER), event.seq, self.now))
+            side.begin(machine.start_maker(trade_of(MAKER), event.seq, self.now))
         else:
             side.take(event)
 
@@ -302,9 +304,9 @@ class World:
                 for each in self.sides.values():
                     each.take(on.Reconnected())
             case 2:
-                side.take(on.CancelAsked())
+                side.take(on.CancelRequested())
             case 3:
-                side.take(on.RevokeAsked())
+                side.take(on.RevokeRequested())
             case 4:
                 self.now += self.chance.choice((1, 15, 70, 400))
                 self.tell("time passes")
@@ -320,7 +322,7 @@ class World:
                 self.ledger.offer(txid, wins=self.chance.random() < 0.5)
                 self.tell(f"{side.role} spends its coin elsewhere")
             case 8:
-                side.take(on.Tick())
+                side.take(on.TimerFired())
 
     def calm(self) -> None:
         """Nobody disturbs any more: users take back what hangs, time and blocks go on."""
@@ -328,12 +330,14 @@ class World:
         self.now += 30
         self.ledger.mine()
         for side in self.sides.values():
-            side.take(on.Tick())
-            if isinstance(side.state, at.Exposed) and self.now > DEADLINE:
-                side.take(on.RevokeAsked())
+            side.take(on.TimerFired())
+            if isinstance(side.state, at.SignatureExposed) and self.now > DEADLINE:
+                side.take(on.RevokeRequested())
 
     def run(self) -> None:
-        self.sides[TAKER].begin(machine.take(trade_of(TAKER, auto=self.chance.random() < 0.5), REQUEST, self.now))
+        self.sides[TAKER].begin(
+            machine.start_taker(trade_of(TAKER, auto=self.chance.random() < 0.5), REQUEST, self.now)
+        )
         for turn in range(ROUNDS):
             for side in self.sides.values():
                 while side.work and (turn >= CHAOS or self.chance.random() < 0.9):
@@ -347,7 +351,7 @@ class World:
                 self.ledger.mine()
             for side in self.sides.values():
                 side.look()
-            over = all(side.state is None or isinstance(side.state, at.End) for side in self.sides.values())
+            over = all(side.state is None or isinstance(side.state, at.Ended) for side in self.sides.values())
             if over and not self.wire and not any(side.work for side in self.sides.values()):
                 break
         self.judge()
@@ -358,7 +362,7 @@ class World:
         for side in self.sides.values():
             if side.state is None:
                 continue
-            assert isinstance(side.state, at.End), f"{side.role} never ended: {type(side.state).__name__}"
+            assert isinstance(side.state, at.Ended), f"{side.role} never ended: {type(side.state).__name__}"
             assert not side.reserved, f"{side.role}: a reservation leaked"
             if isinstance(side.state, at.Settled):
                 assert by == SETTLED, "settled, says one side, and the chain does not"

@@ -7,7 +7,7 @@ import pytest
 
 from darkswap_browser.errors import TooManyRequests
 from darkswap_browser.storage import codec
-from darkswap_browser.storage.records import QUARANTINE_PREFIX, Records
+from darkswap_browser.storage.records import QUARANTINE_PREFIX, RecordStore
 from darkswap_browser.testing.host import SimulatedStore
 from darkswap_browser.wire.fields import Text
 from tests.support.slow_store import PACE, SlowStore
@@ -25,7 +25,7 @@ class Shelf:
     def __init__(self) -> None:
         self.store = SimulatedStore()
         self.reports: list[tuple[str, str]] = []
-        self.notes = Records(
+        self.notes = RecordStore(
             self.store, "notes/regtest/", NOTE, version=1, cap=2, report=lambda *told: self.reports.append(told)
         )
 
@@ -77,7 +77,7 @@ async def test_a_broken_record_on_a_full_store_stays_is_told_and_the_others_are_
 
 async def test_all_records_are_read_side_by_side() -> None:
     slow = SlowStore(SimulatedStore())
-    notes = Records(slow, "notes/", NOTE, version=1, cap=200, report=lambda *told: None)
+    notes = RecordStore(slow, "notes/", NOTE, version=1, cap=200, report=lambda *told: None)
     for number in range(100):
         await notes.put(f"{number:03}", Note(str(number)))
     loop = asyncio.get_running_loop()

@@ -20,31 +20,31 @@ from darkswap_browser.settlement import messages
 from darkswap_browser.settlement.messages import (
     Body,
     Cancel,
-    Envelope,
     OwnershipProof,
     TakeAccept,
     TakeRequest,
     TakerSignatures,
+    TradeEnvelope,
     Witnesses,
 )
-from darkswap_browser.settlement.terms import Declaration, Role, Terms, proof_message, terms_of
+from darkswap_browser.settlement.terms import Contribution, Role, TradeTerms, derive_terms, proof_message
 from darkswap_browser.settlement.transaction import Settlement, build
 from darkswap_browser.trades import envelopes
-from darkswap_browser.trades.contribution import declare
-from tests.support.simulated_wallet import SimWallet
-from tests.support.trade_world import Party, TradeWorld
+from darkswap_browser.trades.contribution import choose_contribution
+from tests.support.simulated_wallet import SimulatedWallet
+from tests.support.trade_world import TradeWorld, TradingPeer
 
 AUX = bytes(32)
 LARGEST = 1 << 20
 
 
-class Attacker(Party):
+class Attacker(TradingPeer):
     """Its trader is never started: the attacker reads and writes the streams itself."""
 
     role = Role.TAKER
 
     async def appear(self) -> None:
-        self.heard: asyncio.Queue[Envelope] = asyncio.Queue()
+        self.heard: asyncio.Queue[TradeEnvelope] = asyncio.Queue()
         self.streams: list[BufferedStream] = []
         self.given = 0
         """Streams that the other side opened."""
@@ -63,7 +63,7 @@ class Attacker(Party):
 
     # --- streams
 
-    async def open(self, victim: Party) -> BufferedStream:
+    async def open(self, victim: TradingPeer) -> BufferedStream:
         connection = await self._reach(victim.peer.id, ())
         stream = (await self.peer.swarm.new_stream(connection, (TRADE_PROTOCOL,))).stream
         task = asyncio.create_task(self._read(stream))
@@ -89,7 +89,7 @@ class Attacker(Party):
 
     async def say(self, trade_id: str, seq: int, body: Body, role: Role | None = None) -> bytes:
         """Signed, in `role`, by its own key; returns the bytes."""
-        sealed = await envelopes.seal(self.peer.swarm.identity, role or self.role, trade_id, seq, body)
+        sealed = await envelopes.sign_message(self.peer.swarm.identity, role or self.role, trade_id, seq, body)
         await self.raw(sealed)
         return sealed
 
@@ -112,17 +112,17 @@ class Attacker(Party):
 
     async def request(
         self, order: OrderView, fill: int | None = None, *, rate: int = 5_000, seconds: int = 300, trade_id: str = ""
-    ) -> tuple[Terms, TakeRequest]:
+    ) -> tuple[TradeTerms, TakeRequest]:
         """An honest one; its coins stay reserved."""
         made = order_codec.decode_text(order.text).order
         amount = order.base_atoms if fill is None else fill
         name = trade_id or self.peer.runtime.entropy.bytes(16).hex()
         deadline = int(self.peer.runtime.clock.now()) + seconds
-        terms = terms_of(made, name, fill=amount, fee_rate=rate, deadline=deadline)
-        own = await declare(terms, Role.TAKER, self.wallet, self.coins)
+        terms = derive_terms(made, name, fill=amount, fee_rate=rate, deadline=deadline)
+        own = await choose_contribution(terms, Role.TAKER, self.wallet, self.coins)
         return terms, await self.asking(terms, own)
 
-    async def asking(self, terms: Terms, own: Declaration) -> TakeRequest:
+    async def asking(self, terms: TradeTerms, own: Contribution) -> TakeRequest:
         """With proofs for whatever is declared, as far as its keys go."""
         message, scripts = proof_message(terms, own), {coin.script for coin in own.coins}
         proofs = [
@@ -140,7 +140,7 @@ class Attacker(Party):
             proofs=tuple(proofs),
         )
 
-    async def offered(self, order: OrderView) -> tuple[Terms, Settlement]:
+    async def offered(self, order: OrderView) -> tuple[TradeTerms, Settlement]:
         """A trade up to the maker's answer, honestly."""
         terms, request = await self.request(order)
         await self.say(terms.trade_id, 1, request)
@@ -174,7 +174,7 @@ class Attacker(Party):
         digest = segwit_v0_digest(settlement.tx, index, code, settlement.prevouts[index].sats, sighash)
         return (curve.ecdsa_sign(private, digest) + bytes([sighash]), public)
 
-    async def signs(self, terms: Terms, witnesses: Witnesses) -> None:
+    async def signs(self, terms: TradeTerms, witnesses: Witnesses) -> None:
         await self.say(terms.trade_id, 2, TakerSignatures(witnesses))
 
     # --- as a maker
@@ -188,12 +188,12 @@ class Attacker(Party):
                 return envelope.trade_id, body
 
     async def answer(
-        self, order: OrderView, trade_id: str, request: TakeRequest, lie: Callable[[Declaration], Declaration]
+        self, order: OrderView, trade_id: str, request: TakeRequest, lie: Callable[[Contribution], Contribution]
     ) -> tuple[Settlement | None, TakeAccept]:
         """The answer with what `lie` makes of its declaration, and the settlement, if one can be built of it."""
         made = order_codec.decode_text(order.text).order
-        terms = terms_of(made, trade_id, fill=request.fill, fee_rate=request.fee_rate, deadline=request.deadline)
-        declared = lie(await declare(terms, Role.MAKER, self.wallet, self.coins))
+        terms = derive_terms(made, trade_id, fill=request.fill, fee_rate=request.fee_rate, deadline=request.deadline)
+        declared = lie(await choose_contribution(terms, Role.MAKER, self.wallet, self.coins))
         try:
             settlement = build(terms, declared, request.declaration)
         except TradeRefused:
@@ -203,7 +203,7 @@ class Attacker(Party):
 
 async def attacker(world: TradeWorld, name: str = "eve") -> Attacker:
     """With bitcoin and runes of its own."""
-    made = Attacker(world, await world.sim.peer(name, "ws"), SimWallet(name), ("ws",))
+    made = Attacker(world, await world.sim.peer(name, "ws"), SimulatedWallet(name), ("ws",))
     world.parties.append(made)
     await made.appear()
     made.give(100_000)

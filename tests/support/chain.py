@@ -12,9 +12,9 @@ from functools import cached_property
 from hashlib import sha256
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
-from darkswap_browser.chain.base import Holdings, Spend, Tip, TxStatus, Utxo
-from darkswap_browser.errors import BroadcastRejected, ChainUnreachable, Lagging, NotOnChain
-from darkswap_browser.market.assets import BITCOIN_INFO, Asset, AssetInfo, AssetKind
+from darkswap_browser.chain.base import OutputAssets, Spend, Tip, TxStatus, Utxo
+from darkswap_browser.errors import BroadcastRejected, ChainUnreachable, IndexerLagging, NotOnChain
+from darkswap_browser.market.assets import BITCOIN_INFO, Asset, AssetKind, AssetMetadata
 from tests.support.asset_index import assets_of_outputs
 
 REPLACEMENT_STEP = 1000
@@ -43,7 +43,7 @@ class SimChain:
         self.blocks = [Block(_hash("genesis"), ())]
         self.mempool: dict[str, Transaction] = {}
         self.decreed: dict[OutPoint, dict[Asset, int]] = {}
-        self.infos: dict[Asset, AssetInfo] = {}
+        self.infos: dict[Asset, AssetMetadata] = {}
         self._waiting: list[Transaction] = []
         self._count = 0
         self._ledger = _Ledger(self.decreed)
@@ -220,7 +220,7 @@ class SimServers:
         self.asked: list[str] = []
         self.offered: list[str] = []
         """Ids of the transactions that they were asked to broadcast."""
-        self.told_holdings: dict[OutPoint, Holdings] = {}
+        self.told_holdings: dict[OutPoint, OutputAssets] = {}
         self.told_spends: dict[OutPoint, Spend | None] = {}
         self.told_transactions: dict[str, bytes] = {}
         self.told_genesis = ""
@@ -282,25 +282,25 @@ class SimServers:
         await self._ask("fee_rate")
         return self.rate
 
-    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
+    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, OutputAssets]:
         await self._ask("holdings")
         if verify and self.lag:
-            raise Lagging("sim", self.chain.height - self.lag, self.chain.height)
+            raise IndexerLagging("sim", self.chain.height - self.lag, self.chain.height)
         return {each: self.told_holdings.get(each) or self._holdings(each) for each in outpoints}
 
-    def _holdings(self, outpoint: OutPoint) -> Holdings:
+    def _holdings(self, outpoint: OutPoint) -> OutputAssets:
         held = self.chain.assets(outpoint)
         if held is None:
-            return Holdings()
+            return OutputAssets()
         runes = {asset: atoms for asset, atoms in held.items() if asset.kind is AssetKind.RUNE}
         alkanes = {asset: atoms for asset, atoms in held.items() if asset.kind is AssetKind.ALKANE}
-        return Holdings(runes, alkanes, ())
+        return OutputAssets(runes, alkanes, ())
 
-    async def info(self, asset: Asset) -> AssetInfo | None:
+    async def info(self, asset: Asset) -> AssetMetadata | None:
         await self._ask("info")
         return BITCOIN_INFO if asset.kind is AssetKind.BTC else self.chain.infos.get(asset)
 
-    async def find(self, kind: AssetKind, name: str) -> AssetInfo | None:
+    async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None:
         await self._ask("find")
         found = (each for asset, each in self.chain.infos.items() if asset.kind is kind and each.name == name)
         return next(found, None)

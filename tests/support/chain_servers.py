@@ -12,7 +12,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput,
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.testing.http import HttpRequest
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.support.native_identity import CRYPTO
 
 SCRIPT = bytes.fromhex("5120") + bytes(range(32))
@@ -128,7 +128,7 @@ class Hosts:
     """A page named "page" and servers under https://<name>/api in one simulated world."""
 
     def __init__(self) -> None:
-        self.world = World(crypto=CRYPTO)
+        self.world = SimulatedWorld(crypto=CRYPTO)
         self.page: Runtime = self.world.runtime("page")
 
     def serve(self, name: str, server: ChainServer) -> str:

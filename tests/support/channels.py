@@ -10,18 +10,18 @@ from darkswap_browser.net.connection import Direction
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration
 from darkswap_browser.runtime.native.crypto import NativeCrypto
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 
 PEER = PeerId.parse("12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf")
 
 
-def make_world(**options: float) -> World:
-    return World(crypto=NativeCrypto(), **options)  # type: ignore[arg-type]
+def make_world(**options: float) -> SimulatedWorld:
+    return SimulatedWorld(crypto=NativeCrypto(), **options)  # type: ignore[arg-type]
 
 
 def end(
-    world: World, name: str, direction: Direction, outbox: list[IceCandidate], limits: Limits, agent: str = ""
+    world: SimulatedWorld, name: str, direction: Direction, outbox: list[IceCandidate], limits: Limits, agent: str = ""
 ) -> DataChannelConnection:
     return DataChannelConnection(
         world.runtime(name).webrtc,
@@ -36,7 +36,7 @@ def end(
 
 
 async def connected_pair(
-    world: World, limits: Limits = DEFAULT_LIMITS, *, agent: str = ""
+    world: SimulatedWorld, limits: Limits = DEFAULT_LIMITS, *, agent: str = ""
 ) -> tuple[DataChannelConnection, DataChannelConnection]:
     """`agent`: what the first takes the second for. Neither is started."""
     from_one: list[IceCandidate] = []

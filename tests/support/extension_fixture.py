@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.address import address_of
 from darkswap_browser.testing.wallets import ScriptedProviders
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.wallets.base import Wallet
 from darkswap_browser.wallets.connect import connect
 from tests.support import scripted_wallet as scripted
@@ -42,7 +42,7 @@ def desk(kind: str, manner: Manner = scripted.honest, *, nested: bool = False, d
     payment = nested_address(keys, network) if nested else segwit.address
     extension = FAMILIES[kind](keys, (taproot.address, payment), manner, delay=delay)
     extension.network = network
-    providers = World(crypto=CRYPTO).wallets("alice")
+    providers = SimulatedWorld(crypto=CRYPTO).wallets("alice")
     providers.install(kind, extension)
     return Desk(kind, providers, extension, network)
 

@@ -9,10 +9,10 @@ from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import Order
 from darkswap_browser.orders.views import OrderView
-from darkswap_browser.settlement.checks import Policy
-from tests.support.trade_world import DOG, Party, TradeWorld
+from darkswap_browser.settlement.checks import TradePolicy
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer
 
-ON = Policy(private_sales=True)
+ON = TradePolicy(private_sales=True)
 PRICE = 30_000
 BLOCKS = 7
 """Until a spend of one confirmation is buried."""
@@ -22,7 +22,9 @@ def world(**more: Any) -> TradeWorld:
     return TradeWorld(policy=ON, **more)
 
 
-async def sells(seller: Party, atoms: int = 1000, base: Asset = DOG, sats: int = PRICE, **more: object) -> OrderView:
+async def sells(
+    seller: TradingPeer, atoms: int = 1000, base: Asset = DOG, sats: int = PRICE, **more: object
+) -> OrderView:
     return await seller.offers(base, atoms, BTC, sats, private_sale=True, **more)
 
 
@@ -35,17 +37,17 @@ def lot_of(view: OrderView) -> OutPoint:
     return lot
 
 
-async def held(seller: Party, view: OrderView) -> list[OutPoint]:
+async def held(seller: TradingPeer, view: OrderView) -> list[OutPoint]:
     return list(await seller.coins.reserved(f"order {view.id}"))
 
 
-def told(party: Party, view: OrderView) -> OrderView:
+def told(party: TradingPeer, view: OrderView) -> OrderView:
     found = party.desk.get(view.id)
     assert found is not None
     return found
 
 
-async def closed(there: TradeWorld, seller: Party) -> None:
+async def closed(there: TradeWorld, seller: TradingPeer) -> None:
     """The seller's page, for good."""
     await seller.stop()
     there.sim.world.isolate(seller.peer.name)

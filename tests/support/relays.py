@@ -34,7 +34,7 @@ from darkswap_browser.testing.host import (
     SimulatedStore,
 )
 from darkswap_browser.testing.http import HttpWorld, SimulatedFetch
-from darkswap_browser.testing.network import Network
+from darkswap_browser.testing.network import SimulatedNetwork
 from darkswap_browser.transports.circuit import CircuitTransport
 from tests.support.native_identity import CRYPTO, identity
 from tests.support.pipe import PipeEnd, pipe
@@ -118,7 +118,7 @@ class NoWebRtc:
 
 
 def runtime(name: str, store: SimulatedStore | None = None) -> Runtime:
-    network = Network(random.Random(name), 0.01)
+    network = SimulatedNetwork(random.Random(name), 0.01)
     return Runtime(
         name=name,
         clock=SimulatedClock(EPOCH),

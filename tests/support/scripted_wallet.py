@@ -14,11 +14,11 @@ from functools import cache
 from typing import Any
 
 from darkswap_browser.bitcoin import bip322, curve, hd, psbt_fields
-from darkswap_browser.bitcoin.psbt import Psbt, make, with_witness
+from darkswap_browser.bitcoin.psbt import Psbt, create_psbt, with_witness
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash, taproot_digest
-from darkswap_browser.bitcoin.signing import script_for, script_sig_of, sign_input, sign_pair, witness_of
+from darkswap_browser.bitcoin.signing import script_for, script_sig_of, sign_input, sign_single_anyonecanpay, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput, serialize_witness
 from darkswap_browser.errors import WalletRejected
 from darkswap_browser.testing.host import SeededEntropy
@@ -69,7 +69,7 @@ class Trade:
         tx = Transaction(spends, (TxOutput(9_000, assets.script), TxOutput(9_000, foreign)))
         previous = {source.txid: source.serialize() for source in sources}
         keys = {0: assets.public_key, 1: payment.public_key}
-        return cls(tx, prevouts, previous, keys, {0: assets, 1: payment}, make(tx, prevouts, previous, keys))
+        return cls(tx, prevouts, previous, keys, {0: assets, 1: payment}, create_psbt(tx, prevouts, previous, keys))
 
     def with_inputs(self, changed: Mapping[int, PsbtMap]) -> Psbt:
         inputs = tuple(changed.get(index, fields) for index, fields in enumerate(self.psbt.inputs))
@@ -101,7 +101,9 @@ class Keys:
         script = prevouts[index].script
         private = self.private[script]
         pair = psbt.inputs[index].get(psbt_fields.SIGHASH_TYPE) == Sighash.SINGLE_ANYONECANPAY
-        signature = (sign_pair if pair else sign_input)(psbt.unsigned, index, prevouts, private, bytes(32))
+        signature = (sign_single_anyonecanpay if pair else sign_input)(
+            psbt.unsigned, index, prevouts, private, bytes(32)
+        )
         return witness_of(script, curve.public_key(private), signature)
 
 

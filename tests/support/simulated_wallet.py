@@ -11,12 +11,12 @@ from darkswap_browser.bitcoin import bip322, curve
 from darkswap_browser.bitcoin.address import address_of
 from darkswap_browser.bitcoin.psbt import Psbt, with_witness
 from darkswap_browser.bitcoin.script import ScriptKind
-from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_pair, witness_of
+from darkswap_browser.bitcoin.signing import script_for, sign_input, sign_single_anyonecanpay, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.errors import WalletFailed, WalletRejected
-from darkswap_browser.settlement.private_sale import template
-from darkswap_browser.settlement.terms import Coin
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.settlement.private_sale import maker_template
+from darkswap_browser.settlement.terms import TradeInput
+from darkswap_browser.wallets.base import Account, AccountPurpose
 
 AUX = bytes(32)
 
@@ -39,7 +39,7 @@ def _signature(psbt: bytes, index: int, private: bytes) -> bytes:
     return sign_input(asked.unsigned, index, [each for each in prevouts if each is not None], private, AUX)
 
 
-class SimWallet:
+class SimulatedWallet:
     """Assets on P2TR, payments on P2WPKH."""
 
     def __init__(self, name: str, network: str = "regtest") -> None:
@@ -59,11 +59,11 @@ class SimWallet:
         """What is done to a PSBT before it is returned."""
         self._keys: dict[bytes, bytes] = {}
         self.accounts: Sequence[Account] = (
-            self._account(name, Purpose.ASSETS, ScriptKind.P2TR),
-            self._account(name, Purpose.PAYMENT, ScriptKind.P2WPKH),
+            self._account(name, AccountPurpose.ASSETS, ScriptKind.P2TR),
+            self._account(name, AccountPurpose.PAYMENT, ScriptKind.P2WPKH),
         )
 
-    def _account(self, name: str, purpose: Purpose, kind: ScriptKind) -> Account:
+    def _account(self, name: str, purpose: AccountPurpose, kind: ScriptKind) -> Account:
         private = sha256(f"{name}/{purpose}".encode()).digest()
         public = _public_key(private)
         script = script_for(kind, public)
@@ -98,11 +98,13 @@ class SimWallet:
                 self.settled.setdefault(asked.unsigned.inputs[index].outpoint, set()).add(asked.unsigned.txid)
         return (self.forge(signed) if self.forge else signed).serialize()
 
-    async def sign_sale(self, lot: Coin, payment: TxOutput, account: Account, previous: bytes) -> tuple[bytes, ...]:
+    async def sign_sale(
+        self, lot: TradeInput, payment: TxOutput, account: Account, previous: bytes
+    ) -> tuple[bytes, ...]:
         if self.refuses:
             raise WalletRejected(self.kind)
         prevouts = (TxOutput(lot.sats, lot.script),)
-        signature = sign_pair(template(lot, payment), 0, prevouts, self._keys[account.script], AUX)
+        signature = sign_single_anyonecanpay(maker_template(lot, payment), 0, prevouts, self._keys[account.script], AUX)
         self.sold.append(lot.outpoint)
         return witness_of(account.script, account.public_key, signature)
 

@@ -14,10 +14,10 @@ from darkswap_browser.market.assets import BTC, Asset, AssetKind
 from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.settlement import private_sale as sales
 from darkswap_browser.settlement import transaction as settlements
-from darkswap_browser.settlement.chain_snapshot import CoinFacts, Evidence
-from darkswap_browser.settlement.checks import GENESIS, Sight
+from darkswap_browser.settlement.chain_snapshot import ChainSnapshot, InputSnapshot
+from darkswap_browser.settlement.checks import GENESIS, VerificationContext
 from darkswap_browser.settlement.messages import Witnesses
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import Settlement
 
 AUX = bytes(32)
@@ -56,9 +56,9 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
-    terms: Terms
-    declared: Mapping[Role, Declaration]
+class TradeFixture:
+    terms: TradeTerms
+    declared: Mapping[Role, Contribution]
     made_by: Mapping[OutPoint, Transaction]
     """The transaction of each coin."""
 
@@ -66,41 +66,41 @@ class Deal:
         build = sales.build if self.terms.private_sale else settlements.build
         return build(self.terms, self.declared[Role.MAKER], self.declared[Role.TAKER])
 
-    def evidence(self) -> Evidence:
+    def evidence(self) -> ChainSnapshot:
         """What honest servers say."""
         facts = {}
         for role in Role:
             asset = self.terms.gives(role)[0]
             for coin in self.declared[role].coins:
                 held = {asset: coin.atoms} if coin.atoms else {}
-                facts[coin.outpoint] = CoinFacts(
+                facts[coin.outpoint] = InputSnapshot(
                     raw=self.made_by[coin.outpoint].serialize(),
                     height=HEIGHT,
                     runes=held if asset.kind is AssetKind.RUNE else {},
                     alkanes=held if asset.kind is AssetKind.ALKANE else {},
                     inscriptions=(),
                 )
-        return Evidence(now=NOW, genesis=GENESIS["regtest"], tip_height=TIP, coins=facts)
+        return ChainSnapshot(now=NOW, genesis=GENESIS["regtest"], tip_height=TIP, coins=facts)
 
     def contents(self) -> dict[OutPoint, dict[Asset, int]]:
         return {outpoint: dict(facts.assets) for outpoint, facts in self.evidence().coins.items()}
 
-    def sight(self, role: Role) -> Sight:
+    def sight(self, role: Role) -> VerificationContext:
         """All as it should be."""
         settlement = self.settlement()
-        return Sight(
+        return VerificationContext(
             role=role,
             agreed=self.terms,
             own=self.declared[role],
             theirs=self.declared[role.other],
             settlement=settlement,
-            told_txid=settlement.txid,
+            peer_txid=settlement.txid,
             evidence=self.evidence(),
             own_scripts=frozenset(keys_of(role)),
             own_coins=frozenset(coin.outpoint for coin in self.declared[role].coins),
         )
 
-    def with_declared(self, role: Role, **changes: object) -> Deal:
+    def with_declared(self, role: Role, **changes: object) -> TradeFixture:
         changed = replace(self.declared[role], **changes)  # type: ignore[arg-type]
         return replace(self, declared={**self.declared, role: changed})
 
@@ -109,7 +109,7 @@ class Deal:
         settlement = self.settlement()
         previous = {made.txid: made.serialize() for made in self.made_by.values()}
         keys = {index: curve.public_key(self._key(settlement, role, index)) for index in settlement.inputs_of(role)}
-        return psbt.make(settlement.tx, settlement.prevouts, previous, keys)
+        return psbt.create_psbt(settlement.tx, settlement.prevouts, previous, keys)
 
     def witnesses(self, role: Role) -> Witnesses:
         settlement = self.settlement()
@@ -133,17 +133,17 @@ def witness_for(settlement: Settlement, index: int, private: bytes) -> tuple[byt
 
 def pair_for(tx: Transaction, index: int, prevouts: Sequence[TxOutput], private: bytes) -> tuple[bytes, ...]:
     """The witness of a maker that sells the coin at `index` for the output there."""
-    signature = signing.sign_pair(tx, index, prevouts, private, AUX)
+    signature = signing.sign_single_anyonecanpay(tx, index, prevouts, private, AUX)
     return signing.witness_of(prevouts[index].script, curve.public_key(private), signature)
 
 
-def sale(base: Asset, *, style: Style | None = None, coins: int = 2, spare: int = 40_000, **more: int) -> Deal:
+def sale(base: Asset, *, style: Style | None = None, coins: int = 2, spare: int = 40_000, **more: int) -> TradeFixture:
     """A private sale: the lot, and a taker with `coins` coins, whose first has the price in it and `spare` sats."""
     style = style or Style()
     plain = deal(base, BTC, style=style, fee_rule=FeeRule.TAKER_PAYS, spare=spare, **more)
     maker, taker = plain.declared[Role.MAKER], plain.declared[Role.TAKER]
     paid = script_of(Role.MAKER, "payment", style.outputs)
-    offered = Declaration(
+    offered = Contribution(
         asset_coins=maker.asset_coins, receive_script=paid, asset_change_script=paid, bitcoin_change_script=paid
     )
     made_by = dict(plain.made_by)
@@ -151,7 +151,7 @@ def sale(base: Asset, *, style: Style | None = None, coins: int = 2, spare: int 
     others = tuple(_coin(f"other {number}", 5_000, script, 0, made_by, False) for number in range(coins - 1))
     buying = replace(taker, bitcoin_coins=(*taker.bitcoin_coins, *others))
     terms = replace(plain.terms, private_sale=True)
-    return Deal(terms=terms, declared={Role.MAKER: offered, Role.TAKER: buying}, made_by=made_by)
+    return TradeFixture(terms=terms, declared={Role.MAKER: offered, Role.TAKER: buying}, made_by=made_by)
 
 
 def deal(
@@ -167,12 +167,12 @@ def deal(
     quote_atoms: int = 70_001,
     spare: int = 40_000,
     coinbase: bool = False,
-) -> Deal:
+) -> TradeFixture:
     """Each side brings exactly what it gives, or `left` atoms more in two coins, and a coin of `spare` sats.
 
     `coinbase`: the coins are blocks' rewards.
     """
-    terms = Terms(
+    terms = TradeTerms(
         trade_id="ab" * 16,
         order_id="01" * 32,
         order_hash="02" * 32,
@@ -188,18 +188,18 @@ def deal(
     )
     made_by: dict[OutPoint, Transaction] = {}
     declared = {role: _side(terms, role, left, style or Style(), spare, made_by, coinbase) for role in Role}
-    return Deal(terms=terms, declared=declared, made_by=made_by)
+    return TradeFixture(terms=terms, declared=declared, made_by=made_by)
 
 
 def _side(
-    terms: Terms,
+    terms: TradeTerms,
     role: Role,
     left: int,
     style: Style,
     spare: int,
     made_by: dict[OutPoint, Transaction],
     coinbase: bool,
-) -> Declaration:
+) -> Contribution:
     asset, atoms = terms.gives(role)
     shares: Sequence[int] = ()
     if asset != BTC:
@@ -207,7 +207,7 @@ def _side(
     sats = spare + (atoms if asset == BTC else 0)
     assets, bitcoin = script_of(role, "assets", style.assets), script_of(role, "payment", style.bitcoin)
     given = tuple(_coin(f"{role} {at}", POSTAGE, assets, share, made_by, coinbase) for at, share in enumerate(shares))
-    return Declaration(
+    return Contribution(
         asset_coins=given,
         bitcoin_coins=(_coin(f"{role} bitcoin", sats, bitcoin, 0, made_by, coinbase),),
         receive_script=script_of(role, "assets", style.outputs),
@@ -218,7 +218,7 @@ def _side(
 
 def _coin(
     name: str, sats: int, script: bytes, atoms: int, made_by: dict[OutPoint, Transaction], coinbase: bool
-) -> Coin:
+) -> TradeInput:
     """The second output of a transaction of its own."""
     source = sha256(name.encode())
     origin = TxInput(OutPoint(NO_TXID, 0xFFFFFFFF) if coinbase else OutPoint(source.hexdigest(), 0))
@@ -227,4 +227,4 @@ def _coin(
     made = Transaction((origin,), (TxOutput(1000, b"\x51"), TxOutput(sats, script)))
     outpoint = OutPoint(made.txid, 1)
     made_by[outpoint] = made
-    return Coin(outpoint, sats, script, atoms)
+    return TradeInput(outpoint, sats, script, atoms)

@@ -9,19 +9,19 @@ from dataclasses import replace
 from darkswap_browser.errors import NoAddress
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.market.assets import BTC, Asset, AssetInfo
+from darkswap_browser.market.assets import BTC, Asset, AssetMetadata
 from darkswap_browser.market.orders import Side
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
-from darkswap_browser.orders.order_manager import OrderDesk, OrderDraft
+from darkswap_browser.orders.order_manager import OrderDraft, OrderManager
 from darkswap_browser.orders.views import OrderEvent, OrderView
-from darkswap_browser.settlement.checks import GENESIS, Policy
-from darkswap_browser.trades.trade_manager import Trader
+from darkswap_browser.settlement.checks import GENESIS, TradePolicy
+from darkswap_browser.trades.trade_manager import TradeManager
 from darkswap_browser.trades.views import TradeEvent, TradeView
-from darkswap_browser.wallets.coins import WalletCoins
-from darkswap_browser.wallets.reservations import Claims, Reservations
+from darkswap_browser.wallets.coins import IndexedCoinStore
+from darkswap_browser.wallets.reservations import CoinReservations, ReservationTable
 from tests.support.chain import Block, SimChain, SimServers
-from tests.support.simulated_wallet import SimWallet
+from tests.support.simulated_wallet import SimulatedWallet
 from tests.support.slow_store import PACE, SlowStore
 from tests.support.world import SimPeer, SimWorld
 
@@ -41,10 +41,10 @@ class SlowIdentity(Identity):
         return await super().sign(message)
 
 
-class Party:
+class TradingPeer:
     """One peer that trades."""
 
-    def __init__(self, world: TradeWorld, peer: SimPeer, wallet: SimWallet, listen: Sequence[str]) -> None:
+    def __init__(self, world: TradeWorld, peer: SimPeer, wallet: SimulatedWallet, listen: Sequence[str]) -> None:
         self.world = world
         self.peer = peer
         self.wallet = wallet
@@ -63,10 +63,10 @@ class Party:
         chain = self.servers
         self.store = SlowStore(self.peer.runtime.store)
         runtime = replace(self.peer.runtime, store=self.store)
-        self.coins = WalletCoins(
-            chain, Reservations(runtime.store, runtime.locks, NETWORK), lambda: self.wallet.accounts
+        self.coins = IndexedCoinStore(
+            chain, CoinReservations(runtime.store, runtime.locks, NETWORK), lambda: self.wallet.accounts
         )
-        self.desk = OrderDesk(
+        self.desk = OrderManager(
             runtime,
             SlowIdentity(self.peer.swarm.identity.key),
             NETWORK,
@@ -75,7 +75,7 @@ class Party:
             lambda key, why: self.aside.append((key, why)),
             private_sales=self.world.policy.private_sales,
         )
-        self.trader = Trader(
+        self.trader = TradeManager(
             runtime,
             self.peer.swarm,
             NETWORK,
@@ -151,8 +151,8 @@ class Party:
         """No coin is reserved, no part of an order is held, no beginning is left over."""
         store = self.peer.runtime.store
         claims = await store.get(f"coins/{NETWORK}")
-        held = Claims.decode(claims).held if claims is not None else {}
-        return not held and not self.desk.held() and not await store.keys("pending-takes/")
+        held = ReservationTable.decode(claims).held if claims is not None else {}
+        return not held and not self.desk.open_fills() and not await store.keys("pending-takes/")
 
     async def until(self, phase: str, seconds: float = 1000.0) -> TradeView:
         """Its newest trade in that phase, once there is one."""
@@ -170,23 +170,23 @@ class Party:
 class TradeWorld:
     """`async with TradeWorld() as world`: world.maker has 1000 DOG and fees, world.taker 100,000 sats."""
 
-    def __init__(self, *, limits: Limits = DEFAULT_LIMITS, policy: Policy | None = None) -> None:
+    def __init__(self, *, limits: Limits = DEFAULT_LIMITS, policy: TradePolicy | None = None) -> None:
         self.sim = SimWorld(limits=limits)
         self.chain = SimChain()
         self._patience = asyncio.timeout(PATIENCE)
         self.chain.blocks[0] = Block(GENESIS[NETWORK], ())
-        self.policy = policy or Policy()
-        self.parties: list[Party] = []
+        self.policy = policy or TradePolicy()
+        self.parties: list[TradingPeer] = []
         for asset, name in ((DOG, "DOG"), (CAT, "CAT"), (DIESEL, "DIESEL")):
-            self.chain.infos[asset] = AssetInfo(asset=asset, name=name, decimals=2)
+            self.chain.infos[asset] = AssetMetadata(asset=asset, name=name, decimals=2)
 
-    async def party(self, name: str, *listen: str) -> Party:
-        party = Party(self, await self.sim.peer(name, *listen), SimWallet(name), listen)
+    async def party(self, name: str, *listen: str) -> TradingPeer:
+        party = TradingPeer(self, await self.sim.peer(name, *listen), SimulatedWallet(name), listen)
         self.parties.append(party)
         await party.start()
         return party
 
-    async def reload(self, party: Party, *, wallet: bool = True, away: float = 0.0) -> None:
+    async def reload(self, party: TradingPeer, *, wallet: bool = True, away: float = 0.0) -> None:
         """As a page reload: what is in the store stays, everything else is new. `away`: seconds in between."""
         await party.stop()
         party.store.died.set()  # whatever that page still had in mind

@@ -105,7 +105,7 @@ class TradingVisitor(Visitor):
 
 
 @dataclass
-class Square:
+class TwoVisitors:
     """Where they meet."""
 
     site: WebServer
@@ -134,10 +134,10 @@ class Square:
 
 
 @contextlib.contextmanager
-def square(site: WebServer, relay: str, folder: Path) -> Iterator[Square]:
+def square(site: WebServer, relay: str, folder: Path) -> Iterator[TwoVisitors]:
     """The chain runs meanwhile; the site's configuration names it."""
     with RegtestProcess(folder) as chain:
-        place = Square(site, chain, relay, folder)
+        place = TwoVisitors(site, chain, relay, folder)
         place.configure()
         yield place
     site.site.configure({"relays": []})

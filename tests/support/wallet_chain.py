@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import UNKNOWN, Holdings, Spend, Tip, TxStatus, Utxo
-from darkswap_browser.errors import ChainUnreachable, Lagging, NotOnChain
-from darkswap_browser.market.assets import Asset, AssetInfo, AssetKind
+from darkswap_browser.chain.base import UNKNOWN, OutputAssets, Spend, Tip, TxStatus, Utxo
+from darkswap_browser.errors import ChainUnreachable, IndexerLagging, NotOnChain
+from darkswap_browser.market.assets import Asset, AssetKind, AssetMetadata
 
-CLEAN = Holdings({}, {}, ())
+CLEAN = OutputAssets({}, {}, ())
 HEIGHT = 800
 
 
@@ -22,7 +22,7 @@ class WalletChain:
 
     def __init__(self) -> None:
         self.coins: dict[OutPoint, Utxo] = {}
-        self.contents: dict[OutPoint, Holdings] = {}
+        self.contents: dict[OutPoint, OutputAssets] = {}
         self.spends: dict[OutPoint, Spend] = {}
         self.lagging = False
         self.asked: list[str] = []
@@ -32,7 +32,7 @@ class WalletChain:
         number: int,
         script: bytes,
         sats: int = 10_000,
-        holdings: Holdings = CLEAN,
+        holdings: OutputAssets = CLEAN,
         *,
         height: int | None = 700,
         is_coinbase: bool = False,
@@ -68,14 +68,14 @@ class WalletChain:
     async def fee_rate(self, target: int) -> int:
         return 1000
 
-    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
+    async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, OutputAssets]:
         self.asked.append(f"holdings {verify}")
         if verify and self.lagging:
-            raise Lagging("index", HEIGHT - 1, HEIGHT)
+            raise IndexerLagging("index", HEIGHT - 1, HEIGHT)
         return {each: self.contents.get(each, UNKNOWN) for each in outpoints}
 
-    async def info(self, asset: Asset) -> AssetInfo | None:
+    async def info(self, asset: Asset) -> AssetMetadata | None:
         return None
 
-    async def find(self, kind: AssetKind, name: str) -> AssetInfo | None:
+    async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None:
         return None

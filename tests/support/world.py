@@ -19,7 +19,7 @@ from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.relay_server import RelayObserver, RelayServer
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.circuit import CircuitTransport
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport
@@ -78,7 +78,7 @@ class SimWorld:
     """`peer` adds one, `relay` adds one that listens and relays. `world` holds the clock, the paths and the faults."""
 
     def __init__(self, seed: int = 0, *, latency: float = 0.01, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.world = World(seed, crypto=CRYPTO, latency=latency)
+        self.world = SimulatedWorld(seed, crypto=CRYPTO, latency=latency)
         self.limits = limits
         self.peers: list[SimPeer] = []
 

@@ -11,7 +11,7 @@ from darkswap_browser.errors import ConnectionLost, EndOfStream
 from darkswap_browser.runtime.base.links import ByteLink
 from darkswap_browser.testing import loop
 from darkswap_browser.testing.link import SEND_BUFFER
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.support.native_identity import CRYPTO
 
 WRITE = st.tuples(st.just("write"), st.integers(0, 100_000))
@@ -32,7 +32,7 @@ async def collect(link: ByteLink, into: bytearray) -> type[Exception]:
 
 
 async def play(seed: int, doings: list[tuple[str, int]], end: str) -> None:
-    world = World(seed, crypto=CRYPTO)
+    world = SimulatedWorld(seed, crypto=CRYPTO)
     a, b = world.runtime("a"), world.runtime("b")
     accepted: asyncio.Future[ByteLink] = asyncio.get_running_loop().create_future()
 

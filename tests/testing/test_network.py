@@ -8,7 +8,7 @@ import pytest
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
 from darkswap_browser.runtime.base.links import ByteLink
-from darkswap_browser.testing.world import EPOCH, World
+from darkswap_browser.testing.world import EPOCH, SimulatedWorld
 from tests.support.native_identity import CRYPTO
 
 
@@ -24,7 +24,7 @@ class Two:
     """A world in which `b` listens and keeps the links it got."""
 
     def __init__(self) -> None:
-        self.world = World(1, crypto=CRYPTO)
+        self.world = SimulatedWorld(1, crypto=CRYPTO)
         self.a, self.b = self.world.runtime("a"), self.world.runtime("b")
         self.links: list[ByteLink] = []
 
@@ -128,7 +128,7 @@ async def test_a_killed_process_resets_and_a_reload_starts_anew_with_the_same_st
     with pytest.raises(ConnectionLost):
         await two.a.sockets.connect_websocket("ws://b/")
     assert await again.store.get("kept") == b"value"
-    assert again.entropy.bytes(8) != World(1, crypto=CRYPTO).runtime("b").entropy.bytes(8)
+    assert again.entropy.bytes(8) != SimulatedWorld(1, crypto=CRYPTO).runtime("b").entropy.bytes(8)
     await again.sockets.listen_websocket("0.0.0.0", 80, two.accept)
     await two.a.sockets.connect_websocket("ws://b/")
 
@@ -146,14 +146,14 @@ async def test_an_orderly_end_arrives_behind_the_bytes() -> None:
 
 
 async def test_the_wall_clock_follows_the_loop() -> None:
-    clock = World(1, crypto=CRYPTO).runtime("a").clock
+    clock = SimulatedWorld(1, crypto=CRYPTO).runtime("a").clock
     await asyncio.sleep(2.5)
     assert clock.now() == pytest.approx(EPOCH + 2.5)
     assert clock.now_ns() == pytest.approx((EPOCH + 2.5) * 1e9)
 
 
 async def test_life_events_reach_those_who_listen() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     words: list[str] = []
     stop = world.runtime("a").lifecycle.subscribe(words.append)
     world.go_offline("a")

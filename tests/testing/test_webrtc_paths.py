@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from darkswap_browser.runtime.base.webrtc import IceServer, RtcConfiguration
-from darkswap_browser.testing.conformance.rtc_pair import Channel, Couple, Side
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.conformance.rtc_pair import Channel, RtcPair, Side
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.support.native_identity import CRYPTO
 
 
@@ -19,8 +19,8 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def connected(world: World) -> AsyncIterator[tuple[Couple, Channel, Channel]]:
-    async with Couple((world.runtime("a").webrtc, world.runtime("b").webrtc)) as couple:
+async def connected(world: SimulatedWorld) -> AsyncIterator[tuple[RtcPair, Channel, Channel]]:
+    async with RtcPair((world.runtime("a").webrtc, world.runtime("b").webrtc)) as couple:
         yield couple, *(await couple.open())
 
 
@@ -33,7 +33,7 @@ async def talk(channel: Channel, seconds: int) -> int:
 
 
 async def test_a_short_cut_is_not_even_noticed() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     async with connected(world) as (couple, ours, theirs):
         world.cut("a", "b")
         sent = await talk(ours, 4)
@@ -44,7 +44,7 @@ async def test_a_short_cut_is_not_even_noticed() -> None:
 
 
 async def test_a_longer_cut_heals_by_itself() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     async with connected(world) as (couple, ours, theirs):
         world.cut("a", "b")
         sent = await talk(ours, 12)
@@ -56,7 +56,7 @@ async def test_a_longer_cut_heals_by_itself() -> None:
 
 
 async def test_after_failure_messages_wait_for_an_ice_restart() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     async with connected(world) as (couple, ours, theirs):
         world.cut("a", "b")
         began = now()
@@ -82,7 +82,7 @@ def ours_in_order(sent: int) -> list[bytes]:
 
 async def test_states_follow_a_dead_path_after_seconds() -> None:
     for seed in range(5):
-        world = World(seed, crypto=CRYPTO)
+        world = SimulatedWorld(seed, crypto=CRYPTO)
         async with connected(world) as (couple, _, _):
             world.cut("a", "b")
             cut = now()
@@ -95,7 +95,7 @@ async def test_states_follow_a_dead_path_after_seconds() -> None:
 
 
 async def test_a_host_without_power_is_like_a_cut() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     async with connected(world) as (couple, ours, _):
         world.kill("b", silent=True)
         await asyncio.sleep(20)
@@ -104,7 +104,7 @@ async def test_a_host_without_power_is_like_a_cut() -> None:
 
 
 async def test_a_reload_is_heard_at_once() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     async with connected(world) as (_, ours, _):
         before = now()
         world.reload("b")
@@ -113,7 +113,7 @@ async def test_a_reload_is_heard_at_once() -> None:
 
 
 async def test_bandwidth_holds_messages_back() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     world.shape("a", "b", bandwidth=100_000)
     async with connected(world) as (_, ours, theirs):
         began = now()
@@ -124,10 +124,10 @@ async def test_bandwidth_holds_messages_back() -> None:
 
 
 async def test_without_udp_a_connection_fails() -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     world.runtime("a"), world.runtime("b")
     world.block_udp("a", "b")
-    async with Couple((world.runtime("a").webrtc, world.runtime("b").webrtc)) as couple:
+    async with RtcPair((world.runtime("a").webrtc, world.runtime("b").webrtc)) as couple:
         couple.sides[0].connection.create_data_channel("init")
         await couple.negotiate()
         await couple.sides[0].until(lambda: "failed" in couple.sides[0].states, 20)
@@ -136,7 +136,7 @@ async def test_without_udp_a_connection_fails() -> None:
 
 @pytest.mark.parametrize("credential", ["right", "wrong"])
 async def test_a_turn_server_helps_those_it_knows(credential: str) -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
     world.rtc.add_turn("turn", "user", "right")
     server = IceServer(("turn:turn:3478?transport=udp",), "user", credential)
     configuration = RtcConfiguration(ice_servers=(server,), relay_only=True)
@@ -144,7 +144,7 @@ async def test_a_turn_server_helps_those_it_knows(credential: str) -> None:
     one.other, two.other = two, one
     world.block_udp("a", "b")
     ours = Channel(one.connection.create_data_channel("init"))
-    await Couple((world.runtime("a").webrtc,) * 2, sides=[one, two]).negotiate()
+    await RtcPair((world.runtime("a").webrtc,) * 2, sides=[one, two]).negotiate()
     if credential == "right":
         await ours.has("opened")
         assert [" typ relay " in each.candidate for each in one.candidates + two.candidates] == [True, True]
@@ -158,7 +158,7 @@ async def test_a_turn_server_helps_those_it_knows(credential: str) -> None:
 async def test_a_world_is_the_same_every_time() -> None:
     texts = []
     for _ in range(2):
-        world = World(7, crypto=CRYPTO)
+        world = SimulatedWorld(7, crypto=CRYPTO)
         async with connected(world) as (couple, _, _):
             description = couple.sides[0].connection.local_description
             assert description is not None

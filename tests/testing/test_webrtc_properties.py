@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.testing import loop
-from darkswap_browser.testing.conformance.rtc_pair import Channel, Couple
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.conformance.rtc_pair import Channel, RtcPair
+from darkswap_browser.testing.world import SimulatedWorld
 from tests.support.native_identity import CRYPTO
 
 DOINGS = st.tuples(st.sampled_from(["send", "answer", "cut", "heal", "restart"]), st.floats(0, 25))
 
 
 async def play(seed: int, doings: list[tuple[str, float]]) -> None:
-    world = World(seed, crypto=CRYPTO)
-    async with Couple((world.runtime("a").webrtc, world.runtime("b").webrtc)) as couple:
+    world = SimulatedWorld(seed, crypto=CRYPTO)
+    async with RtcPair((world.runtime("a").webrtc, world.runtime("b").webrtc)) as couple:
         ends = await couple.open()
         sent: tuple[list[bytes], list[bytes]] = ([], [])
         for number, (doing, seconds) in enumerate(doings):

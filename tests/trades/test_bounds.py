@@ -11,19 +11,19 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.concurrency.faults import log_fault
 from darkswap_browser.errors import InvalidOrder
 from darkswap_browser.market import order_codec
-from darkswap_browser.orders.book import OrderShelf
+from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.settlement.effects import Broadcast, Effect, Send
 from darkswap_browser.settlement.events import Event
-from darkswap_browser.settlement.states import Pending
+from darkswap_browser.settlement.states import AwaitingConfirmation
 from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord, OrderStatus, order_records
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
 from darkswap_browser.testing.host import SimulatedStore
-from darkswap_browser.trades.runner import BROADCAST_AGAIN, TradeRun, Work
+from darkswap_browser.trades.runner import REBROADCAST_SECONDS, TradeRunner, Work
 from tests.market.cases import order, signed
 from tests.orders.test_imported_orders import _resigned
 from tests.soak.world import DEADLINE, MAKER, START, trade_of
 from tests.support import private_sales
-from tests.support.trade_world import NETWORK, Party, TradeWorld, sells_dog
+from tests.support.trade_world import NETWORK, TradeWorld, TradingPeer, sells_dog
 
 
 def _never(key: str, why: str) -> None:
@@ -53,7 +53,7 @@ def _copy(record: TradeRecord, trade_id: str, at: int) -> TradeRecord:
     return replace(record, state=replace(record.state, trade=trade), updated_at=at)
 
 
-async def _kept(party: Party) -> set[str]:
+async def _kept(party: TradingPeer) -> set[str]:
     return {view.id for view in party.trader.all()}
 
 
@@ -111,18 +111,18 @@ class Servers:
 
     async def send(self, record: TradeRecord, message: Send) -> None: ...
 
-    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+    async def perform(self, record: TradeRecord, effect: Work) -> Event | None:
         self.sent += isinstance(effect, Broadcast)
         return None
 
-    def prompt(self, run: TradeRun, effect: Effect) -> None: ...
+    def perform_now(self, run: TradeRunner, effect: Effect) -> None: ...
 
 
 async def test_run_broadcasts_again_after_fifteen_seconds_and_not_before() -> None:
     servers = Servers()
-    state = Pending(replace(trade_of(MAKER), txid="ab" * 32, raw=b"settlement"), DEADLINE)
-    run = TradeRun(TradeRecord(state=state, order="", updated_at=START), servers, 4)
-    for after, sent in ((0, 1), (BROADCAST_AGAIN - 1, 1), (BROADCAST_AGAIN, 2)):
+    state = AwaitingConfirmation(replace(trade_of(MAKER), txid="ab" * 32, raw=b"settlement"), DEADLINE)
+    run = TradeRunner(TradeRecord(state=state, order="", updated_at=START), servers, 4)
+    for after, sent in ((0, 1), (REBROADCAST_SECONDS - 1, 1), (REBROADCAST_SECONDS, 2)):
         servers.time = START + after
         run.resume()
         await asyncio.sleep(1)
@@ -135,15 +135,15 @@ async def test_run_broadcasts_again_after_fifteen_seconds_and_not_before() -> No
 
 async def test_shelf_with_all_orders_kept_has_no_room_and_with_one_less_it_has() -> None:
     records = order_records(SimulatedStore(), NETWORK, "me", _never)
-    shelf = OrderShelf(records, "me", lambda: START, log_fault)
+    shelf = OrderBook(records, "me", lambda: START, log_fault)
     text = order_codec.encode_text(signed(order()))
     for number in range(MAX_ORDERS):
         if number == MAX_ORDERS - 1:
-            shelf.make_room("somebody")
+            shelf.check_capacity("somebody")
         record = OrderRecord(text=text, status=OrderStatus.FILLED, seq=0, updated_at=0)
         await shelf.put(f"{number:064x}", record, "created")
     with pytest.raises(InvalidOrder, match="1000"):
-        shelf.make_room("somebody")
+        shelf.check_capacity("somebody")
 
 
 @pytest.mark.parametrize("beyond", [0, 1, 2**31])

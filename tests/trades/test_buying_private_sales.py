@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from darkswap_browser.bitcoin.transaction import Transaction
-from darkswap_browser.chain.base import Holdings
+from darkswap_browser.chain.base import OutputAssets
 from darkswap_browser.errors import InsufficientFunds, InvalidOrder, TradeRefused
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC, Asset
@@ -18,12 +18,12 @@ from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.regtest.chain.kernel import kernel_verifies
 from darkswap_browser.settlement.messages import TakeRequest
-from darkswap_browser.settlement.terms import Declaration
+from darkswap_browser.settlement.terms import Contribution
 from darkswap_browser.storage.orders import OrderStatus
-from darkswap_browser.trades.admission import Intake
+from darkswap_browser.trades.admission import TradeAdmission
 from darkswap_browser.trades.views import TradeStatus
 from tests.support.private_sales import BLOCKS, ON, PRICE, closed, lot_of, order_of, prevouts_of, sells, told, world
-from tests.support.trade_world import CAT, DIESEL, DOG, Party, TradeWorld
+from tests.support.trade_world import CAT, DIESEL, DOG, TradeWorld, TradingPeer
 
 # --- bought
 
@@ -102,7 +102,7 @@ async def test_a_buyer_whose_page_is_reloaded_goes_on(state: str) -> None:
         assert there.taker.balance(DOG) == 1000 and await there.taker.holds_nothing()
 
 
-async def both_sign(there: TradeWorld, order: OrderView, *rates: int) -> list[Party]:
+async def both_sign(there: TradeWorld, order: OrderView, *rates: int) -> list[TradingPeer]:
     """The taker and another, both past their last look at the chain before either broadcasts."""
     other = await there.party("other", "ws")
     other.give(100_000)
@@ -207,10 +207,10 @@ async def test_a_request_for_a_private_sale_is_not_answered_with_coins() -> None
             fill=1000,
             fee_rate=5_000,
             deadline=order.created_at + 100,
-            declaration=Declaration(receive_script=script, asset_change_script=script, bitcoin_change_script=script),
+            declaration=Contribution(receive_script=script, asset_change_script=script, bitcoin_change_script=script),
             proofs=(),
         )
-        intake = Intake(there.maker.desk, ON, DEFAULT_LIMITS)
+        intake = TradeAdmission(there.maker.desk, ON, DEFAULT_LIMITS)
         with pytest.raises(TradeRefused, match="private sale"):
             await intake.admit(str(there.taker.peer.id), "ab" * 16, wanted, [], order.created_at)
 
@@ -242,10 +242,10 @@ async def test_a_buyer_checks_all_of_it_himself_though_the_order_looked_well() -
         await there.taker.desk.import_text(order.text)
         lot = lot_of(order)
         for holdings in (
-            Holdings({DOG: 1000, CAT: 1}, {}, ()),
-            Holdings({DOG: 999}, {}, ()),
-            Holdings({DOG: 1000}, None, ()),
-            Holdings({DOG: 1000}, {}, ("an inscription",)),
+            OutputAssets({DOG: 1000, CAT: 1}, {}, ()),
+            OutputAssets({DOG: 999}, {}, ()),
+            OutputAssets({DOG: 1000}, None, ()),
+            OutputAssets({DOG: 1000}, {}, ("an inscription",)),
         ):
             there.taker.servers.told_holdings = {lot: holdings}
             trade = await there.taker.trader.take(order.id)

@@ -13,13 +13,13 @@ from darkswap_browser.orders.views import OrderStatus
 from darkswap_browser.trades.views import TradeView
 from tests.support import private_sales
 from tests.support.cancelling import cancel_at, cancel_on_turn
-from tests.support.trade_world import BTC, DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import BTC, DOG, TradeWorld, TradingPeer, sells_dog
 
 SETTLE = 65.0
 """Seconds: two rounds of the desk, which puts right what was left half made."""
 
 
-async def _live(party: Party) -> TradeView | None:
+async def _live(party: TradingPeer) -> TradeView | None:
     live = [view for view in party.trader.all() if not view.status.is_over]
     assert len(live) <= 1
     return live[0] if live else None
@@ -90,7 +90,7 @@ async def test_private_sale_cancel_cancelled_at_any_await_can_be_repeated() -> N
     assert number > 5
 
 
-Call = Callable[[Party, str], Coroutine[Any, Any, TradeView]]
+Call = Callable[[TradingPeer, str], Coroutine[Any, Any, TradeView]]
 CALLS: dict[str, Call] = {
     "confirm": lambda party, trade_id: party.trader.confirm(trade_id),
     "cancel": lambda party, trade_id: party.trader.cancel(trade_id),
@@ -142,8 +142,8 @@ async def test_import_and_change_cancelled_at_any_await_can_be_repeated() -> Non
         for number in count(1):
             outcome = await cancel_at(world.taker.desk.import_text(order.text), number)
             assert (await world.taker.desk.import_text(order.text)).funded is True, number
-            change = await cancel_at(world.maker.desk.change(order.id, quote_atoms=20_000 + number), number)
-            changed = await world.maker.desk.change(order.id, quote_atoms=30_000 + number)
+            change = await cancel_at(world.maker.desk.update(order.id, quote_atoms=20_000 + number), number)
+            changed = await world.maker.desk.update(order.id, quote_atoms=30_000 + number)
             assert changed.quote_atoms == 30_000 + number
             if not outcome.was_cancelled and not change.was_cancelled:
                 break
@@ -154,7 +154,7 @@ async def test_import_and_change_cancelled_at_any_await_can_be_repeated() -> Non
 async def test_stop_cancelled_at_any_await_ends_everything_and_trades_go_on_after_a_restart(role: str) -> None:
     for number in count(1):
         async with TradeWorld() as world:
-            party: Party = getattr(world, role)
+            party: TradingPeer = getattr(world, role)
             order = await sells_dog(world)
             view = await world.taker.takes(order, review=True)
             await world.taker.until("reviewing")

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
-from darkswap_browser.chain.base import Holdings, Spend
-from darkswap_browser.errors import ChainUnreachable, Lagging
-from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.chain.base import OutputAssets, Spend
+from darkswap_browser.errors import ChainUnreachable, IndexerLagging
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.trades.views import TradeStatus, TradeView
-from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
 
 async def pending(world: TradeWorld) -> TradeView:
@@ -27,7 +27,7 @@ async def pending(world: TradeWorld) -> TradeView:
 async def buried(world: TradeWorld) -> None:
     await asyncio.sleep(25)
     await world.mined()
-    await world.mined(BURIED)
+    await world.mined(FINALITY_MARGIN_BLOCKS)
 
 
 def _rival(world: TradeWorld, txid: str) -> Transaction:
@@ -119,7 +119,7 @@ async def test_a_rival_in_a_block_fails_the_trade_once_it_is_buried_and_frees_co
             assert (view.phase, view.status) == ("conflicted", TradeStatus.FAILED)
             assert view.reason is not None and view.reason.code == "INPUT_SPENT" and rival.txid in view.reason.detail
             assert await party.reserved(trade.id) > 0, "not yet out of a reorganisation's reach"
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         for party in (world.maker, world.taker):
             view = party.only()
             assert (view.phase, view.status) == ("failed", TradeStatus.FAILED)
@@ -141,7 +141,7 @@ async def test_a_reorganisation_that_brings_a_rival_undoes_a_completed_trade_and
         world.chain.reorg(3, without=[trade.txid or ""], instead=[rival])
         await asyncio.sleep(25)
         assert world.maker.only().phase == world.taker.only().phase == "conflicted"
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         assert world.maker.only().phase == world.taker.only().phase == "failed"
         order = world.maker.desk.get(trade.order_id)
         assert order is not None and (order.status, order.filled_atoms) == (OrderStatus.OPEN, 0)
@@ -229,7 +229,7 @@ async def test_what_is_taken_back_is_not_broadcast_when_the_servers_come_back() 
 @pytest.mark.parametrize("when", ["validating", "verifying", "signing", "countersigning"])
 async def test_nothing_is_signed_while_the_chain_cannot_be_judged(when: str, fault: str) -> None:
     async with TradeWorld() as world:
-        party: Party = world.maker if when in ("validating", "countersigning") else world.taker
+        party: TradingPeer = world.maker if when in ("validating", "countersigning") else world.taker
 
         def break_it() -> None:
             party.servers.down, party.servers.lag = fault == "down", 2 * (fault == "lag")
@@ -263,7 +263,7 @@ async def test_a_trade_is_not_begun_while_the_chain_cannot_be_judged() -> None:
         with pytest.raises(ChainUnreachable):
             await world.taker.trader.take(order.id)
         world.taker.servers.down, world.taker.servers.lag = False, 2
-        with pytest.raises(Lagging):
+        with pytest.raises(IndexerLagging):
             await world.taker.trader.take(order.id)
         assert world.taker.trader.all() == [] and await world.taker.holds_nothing()
 
@@ -289,9 +289,9 @@ async def test_a_taker_does_not_sign_against_what_its_own_servers_say(rule: str)
                 case "V10":
                     servers.told_spends[coin] = Spend("ab" * 32, None)
                 case "V11":
-                    servers.told_holdings[coin] = Holdings({DOG: 599}, {}, ())
+                    servers.told_holdings[coin] = OutputAssets({DOG: 599}, {}, ())
                 case "V12":
-                    servers.told_holdings[mine] = Holdings({DOG: 1}, {}, ())
+                    servers.told_holdings[mine] = OutputAssets({DOG: 1}, {}, ())
 
         world.taker.trader.subscribe(lambda event: lie(event.trade.phase))
         servers.delay = 0.1

@@ -5,14 +5,14 @@ import asyncio
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.settlement.effects import Watch
 from darkswap_browser.trades.chain_watcher import (
-    FAST,
-    Blind,
+    FAST_POLL_SECONDS,
+    ChainObservation,
+    ChainUnavailable,
+    ChainWatcher,
     InBlock,
     InMempool,
-    Nowhere,
-    Sight,
+    NotSeen,
     SpentElsewhere,
-    Watcher,
 )
 from tests.support.chain import SimChain, SimServers
 
@@ -25,12 +25,12 @@ class Scene:
         self.chain = SimChain()
         self.servers = SimServers(self.chain)
         self.coin = self.chain.fund(SCRIPT, 10_000)
-        self.sights: list[Sight] = []
-        self.watcher = Watcher(self.servers, lambda trade_id, sight: self.sights.append(sight))
+        self.sights: list[ChainObservation] = []
+        self.watcher = ChainWatcher(self.servers, lambda trade_id, sight: self.sights.append(sight))
         self.made = spending(self.coin, 9000)
         self.watcher.watch("one", Watch((self.made.txid, SELF_SPEND), (self.coin,)))
 
-    async def see(self, seconds: float = FAST) -> Sight:
+    async def see(self, seconds: float = FAST_POLL_SECONDS) -> ChainObservation:
         await asyncio.sleep(seconds + 0.01)
         return self.sights[-1]
 
@@ -41,7 +41,7 @@ def spending(coin: OutPoint, sats: int) -> Transaction:
 
 async def test_a_settlement_is_seen_from_nowhere_to_mempool_to_depth_and_back() -> None:
     scene = Scene()
-    assert await scene.see() == Nowhere()
+    assert await scene.see() == NotSeen()
     scene.chain.accept(scene.made.serialize())
     assert await scene.see() == InMempool(scene.made.txid)
     scene.chain.mine()
@@ -70,9 +70,9 @@ async def test_another_spend_is_told_with_its_depth_and_what_it_spends() -> None
 async def test_silent_servers_are_told_and_looked_at_again() -> None:
     scene = Scene()
     scene.servers.down = True
-    assert isinstance(await scene.see(), Blind)
+    assert isinstance(await scene.see(), ChainUnavailable)
     scene.servers.down = False
-    assert isinstance(await scene.see(), Nowhere)
+    assert isinstance(await scene.see(), NotSeen)
     await scene.watcher.close()
 
 

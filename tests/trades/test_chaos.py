@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from darkswap_browser.errors import DarkSwapError
-from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.trades.views import TradeView
-from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
 pytestmark = pytest.mark.takes(10)
 
@@ -29,7 +29,7 @@ class Chaos:
         """Seconds for which a wallet is read: in a slow world there is more to break."""
 
     @property
-    def parties(self) -> list[Party]:
+    def parties(self) -> list[TradingPeer]:
         return [self.world.maker, *self.takers]
 
     def tell(self, what: str) -> None:
@@ -40,7 +40,7 @@ class Chaos:
 
     async def disturb(self) -> None:
         party = self.chance.choice(self.parties)
-        act: Callable[[Party], Awaitable[None]] = self.chance.choice(
+        act: Callable[[TradingPeer], Awaitable[None]] = self.chance.choice(
             (
                 self.reload,
                 self.reload,
@@ -56,12 +56,12 @@ class Chaos:
         self.tell(f"{act.__name__} {party.peer.name}")
         await act(party)
 
-    async def reload(self, party: Party) -> None:
+    async def reload(self, party: TradingPeer) -> None:
         await self.world.reload(party, wallet=False, away=self.chance.choice((0.0, 0.0, 3.0, 30.0)))
         await asyncio.sleep(self.chance.choice((0.0, 4.0)))
         party.open_wallet()
 
-    async def link(self, party: Party) -> None:
+    async def link(self, party: TradingPeer) -> None:
         world = self.world.sim.world
         match self.chance.randrange(3):
             case 0:
@@ -76,26 +76,26 @@ class Chaos:
                 await asyncio.sleep(self.chance.choice((1, 8, 40)))
                 world.rejoin(party.peer.name)
 
-    async def servers(self, party: Party) -> None:
+    async def servers(self, party: TradingPeer) -> None:
         servers = party.servers
         servers.down, servers.lag = self.chance.random() < 0.4, self.chance.choice((0, 0, 2))
         servers.delay, servers.rejects = self.chance.choice((0.0, 0.5)), self.chance.choice(("", "mempool full"))
         await asyncio.sleep(self.chance.choice((1, 10, 50)))
         self.mend(party)
 
-    async def store(self, party: Party) -> None:
+    async def store(self, party: TradingPeer) -> None:
         party.store.broken = True
         await asyncio.sleep(self.chance.choice((0.5, 12)))
         self.mend(party)
 
-    async def wallet(self, party: Party) -> None:
+    async def wallet(self, party: TradingPeer) -> None:
         wallet = party.wallet
         wallet.refuses, wallet.broken = self.chance.random() < 0.2, self.chance.random() < 0.2
         wallet.delay = self.chance.choice((0, 5, 70))
         await asyncio.sleep(self.chance.choice((2, 20)))
         self.mend(party)
 
-    async def user(self, party: Party) -> None:
+    async def user(self, party: TradingPeer) -> None:
         """Somebody presses a button, whether it makes sense or not."""
         press = self.chance.choice(
             (party.trader.confirm, party.trader.revoke, party.trader.cancel, party.trader.revoke)
@@ -107,9 +107,9 @@ class Chaos:
             except (DarkSwapError, TimeoutError) as error:
                 self.tell(f"{type(error).__name__}")
 
-    async def blocks(self, party: Party) -> None:
+    async def blocks(self, party: TradingPeer) -> None:
         chain = self.world.chain
-        if self.chance.random() < 0.4 and self.depth() < BURIED:
+        if self.chance.random() < 0.4 and self.depth() < FINALITY_MARGIN_BLOCKS:
             gone = [txid for txid in self.txids if self.chance.random() < 0.3]
             chain.reorg(min(self.chance.randrange(1, 4), chain.height - 6), without=gone)
             for txid in gone:
@@ -122,7 +122,7 @@ class Chaos:
         heights = [each[1] for each in found if each is not None and each[1] is not None]
         return max((self.world.chain.height - height + 1 for height in heights), default=0)
 
-    def mend(self, party: Party) -> None:
+    def mend(self, party: TradingPeer) -> None:
         servers, wallet = party.servers, party.wallet
         servers.down, servers.lag, servers.delay, servers.rejects = False, 0, self.pace / 10, ""
         wallet.refuses, wallet.broken, wallet.delay, party.store.broken = False, False, self.pace, False
@@ -150,7 +150,7 @@ class Chaos:
         await self.calm()
         await self.judge()
 
-    async def _begin(self, taker: Party, text: str, order_id: str, fill: int, review: bool) -> None:
+    async def _begin(self, taker: TradingPeer, text: str, order_id: str, fill: int, review: bool) -> None:
         await asyncio.sleep(self.chance.random())
         try:
             await taker.desk.import_text(text)

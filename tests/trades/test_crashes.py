@@ -15,7 +15,7 @@ from darkswap_browser.storage import codec
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.storage.trades import TRADE_RECORD
 from darkswap_browser.trades.views import TradeStatus
-from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
 TAKER = ["requesting", "verifying", "reviewing", "signing", "signatures_out", "pending", "completed", "settled"]
 MAKER = ["validating", "offered", "countersigning", "pending", "completed", "settled"]
@@ -83,7 +83,7 @@ class Story:
 async def test_a_page_that_dies_as_a_state_is_saved_goes_on_after_its_reload(who: str, state: str, kept: bool) -> None:
     async with TradeWorld() as world:
         story = Story(world, review=state == "reviewing")
-        party: Party = getattr(world, who)
+        party: TradingPeer = getattr(world, who)
         party.store.die_at(entering(state), kept=kept)
         await story.begin()
         if (state, kept) != ("reviewing", True) and story.review:
@@ -105,7 +105,7 @@ async def test_a_page_that_dies_at_any_of_its_writes_goes_on_after_its_reload(wh
     """Of coins, orders, beginnings and trades: odd ones are kept, even ones are not."""
     async with TradeWorld() as world:
         story = Story(world)
-        party: Party = getattr(world, who)
+        party: TradingPeer = getattr(world, who)
         writes = itertools.count(1)
         dies = functools.partial(party.store.die_at, lambda key, data: next(writes) == number, kept=number % 2 == 1)
         await story.begin(dies)
@@ -121,7 +121,7 @@ async def test_a_page_that_dies_at_any_of_its_writes_goes_on_after_its_reload(wh
 async def test_a_trade_taken_up_before_the_wallet_is_open_waits_for_it(who: str, state: str) -> None:
     async with TradeWorld() as world:
         story = Story(world, review=state == "reviewing")
-        party: Party = getattr(world, who)
+        party: TradingPeer = getattr(world, who)
         party.store.die_at(entering(state), kept=True)
         await story.begin()
         await party.store.died.wait()
@@ -138,7 +138,7 @@ async def test_a_link_that_breaks_in_any_state_is_found_again(who: str, state: s
     """Severed: both are told. Cut: nobody is, for five seconds."""
     async with TradeWorld() as world:
         story = Story(world, review=state == "reviewing")
-        party: Party = getattr(world, who)
+        party: TradingPeer = getattr(world, who)
         seen = entering(state)
         hit = asyncio.Event()
         party.store.watch(lambda key, data: hit.set() if seen(key, data) else None)
@@ -227,11 +227,11 @@ async def test_a_part_of_an_order_held_for_a_trade_that_was_never_saved_is_free_
         world.maker.store.die_at(entering("validating"), kept=False)
         await story.begin()
         await world.maker.store.died.wait()
-        assert world.maker.desk.held() != []
+        assert world.maker.desk.open_fills() != []
         await world.taker.stop()
         world.sim.world.kill("taker", silent=True)
         await world.reload(world.maker)
-        assert world.maker.desk.held() == [] and world.maker.trader.all() == []
+        assert world.maker.desk.open_fills() == [] and world.maker.trader.all() == []
         await story.end()
 
 

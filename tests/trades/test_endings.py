@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from darkswap_browser.errors import InvalidArgument, NoAddress, ObjectFreed, StorageError, TooManyRequests
+from darkswap_browser.errors import InvalidArgument, NoAddress, ObjectClosed, StorageError, TooManyRequests
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.trades.views import TradeStatus
-from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
 
 async def _free(world: TradeWorld) -> None:
@@ -34,7 +34,7 @@ async def _paused_at(world: TradeWorld, phase: str) -> str:
         case "signing" | "offered":
             world.taker.wallet.delay = 1_000
     trade = await world.taker.trader.take(order.id, review=phase == "reviewing")
-    party: Party = world.maker if phase in ("validating", "offered") else world.taker
+    party: TradingPeer = world.maker if phase in ("validating", "offered") else world.taker
     await party.until(phase)
     await asyncio.sleep(1)
     return trade.id
@@ -142,10 +142,10 @@ async def test_who_waits_for_a_trade_of_a_page_that_closes_is_told() -> None:
         waiting = asyncio.create_task(world.taker.trader.wait(trade_id))
         await asyncio.sleep(1)
         await world.taker.stop()
-        with pytest.raises(ObjectFreed):
+        with pytest.raises(ObjectClosed):
             await waiting
         for call in (world.taker.trader.wait, world.taker.trader.cancel, world.taker.trader.confirm):
-            with pytest.raises(ObjectFreed):
+            with pytest.raises(ObjectClosed):
                 await call(trade_id)
         assert world.taker.only().phase == "reviewing", "what was saved is all that stays"
 
@@ -219,18 +219,18 @@ async def test_a_part_of_an_order_is_free_again_when_its_trade_could_not_be_kept
         store.watch(lambda key, data: setattr(store, "broken", True))
         await world.taker.takes(order)
         view = await world.taker.until("canceled")
-        assert view.reason is not None and view.reason.code == "BUSY" and world.maker.desk.held() != []
+        assert view.reason is not None and view.reason.code == "BUSY" and world.maker.desk.open_fills() != []
         store.watch(lambda key, data: None)
         store.broken = False
         await asyncio.sleep(10)
-        assert world.maker.desk.held() == [] and world.maker.trader.all() == []
+        assert world.maker.desk.open_fills() == [] and world.maker.trader.all() == []
 
 
 # --- how many
 
 
 async def test_so_many_trades_go_on_at_once_and_no_more() -> None:
-    async with TradeWorld(limits=Limits(trades_live=2)) as world:
+    async with TradeWorld(limits=Limits(active_trades=2)) as world:
         world.taker.give(100_000)
         world.taker.give(100_000)
         for _ in range(3):
@@ -256,7 +256,7 @@ async def test_the_history_survives_reloads_newest_first() -> None:
         await asyncio.sleep(5)
         again = await world.taker.takes(order, 300)
         await world.settles()
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         before = world.taker.trader.all()
         assert [view.id for view in before] == [again.id, trade.id]
         await world.reload(world.taker)

@@ -20,13 +20,13 @@ from darkswap_browser.settlement.messages import (
     TakeRequest,
     TakerSignatures,
 )
-from darkswap_browser.settlement.terms import Coin, Declaration, Role, Terms
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.trades import envelopes
 from darkswap_browser.wire.framing import frame
 from tests.support.attacker import Attacker, attacker
 from tests.support.trade_world import DOG, TradeWorld, sells_dog
 
-Say = Callable[[Attacker, Terms, TakeRequest], Awaitable[object]]
+Say = Callable[[Attacker, TradeTerms, TakeRequest], Awaitable[object]]
 
 
 async def _stranger(eve: Attacker) -> Identity:
@@ -38,26 +38,26 @@ def _packed(**changes: object) -> bytes:
     return bytes(msgpack.packb(fields | changes))
 
 
-async def _unsigned(eve: Attacker, terms: Terms, request: TakeRequest) -> None:
+async def _unsigned(eve: Attacker, terms: TradeTerms, request: TakeRequest) -> None:
     await eve.raw(messages.encode(messages.envelope(terms.trade_id, 1, request)))
 
 
-async def _forged(eve: Attacker, terms: Terms, request: TakeRequest) -> None:
-    await eve.raw(await envelopes.seal(await _stranger(eve), Role.TAKER, terms.trade_id, 1, request))
+async def _forged(eve: Attacker, terms: TradeTerms, request: TakeRequest) -> None:
+    await eve.raw(await envelopes.sign_message(await _stranger(eve), Role.TAKER, terms.trade_id, 1, request))
 
 
-async def _of_another_trade(eve: Attacker, terms: Terms, request: TakeRequest) -> None:
-    sealed = await envelopes.seal(eve.peer.swarm.identity, Role.TAKER, "ab" * 16, 1, request)
+async def _of_another_trade(eve: Attacker, terms: TradeTerms, request: TakeRequest) -> None:
+    sealed = await envelopes.sign_message(eve.peer.swarm.identity, Role.TAKER, "ab" * 16, 1, request)
     await eve.raw(messages.encode(replace(messages.decode(sealed), trade_id=terms.trade_id)))
 
 
-async def _under_another_number(eve: Attacker, terms: Terms, request: TakeRequest) -> None:
-    sealed = await envelopes.seal(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, request)
+async def _under_another_number(eve: Attacker, terms: TradeTerms, request: TakeRequest) -> None:
+    sealed = await envelopes.sign_message(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, request)
     await eve.raw(messages.encode(replace(messages.decode(sealed), seq=2)))
 
 
-async def _changed(eve: Attacker, terms: Terms, request: TakeRequest) -> None:
-    sealed = await envelopes.seal(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, request)
+async def _changed(eve: Attacker, terms: TradeTerms, request: TakeRequest) -> None:
+    sealed = await envelopes.sign_message(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, request)
     other = messages.envelope(terms.trade_id, 1, replace(request, fee_rate=9_999))
     await eve.raw(messages.encode(replace(messages.decode(sealed), body=other.body)))
 
@@ -175,7 +175,7 @@ async def test_a_flood_ends_its_stream_while_others_go_on_trading() -> None:
         order = await sells_dog(world)
         stream = await eve.open(world.maker)
         terms, request = await eve.request(order)
-        sealed = await envelopes.seal(
+        sealed = await envelopes.sign_message(
             eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, replace(request, fill=601)
         )
         await stream.write(frame(sealed) * 200)
@@ -206,7 +206,7 @@ async def test_a_flood_into_a_running_trade_ends_the_stream_and_the_trade_goes_o
         eve = await attacker(world)
         stream = await eve.open(world.maker)
         terms, settlement = await eve.offered(await sells_dog(world))
-        sealed = await envelopes.seal(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 2, _accept(eve))
+        sealed = await envelopes.sign_message(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 2, _accept(eve))
         await stream.write(frame(sealed) * 200)
         await asyncio.sleep(10)
         assert eve.broken >= 1 and world.maker.only().phase == "offered"
@@ -217,7 +217,7 @@ async def test_a_flood_into_a_running_trade_ends_the_stream_and_the_trade_goes_o
 
 def _accept(eve: Attacker) -> TakeAccept:
     script = eve.wallet.payment.script
-    declared = Declaration(receive_script=script, asset_change_script=script, bitcoin_change_script=script)
+    declared = Contribution(receive_script=script, asset_change_script=script, bitcoin_change_script=script)
     return TakeAccept(declared, "ab" * 32)
 
 
@@ -239,7 +239,7 @@ async def test_one_peer_gets_no_more_trades_at_once_than_its_share_however_many_
             eve.give(20_000)
         asking = [await eve.request(order, 50) for _ in range(9)]
         sealed = [
-            await envelopes.seal(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, request)
+            await envelopes.sign_message(eve.peer.swarm.identity, Role.TAKER, terms.trade_id, 1, request)
             for terms, request in asking
         ]
         streams = [await eve.open(world.maker) for _ in range(DEFAULT_LIMITS.trade_streams)]
@@ -259,7 +259,7 @@ async def test_who_looks_at_coins_three_times_and_buys_nothing_is_shown_no_more(
         order = await sells_dog(world, min_fill=100)
         for peer in (eve, mallory):
             await peer.open(world.maker)
-        for _ in range(DEFAULT_LIMITS.trade_tries):
+        for _ in range(DEFAULT_LIMITS.trade_failures_allowed):
             terms, request = await eve.request(order)
             await eve.coins.release(terms.trade_id)
             await eve.say(terms.trade_id, 1, request)
@@ -276,7 +276,7 @@ async def test_who_looks_at_coins_three_times_and_buys_nothing_is_shown_no_more(
         used = request.declaration.coins[0].outpoint
         (other,) = [each for each in world.chain.utxos(script) if each.outpoint != used]
         terms, request = await eve.request(order)
-        moved = replace(request.declaration, bitcoin_coins=(Coin(other.outpoint, other.sats, script),))
+        moved = replace(request.declaration, bitcoin_coins=(TradeInput(other.outpoint, other.sats, script),))
         await eve.say(terms.trade_id, 1, await eve.asking(terms, moved))
         assert await eve.hears_code() == "BUSY", "another coin of the same peer"
         terms, request = await mallory.request(order)
@@ -290,10 +290,10 @@ async def test_naming_somebody_elses_coins_does_not_lock_their_owner_out() -> No
         order = await sells_dog(world)
         (coin,) = world.chain.utxos(world.taker.wallet.payment.script)
         await eve.open(world.maker)
-        for _ in range(DEFAULT_LIMITS.trade_tries):
+        for _ in range(DEFAULT_LIMITS.trade_failures_allowed):
             terms, request = await eve.request(order)
             await eve.coins.release(terms.trade_id)
-            stolen = Coin(coin.outpoint, coin.sats, coin.script)
+            stolen = TradeInput(coin.outpoint, coin.sats, coin.script)
             declared = replace(request.declaration, bitcoin_coins=(stolen,))
             await eve.say(terms.trade_id, 1, replace(request, declaration=declared))
             assert await eve.hears_code() == "BAD_SIGNATURE"

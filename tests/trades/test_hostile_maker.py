@@ -15,11 +15,11 @@ from darkswap_browser.market.orders import Side
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeRequest, TakerSignatures
 from darkswap_browser.settlement.signature_checks import complete
-from darkswap_browser.settlement.terms import Coin, Declaration, Role
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput
 from darkswap_browser.settlement.transaction import Settlement
 from darkswap_browser.trades.views import TradeStatus, TradeView
 from tests.support.attacker import Attacker, attacker
-from tests.support.trade_world import DOG, Party, TradeWorld
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer
 
 
 class Scene:
@@ -42,7 +42,7 @@ class Scene:
     trade_id: str
     request: TakeRequest
 
-    async def accept(self, lie: Callable[[Declaration], Declaration] = lambda own: own) -> Settlement | None:
+    async def accept(self, lie: Callable[[Contribution], Contribution] = lambda own: own) -> Settlement | None:
         settlement, answer = await self.eve.answer(self.order, self.trade_id, self.request, lie)
         await self.eve.say(self.trade_id, 1, answer)
         return settlement
@@ -58,17 +58,17 @@ class Scene:
         return complete(settlement, self.eve.witnesses(settlement), theirs.witnesses).serialize()
 
 
-async def _unharmed(taker: Party) -> None:
+async def _unharmed(taker: TradingPeer) -> None:
     await asyncio.sleep(1)
     assert taker.wallet.signed == [] and await taker.holds_nothing()
 
 
-def _coin(own: Declaration, **changes: object) -> Declaration:
+def _coin(own: Contribution, **changes: object) -> Contribution:
     coin, *others = own.asset_coins
     return replace(own, asset_coins=(replace(coin, **changes), *others))  # type: ignore[arg-type]
 
 
-LIES: dict[str, tuple[str, Callable[[Scene, Declaration], Declaration]]] = {
+LIES: dict[str, tuple[str, Callable[[Scene, Contribution], Contribution]]] = {
     "more runes than there are": ("V11", lambda scene, own: _coin(own, atoms=2_000)),
     "fewer runes than there are": ("V11", lambda scene, own: _coin(own, atoms=600)),
     "too few runes": ("INSUFFICIENT_FUNDS", lambda scene, own: _coin(own, atoms=599)),
@@ -89,9 +89,9 @@ LIES: dict[str, tuple[str, Callable[[Scene, Declaration], Declaration]]] = {
 }
 
 
-def _mine(scene: Scene) -> Coin:
+def _mine(scene: Scene) -> TradeInput:
     script = scene.world.taker.wallet.payment.script
-    return Coin(scene.world.chain.fund(script, 5_000), 5_000, script)
+    return TradeInput(scene.world.chain.fund(script, 5_000), 5_000, script)
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -117,7 +117,9 @@ async def test_a_coin_of_the_maker_that_cannot_be_relied_on_is_refused(state: st
         made = Transaction((TxInput(source, witness=(bytes(64),)),), (TxOutput(90_000, script),))
         world.chain.mempool[made.txid] = made
         brought = (
-            Coin(coin.outpoint, coin.sats, script) if state == "spent" else Coin(OutPoint(made.txid, 0), 90_000, script)
+            TradeInput(coin.outpoint, coin.sats, script)
+            if state == "spent"
+            else TradeInput(OutPoint(made.txid, 0), 90_000, script)
         )
         await scene.accept(lambda own: replace(own, bitcoin_coins=(brought,)))
         assert await scene.eve.hears_code() == "V10"

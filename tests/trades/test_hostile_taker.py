@@ -14,14 +14,14 @@ from darkswap_browser.market.assets import BTC
 from darkswap_browser.market.orders import Side
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeAccept, TakeRequest, Witnesses
-from darkswap_browser.settlement.terms import Coin, Declaration, Role
+from darkswap_browser.settlement.terms import Contribution, Role, TradeInput
 from darkswap_browser.settlement.transaction import Settlement
 from darkswap_browser.trades.views import TradeStatus
 from tests.support.attacker import Attacker, attacker
-from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
 
-async def _untouched(maker: Party, order: OrderView) -> None:
+async def _untouched(maker: TradingPeer, order: OrderView) -> None:
     """Nothing signed, nothing held, the order whole, and the node as alive as before."""
     await asyncio.sleep(1)
     assert maker.wallet.signed == []
@@ -71,8 +71,8 @@ async def test_an_order_canceled_paused_or_changed_meanwhile_is_not_traded_on_th
         await eve.open(world.maker)
         canceled, changed, paused = [await sells_dog(world) for _ in range(3)]
         await world.maker.desk.cancel(canceled.id)
-        await world.maker.desk.change(changed.id, quote_atoms=40_000)
-        await world.maker.desk.change(paused.id, paused=True)
+        await world.maker.desk.update(changed.id, quote_atoms=40_000)
+        await world.maker.desk.update(paused.id, paused=True)
         for order, code in ((canceled, "ORDER_GONE"), (changed, "PRICE_CHANGED"), (paused, "PRICE_CHANGED")):
             terms, request = await eve.request(order)
             await eve.coins.release(terms.trade_id)
@@ -89,69 +89,69 @@ async def test_an_order_canceled_paused_or_changed_meanwhile_is_not_traded_on_th
 # --- coins that are not as told
 
 
-def _first(own: Declaration, **changes: object) -> Declaration:
+def _first(own: Contribution, **changes: object) -> Contribution:
     coin, *others = own.bitcoin_coins
     return replace(own, bitcoin_coins=(replace(coin, **changes), *others))  # type: ignore[arg-type]
 
 
-async def _foreign(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _foreign(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     outpoint = world.chain.fund(world.taker.wallet.payment.script, 80_000)
-    return replace(own, bitcoin_coins=(Coin(outpoint, 80_000, world.taker.wallet.payment.script),))
+    return replace(own, bitcoin_coins=(TradeInput(outpoint, 80_000, world.taker.wallet.payment.script),))
 
 
-async def _foreign_as_own(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _foreign_as_own(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return _first(own, outpoint=world.chain.fund(world.taker.wallet.payment.script, own.bitcoin_coins[0].sats))
 
 
-async def _spent(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _spent(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     script = eve.wallet.payment.script
     made = Transaction((TxInput(own.coins[0].outpoint, witness=(bytes(64),)),), (TxOutput(90_000, script),))
     world.chain.mempool[made.txid] = made
     return own
 
 
-async def _unconfirmed(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _unconfirmed(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     script = eve.wallet.payment.script
     made = Transaction((TxInput(OutPoint("ee" * 32, 0), witness=(bytes(64),)),), (TxOutput(90_000, script),))
     world.chain.mempool[made.txid] = made
-    return replace(own, bitcoin_coins=(Coin(OutPoint(made.txid, 0), 90_000, script),))
+    return replace(own, bitcoin_coins=(TradeInput(OutPoint(made.txid, 0), 90_000, script),))
 
 
-async def _makers_own(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _makers_own(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     (coin,) = world.chain.utxos(world.maker.wallet.payment.script)
-    return replace(own, bitcoin_coins=(Coin(coin.outpoint, coin.sats, coin.script),))
+    return replace(own, bitcoin_coins=(TradeInput(coin.outpoint, coin.sats, coin.script),))
 
 
-async def _more_sats(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _more_sats(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return _first(own, sats=own.bitcoin_coins[0].sats + 1)
 
 
-async def _no_such_output(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _no_such_output(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return _first(own, outpoint=OutPoint(own.bitcoin_coins[0].outpoint.txid, 7))
 
 
-async def _no_such_transaction(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _no_such_transaction(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return _first(own, outpoint=OutPoint("ab" * 32, 0))
 
 
-async def _twice(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _twice(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return replace(own, bitcoin_coins=own.bitcoin_coins * 2)
 
 
-async def _too_little(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _too_little(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     outpoint = world.chain.fund(eve.wallet.payment.script, 1_000)
-    return replace(own, bitcoin_coins=(Coin(outpoint, 1_000, eve.wallet.payment.script),))
+    return replace(own, bitcoin_coins=(TradeInput(outpoint, 1_000, eve.wallet.payment.script),))
 
 
-async def _runes_for_bitcoin(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _runes_for_bitcoin(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return replace(own, asset_coins=own.bitcoin_coins, bitcoin_coins=())
 
 
-async def _odd_script(world: TradeWorld, eve: Attacker, own: Declaration) -> Declaration:
+async def _odd_script(world: TradeWorld, eve: Attacker, own: Contribution) -> Contribution:
     return replace(own, receive_script=b"\x6a\x5d\x00")
 
 
-LIES: dict[str, tuple[str, Callable[[TradeWorld, Attacker, Declaration], object]]] = {
+LIES: dict[str, tuple[str, Callable[[TradeWorld, Attacker, Contribution], object]]] = {
     "coins of somebody else": ("BAD_SIGNATURE", _foreign),
     "coins of somebody else under its own script": ("V9", _foreign_as_own),
     "a coin of the maker": ("BAD_SIGNATURE", _makers_own),
@@ -331,9 +331,9 @@ async def test_a_maker_who_thought_better_of_it_does_not_sign_and_one_who_only_p
             case "canceled":
                 await world.maker.desk.cancel(order.id)
             case "changed":
-                await world.maker.desk.change(order.id, quote_atoms=50_000)
+                await world.maker.desk.update(order.id, quote_atoms=50_000)
             case "paused":
-                await world.maker.desk.change(order.id, paused=True)
+                await world.maker.desk.update(order.id, paused=True)
         await eve.signs(terms, eve.witnesses(settlement))
         body = await eve.hears()
         if change == "paused":

@@ -11,9 +11,9 @@ from darkswap_browser.errors import InvalidArgument, TradeNotFound, WalletNotCon
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import Side
 from darkswap_browser.orders.views import OrderView
-from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.trades.views import TradeState, TradeStatus, TradeView
-from tests.support.trade_world import DIESEL, DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import DIESEL, DOG, TradeWorld, TradingPeer, sells_dog
 from tests.trades.test_crashes import entering
 
 
@@ -31,7 +31,7 @@ async def exposed(world: TradeWorld, order: OrderView | None = None) -> TradeVie
 async def buried(world: TradeWorld) -> None:
     await asyncio.sleep(25)
     await world.mined()
-    await world.mined(BURIED)
+    await world.mined(FINALITY_MARGIN_BLOCKS)
 
 
 def fee_of(world: TradeWorld, made: Transaction) -> int:
@@ -60,7 +60,7 @@ async def test_a_silent_maker_leaves_the_taker_exposed_who_takes_the_signature_b
         assert view.revoke_txid in world.chain.mempool and view.can_revoke
         await world.mined()
         assert not world.taker.only().can_revoke and await world.taker.reserved(trade.id) > 0
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         view = await world.taker.trader.wait(trade.id)
         assert (view.phase, view.state, view.status) == ("revoked", TradeState.CANCELED, TradeStatus.CANCELED)
         await asyncio.sleep(1)
@@ -110,7 +110,7 @@ async def test_a_maker_who_completes_while_the_signature_is_taken_back_has_the_t
         assert raw is not None
         world.chain.mempool = {txid or "": Transaction.parse(raw)}
         await world.mined()
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         assert world.taker.only().phase == world.maker.only().phase == "settled"
         assert world.taker.balance(DOG) == 600
 
@@ -265,7 +265,7 @@ async def test_a_maker_whose_broadcast_nobody_takes_may_take_its_signature_back_
 
 async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
     async with TradeWorld() as world:
-        party: Party = world.taker
+        party: TradingPeer = world.taker
         with pytest.raises(TradeNotFound):
             await party.trader.revoke("ab" * 16)
         trade = await party.takes(await sells_dog(world), review=True)
@@ -284,7 +284,7 @@ async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
         with pytest.raises(InvalidArgument, match="left already"):
             await party.trader.cancel(trade.id)
         await world.mined()
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         assert (await party.trader.revoke(trade.id)).phase == "settled"
         assert (await party.trader.cancel(trade.id)).phase == "settled"
 

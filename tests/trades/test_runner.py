@@ -9,11 +9,11 @@ import pytest
 
 from darkswap_browser.errors import ResourceLimit
 from darkswap_browser.settlement.effects import Effect, Send
-from darkswap_browser.settlement.events import Event, Received, Reconnected
+from darkswap_browser.settlement.events import Event, MessageReceived, Reconnected
 from darkswap_browser.settlement.messages import Cancel, TakeAccept
-from darkswap_browser.settlement.states import Offered
+from darkswap_browser.settlement.states import AwaitingTakerSignatures
 from darkswap_browser.storage.trades import TradeRecord
-from darkswap_browser.trades.runner import TradeRun, Work
+from darkswap_browser.trades.runner import TradeRunner, Work
 from tests.soak.world import COINS, DEADLINE, MAKER, SETTLED, START, trade_of
 
 
@@ -33,17 +33,17 @@ class Around:
         self.sent.append(message.seq)
         await self.gate
 
-    async def work(self, record: TradeRecord, effect: Work) -> Event | None:
+    async def perform(self, record: TradeRecord, effect: Work) -> Event | None:
         return None
 
-    def prompt(self, run: TradeRun, effect: Effect) -> None: ...
+    def perform_now(self, run: TradeRunner, effect: Effect) -> None: ...
 
 
-def _offered(around: Around, inbox: int = 4) -> TradeRun:
+def _offered(around: Around, inbox: int = 4) -> TradeRunner:
     trade = trade_of(MAKER)
     said = TakeAccept(COINS[MAKER], SETTLED)
-    state = Offered(replace(trade, said=said, sent=1), DEADLINE)
-    return TradeRun(TradeRecord(state=state, order="", updated_at=START), around, inbox)
+    state = AwaitingTakerSignatures(replace(trade, last_sent=said, sent=1), DEADLINE)
+    return TradeRunner(TradeRecord(state=state, order="", updated_at=START), around, inbox)
 
 
 async def test_what_is_asked_for_as_the_last_message_goes_out_is_not_forgotten() -> None:
@@ -52,7 +52,7 @@ async def test_what_is_asked_for_as_the_last_message_goes_out_is_not_forgotten()
     run.resume()
     await asyncio.sleep(1)
     around.gate.set_result(None)
-    run.put(Reconnected())  # its turn comes right behind the end of the first
+    run.enqueue(Reconnected())  # its turn comes right behind the end of the first
     await asyncio.sleep(1)
     assert around.sent == [1, 1]
     await run.stop()
@@ -63,7 +63,7 @@ async def test_while_a_message_is_going_out_only_the_newest_waits() -> None:
     run = _offered(around)
     run.resume()
     for _ in range(5):
-        run.put(Reconnected())
+        run.enqueue(Reconnected())
     await asyncio.sleep(1)
     assert around.sent == [1]
     around.gate.set_result(None)
@@ -75,8 +75,8 @@ async def test_while_a_message_is_going_out_only_the_newest_waits() -> None:
 async def test_more_messages_than_an_inbox_holds_are_their_senders_fault() -> None:
     run = _offered(Around(), inbox=2)
     for seq in (1, 2):
-        run.put(Received(seq, Cancel("X", "")))
+        run.enqueue(MessageReceived(seq, Cancel("X", "")))
     with pytest.raises(ResourceLimit):
-        run.put(Received(3, Cancel("X", "")))
-    run.put(Reconnected())
+        run.enqueue(MessageReceived(3, Cancel("X", "")))
+    run.enqueue(Reconnected())
     await run.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from darkswap_browser.settlement import states as at
 from darkswap_browser.settlement.terms import Role
-from darkswap_browser.trades.status_text import advice_of, reason_of, steps_of
+from darkswap_browser.trades.status_text import advice_text, failure_reason, progress_steps
 from tests.soak.world import COINS, RAW, SETTLED, SIGNED, trade_of
 
 MAKER, TAKER = Role.MAKER, Role.TAKER
@@ -19,19 +19,19 @@ GIVEN = {TAKER: replace(MET[TAKER], witnesses=SIGNED), MAKER: replace(MET[MAKER]
 BOTH = {role: replace(GIVEN[role], raw=RAW) for role in Role}
 
 STEPS: list[tuple[at.State, str, str]] = [
-    (at.Requesting(NEW[TAKER], 9), "request", "active"),
+    (at.AwaitingAcceptance(NEW[TAKER], 9), "request", "active"),
     (at.Validating(NEW[MAKER], 9), "verify", "active"),
     (at.Verifying(MET[TAKER], 9), "verify", "active"),
     (at.Reviewing(MET[TAKER], 9), "review", "active"),
     (at.Signing(MET[TAKER], 9), "sign", "active"),
-    (at.Offered(MET[MAKER], 9), "sign", "active"),
-    (at.SignaturesOut(GIVEN[TAKER], 9), "countersign", "active"),
+    (at.AwaitingTakerSignatures(MET[MAKER], 9), "sign", "active"),
+    (at.AwaitingMakerSignatures(GIVEN[TAKER], 9), "countersign", "active"),
     (at.Countersigning(MET[MAKER], 9, SIGNED), "countersign", "active"),
-    (at.Exposed(GIVEN[TAKER]), "countersign", "active"),
+    (at.SignatureExposed(GIVEN[TAKER]), "countersign", "active"),
     (at.Revoking(GIVEN[TAKER]), "countersign", "active"),
-    (at.Pending(BOTH[TAKER], 9), "broadcast", "active"),
-    (at.Pending(BOTH[MAKER], 9, refusal="full"), "broadcast", "active"),
-    (at.Pending(BOTH[MAKER], 0, seen=True), "confirm", "active"),
+    (at.AwaitingConfirmation(BOTH[TAKER], 9), "broadcast", "active"),
+    (at.AwaitingConfirmation(BOTH[MAKER], 9, refusal="full"), "broadcast", "active"),
+    (at.AwaitingConfirmation(BOTH[MAKER], 0, seen=True), "confirm", "active"),
     (at.Conflicted(BOTH[MAKER], "ab" * 32, 1), "confirm", "failed"),
     (at.Failed(NEW[TAKER], "ORDER_GONE", ""), "request", "failed"),
     (at.Failed(MET[TAKER], "V11", ""), "verify", "failed"),
@@ -49,7 +49,7 @@ STEPS: list[tuple[at.State, str, str]] = [
 
 @pytest.mark.parametrize(("state", "step", "mark"), STEPS, ids=lambda value: type(value).__name__)
 def test_the_story_is_done_up_to_one_step(state: at.State, step: str, mark: str) -> None:
-    steps = steps_of(state)
+    steps = progress_steps(state)
     names = [name for name, _ in steps]
     here = names.index(step)
     assert [kind for _, kind in steps] == ["done"] * here + [mark] + ["todo"] * (len(steps) - here - 1)
@@ -58,20 +58,20 @@ def test_the_story_is_done_up_to_one_step(state: at.State, step: str, mark: str)
 
 @pytest.mark.parametrize("state", [at.Completed(BOTH[TAKER], 1, 1), at.Settled(BOTH[MAKER], 1)])
 def test_of_a_trade_that_is_done_every_step_is(state: at.State) -> None:
-    assert {kind for _, kind in steps_of(state)} == {"done"}
-    assert reason_of(state, "") is None
+    assert {kind for _, kind in progress_steps(state)} == {"done"}
+    assert failure_reason(state, "") is None
 
 
 def test_without_a_review_there_is_no_such_step() -> None:
-    auto = replace(MET[TAKER], auto=True)
-    assert "review" not in dict(steps_of(at.Signing(auto, 9)))
+    auto = replace(MET[TAKER], auto_sign=True)
+    assert "review" not in dict(progress_steps(at.Signing(auto, 9)))
 
 
 def test_every_state_has_its_advice() -> None:
-    told = {type(state): advice_of(state) for state, _, _ in STEPS}
+    told = {type(state): advice_text(state) for state, _, _ in STEPS}
     told |= {
-        at.Completed: advice_of(at.Completed(BOTH[TAKER], 1, 1)),
-        at.Settled: advice_of(at.Settled(BOTH[TAKER], 1)),
+        at.Completed: advice_text(at.Completed(BOTH[TAKER], 1, 1)),
+        at.Settled: advice_text(at.Settled(BOTH[TAKER], 1)),
     }
     kinds = {kind for union in get_args(at.State) for kind in (get_args(union) or (union,))}
     assert set(told) == kinds
@@ -80,8 +80,8 @@ def test_every_state_has_its_advice() -> None:
 
 @pytest.mark.parametrize("state", [state for state, _, _ in STEPS], ids=lambda value: type(value).__name__)
 def test_coins_are_called_free_only_where_nothing_signed_is_out(state: at.State) -> None:
-    out = isinstance(state, at.Out) or bool(state.trade.witnesses or state.trade.raw)
-    assert ("left this device. Your coins are free" in advice_of(state)) <= (not out)
+    out = isinstance(state, at.Committed) or bool(state.trade.witnesses or state.trade.raw)
+    assert ("left this device. Your coins are free" in advice_text(state)) <= (not out)
 
 
 REASONS: list[tuple[at.State, str, str]] = [
@@ -101,10 +101,10 @@ REASONS: list[tuple[at.State, str, str]] = [
     (at.Canceled(NEW[MAKER], TAKER, "V3", ""), "V3", "The taker ended it. A check did not hold there (V3)."),
     (at.Canceled(NEW[MAKER], TAKER, "<i>", "hi"), "OTHER", "The taker ended it. Its code is OTHER. They say: “hi”"),
     (at.Expired(NEW[TAKER], "requesting"), "TIMEOUT", "The maker did not answer in time."),
-    (at.Pending(BOTH[MAKER], 9, refusal="full"), "BROADCAST_REJECTED", "The network says: full"),
-    (at.Exposed(GIVEN[TAKER], "no coins"), "REVOKE_FAILED", "Taking the signature back failed: no coins"),
+    (at.AwaitingConfirmation(BOTH[MAKER], 9, refusal="full"), "BROADCAST_REJECTED", "The network says: full"),
+    (at.SignatureExposed(GIVEN[TAKER], "no coins"), "REVOKE_FAILED", "Taking the signature back failed: no coins"),
     (
-        at.Exposed(GIVEN[TAKER], declined="TIMEOUT"),
+        at.SignatureExposed(GIVEN[TAKER], declined="TIMEOUT"),
         "TIMEOUT",
         "The maker says that it does not complete the trade. It took too long.",
     ),
@@ -114,13 +114,13 @@ REASONS: list[tuple[at.State, str, str]] = [
 
 @pytest.mark.parametrize(("state", "code", "words"), REASONS, ids=lambda value: type(value).__name__)
 def test_a_reason_has_a_code_for_programs_and_a_sentence_for_people(state: at.State, code: str, words: str) -> None:
-    reason = reason_of(state, "")
+    reason = failure_reason(state, "")
     assert reason is not None
     assert (reason.code, reason.detail) == (code, words)
 
 
 def test_a_chain_that_cannot_be_seen_is_the_reason_while_there_is_no_other() -> None:
-    waiting = reason_of(at.Pending(BOTH[MAKER], 0, seen=True), "no answer")
+    waiting = failure_reason(at.AwaitingConfirmation(BOTH[MAKER], 0, seen=True), "no answer")
     assert waiting is not None and (waiting.code, "no answer" in waiting.detail) == ("CHAIN", True)
-    ended = reason_of(at.Failed(NEW[TAKER], "V11", ""), "no answer")
+    ended = failure_reason(at.Failed(NEW[TAKER], "V11", ""), "no answer")
     assert ended is not None and ended.code == "V11"

@@ -9,24 +9,24 @@ import pytest
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import FeeRule, Side
-from darkswap_browser.settlement.machine import BURIED
+from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.trades.views import TradeState, TradeStatus
-from tests.support.trade_world import CAT, DIESEL, DOG, Party, TradeWorld, sells_dog
+from tests.support.trade_world import CAT, DIESEL, DOG, TradeWorld, TradingPeer, sells_dog
 
 # Pairs of one kind in both orders of their ids: edicts stand by id in the runestone, whatever is base.
 PAIRS = [(DOG, BTC), (DIESEL, BTC), (BTC, CAT), (DOG, CAT), (CAT, DOG), (DOG, DIESEL), (DIESEL, CAT)]
 ATOMS = {BTC: 20_000, DOG: 600, CAT: 5, DIESEL: 2**70}
 
 
-def _equip(party: Party, asset: Asset, more: int) -> None:
+def _equip(party: TradingPeer, asset: Asset, more: int) -> None:
     """With a coin that holds what is traded and `more`, and bitcoin for the fee."""
     party.give(60_000)
     if asset != BTC:
         party.give(3_000, asset, ATOMS[asset] + more)
 
 
-def _holds(party: Party) -> dict[Asset, int]:
+def _holds(party: TradingPeer) -> dict[Asset, int]:
     return {asset: party.balance(None if asset == BTC else asset) for asset in ATOMS}
 
 
@@ -88,7 +88,7 @@ async def test_events_come_in_order_and_the_good_end_is_told_once() -> None:
     async with TradeWorld() as world:
         await world.taker.takes(await sells_dog(world))
         await world.settles()
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         for party, phases in (
             (world.taker, ["requesting", "verifying", "signing", "signatures_out", "pending", "completed", "settled"]),
             (world.maker, ["validating", "offered", "countersigning", "pending", "completed", "settled"]),
@@ -107,12 +107,12 @@ async def test_coins_are_reserved_until_no_reorganisation_can_undo_the_trade() -
         await world.taker.until("pending")
         for party in (world.taker, world.maker):
             assert await party.reserved(trade.id) > 0
-        await world.mined(BURIED)
+        await world.mined(FINALITY_MARGIN_BLOCKS)
         assert world.taker.only().phase == world.maker.only().phase == "completed"
         assert await world.taker.reserved(trade.id) > 0
         await world.mined()
         for party in (world.taker, world.maker):
-            assert (party.only().phase, party.only().confirmations) == ("settled", 1 + BURIED)
+            assert (party.only().phase, party.only().confirmations) == ("settled", 1 + FINALITY_MARGIN_BLOCKS)
             assert await party.holds_nothing()
 
 
@@ -129,7 +129,7 @@ async def test_a_whole_order_is_filled_and_cannot_be_taken_again() -> None:
         assert view is not None
         assert (view.status, view.filled_atoms, view.is_active) == (OrderStatus.FILLED, 600, False)
         assert [event.kind for event in world.maker.order_events][-1] == "filled"
-        await world.taker.desk.check_funds(order.id)
+        await world.taker.desk.refresh_funding(order.id)
         with pytest.raises(InvalidOrder, match="no coins behind it"):
             await world.taker.trader.take(order.id)
 
@@ -199,7 +199,7 @@ async def test_with_review_nothing_is_signed_before_it_is_confirmed() -> None:
         assert world.taker.only().status is TradeStatus.COMPLETED
         assert len(world.taker.wallet.signed) == 1
         with pytest.raises(InvalidArgument):
-            await world.mined(BURIED)
+            await world.mined(FINALITY_MARGIN_BLOCKS)
             await world.taker.trader.confirm(trade.id)
 
 

@@ -15,8 +15,8 @@ from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import WalletFailed
 from darkswap_browser.trades.views import TradeStatus
-from tests.support.simulated_wallet import SimWallet
-from tests.support.trade_world import DOG, Party, TradeWorld, sells_dog
+from tests.support.simulated_wallet import SimulatedWallet
+from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
 SIGNING = (psbt_fields.TAP_KEY_SIGNATURE.key()[:1], psbt_fields.PARTIAL_SIGNATURE.key()[:1])
 BOTH = pytest.mark.parametrize("who", ["maker", "taker"])
@@ -89,7 +89,7 @@ def _same(psbt: Psbt) -> Psbt:
 async def _fails(world: TradeWorld, who: str, code: str) -> None:
     """The trade of `who` ends with `code`, and the other side's as far as its signature lets it."""
     await world.taker.takes(await sells_dog(world))
-    party: Party = getattr(world, who)
+    party: TradingPeer = getattr(world, who)
     view = await party.until("failed")
     assert view.status is TradeStatus.FAILED
     assert view.reason is not None and view.reason.code == code
@@ -130,7 +130,7 @@ async def test_wallets_may_reorder_and_drop_what_is_not_a_signature(forge: Calla
 @BOTH
 async def test_wallets_may_finalise(who: str) -> None:
     async with TradeWorld() as world:
-        party: Party = getattr(world, who)
+        party: TradingPeer = getattr(world, who)
         party.wallet.forge = _finalised
         await world.taker.takes(await sells_dog(world))
         await world.settles()
@@ -157,9 +157,9 @@ def _finalised(psbt: Psbt) -> Psbt:
 @BOTH
 async def test_a_wallet_that_answers_with_rubbish_is_named(who: str) -> None:
     async with TradeWorld() as world:
-        party: Party = getattr(world, who)
+        party: TradingPeer = getattr(world, who)
 
-        class Rubbish(SimWallet):
+        class Rubbish(SimulatedWallet):
             async def sign_psbt(self, psbt: bytes, inputs: object) -> bytes:
                 return b"70736274ff"
 
@@ -173,7 +173,7 @@ async def test_a_wallet_that_is_out_of_order_fails_the_trade(who: str) -> None:
     async with TradeWorld() as world:
         getattr(world, who).wallet.broken = True
         await _fails(world, who, "WALLET_FAILED")
-        other: Party = world.maker if who == "taker" else world.taker
+        other: TradingPeer = world.maker if who == "taker" else world.taker
         reason = other.only().reason
         assert reason is not None and reason.code == "WALLET_FAILED"
         assert "out of order" not in reason.detail and "simulated" not in reason.detail
@@ -229,7 +229,7 @@ async def test_another_wallet_than_the_trade_was_begun_with_signs_nothing_of_it(
     async with TradeWorld() as world:
         trade = await world.taker.takes(await sells_dog(world), review=True)
         await world.taker.until("reviewing")
-        world.taker.wallet = SimWallet("another")
+        world.taker.wallet = SimulatedWallet("another")
         world.taker.open_wallet()
         await world.taker.trader.confirm(trade.id)
         view = await world.taker.until("failed")
@@ -241,7 +241,7 @@ async def test_another_wallet_than_the_trade_was_begun_with_signs_nothing_of_it(
 async def test_a_proof_that_is_declined_begins_no_trade() -> None:
     async with TradeWorld() as world:
 
-        class Silent(SimWallet):
+        class Silent(SimulatedWallet):
             async def sign_message(self, account: object, message: str) -> bytes:
                 raise WalletFailed(self.kind, "cannot sign messages")
 

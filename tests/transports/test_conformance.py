@@ -16,7 +16,7 @@ from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.runtime.base.links import Sockets
 from darkswap_browser.runtime.native.host import SystemEntropy
 from darkswap_browser.runtime.native.sockets import NativeSockets
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.memory import MemoryHub, MemoryTransport
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport
@@ -60,7 +60,7 @@ async def test_memory(check: Check) -> None:
 @pytest.mark.parametrize("kind", ["tcp", "ws", "wss", "tls/ws"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_simulated(check: Check, kind: str) -> None:
-    world = World(1, crypto=CRYPTO)
+    world = SimulatedWorld(1, crypto=CRYPTO)
 
     def make(name: str, upgrader: Upgrader) -> tuple[Transport, str]:
         return over(world.runtime(name).sockets, kind, world.ip(name), upgrader, ("chain", "key"))

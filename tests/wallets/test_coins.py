@@ -6,38 +6,38 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import Holdings, Spend
-from darkswap_browser.errors import InsufficientFunds, InvalidArgument, Lagging
+from darkswap_browser.chain.base import OutputAssets, Spend
+from darkswap_browser.errors import IndexerLagging, InsufficientFunds, InvalidArgument
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.testing.world import World
-from darkswap_browser.wallets.base import Account, Balance, CoinState, OwnedCoin, Purpose
-from darkswap_browser.wallets.coins import FRESH_SECONDS, WalletCoins
-from darkswap_browser.wallets.reservations import Reservations
+from darkswap_browser.testing.world import SimulatedWorld
+from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, CoinState, WalletCoin
+from darkswap_browser.wallets.coins import FRESH_SECONDS, IndexedCoinStore
+from darkswap_browser.wallets.reservations import CoinReservations
 from tests.support.native_identity import CRYPTO
 from tests.support.wallet_chain import CLEAN, HEIGHT, WalletChain, outpoint
 
 RUNE, OTHER, ALKANE = Asset.rune(840_000, 1), Asset.rune(840_000, 2), Asset.alkane(2, 0)
 TAPROOT, SEGWIT = b"\x51\x20" + bytes(32), b"\x00\x14" + bytes(20)
 TWO = (
-    Account(Purpose.ASSETS, "taproot", TAPROOT, b"\x02" * 33),
-    Account(Purpose.PAYMENT, "segwit", SEGWIT, b"\x03" * 33),
+    Account(AccountPurpose.ASSETS, "taproot", TAPROOT, b"\x02" * 33),
+    Account(AccountPurpose.PAYMENT, "segwit", SEGWIT, b"\x03" * 33),
 )
 ONE = (
-    Account(Purpose.ASSETS, "only", TAPROOT, b"\x02" * 33),
-    Account(Purpose.PAYMENT, "only", TAPROOT, b"\x02" * 33),
+    Account(AccountPurpose.ASSETS, "only", TAPROOT, b"\x02" * 33),
+    Account(AccountPurpose.PAYMENT, "only", TAPROOT, b"\x02" * 33),
 )
 
 
-def runes(atoms: int, asset: Asset = RUNE) -> Holdings:
-    return Holdings({asset: atoms}, {}, ())
+def runes(atoms: int, asset: Asset = RUNE) -> OutputAssets:
+    return OutputAssets({asset: atoms}, {}, ())
 
 
 def wallet_coins(
     chain: WalletChain, runtime: Runtime | None = None, accounts: tuple[Account, ...] = TWO
-) -> WalletCoins:
-    host = runtime or World(crypto=CRYPTO).runtime("alice")
-    return WalletCoins(chain, Reservations(host.store, host.locks, "regtest"), lambda: accounts)
+) -> IndexedCoinStore:
+    host = runtime or SimulatedWorld(crypto=CRYPTO).runtime("alice")
+    return IndexedCoinStore(chain, CoinReservations(host.store, host.locks, "regtest"), lambda: accounts)
 
 
 def numbers(coins: object) -> list[int]:
@@ -49,14 +49,18 @@ async def test_each_coin_is_classified_by_itself_though_all_share_a_script() -> 
     chain = WalletChain()
     chain.add(1, TAPROOT, 546, runes(100))
     chain.add(2, TAPROOT, 50_000)
-    chain.add(3, TAPROOT, 546, Holdings({}, {ALKANE: 5}, ()))
-    chain.add(4, TAPROOT, 10_000, Holdings({}, {}, ("inscription",)))
-    chain.add(5, TAPROOT, 7_000, Holdings({}, None, ()))
+    chain.add(3, TAPROOT, 546, OutputAssets({}, {ALKANE: 5}, ()))
+    chain.add(4, TAPROOT, 10_000, OutputAssets({}, {}, ("inscription",)))
+    chain.add(5, TAPROOT, 7_000, OutputAssets({}, None, ()))
     coins = wallet_coins(chain, accounts=ONE)
     found = await coins.refresh()
     assert [coin.account.purpose for coin in found] == [
-        Purpose.ASSETS, Purpose.PAYMENT, Purpose.ASSETS, Purpose.ASSETS, Purpose.PAYMENT
-    ]  # fmt: skip
+        AccountPurpose.ASSETS,
+        AccountPurpose.PAYMENT,
+        AccountPurpose.ASSETS,
+        AccountPurpose.ASSETS,
+        AccountPurpose.PAYMENT,
+    ]
     assert chain.asked.count("utxos") == 1
     assert await coins.balances() == [
         Balance(BTC, 50_000, 0, 0, 7_000),
@@ -74,8 +78,8 @@ async def test_each_coin_is_classified_by_itself_though_all_share_a_script() -> 
 async def test_assets_and_inscriptions_are_never_spent_as_bitcoin() -> None:
     chain = WalletChain()
     for number, holdings in enumerate(
-        (runes(1), Holdings({}, {ALKANE: 1}, ()), Holdings({}, {}, ("i",)), Holdings({}, {}, None),
-         Holdings(None, {}, ()), Holdings({}, None, ()), Holdings()), 1
+        (runes(1), OutputAssets({}, {ALKANE: 1}, ()), OutputAssets({}, {}, ("i",)), OutputAssets({}, {}, None),
+         OutputAssets(None, {}, ()), OutputAssets({}, None, ()), OutputAssets()), 1
     ):  # fmt: skip
         chain.add(number, SEGWIT, 1_000_000, holdings)
     with pytest.raises(InsufficientFunds) as caught:
@@ -85,10 +89,10 @@ async def test_assets_and_inscriptions_are_never_spent_as_bitcoin() -> None:
 
 async def test_coins_with_other_things_in_them_are_not_taken_for_an_asset() -> None:
     chain = WalletChain()
-    chain.add(1, TAPROOT, 546, Holdings({RUNE: 100, OTHER: 1}, {}, ()))
-    chain.add(2, TAPROOT, 546, Holdings({RUNE: 100}, {ALKANE: 1}, ()))
-    chain.add(3, TAPROOT, 546, Holdings({RUNE: 100}, {}, ("inscription",)))
-    chain.add(4, TAPROOT, 546, Holdings({RUNE: 100}, None, ()))
+    chain.add(1, TAPROOT, 546, OutputAssets({RUNE: 100, OTHER: 1}, {}, ()))
+    chain.add(2, TAPROOT, 546, OutputAssets({RUNE: 100}, {ALKANE: 1}, ()))
+    chain.add(3, TAPROOT, 546, OutputAssets({RUNE: 100}, {}, ("inscription",)))
+    chain.add(4, TAPROOT, 546, OutputAssets({RUNE: 100}, None, ()))
     chain.add(5, TAPROOT, 546, runes(40))
     coins = wallet_coins(chain)
     with pytest.raises(InsufficientFunds) as caught:
@@ -116,26 +120,26 @@ async def test_a_lot_is_one_coin_that_holds_exactly_what_is_sold() -> None:
     chain.add(1, TAPROOT, 546, runes(100))
     chain.add(2, TAPROOT, 546, runes(60))
     chain.add(3, TAPROOT, 546, runes(40))
-    chain.add(4, TAPROOT, 546, Holdings({RUNE: 60, OTHER: 1}, {}, ()))
-    chain.add(5, TAPROOT, 546, Holdings({RUNE: 60}, {}, ("inscription",)))
-    chain.add(6, TAPROOT, 546, Holdings({RUNE: 60}, None, ()))
+    chain.add(4, TAPROOT, 546, OutputAssets({RUNE: 60, OTHER: 1}, {}, ()))
+    chain.add(5, TAPROOT, 546, OutputAssets({RUNE: 60}, {}, ("inscription",)))
+    chain.add(6, TAPROOT, 546, OutputAssets({RUNE: 60}, None, ()))
     coins = wallet_coins(chain)
-    lot = await coins.select_lot(RUNE, 60, "order")
+    lot = await coins.select_exact(RUNE, 60, "order")
     assert numbers([lot]) == [2] and lot.state is CoinState.RESERVED and lot.reserved_by == "order"
     assert await coins.reserved("order") == [outpoint(2)]
     for atoms in (60, 140, 1):
         with pytest.raises(InsufficientFunds) as refused:
-            await coins.select_lot(RUNE, atoms, "another")
+            await coins.select_exact(RUNE, atoms, "another")
         assert "exactly what is sold" in refused.value.hint and "100, 40 atoms" in refused.value.hint
     with pytest.raises(InsufficientFunds) as refused:
-        await coins.select_lot(OTHER, 1, "another")
+        await coins.select_exact(OTHER, 1, "another")
     assert "No coin of yours holds it alone" in refused.value.hint
     assert await coins.reserved("another") == []
 
 
 async def test_only_what_is_confirmed_and_mature_is_spent() -> None:
     chain = WalletChain()
-    chain.add(1, SEGWIT, 1000, Holdings(), height=None)
+    chain.add(1, SEGWIT, 1000, OutputAssets(), height=None)
     chain.add(2, SEGWIT, 2000, height=HEIGHT - 98, is_coinbase=True)
     chain.add(3, SEGWIT, 4000, height=HEIGHT - 99, is_coinbase=True)
     chain.add(4, TAPROOT, 546, runes(9), height=None)
@@ -153,7 +157,7 @@ async def test_only_what_is_confirmed_and_mature_is_spent() -> None:
 
 
 async def test_reservations_last_over_a_reload_until_released() -> None:
-    world, chain = World(crypto=CRYPTO), WalletChain()
+    world, chain = SimulatedWorld(crypto=CRYPTO), WalletChain()
     chain.add(1, SEGWIT, 1000)
     await wallet_coins(chain, world.runtime("alice")).select_bitcoin(lambda _: 1000, "trade")
     coins = wallet_coins(chain, world.reload("alice"))
@@ -168,7 +172,7 @@ async def test_reservations_last_over_a_reload_until_released() -> None:
 
 
 async def test_a_frozen_coin_stays_frozen_over_releases_and_reloads() -> None:
-    world, chain = World(crypto=CRYPTO), WalletChain()
+    world, chain = SimulatedWorld(crypto=CRYPTO), WalletChain()
     place = chain.add(1, SEGWIT, 1000)
     coins = wallet_coins(chain, world.runtime("alice"))
     await coins.freeze(place, True)
@@ -182,7 +186,7 @@ async def test_a_frozen_coin_stays_frozen_over_releases_and_reloads() -> None:
 
 
 async def test_two_tabs_race_for_one_coin_and_exactly_one_wins() -> None:
-    world, chain = World(crypto=CRYPTO), WalletChain()
+    world, chain = SimulatedWorld(crypto=CRYPTO), WalletChain()
     chain.add(1, SEGWIT, 1000)
     tabs = [wallet_coins(chain, world.runtime("alice")), wallet_coins(chain, world.tab("alice 2", site="alice"))]
     results = await asyncio.gather(
@@ -211,19 +215,19 @@ async def test_a_coin_that_is_spent_after_all_gives_way_to_another() -> None:
 async def test_nothing_is_selected_on_the_word_of_a_late_index_or_left_reserved_by_a_failed_question() -> None:
     class Broken(WalletChain):
         async def spend(self, outpoint: OutPoint, *, verify: bool = False) -> Spend | None:
-            raise Lagging("server", 1, 2)
+            raise IndexerLagging("server", 1, 2)
 
     chain = WalletChain()
     chain.add(1, SEGWIT, 1000)
     chain.lagging = True
     coins = wallet_coins(chain)
     assert len(await coins.refresh()) == 1
-    with pytest.raises(Lagging):
+    with pytest.raises(IndexerLagging):
         await coins.select_bitcoin(lambda _: 1, "trade")
     broken = Broken()
     broken.add(1, SEGWIT, 1000)
     coins = wallet_coins(broken)
-    with pytest.raises(Lagging):
+    with pytest.raises(IndexerLagging):
         await coins.select_bitcoin(lambda _: 1, "trade")
     assert await coins.reserved("trade") == []
     assert "holdings True" in chain.asked
@@ -264,7 +268,7 @@ async def test_a_server_that_gives_coins_of_another_script_is_not_believed() -> 
     chain = Generous()
     chain.add(1, b"\x00\x14" + b"\x01" * 20, 1000)
     chain.add(2, SEGWIT, 1000)
-    found: list[OwnedCoin] = list(await wallet_coins(chain).refresh())
+    found: list[WalletCoin] = list(await wallet_coins(chain).refresh())
     assert numbers(found) == [2]
     assert found[0].holdings == CLEAN
 
@@ -303,8 +307,8 @@ async def test_another_account_is_looked_up_at_once() -> None:
     chain.add(1, TAPROOT, 50_000)
     chain.add(2, SEGWIT, 60_000)
     accounts = list(ONE)
-    host = World(crypto=CRYPTO).runtime("alice")
-    coins = WalletCoins(chain, Reservations(host.store, host.locks, "regtest"), lambda: accounts)
+    host = SimulatedWorld(crypto=CRYPTO).runtime("alice")
+    coins = IndexedCoinStore(chain, CoinReservations(host.store, host.locks, "regtest"), lambda: accounts)
     assert numbers(await coins.select_bitcoin(lambda _: 1000, "trade")) == [1]
     accounts[:] = TWO[1:]
     assert numbers(await coins.select_bitcoin(lambda _: 1000, "other")) == [2]
@@ -314,7 +318,9 @@ async def test_a_coin_of_which_enough_servers_say_something_else_is_not_chosen()
     class Doubted(WalletChain):
         """One server says of coin 2 that it is plain; all together know better."""
 
-        async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, Holdings]:
+        async def holdings(
+            self, outpoints: Sequence[OutPoint], *, verify: bool = False
+        ) -> Mapping[OutPoint, OutputAssets]:
             found = dict(await super().holdings(outpoints, verify=verify))
             if verify and outpoint(2) in found:
                 found[outpoint(2)] = runes(5)
@@ -335,6 +341,6 @@ async def test_nothing_stays_reserved_when_servers_cannot_verify_what_was_chosen
     chain.add(1, SEGWIT, 10_000)
     chain.lagging = True
     coins = wallet_coins(chain)
-    with pytest.raises(Lagging):
+    with pytest.raises(IndexerLagging):
         await coins.select_bitcoin(lambda _: 9_000, "trade")
     assert await coins.reserved("trade") == []

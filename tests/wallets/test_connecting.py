@@ -8,7 +8,7 @@ import pytest
 
 from darkswap_browser.errors import InvalidArgument, Unsupported, WalletFailed, WalletRejected
 from darkswap_browser.testing.wallets import ScriptedProviders
-from darkswap_browser.wallets.base import Purpose
+from darkswap_browser.wallets.base import AccountPurpose
 from darkswap_browser.wallets.connect import available, connect
 from tests.support import scripted_wallet as scripted
 from tests.support.extension_fixture import FAMILIES, desk
@@ -21,7 +21,7 @@ async def test_accounts_are_those_of_the_wallet_by_purpose(kind: str) -> None:
     wallet = await at.connect()
     taproot, payment = accounts_of(at.network)
     assert (wallet.kind, wallet.network, wallet.sign_seconds) == (kind, at.network, 180.0)
-    assert [account.purpose for account in wallet.accounts] == [Purpose.ASSETS, Purpose.PAYMENT]
+    assert [account.purpose for account in wallet.accounts] == [AccountPurpose.ASSETS, AccountPurpose.PAYMENT]
     one_address = isinstance(at.extension, scripted.UnisatExtension)
     for found, wanted in zip(wallet.accounts, (taproot, taproot if one_address else payment), strict=True):
         assert (found.address, found.script, found.public_key[1:]) == (

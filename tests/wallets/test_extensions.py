@@ -11,7 +11,7 @@ import pytest
 from darkswap_browser.bitcoin.psbt import Psbt, signatures_of
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.errors import VerificationFailed, WalletFailed, WalletRejected
-from darkswap_browser.wallets.base import Account, Purpose
+from darkswap_browser.wallets.base import Account, AccountPurpose
 from tests.support import scripted_wallet as scripted
 from tests.support.extension_fixture import FAMILIES, desk
 from tests.support.scripted_wallet import Manner, ScriptedExtension, Trade
@@ -94,7 +94,7 @@ async def test_inputs_of_other_accounts_are_not_asked_for() -> None:
     wallet = await at.connect()
     trade = Trade.of(wallet)
     before = len(at.extension.calls)
-    stranger = Account(Purpose.ASSETS, "stranger", b"\x51", bytes(33))
+    stranger = Account(AccountPurpose.ASSETS, "stranger", b"\x51", bytes(33))
     with pytest.raises(WalletFailed):
         await wallet.sign_psbt(trade.psbt.serialize(), {2: stranger})
     assert len(at.extension.calls) == before

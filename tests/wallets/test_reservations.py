@@ -7,8 +7,15 @@ import pytest
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, TooManyRequests
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.testing.world import World
-from darkswap_browser.wallets.reservations import FROZEN, MAX_ENTRIES, MAX_RECORD, Claims, Reservations, check_owner
+from darkswap_browser.testing.world import SimulatedWorld
+from darkswap_browser.wallets.reservations import (
+    FROZEN,
+    MAX_ENTRIES,
+    MAX_RECORD,
+    CoinReservations,
+    ReservationTable,
+    check_owner,
+)
 from tests.support.native_identity import CRYPTO
 from tests.support.wallet_chain import outpoint
 
@@ -31,30 +38,30 @@ MALFORMED = (
 )
 
 
-def reservations(runtime: Runtime, network: str = "regtest") -> Reservations:
-    return Reservations(runtime.store, runtime.locks, network)
+def reservations(runtime: Runtime, network: str = "regtest") -> CoinReservations:
+    return CoinReservations(runtime.store, runtime.locks, network)
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    claims = Claims({outpoint(2): "trade", outpoint(1): "other"}, {outpoint(3)})
-    assert Claims.decode(claims.encode()) == claims
-    assert claims.encode() == Claims(dict(reversed(claims.held.items())), {outpoint(3)}).encode()
-    assert Claims.decode(Claims().encode()) == Claims()
+    claims = ReservationTable({outpoint(2): "trade", outpoint(1): "other"}, {outpoint(3)})
+    assert ReservationTable.decode(claims.encode()) == claims
+    assert claims.encode() == ReservationTable(dict(reversed(claims.held.items())), {outpoint(3)}).encode()
+    assert ReservationTable.decode(ReservationTable().encode()) == ReservationTable()
 
 
 @pytest.mark.parametrize("data", MALFORMED, ids=range(len(MALFORMED)))
 def test_a_damaged_record_is_told(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        Claims.decode(data)
+        ReservationTable.decode(data)
 
 
 def test_more_entries_than_can_be_read_are_not_written() -> None:
     with pytest.raises(TooManyRequests):
-        Claims(frozen={outpoint(number) for number in range(MAX_ENTRIES + 1)}).encode()
+        ReservationTable(frozen={outpoint(number) for number in range(MAX_ENTRIES + 1)}).encode()
 
 
 def test_a_frozen_coin_that_a_trade_holds_is_the_trades() -> None:
-    claims = Claims({outpoint(1): "trade"}, {outpoint(1), outpoint(2)})
+    claims = ReservationTable({outpoint(1): "trade"}, {outpoint(1), outpoint(2)})
     assert [claims.owner(outpoint(number)) for number in (1, 2, 3)] == ["trade", FROZEN, ""]
 
 
@@ -65,7 +72,7 @@ def test_who_cannot_hold_coins(owner: str) -> None:
 
 
 async def test_what_is_changed_is_durable_and_an_error_changes_nothing() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     mine = reservations(world.runtime("alice"))
     async with mine.change() as claims:
         claims.held[outpoint(1)] = "trade"
@@ -80,7 +87,7 @@ async def test_what_is_changed_is_durable_and_an_error_changes_nothing() -> None
 
 
 async def test_two_tabs_change_one_after_the_other() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     tabs = [reservations(world.runtime("alice")), reservations(world.tab("alice 2", site="alice"))]
 
     async def add(number: int) -> None:

@@ -10,36 +10,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.bitcoin import bip322, psbt_fields
-from darkswap_browser.bitcoin.psbt import Psbt, make, signatures_of
+from darkswap_browser.bitcoin.psbt import Psbt, create_psbt, signatures_of
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, VerificationFailed, WalletFailed
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.settlement.private_sale import check_witness
-from darkswap_browser.settlement.terms import Coin
-from darkswap_browser.testing.world import World
-from darkswap_browser.wallets.base import Purpose
-from darkswap_browser.wallets.seed import SeedVault, SeedWallet
-from darkswap_browser.wallets.seed_record import HEADER, MAX_ROUNDS, ROUNDS, SeedRecord, seal, unseal
+from darkswap_browser.settlement.terms import TradeInput
+from darkswap_browser.testing.world import SimulatedWorld
+from darkswap_browser.wallets.base import AccountPurpose
+from darkswap_browser.wallets.seed import SeedWallet, SeedWalletStore
+from darkswap_browser.wallets.seed_record import HEADER, MAX_ROUNDS, ROUNDS, SeedRecord, decrypt_seed, encrypt_seed
 from tests.support.native_identity import CRYPTO
 from tests.support.scripted_wallet import WORDS, Trade, opened
 
 ROUNDS_HERE = 10
 
 
-def vault(runtime: Runtime, rounds: int = ROUNDS_HERE) -> SeedVault:
-    return SeedVault(runtime.store, runtime.crypto, runtime.entropy, runtime.locks, rounds=rounds)
+def vault(runtime: Runtime, rounds: int = ROUNDS_HERE) -> SeedWalletStore:
+    return SeedWalletStore(runtime.store, runtime.crypto, runtime.entropy, runtime.locks, rounds=rounds)
 
 
 def alice() -> Runtime:
-    return World(crypto=CRYPTO).runtime("alice")
+    return SimulatedWorld(crypto=CRYPTO).runtime("alice")
 
 
 def test_addresses_are_those_of_bip84_and_bip86() -> None:
     wallet = opened("mainnet")
     assert [(account.purpose, account.address) for account in wallet.accounts] == [
-        (Purpose.ASSETS, "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"),
-        (Purpose.PAYMENT, "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"),
+        (AccountPurpose.ASSETS, "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"),
+        (AccountPurpose.PAYMENT, "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"),
     ]
     assert wallet.accounts[0].public_key[1:].hex() == "cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115"
     assert wallet.accounts[1].public_key.hex() == "0330d54fd0dd420a6e5f8d3624f5f3482cae350f79d5f0753bf5beef9c2d91af3c"
@@ -58,7 +58,7 @@ def test_what_is_shown_of_a_wallet_is_no_secret() -> None:
 
 
 async def test_a_wallet_is_made_kept_and_unlocked() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     first = await vault(world.runtime("alice")).create("regtest", "main", "")
     again = vault(world.reload("alice"))
     assert await again.names("regtest") == ["main"]
@@ -88,7 +88,7 @@ async def test_each_wallet_has_words_of_its_own_and_none_of_them_lie_open() -> N
 
 
 async def test_a_name_is_not_taken_twice_even_by_two_tabs_at_once() -> None:
-    world = World(crypto=CRYPTO)
+    world = SimulatedWorld(crypto=CRYPTO)
     tabs = [vault(world.runtime("alice")), vault(world.tab("alice 2", site="alice"))]
     made = await asyncio.gather(*(tab.create("regtest", "main", "") for tab in tabs), return_exceptions=True)
     assert [type(each) for each in made if isinstance(each, Exception)] == [InvalidArgument]
@@ -149,15 +149,15 @@ async def test_arguments_that_are_none() -> None:
 
 
 async def test_the_rounds_are_those_that_are_recommended() -> None:
-    record = await seal(CRYPTO, alice().entropy, "wallet/regtest/main", WORDS, "", ROUNDS)
+    record = await encrypt_seed(CRYPTO, alice().entropy, "wallet/regtest/main", WORDS, "", ROUNDS)
     assert SeedRecord.decode(record).rounds == 600_000
-    assert await unseal(CRYPTO, "wallet/regtest/main", record, "") == WORDS
+    assert await decrypt_seed(CRYPTO, "wallet/regtest/main", record, "") == WORDS
 
 
 async def test_a_record_of_version_1_is_read() -> None:
     """Made by this program once; those that users have look the same."""
     record = bytes.fromhex(RECORD_1)
-    assert await unseal(CRYPTO, "wallet/regtest/main", record, "passphrase") == WORDS
+    assert await decrypt_seed(CRYPTO, "wallet/regtest/main", record, "passphrase") == WORDS
 
 
 RECORD_1 = (
@@ -228,7 +228,7 @@ async def test_it_sells_a_coin_by_a_method_of_its_own_and_by_no_field_of_a_psbt(
     wallet = opened()
     payment = TxOutput(30_546, wallet.accounts[1].script)
     for account in wallet.accounts:
-        lot = Coin(OutPoint("11" * 32, 0), 546, account.script, 100)
+        lot = TradeInput(OutPoint("11" * 32, 0), 546, account.script, 100)
         witness = await wallet.sign_sale(lot, payment, account, b"")
         check_witness(lot, payment, witness)
         assert witness[0][-1] == 0x83
@@ -267,4 +267,4 @@ async def test_a_closed_wallet_signs_nothing() -> None:
 
 def test_the_psbt_of_a_trade_is_made_as_wallets_get_it() -> None:
     trade = Trade.of(opened())
-    assert make(trade.tx, trade.prevouts, trade.previous, trade.keys) == trade.psbt
+    assert create_psbt(trade.tx, trade.prevouts, trade.previous, trade.keys) == trade.psbt

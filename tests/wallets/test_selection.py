@@ -8,32 +8,32 @@ from hypothesis import strategies as st
 
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Utxo
-from darkswap_browser.wallets.base import Account, CoinState, OwnedCoin, Purpose
+from darkswap_browser.wallets.base import Account, AccountPurpose, CoinState, WalletCoin
 from darkswap_browser.wallets.selection import MAX_COINS, select
 from tests.support.wallet_chain import CLEAN, outpoint
 
-PAYMENT = Account(Purpose.PAYMENT, "payment", b"\x00", b"")
-ASSETS = Account(Purpose.ASSETS, "assets", b"\x01", b"")
+PAYMENT = Account(AccountPurpose.PAYMENT, "payment", b"\x00", b"")
+ASSETS = Account(AccountPurpose.ASSETS, "assets", b"\x01", b"")
 
 
-def coin(number: int, sats: int, account: Account = PAYMENT) -> OwnedCoin:
-    return OwnedCoin(Utxo(outpoint(number), sats, account.script, 1), account, CLEAN, CoinState.CONFIRMED)
+def coin(number: int, sats: int, account: Account = PAYMENT) -> WalletCoin:
+    return WalletCoin(Utxo(outpoint(number), sats, account.script, 1), account, CLEAN, CoinState.CONFIRMED)
 
 
-def coins(*sats: int) -> list[OwnedCoin]:
+def coins(*sats: int) -> list[WalletCoin]:
     return [coin(number, each) for number, each in enumerate(sats, 1)]
 
 
-def value(coin: OwnedCoin) -> int:
+def value(coin: WalletCoin) -> int:
     return coin.utxo.sats
 
 
-def chosen(found: Sequence[OwnedCoin], needed: int, per_coin: int = 0) -> list[int] | None:
+def chosen(found: Sequence[WalletCoin], needed: int, per_coin: int = 0) -> list[int] | None:
     result = select(found, value, lambda coins: needed + per_coin * len(coins))
     return None if result is None else sorted(map(value, result))
 
 
-def places(result: Sequence[OwnedCoin] | None) -> list[OutPoint]:
+def places(result: Sequence[WalletCoin] | None) -> list[OutPoint]:
     return sorted(coin.utxo.outpoint for coin in result or ())
 
 

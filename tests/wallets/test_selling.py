@@ -7,8 +7,8 @@ import pytest
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.errors import Unsupported, VerificationFailed, WalletFailed, WalletRejected
 from darkswap_browser.settlement.private_sale import check_witness
-from darkswap_browser.settlement.terms import Coin
-from darkswap_browser.wallets.base import Account, SaleSigner, Wallet
+from darkswap_browser.settlement.terms import TradeInput
+from darkswap_browser.wallets.base import Account, PrivateSaleSigner, Wallet
 from tests.support import scripted_wallet as scripted
 from tests.support.extension_fixture import FAMILIES, desk
 from tests.support.scripted_wallet import Manner
@@ -18,15 +18,15 @@ SELLERS = ("unisat", "okx", "leather")
 
 
 async def a_sale(wallet: Wallet) -> tuple[bytes, ...]:
-    assert isinstance(wallet, SaleSigner)
+    assert isinstance(wallet, PrivateSaleSigner)
     return await wallet.sign_sale(*what_is_sold(wallet))
 
 
-def what_is_sold(wallet: Wallet) -> tuple[Coin, TxOutput, Account, bytes]:
+def what_is_sold(wallet: Wallet) -> tuple[TradeInput, TxOutput, Account, bytes]:
     account, payment = wallet.accounts
     made = Transaction((TxInput(OutPoint("11" * 32, 0)),), (TxOutput(546, account.script),))
     return (
-        Coin(OutPoint(made.txid, 0), 546, account.script, 100),
+        TradeInput(OutPoint(made.txid, 0), 546, account.script, 100),
         TxOutput(9_000, payment.script),
         account,
         made.serialize(),
@@ -74,6 +74,6 @@ async def test_a_sale_that_is_declined_or_answered_with_nonsense_is_none(kind: s
 async def test_a_coin_of_another_account_is_not_sold() -> None:
     wallet = await desk("leather").connect()
     lot, payment, _, previous = what_is_sold(wallet)
-    assert isinstance(wallet, SaleSigner)
+    assert isinstance(wallet, PrivateSaleSigner)
     with pytest.raises(WalletFailed, match="has no account"):
         await wallet.sign_sale(lot, payment, wallet.accounts[1], previous)

@@ -7,35 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from darkswap_browser.api.trading.records import AssetAmount, AssetDescription
+from darkswap_browser.api.trading.records import AssetAmount, AssetInfo
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import ChainError, NotOnChain, TooManyRequests
 from darkswap_browser.market.amounts import format_amount
-from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetInfo, AssetKind
+from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind, AssetMetadata
 from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.storage.codec import ASSET_INFO
-from darkswap_browser.storage.records import Records
+from darkswap_browser.storage.records import RecordStore
 
 VERSION = 1
 MAX_KEPT = 1000
 """Assets ever met on one network; further ones are asked for again at each start."""
 
 
-class AssetBook:
+class AssetRegistry:
     def __init__(self, chain: Callable[[], Chain], store: KeyValueStore, network: str) -> None:
         self._chain = chain
-        self._known: dict[Asset, AssetInfo] = {BTC: BITCOIN_INFO}
-        self._kept = Records(
+        self._known: dict[Asset, AssetMetadata] = {BTC: BITCOIN_INFO}
+        self._kept = RecordStore(
             store, f"assets/{network}/", ASSET_INFO, version=VERSION, cap=MAX_KEPT, report=lambda key, reason: None
         )
 
-    async def info(self, asset: Asset) -> AssetInfo:
+    async def info(self, asset: Asset) -> AssetMetadata:
         """Raises `NotOnChain`, and another `ChainError` when no index answers and it was never met."""
         if asset not in self._known:
             self._known[asset] = await self._ask(asset)
         return self._known[asset]
 
-    async def find(self, kind: AssetKind, text: str) -> AssetInfo | None:
+    async def find(self, kind: AssetKind, text: str) -> AssetMetadata | None:
         """By id ("840000:1") or name; as the index says now, so that the supply is of now."""
         if ":" in text:
             found = await self._chain().info(Asset.parse(f"{kind}:{text}", "id"))
@@ -45,21 +45,21 @@ class AssetBook:
             await self._keep(found)
         return found
 
-    async def shown(self, asset: Asset) -> AssetInfo:
+    async def shown(self, asset: Asset) -> AssetMetadata:
         """For display only: of an asset never met while its index is away, the id stands for the name and whole atoms
         for amounts.
         """
         try:
             return await self.info(asset)
         except ChainError:
-            return AssetInfo(asset=asset, name=str(asset))
+            return AssetMetadata(asset=asset, name=str(asset))
 
     async def amount(self, asset: Asset, atoms: int) -> AssetAmount:
         """For display, as `shown`."""
         known = await self.shown(asset)
         return AssetAmount(str(asset), known.name, format_amount(atoms, known.decimals), atoms)
 
-    async def _ask(self, asset: Asset) -> AssetInfo:
+    async def _ask(self, asset: Asset) -> AssetMetadata:
         try:
             found = await self._chain().info(asset)
         except ChainError:
@@ -72,7 +72,7 @@ class AssetBook:
         await self._keep(found)
         return found
 
-    async def _keep(self, found: AssetInfo) -> None:
+    async def _keep(self, found: AssetMetadata) -> None:
         self._known[found.asset] = found
         try:
             await self._kept.put(str(found.asset), found)
@@ -80,9 +80,9 @@ class AssetBook:
             return
 
 
-def described(info: AssetInfo) -> AssetDescription:
+def described(info: AssetMetadata) -> AssetInfo:
     asset = info.asset
-    return AssetDescription(
+    return AssetInfo(
         asset=str(asset),
         kind=asset.kind.value,
         id="" if asset == BTC else f"{asset.block}:{asset.tx}",

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkswap_browser.api.trading.assets import AssetBook
-from darkswap_browser.api.trading.records import OrderCheck, Problem
+from darkswap_browser.api.trading.assets import AssetRegistry
+from darkswap_browser.api.trading.records import OrderCheck, OrderProblem
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import ChainError, InvalidArgument, InvalidOrder
 from darkswap_browser.market import orders
 from darkswap_browser.market.amounts import format_amount, parse_amount, price_of, total_for
-from darkswap_browser.market.assets import BTC, Asset, AssetInfo
+from darkswap_browser.market.assets import BTC, Asset, AssetMetadata
 from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, Side
 from darkswap_browser.orders.draft import OrderDraft
-from darkswap_browser.settlement.terms import Coin, Role, Terms
-from darkswap_browser.settlement.transaction import sats_needed
+from darkswap_browser.settlement.terms import Role, TradeInput, TradeTerms
+from darkswap_browser.settlement.transaction import required_sats
 from darkswap_browser.wallets.base import Account, Balance
 from darkswap_browser.wire.fields import Choice, Flag, Real, Text
 from darkswap_browser.wire.records import Converted, Settings, read_argument
@@ -53,12 +53,12 @@ DRAFT_FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ReadDraft:
+class ParsedDraft:
     """A draft in atoms, and what its assets are."""
 
     draft: OrderDraft
-    base: AssetInfo
-    quote: AssetInfo
+    base: AssetMetadata
+    quote: AssetMetadata
 
     @property
     def price(self) -> str:
@@ -70,7 +70,7 @@ class ReadDraft:
         return format_amount(self.draft.quote_atoms, self.quote.decimals)
 
 
-async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str) -> ReadDraft:
+async def read_draft(given: Mapping[str, object], book: AssetRegistry, fee_rule: str) -> ParsedDraft:
     """`OrderDraft` of darkswap.d.ts. Raises `InvalidArgument` with the field, and `ChainError`."""
     values = read_settings(DRAFT, "draft", given)
     if missing := [key for key in ("base_asset", "quote_asset", "side", "amount") if key not in values]:
@@ -96,7 +96,7 @@ async def read_draft(given: Mapping[str, object], book: AssetBook, fee_rule: str
         fee_rule=values.get("fee_rule", FeeRule(fee_rule)),
         private_sale=values.get("private_sale", False),
     )
-    return ReadDraft(draft, base, quote)
+    return ParsedDraft(draft, base, quote)
 
 
 def read_settings(settings: Settings, path: str, given: object) -> dict[str, Any]:
@@ -113,18 +113,20 @@ def read_settings(settings: Settings, path: str, given: object) -> dict[str, Any
 # --- judging
 
 
-def problems_of(order: Order, *, private_sale: bool = False) -> list[Problem]:
+def find_problems(order: Order, *, private_sale: bool = False) -> list[OrderProblem]:
     """What `check_order` has against it, under the draft's names."""
     try:
         if private_sale:
             orders.check_whole_lot(order)
         orders.check_order(order)
     except InvalidOrder as error:
-        return [Problem(DRAFT_FIELDS.get(error.path, error.path), _sentence(error.reason))]
+        return [OrderProblem(DRAFT_FIELDS.get(error.path, error.path), _sentence(error.reason))]
     return []
 
 
-def funds_problem(draft: OrderDraft, gives: AssetInfo, balances: Mapping[Asset, Balance], fee: int) -> Problem | None:
+def funds_problem(
+    draft: OrderDraft, gives: AssetMetadata, balances: Mapping[Asset, Balance], fee: int
+) -> OrderProblem | None:
     """Whether the wallet has what is offered, and sats for its own part of the transaction."""
     asset, atoms = (draft.base, draft.base_atoms) if draft.side is Side.SELL else (draft.quote, draft.quote_atoms)
     field = "amount" if draft.side is Side.SELL else "total"
@@ -132,11 +134,11 @@ def funds_problem(draft: OrderDraft, gives: AssetInfo, balances: Mapping[Asset, 
     if held.confirmed < atoms:
         free = format_amount(held.confirmed, gives.decimals)
         waits = " More is waiting for a confirmation." if held.pending else ""
-        return Problem(field, f"You have {free} free.{waits}")
+        return OrderProblem(field, f"You have {free} free.{waits}")
     sats = balances.get(BTC, Balance(BTC, 0, 0, 0)).confirmed
     needed = fee + POSTAGE + (atoms if asset == BTC else 0)
     if sats < needed:
-        return Problem("wallet", f"About {needed} sats of plain bitcoin are needed with the fee; {sats} are free.")
+        return OrderProblem("wallet", f"About {needed} sats of plain bitcoin are needed with the fee; {sats} are free.")
     return None
 
 
@@ -146,7 +148,7 @@ def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> i
     `accounts`: for assets, and for payments.
     """
     assets, payment = accounts
-    terms = Terms(
+    terms = TradeTerms(
         trade_id="",
         order_id="",
         order_hash="",
@@ -161,8 +163,8 @@ def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> i
         deadline=0,
     )
     asset, atoms = terms.gives(Role.MAKER)
-    coins = () if asset == BTC else (Coin(OutPoint("00" * 32, 0), POSTAGE, assets.script, atoms),)
-    needed = sats_needed(terms, Role.MAKER, coins, [payment.script])
+    coins = () if asset == BTC else (TradeInput(OutPoint("00" * 32, 0), POSTAGE, assets.script, atoms),)
+    needed = required_sats(terms, Role.MAKER, coins, [payment.script])
     gets = terms.gets(Role.MAKER)[0]
     postage = POSTAGE * ((gets != BTC) + (asset != BTC))
     return max(needed - postage - (atoms if asset == BTC else 0) + (POSTAGE if coins else 0), 0)
@@ -171,9 +173,9 @@ def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> i
 def refused(error: InvalidArgument | ChainError) -> OrderCheck:
     """A draft that cannot even be read."""
     problem = (
-        Problem(error.path, _sentence(error.reason))
+        OrderProblem(error.path, _sentence(error.reason))
         if isinstance(error, InvalidArgument)
-        else Problem("base_asset", f"The asset cannot be looked up now: {error}.")
+        else OrderProblem("base_asset", f"The asset cannot be looked up now: {error}.")
     )
     return OrderCheck(
         ok=False, problems=(problem,), warnings=(), price="", total="", quote_atoms=0, fee_sats=0, fee_rate=""

@@ -11,12 +11,12 @@ from darkswap_browser.concurrency.faults import Guard
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import IdentityInUse
-from darkswap_browser.node.node import Stack
-from darkswap_browser.orders.order_manager import OrderDesk
+from darkswap_browser.node.node import Node
+from darkswap_browser.orders.order_manager import OrderManager
 from darkswap_browser.orders.views import OrderEvent
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.trades.lock import LOCK_PATIENCE, lock_name
-from darkswap_browser.trades.trade_manager import Trader
+from darkswap_browser.trades.trade_manager import TradeManager
 from darkswap_browser.trades.views import TradeEvent
 
 MAX_WAITING_EVENTS = 1000
@@ -52,11 +52,11 @@ class Engine:
 
     def __init__(
         self,
-        stack: Stack,
-        desk: OrderDesk,
-        trader: Trader,
+        stack: Node,
+        desk: OrderManager,
+        trader: TradeManager,
         lock: AsyncExitStack,
-        publish: Callable[[Trader, Event], Awaitable[None]],
+        publish: Callable[[TradeManager, Event], Awaitable[None]],
     ) -> None:
         self.stack = stack
         self.desk = desk

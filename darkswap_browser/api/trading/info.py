@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from darkswap_browser.api.trading.assets import AssetBook, described
+from darkswap_browser.api.trading.assets import AssetRegistry, described
 from darkswap_browser.api.trading.records import (
     AssetAmount,
-    OrderSheet,
+    OrderInfo,
     TradeEffect,
+    TradeInfo,
     TradeReason,
-    TradeSheet,
     TradeStep,
 )
 from darkswap_browser.market.amounts import format_amount, price_of
 from darkswap_browser.market.assets import Asset
 from darkswap_browser.orders.views import OrderView
-from darkswap_browser.settlement.balance_change import Effect
+from darkswap_browser.settlement.balance_change import BalanceChange
 from darkswap_browser.trades.views import TradeView
 
 
-async def order_sheet(view: OrderView, book: AssetBook) -> OrderSheet:
+async def order_info(view: OrderView, book: AssetRegistry) -> OrderInfo:
     base, quote = await book.shown(view.base), await book.shown(view.quote)
 
     def text(atoms: int) -> str:
         return format_amount(atoms, base.decimals)
 
-    return OrderSheet(
+    return OrderInfo(
         id=view.id,
         hash=view.hash,
         seq=view.seq,
@@ -62,9 +62,9 @@ async def order_sheet(view: OrderView, book: AssetBook) -> OrderSheet:
     )
 
 
-async def trade_sheet(view: TradeView, effect: Effect | None, book: AssetBook) -> TradeSheet:
+async def trade_info(view: TradeView, effect: BalanceChange | None, book: AssetRegistry) -> TradeInfo:
     base, quote = await book.shown(view.base), await book.shown(view.quote)
-    return TradeSheet(
+    return TradeInfo(
         id=view.id,
         order_id=view.order_id,
         role=view.role.value,
@@ -100,9 +100,9 @@ async def trade_sheet(view: TradeView, effect: Effect | None, book: AssetBook) -
     )
 
 
-async def _effect(effect: Effect, book: AssetBook) -> TradeEffect:
+async def _effect(effect: BalanceChange, book: AssetRegistry) -> TradeEffect:
     return TradeEffect(await _amounts(effect.gives, book), await _amounts(effect.gets, book), effect.fee_sats)
 
 
-async def _amounts(atoms: Mapping[Asset, int], book: AssetBook) -> tuple[AssetAmount, ...]:
+async def _amounts(atoms: Mapping[Asset, int], book: AssetRegistry) -> tuple[AssetAmount, ...]:
     return tuple([await book.amount(asset, count) for asset, count in atoms.items()])

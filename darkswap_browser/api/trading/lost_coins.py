@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.runtime.base.storage import KeyValueStore
-from darkswap_browser.wallets.coins import WalletCoins
+from darkswap_browser.wallets.coins import IndexedCoinStore
 from darkswap_browser.wallets.reservations import FROZEN
 
 ORDER_OWNERS = ("order ", "cancel ")
@@ -24,7 +24,7 @@ IN_USE = {
 """Kinds of records, stored as kind/network/peer/id, that say that a reservation has an owner; and what to do then."""
 
 
-async def release(coins: WalletCoins, store: KeyValueStore, network: str, outpoint: OutPoint) -> bool:
+async def release(coins: IndexedCoinStore, store: KeyValueStore, network: str, outpoint: OutPoint) -> bool:
     """Free a coin that no trade or order of any identity on this device has a readable record of.
 
     Returns:
@@ -47,7 +47,7 @@ async def release(coins: WalletCoins, store: KeyValueStore, network: str, outpoi
     return True
 
 
-async def of_record(coins: WalletCoins, key: str) -> Sequence[OutPoint]:
+async def of_record(coins: IndexedCoinStore, key: str) -> Sequence[OutPoint]:
     """Coins that are reserved for the trade or order whose record lies, or lay, under `key`."""
     name = key.rpartition("/")[2]
     owners = (name, *(f"{kind}{name}" for kind in ORDER_OWNERS))

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from darkswap_browser.api.trading import drafts
-from darkswap_browser.api.trading.drafts import ReadDraft
-from darkswap_browser.api.trading.records import OrderCheck, Problem
-from darkswap_browser.api.trading.wallet_manager import Purse
+from darkswap_browser.api.trading.drafts import ParsedDraft
+from darkswap_browser.api.trading.records import OrderCheck, OrderProblem
+from darkswap_browser.api.trading.wallet_manager import WalletManager
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.market.orders import Order, Side
 from darkswap_browser.settlement.private_sale import RISKS
-from darkswap_browser.wallets.base import Purpose
+from darkswap_browser.wallets.base import AccountPurpose
 from darkswap_browser.wallets.coins import holds_only, is_free
 
 
-async def judge(read: ReadDraft, order: Order, purse: Purse, rate: int, *, private_sales: bool) -> OrderCheck:
+async def check_order(
+    read: ParsedDraft, order: Order, purse: WalletManager, rate: int, *, private_sales: bool
+) -> OrderCheck:
     """`order`: what the desk would make of it; `rate`: today's, in sats per 1000 vB. Raises `ChainError`."""
     draft, fee = read.draft, 0
-    problems = drafts.problems_of(order, private_sale=draft.private_sale)
+    problems = drafts.find_problems(order, private_sale=draft.private_sale)
     if draft.private_sale and not private_sales:
-        problems.append(Problem("private_sale", "Private sales are switched off here (trade.private_sales)."))
+        problems.append(OrderProblem("private_sale", "Private sales are switched off here (trade.private_sales)."))
     if not purse.is_connected:
-        problems.append(Problem("wallet", "Connect a wallet first."))
+        problems.append(OrderProblem("wallet", "Connect a wallet first."))
     elif draft.private_sale:
         problems += await _lot_problem(read, purse)
     else:
-        fee = drafts.fee_of(draft, (purse.account(Purpose.ASSETS), purse.account(Purpose.PAYMENT)), rate)
+        fee = drafts.fee_of(draft, (purse.account(AccountPurpose.ASSETS), purse.account(AccountPurpose.PAYMENT)), rate)
         await purse.coins.refresh()
         balances = {each.asset: each for each in await purse.coins.balances()}
         gives = read.base if draft.side is Side.SELL else read.quote
@@ -42,7 +44,7 @@ async def judge(read: ReadDraft, order: Order, purse: Purse, rate: int, *, priva
     )
 
 
-async def _lot_problem(read: ReadDraft, purse: Purse) -> list[Problem]:
+async def _lot_problem(read: ParsedDraft, purse: WalletManager) -> list[OrderProblem]:
     """A private sale gives away one coin as it lies; its maker pays no fee."""
     draft = read.draft
     coins = [each for each in await purse.coins.refresh() if is_free(each) and holds_only(each, draft.base)]
@@ -51,4 +53,4 @@ async def _lot_problem(read: ReadDraft, purse: Purse) -> list[Problem]:
         return []
     told = ", ".join(format_amount(atoms, read.base.decimals) for atoms in held[:5])
     what = f"Your coins hold {told}." if held else "You have no such coin."
-    return [Problem("amount", f"A private sale is of one coin that holds exactly this amount. {what}")]
+    return [OrderProblem("amount", f"A private sale is of one coin that holds exactly this amount. {what}")]

@@ -22,7 +22,7 @@ class TradingEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssetDescription:
+class AssetInfo:
     """`id` is "840000:1", and empty for bitcoin. What the index does not tell is None."""
 
     asset: str
@@ -58,7 +58,7 @@ class WalletInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceSheet:
+class BalanceInfo:
     """`amount` is `available`, `pending` and `locked` together."""
 
     asset: str
@@ -79,7 +79,7 @@ class BalanceSheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoinSheet:
+class CoinInfo:
     """One unspent output, `txid:vout`. `known`: the indexes say all that is on it."""
 
     outpoint: str
@@ -93,7 +93,7 @@ class CoinSheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderSheet:
+class OrderInfo:
     """`funded` is None while unknown. `text` is the signed order, to be passed on."""
 
     id: str
@@ -101,8 +101,8 @@ class OrderSheet:
     seq: int
     maker: str
     network: str
-    base: AssetDescription
-    quote: AssetDescription
+    base: AssetInfo
+    quote: AssetInfo
     base_asset: str
     quote_asset: str
     side: str
@@ -135,7 +135,7 @@ class OrderSheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class OrderProblem:
     """`field`: of the draft, or "wallet"."""
 
     field: str
@@ -149,7 +149,7 @@ class OrderCheck:
     """
 
     ok: bool
-    problems: tuple[Problem, ...]
+    problems: tuple[OrderProblem, ...]
     warnings: tuple[str, ...]
     price: str
     total: str
@@ -182,7 +182,7 @@ class TradeReason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TradeSheet:
+class TradeInfo:
     id: str
     order_id: str
     role: str

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from darkswap_browser.orders.views import OrderView, view_of
+from darkswap_browser.orders.views import OrderView, build_order_view
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.storage.orders import order_records
-from darkswap_browser.storage.records import Report
+from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import trade_records
 from darkswap_browser.trades import view_builder
 from darkswap_browser.trades.views import TradeView
 
 
-async def orders(runtime: Runtime, network: str, peer: str, aside: Report) -> Sequence[OrderView]:
+async def orders(runtime: Runtime, network: str, peer: str, aside: QuarantineListener) -> Sequence[OrderView]:
     """Newest change first."""
     records = await order_records(runtime.store, network, peer, aside).all()
     now = int(runtime.clock.now())
-    views = [view_of(order_id, record, peer, now) for order_id, record in records.items()]
+    views = [build_order_view(order_id, record, peer, now) for order_id, record in records.items()]
     return sorted(views, key=lambda view: (-view.updated_at, view.id))
 
 
-async def trades(runtime: Runtime, network: str, peer: str, aside: Report) -> Sequence[TradeView]:
+async def trades(runtime: Runtime, network: str, peer: str, aside: QuarantineListener) -> Sequence[TradeView]:
     """Newest first."""
     records = await trade_records(runtime.store, network, peer, aside).all()
-    views = [view_builder.view_of(record, peer) for record in records.values()]
+    views = [view_builder.build_trade_view(record, peer) for record in records.values()]
     return sorted(views, key=lambda view: (-view.created_at, view.id))

@@ -11,20 +11,20 @@ from contextlib import AsyncExitStack
 
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.trading import drafts, lost_coins, stored
-from darkswap_browser.api.trading.assets import AssetBook, described
+from darkswap_browser.api.trading.assets import AssetRegistry, described
 from darkswap_browser.api.trading.engine import Engine, Event, hold_identity
-from darkswap_browser.api.trading.info import order_sheet, trade_sheet
-from darkswap_browser.api.trading.order_check import judge
+from darkswap_browser.api.trading.info import order_info, trade_info
+from darkswap_browser.api.trading.order_check import check_order
 from darkswap_browser.api.trading.records import (
-    AssetDescription,
-    BalanceSheet,
-    CoinSheet,
+    AssetInfo,
+    BalanceInfo,
+    CoinInfo,
     OrderCheck,
-    OrderSheet,
-    TradeSheet,
+    OrderInfo,
+    TradeInfo,
     WalletInfo,
 )
-from darkswap_browser.api.trading.wallet_manager import Purse
+from darkswap_browser.api.trading.wallet_manager import WalletManager
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain, ChainConfig
 from darkswap_browser.chain.quorum import open_chain
@@ -35,11 +35,11 @@ from darkswap_browser.market.amounts import parse_amount, total_for
 from darkswap_browser.market.assets import AssetKind
 from darkswap_browser.market.orders import Side
 from darkswap_browser.node.identity import load_identity
-from darkswap_browser.node.node import Stack
-from darkswap_browser.orders.order_manager import OrderDesk
+from darkswap_browser.node.node import Node
+from darkswap_browser.orders.order_manager import OrderManager
 from darkswap_browser.orders.views import OrderEvent, OrderView
-from darkswap_browser.settlement.checks import Policy
-from darkswap_browser.trades.trade_manager import Trader
+from darkswap_browser.settlement.checks import TradePolicy
+from darkswap_browser.trades.trade_manager import TradeManager
 from darkswap_browser.trades.views import TradeView
 
 
@@ -65,12 +65,12 @@ class Trading:
             entropy=runtime.entropy,
             max_fee_rate=terms.max_fee_rate,
         )
-        self._purse = Purse(runtime, self._bitcoin_network, terms, self._chain, self._wallet_gone)
-        self._book = AssetBook(lambda: self._chain, runtime.store, self._bitcoin_network)
+        self._purse = WalletManager(runtime, self._bitcoin_network, terms, self._chain, self._wallet_gone)
+        self._book = AssetRegistry(lambda: self._chain, runtime.store, self._bitcoin_network)
         self._open: Engine | None = None
         self._bringing_up = SharedCall[Engine]("trading start")
         self._wallet_tasks = Tasks()
-        network.before_stop(self._close)
+        network.add_stop_hook(self._close)
 
     # --- life
 
@@ -87,7 +87,7 @@ class Trading:
             self._bringing_up.begin(self._bring_up(stack))
         return await self._bringing_up.join()
 
-    async def _bring_up(self, stack: Stack) -> Engine:
+    async def _bring_up(self, stack: Node) -> Engine:
         runtime, network, peer = self._node.runtime, self._bitcoin_network, str(stack.swarm.local_peer)
         engine = self._make_engine(stack, await hold_identity(runtime, network, peer))
         try:
@@ -98,10 +98,10 @@ class Trading:
         self._open = engine
         return engine
 
-    def _make_engine(self, stack: Stack, lock: AsyncExitStack) -> Engine:
+    def _make_engine(self, stack: Node, lock: AsyncExitStack) -> Engine:
         runtime, network = self._node.runtime, self._bitcoin_network
         terms = self._terms
-        desk = OrderDesk(
+        desk = OrderManager(
             runtime,
             stack.swarm.identity,
             network,
@@ -111,8 +111,8 @@ class Trading:
             private_sales=terms.private_sales,
             report=stack.swarm.faults.report,
         )
-        policy = Policy(fee_cap=terms.max_fee_rate, private_sales=terms.private_sales)
-        trader = Trader(
+        policy = TradePolicy(fee_cap=terms.max_fee_rate, private_sales=terms.private_sales)
+        trader = TradeManager(
             runtime,
             stack.swarm,
             network,
@@ -146,23 +146,23 @@ class Trading:
         hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
         if coins := await lost_coins.of_record(self._purse.coins, key):
             hint += f" It holds {', '.join(map(str, coins))}: release_coin frees them."
-        self._node.tell("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
+        self._node.publish("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
 
     def _store_failed(self, error: DarkSwapError) -> None:
         hint = f"{error.hint} Trades go on as soon as it works; a trade that is not signed can be canceled."
-        self._node.tell("error", {"code": error.code, "message": str(error), "hint": hint})
+        self._node.publish("error", {"code": error.code, "message": str(error), "hint": hint})
 
     # --- events
 
-    async def _publish(self, trader: Trader, event: Event) -> None:
+    async def _publish(self, trader: TradeManager, event: Event) -> None:
         if isinstance(event, OrderEvent):
-            sheet = await order_sheet(event.order, self._book)
-            self._node.tell(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
+            sheet = await order_info(event.order, self._book)
+            self._node.publish(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
             return
         trade = await self._sheet(trader, event.trade)
-        self._node.tell(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
+        self._node.publish(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
         if event.kind != "updated":
-            self._node.tell("balance_updated", {})
+            self._node.publish("balance_updated", {})
 
     # --- wallet
 
@@ -174,7 +174,7 @@ class Trading:
         opened = await self._engine()
         info = await self._purse.open(config)
         self._give_wallet(opened.desk, opened.trader)
-        self._node.tell("wallet_connected", {"wallet": info})
+        self._node.publish("wallet_connected", {"wallet": info})
         return info
 
     async def open_wallet(self, config: Mapping[str, object]) -> WalletInfo:
@@ -188,12 +188,12 @@ class Trading:
         if await self._purse.close():
             if self._open is not None:
                 self._give_wallet(self._open.desk, self._open.trader)
-            self._node.tell("wallet_disconnected", {"reason": reason})
+            self._node.publish("wallet_disconnected", {"reason": reason})
 
     def _wallet_gone(self, reason: str) -> None:
         self._wallet_tasks.spawn(self._let_go(reason), "wallet gone")
 
-    def _give_wallet(self, desk: OrderDesk, trader: Trader) -> None:
+    def _give_wallet(self, desk: OrderManager, trader: TradeManager) -> None:
         wallet = self._purse.wallet if self._purse.is_connected else None
         desk.set_wallet(wallet, self._purse.coins if wallet is not None else None)
         trader.set_wallet(wallet)
@@ -210,16 +210,16 @@ class Trading:
     async def get_address(self, purpose: str | None = None) -> str:
         return self._purse.address(purpose)
 
-    async def get_balances(self) -> Sequence[BalanceSheet]:
+    async def get_balances(self) -> Sequence[BalanceInfo]:
         """Bitcoin first; asks the chain."""
         return await self._purse.balances(self._book)
 
-    async def get_coins(self) -> Sequence[CoinSheet]:
+    async def get_coins(self) -> Sequence[CoinInfo]:
         return await self._purse.sheets(self._book)
 
     async def freeze_coin(self, outpoint: str, on: bool) -> None:
         await self._purse.freeze(outpoint, on)
-        self._node.tell("balance_updated", {})
+        self._node.publish("balance_updated", {})
 
     async def release_coin(self, outpoint: str) -> None:
         """Free a coin reserved for a trade or an order whose record is lost or unreadable.
@@ -232,7 +232,7 @@ class Trading:
         store = self._node.runtime.store
         at = OutPoint.parse(outpoint)
         if await lost_coins.release(self._purse.coins, store, self._bitcoin_network, at):
-            self._node.tell("balance_updated", {})
+            self._node.publish("balance_updated", {})
 
     async def sign_message(self, message: str) -> str:
         """BIP322 "simple", base64."""
@@ -245,12 +245,12 @@ class Trading:
         opened = await self._engine()
         try:
             read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
-            order, rate = opened.desk.compose(read.draft), await self._chain.fee_rate(1)
-            return await judge(read, order, self._purse, rate, private_sales=self._terms.private_sales)
+            order, rate = opened.desk.build_order(read.draft), await self._chain.fee_rate(1)
+            return await check_order(read, order, self._purse, rate, private_sales=self._terms.private_sales)
         except (InvalidArgument, ChainError) as error:
             return drafts.refused(error)
 
-    async def create_order(self, draft: Mapping[str, object]) -> OrderSheet:
+    async def create_order(self, draft: Mapping[str, object]) -> OrderInfo:
         """Raises `InvalidArgument`, `InvalidOrder`, `InsufficientFunds`, `WalletNotConnected`, `ChainError` …, and
         `Unsupported` for a private sale where those are switched off.
         """
@@ -258,7 +258,7 @@ class Trading:
         read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
         return await self._order(await opened.desk.create(read.draft))
 
-    async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderSheet:
+    async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderInfo:
         """`price` or `total`, `expires_in` (seconds from now), `paused`."""
         given = drafts.read_settings(drafts.CHANGE, "change", change)
         opened = await self._engine()
@@ -274,39 +274,39 @@ class Trading:
             quote_atoms = total_for(given["price"], order.base_atoms, base.decimals, quote.decimals, up=up)
         expires_in, paused = given.get("expires_in"), given.get("paused")
         return await self._order(
-            await opened.desk.change(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
+            await opened.desk.update(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
         )
 
-    async def cancel_order(self, order_id: str) -> OrderSheet:
+    async def cancel_order(self, order_id: str) -> OrderInfo:
         """Of a private sale the coin is spent to ourselves: it can be completed until that is in a block."""
         return await self._order(await (await self._engine()).desk.cancel(order_id))
 
-    async def get_order(self, order_id: str) -> OrderSheet | None:
+    async def get_order(self, order_id: str) -> OrderInfo | None:
         view = (await self._engine()).desk.get(order_id)
         return None if view is None else await self._order(view)
 
-    async def get_orders(self) -> Sequence[OrderSheet]:
+    async def get_orders(self) -> Sequence[OrderInfo]:
         """Newest change first."""
         return [await self._order(view) for view in (await self._engine()).desk.all()]
 
-    async def kept_orders(self) -> Sequence[OrderSheet]:
+    async def kept_orders(self) -> Sequence[OrderInfo]:
         """As `get_orders`, without starting the node: what the program that trades has kept by now."""
         views = await stored.orders(self._node.runtime, *await self._whose(), self._set_aside)
         return [await self._order(view) for view in views]
 
-    async def import_order(self, text: str) -> OrderSheet:
+    async def import_order(self, text: str) -> OrderInfo:
         """From its text or link; signature and coins are checked. Raises `InvalidOrder`."""
         return await self._order(await (await self._engine()).desk.import_text(text))
 
-    async def _order(self, view: OrderView) -> OrderSheet:
-        return await order_sheet(view, self._book)
+    async def _order(self, view: OrderView) -> OrderInfo:
+        return await order_info(view, self._book)
 
     # --- trades
 
     async def take_order(
         self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
-    ) -> TradeSheet:
-        """`amount` of base, all of it by default; `fee_rate` in sats per vbyte. See `Trader.take`."""
+    ) -> TradeInfo:
+        """`amount` of base, all of it by default; `fee_rate` in sats per vbyte. See `TradeManager.take`."""
         if not isinstance(review, bool):
             raise InvalidArgument("review", "is neither true nor false")
         opened = await self._engine()
@@ -322,55 +322,55 @@ class Trading:
         rate = None if fee_rate is None else int(fee_rate * 1000)
         return await self._trade(await opened.trader.take(order_id, fill, rate, review=review))
 
-    async def confirm_trade(self, trade_id: str) -> TradeSheet:
+    async def confirm_trade(self, trade_id: str) -> TradeInfo:
         return await self._trade(await (await self._engine()).trader.confirm(trade_id))
 
-    async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeSheet:
+    async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeInfo:
         return await self._trade(await (await self._engine()).trader.cancel(trade_id, reason or ""))
 
-    async def revoke_trade(self, trade_id: str) -> TradeSheet:
+    async def revoke_trade(self, trade_id: str) -> TradeInfo:
         return await self._trade(await (await self._engine()).trader.revoke(trade_id))
 
-    async def wait_for_trade(self, trade_id: str) -> TradeSheet:
+    async def wait_for_trade(self, trade_id: str) -> TradeInfo:
         """Until it is completed, failed or canceled."""
         return await self._trade(await (await self._engine()).trader.wait(trade_id))
 
-    async def get_trade(self, trade_id: str) -> TradeSheet | None:
+    async def get_trade(self, trade_id: str) -> TradeInfo | None:
         view = (await self._engine()).trader.get(trade_id)
         return None if view is None else await self._trade(view)
 
-    async def get_trades(self) -> Sequence[TradeSheet]:
+    async def get_trades(self) -> Sequence[TradeInfo]:
         """Newest first."""
         return [await self._trade(view) for view in (await self._engine()).trader.all()]
 
-    async def kept_trades(self) -> Sequence[TradeSheet]:
+    async def kept_trades(self) -> Sequence[TradeInfo]:
         """As `get_trades`, without starting the node; what their transactions do is not computed."""
         views = await stored.trades(self._node.runtime, *await self._whose(), self._set_aside)
-        return [await trade_sheet(view, None, self._book) for view in views]
+        return [await trade_info(view, None, self._book) for view in views]
 
     async def _whose(self) -> tuple[str, str]:
         identity = await load_identity(self._node.config, self._node.runtime)
         return self._bitcoin_network, str(identity.peer_id)
 
-    async def _trade(self, view: TradeView) -> TradeSheet:
+    async def _trade(self, view: TradeView) -> TradeInfo:
         return await self._sheet((await self._engine()).trader, view)
 
-    async def _sheet(self, trader: Trader, view: TradeView) -> TradeSheet:
+    async def _sheet(self, trader: TradeManager, view: TradeView) -> TradeInfo:
         try:
             effect = trader.effect(view.id)
         except DarkSwapError:
             effect = None  # terms that no transaction can be built of: the trade itself says why
-        return await trade_sheet(view, effect, self._book)
+        return await trade_info(view, effect, self._book)
 
     # --- assets
 
-    async def get_rune_info(self, text: str) -> AssetDescription | None:
+    async def get_rune_info(self, text: str) -> AssetInfo | None:
         return await self._asset(AssetKind.RUNE, text)
 
-    async def get_alkane_info(self, text: str) -> AssetDescription | None:
+    async def get_alkane_info(self, text: str) -> AssetInfo | None:
         return await self._asset(AssetKind.ALKANE, text)
 
-    async def _asset(self, kind: AssetKind, text: str) -> AssetDescription | None:
+    async def _asset(self, kind: AssetKind, text: str) -> AssetInfo | None:
         """By id ("840000:1") or name."""
         found = await self._book.find(kind, text.strip())
         return None if found is None else described(found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 
-from darkswap_browser.api.trading.assets import AssetBook
+from darkswap_browser.api.trading.assets import AssetRegistry
 from darkswap_browser.api.trading.drafts import read_settings
-from darkswap_browser.api.trading.records import AssetAmount, BalanceSheet, CoinSheet, WalletInfo
+from darkswap_browser.api.trading.records import AssetAmount, BalanceInfo, CoinInfo, WalletInfo
 from darkswap_browser.bitcoin import hd
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
@@ -16,10 +16,10 @@ from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.node.config import TradingConfig
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.wallets import connect
-from darkswap_browser.wallets.base import Account, Balance, OwnedCoin, Purpose, Wallet
-from darkswap_browser.wallets.coins import WalletCoins
-from darkswap_browser.wallets.reservations import Reservations
-from darkswap_browser.wallets.seed import KIND, SeedVault
+from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, Wallet, WalletCoin
+from darkswap_browser.wallets.coins import IndexedCoinStore
+from darkswap_browser.wallets.reservations import CoinReservations
+from darkswap_browser.wallets.seed import KIND, SeedWalletStore
 from darkswap_browser.wallets.seed_record import MAX_PASSPHRASE
 from darkswap_browser.wire.fields import Text
 from darkswap_browser.wire.records import Settings
@@ -30,7 +30,7 @@ SETTINGS = Settings(
 )
 
 
-class Purse:
+class WalletManager:
     """`gone(reason)` is called when an extension's wallet is not what was connected any more."""
 
     def __init__(
@@ -40,12 +40,12 @@ class Purse:
         self._network = network
         self._config = config
         self._gone = gone
-        self._vault = SeedVault(runtime.store, runtime.crypto, runtime.entropy, runtime.locks)
+        self._vault = SeedWalletStore(runtime.store, runtime.crypto, runtime.entropy, runtime.locks)
         self._wallet: Wallet | None = None
         self._name = ""
         self._is_new = False
         self._end: Callable[[], None] = lambda: None
-        self.coins = WalletCoins(chain, Reservations(runtime.store, runtime.locks, network), self._accounts)
+        self.coins = IndexedCoinStore(chain, CoinReservations(runtime.store, runtime.locks, network), self._accounts)
 
     # --- life
 
@@ -112,8 +112,8 @@ class Purse:
         return WalletInfo(
             type=self.wallet.kind,
             network=self._network,
-            address=self.account(Purpose.ASSETS).address,
-            payment_address=self.account(Purpose.PAYMENT).address,
+            address=self.account(AccountPurpose.ASSETS).address,
+            payment_address=self.account(AccountPurpose.PAYMENT).address,
             supports_runes=bool(self._config.ord),
             supports_alkanes=bool(self._config.alkanes),
             is_new=self._is_new,
@@ -121,7 +121,7 @@ class Purse:
 
     def address(self, purpose: str | None) -> str:
         try:
-            return self.account(Purpose(Purpose.ASSETS if purpose is None else purpose)).address
+            return self.account(AccountPurpose(AccountPurpose.ASSETS if purpose is None else purpose)).address
         except ValueError:
             raise InvalidArgument("purpose", f"is {purpose!r}", "Say assets or payment.") from None
 
@@ -132,10 +132,10 @@ class Purse:
 
     async def sign(self, message: str) -> str:
         """BIP322 "simple", base64, by the account that keeps assets."""
-        witness = await self.wallet.sign_message(self.account(Purpose.ASSETS), message)
+        witness = await self.wallet.sign_message(self.account(AccountPurpose.ASSETS), message)
         return base64.b64encode(witness).decode()
 
-    def account(self, purpose: Purpose) -> Account:
+    def account(self, purpose: AccountPurpose) -> Account:
         """Raises `WalletNotConnected`."""
         return next(each for each in self.wallet.accounts if each.purpose is purpose)
 
@@ -144,25 +144,25 @@ class Purse:
 
     # --- what it holds
 
-    async def balances(self, book: AssetBook) -> tuple[BalanceSheet, ...]:
+    async def balances(self, book: AssetRegistry) -> tuple[BalanceInfo, ...]:
         await self.coins.refresh()
         return tuple([await _sheet(each, book) for each in await self.coins.balances()])
 
-    async def sheets(self, book: AssetBook) -> tuple[CoinSheet, ...]:
+    async def sheets(self, book: AssetRegistry) -> tuple[CoinInfo, ...]:
         return tuple([await _coin(each, book) for each in await self.coins.refresh()])
 
     async def freeze(self, outpoint: str, on: bool) -> None:
         await self.coins.freeze(OutPoint.parse(outpoint), on)
 
 
-async def _sheet(balance: Balance, book: AssetBook) -> BalanceSheet:
+async def _sheet(balance: Balance, book: AssetRegistry) -> BalanceInfo:
     info = await book.shown(balance.asset)
 
     def text(atoms: int) -> str:
         return format_amount(atoms, info.decimals)
 
     total = balance.confirmed + balance.pending + balance.reserved
-    return BalanceSheet(
+    return BalanceInfo(
         asset=str(balance.asset),
         type=balance.asset.kind.value,
         name=info.name,
@@ -180,9 +180,9 @@ async def _sheet(balance: Balance, book: AssetBook) -> BalanceSheet:
     )
 
 
-async def _coin(coin: OwnedCoin, book: AssetBook) -> CoinSheet:
+async def _coin(coin: WalletCoin, book: AssetRegistry) -> CoinInfo:
     assets: list[AssetAmount] = [await book.amount(each, atoms) for each, atoms in sorted(coin.holdings.assets.items())]
-    return CoinSheet(
+    return CoinInfo(
         outpoint=str(coin.utxo.outpoint),
         sats=coin.utxo.sats,
         address=coin.account.address,

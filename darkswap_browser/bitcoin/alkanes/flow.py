@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId
 from darkswap_browser.bitcoin.alkanes.protostone import ALKANES, Protostone, decode_protostones
-from darkswap_browser.bitcoin.runes.allocation import give, is_op_return, payable
+from darkswap_browser.bitcoin.runes.allocation import credit_output, is_op_return, spendable_outputs
 from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U128
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Runestone
 from darkswap_browser.bitcoin.transaction import Transaction
@@ -26,16 +26,16 @@ class ContractCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Allocated:
     """Balances per output; what went to an OP_RETURN or to an output that is not there is lost."""
 
     outputs: tuple[Mapping[AlkaneId, int], ...]
     lost: Mapping[AlkaneId, int]
 
 
-def flow(
+def allocate_alkanes(
     tx: Transaction, artifact: Runestone | Cenotaph | None, inputs: Mapping[AlkaneId, int]
-) -> Moved | Stranded | ContractCall:
+) -> Allocated | Stranded | ContractCall:
     """`inputs`: atoms on all spent outputs together. With none there is nothing to strand."""
     held = {alkane: atoms for alkane, atoms in inputs.items() if atoms}
     stones = decode_protostones(artifact.protocol) if isinstance(artifact, Runestone) else ()
@@ -43,7 +43,7 @@ def flow(
     if any(stone.tag == ALKANES and stone.message for stone in stones or ()):
         return ContractCall()
     if not held:
-        return Moved(tuple({} for _ in tx.outputs), {})
+        return Allocated(tuple({} for _ in tx.outputs), {})
     if stones is None:
         return Stranded("its protostones cannot be read")
     if first is None:
@@ -59,24 +59,24 @@ def flow(
     return _run(tx, stones, first, held)
 
 
-def _run(tx: Transaction, stones: tuple[Protostone, ...], first: int, held: dict[AlkaneId, int]) -> Moved:
+def _run(tx: Transaction, stones: tuple[Protostone, ...], first: int, held: dict[AlkaneId, int]) -> Allocated:
     """Every stone moves what an earlier one sent to it, whatever its protocol: so the indexer does."""
     count = len(tx.outputs)
     # Outputs, then a place that nobody owns, then one place per stone.
     places: list[dict[AlkaneId, int]] = [{} for _ in range(count + 1 + len(stones))]
     places[count + 1 + first] = held
-    eligible = payable(tx)
+    eligible = spendable_outputs(tx)
     nowhere: dict[AlkaneId, int] = {}
     for place, stone in enumerate(stones, count + 1):
         left, places[place] = places[place], {}
         for edict in stone.edicts:
             # The indexer compares 32 bits only with the number that means "all of them".
             if edict.output & MAX_U32 == count:
-                give(places[:count], left, eligible, edict.id, edict.amount, count)
+                credit_output(places[:count], left, eligible, edict.id, edict.amount, count)
             elif edict.output < len(places):
-                give(places, left, eligible, edict.id, edict.amount, edict.output)
+                credit_output(places, left, eligible, edict.id, edict.amount, edict.output)
             else:
-                give([nowhere], left, eligible, edict.id, edict.amount, 0)
+                credit_output([nowhere], left, eligible, edict.id, edict.amount, 0)
         pointer = stone.pointer if stone.pointer is not None else next(iter(eligible), 0)
         target = places[pointer] if pointer < len(places) else nowhere
         for alkane, atoms in left.items():
@@ -89,7 +89,7 @@ def _run(tx: Transaction, stones: tuple[Protostone, ...], first: int, held: dict
             places[index] = {}
     for beyond in (*places[count:], nowhere):
         _lose(lost, beyond)
-    return Moved(tuple(places[:count]), lost)
+    return Allocated(tuple(places[:count]), lost)
 
 
 def _lose(lost: dict[AlkaneId, int], balances: Mapping[AlkaneId, int]) -> None:

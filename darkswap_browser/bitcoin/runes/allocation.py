@@ -23,11 +23,11 @@ def allocate(
     burned: dict[RuneId, int] = {}
     if isinstance(artifact, Cenotaph):
         return tuple(outputs), left
-    eligible = payable(tx)
+    eligible = spendable_outputs(tx)
     pointer: int | None = eligible[0] if eligible else None
     if artifact is not None:
         for edict in artifact.edicts:
-            give(outputs, left, eligible, edict.id, edict.amount, edict.output)
+            credit_output(outputs, left, eligible, edict.id, edict.amount, edict.output)
         if artifact.pointer is not None:
             pointer = artifact.pointer
     for rune, atoms in left.items():
@@ -44,7 +44,7 @@ def allocate(
     return tuple(outputs), burned
 
 
-def payable(tx: Transaction) -> Sequence[int]:
+def spendable_outputs(tx: Transaction) -> Sequence[int]:
     """Outputs that are no OP_RETURN."""
     return [index for index, output in enumerate(tx.outputs) if not is_op_return(output)]
 
@@ -53,7 +53,7 @@ def is_op_return(output: TxOutput) -> bool:
     return output.script[:1] == OP_RETURN
 
 
-def give(
+def credit_output(
     outputs: Sequence[dict[K, int]], left: dict[K, int], eligible: Sequence[int], asset: K, amount: int, output: int
 ) -> None:
     """One edict, as far as `left` reaches. `output` = number of outputs: to every one of `eligible`."""

@@ -47,7 +47,7 @@ def _pushed(script: bytes) -> bytes | Flaw:
     return b"".join(parts)
 
 
-class Message:
+class RunestoneFields:
     """Fields by tag, each a queue of values in the order they came; edicts; and the first flaw."""
 
     __slots__ = ("edicts", "fields", "flaw")

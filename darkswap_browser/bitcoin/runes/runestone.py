@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.runes.ids import MAX_U64, MAX_U128, Edict, RuneId, read_varints, write_varint
-from darkswap_browser.bitcoin.runes.message import MAGIC, Message, payload
+from darkswap_browser.bitcoin.runes.message import MAGIC, RunestoneFields, payload
 from darkswap_browser.bitcoin.runes.tags import Flag, Flaw, Tag
 from darkswap_browser.bitcoin.script import push_data
 from darkswap_browser.bitcoin.transaction import Transaction
@@ -103,7 +103,7 @@ def decipher(tx: Transaction) -> Runestone | Cenotaph | None:
     if integers is None:
         return Cenotaph(Flaw.VARINT)
     outputs = len(tx.outputs)
-    message = Message(integers, outputs)
+    message = RunestoneFields(integers, outputs)
     fields = message.fields
     flags = message.take(Tag.FLAGS, _any) or 0
     etching = None
@@ -129,7 +129,7 @@ def decipher(tx: Transaction) -> Runestone | Cenotaph | None:
     )
 
 
-def _take_etching(message: Message, flags: int) -> tuple[Etching | None, int]:
+def _take_etching(message: RunestoneFields, flags: int) -> tuple[Etching | None, int]:
     """Etching fields count only with the flag, terms only with both; flags that are understood are cleared."""
     if not flags >> Flag.ETCHING & 1:
         return None, flags
@@ -146,7 +146,7 @@ def _take_etching(message: Message, flags: int) -> tuple[Etching | None, int]:
     return etching, flags & ~(1 << Flag.ETCHING | 1 << Flag.TERMS | 1 << Flag.TURBO)
 
 
-def _take_terms(message: Message) -> MintTerms:
+def _take_terms(message: RunestoneFields) -> MintTerms:
     return MintTerms(
         amount=message.take(Tag.AMOUNT, _any),
         cap=message.take(Tag.CAP, _any),

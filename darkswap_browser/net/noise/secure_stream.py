@@ -92,7 +92,7 @@ class SecureStream:
 
 
 @dataclass(frozen=True, slots=True)
-class Secured:
+class HandshakeResult:
     """A finished handshake: the stream, who is at its other end, and the muxers that side offers early."""
 
     stream: SecureStream
@@ -128,7 +128,7 @@ class Handshaker:
         *,
         muxers: Sequence[str] = (),
         prologue: bytes = b"",
-    ) -> Secured:
+    ) -> HandshakeResult:
         """Be the initiator. A peer other than `expected` learns nothing of who we are.
 
         Raises `PeerIdMismatch`, `HandshakeFailed`, `MalformedMessage`, and what the stream raises.
@@ -143,13 +143,15 @@ class Handshaker:
         machine = self._machine(True, prologue)
         return Initiation(machine, payload, _framed(machine.write()))
 
-    async def finish(self, begun: Initiation, stream: BufferedStream, expected: PeerId | None = None) -> Secured:
+    async def finish(
+        self, begun: Initiation, stream: BufferedStream, expected: PeerId | None = None
+    ) -> HandshakeResult:
         """The second half of `initiate`, on the stream on which the first message was sent; raises as it does."""
         machine = begun.machine
         theirs = machine.read(await _receive(stream))
         key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
         await stream.write(_framed(machine.write(begun.payload)))
-        return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
+        return HandshakeResult(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
 
     async def respond(
         self,
@@ -158,7 +160,7 @@ class Handshaker:
         *,
         muxers: Sequence[str] = (),
         prologue: bytes = b"",
-    ) -> Secured:
+    ) -> HandshakeResult:
         """Be the responder; raises as `initiate` does."""
         payload = await self._payload(muxers)
         machine = self._machine(False, prologue)
@@ -166,7 +168,7 @@ class Handshaker:
         await stream.write(_framed(machine.write(payload)))
         theirs = machine.read(await _receive(stream))
         key, peer, remote_muxers = await self._verify(theirs, machine.remote_static, expected)
-        return Secured(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
+        return HandshakeResult(SecureStream(stream, *machine.split()), key, peer, remote_muxers)
 
     def _new_key(self) -> KeyPair:
         return KeyPair.of(self._crypto, self._entropy.bytes(KEY_SIZE))

@@ -10,7 +10,7 @@ from darkswap_browser.errors import DarkSwapError, EndOfStream, StreamBusy, Stre
 from darkswap_browser.net.stream import ReceiveBuffer
 
 
-class Session(Protocol):
+class StreamHost(Protocol):
     """What a stream asks of its connection. Nothing happens for the number of a stream that is over."""
 
     def queue(self, number: int, data: bytes) -> None: ...
@@ -39,7 +39,7 @@ class Session(Protocol):
 class YamuxStream:
     """One stream. Reading grants credit to the peer; writing waits while much of it is queued."""
 
-    def __init__(self, session: Session, number: int) -> None:
+    def __init__(self, session: StreamHost, number: int) -> None:
         self._session = session
         self._number = number
         self._buffer = ReceiveBuffer(self._credit)

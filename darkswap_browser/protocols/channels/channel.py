@@ -17,11 +17,11 @@ from darkswap_browser.concurrency.tasks import Tasks, result_of
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, RemoteError, StreamClosed, StreamError
 from darkswap_browser.net.connection import CircuitLimit, is_direct
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.channels.channel_stream import Link
+from darkswap_browser.protocols.channels.channel_stream import ChannelStream
 from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control, message_bytes
-from darkswap_browser.protocols.channels.progress import Incoming, Outgoing, Progress
-from darkswap_browser.protocols.channels.receiver import Delivery, Sink
+from darkswap_browser.protocols.channels.progress import Progress, ReceiveProgress, SendProgress
+from darkswap_browser.protocols.channels.receiver import ChannelReceiver, Sink
 
 
 class ChannelState(StrEnum):
@@ -51,24 +51,24 @@ class Channel:
         self.peer = peer
         self.machine = machine
         self.state = ChannelState.CONNECTING
-        self.link: Link | None = None
+        self.link: ChannelStream | None = None
         self._limits = limits
         self._listener = listener
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
-        self.delivery = Delivery(machine.inbox, tasks, self._consumed)
+        self.delivery = ChannelReceiver(machine.inbox, tasks, self._consumed)
         self._senders: deque[asyncio.Future[None]] = deque()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._reading: asyncio.Event = asyncio.Event()
         self._reading.set()
         self._paused = False
-        self._outgoing = Outgoing(tasks.report)
+        self._outgoing = SendProgress(tasks.report)
         self._ack_timer: asyncio.TimerHandle | None = None
         self._error: DarkSwapError | None = None
         self._close_reason: str | None = None
         self._gathering = False
-        self._incoming = Incoming(4 * limits.app_chunk)
+        self._incoming = ReceiveProgress(4 * limits.channel_chunk)
 
     # --- what it is
 
@@ -165,21 +165,21 @@ class Channel:
                     self._tasks.spawn(self._write(link, data), "channel write")
                     break
         except (StreamError, ConnectionLost):
-            self.lose(link)
+            self.detach_stream(link)
         self._wake_sender()
 
-    async def _write(self, link: Link, data: bytes) -> None:
+    async def _write(self, link: ChannelStream, data: bytes) -> None:
         try:
             while data and self.link is link:
                 await link.stream.write(data)
                 self._wake_sender()
                 data = self._next_output(link) if self.link is link else b""
         except (StreamError, ConnectionLost):
-            self.lose(link)
+            self.detach_stream(link)
         finally:
             link.is_writing = False
 
-    def _next_output(self, link: Link) -> bytes:
+    def _next_output(self, link: ChannelStream) -> bytes:
         if link.control:
             data = b"".join(link.control)
             link.control.clear()
@@ -209,7 +209,7 @@ class Channel:
         if inbox.grant_due:
             self._acknowledge()
         elif self._ack_timer is None and inbox.consumed != inbox.acknowledged and self._error is None:
-            self._ack_timer = self._loop.call_later(self._limits.app_ack_delay, self._acknowledge_late)
+            self._ack_timer = self._loop.call_later(self._limits.channel_ack_delay, self._acknowledge_late)
 
     def _acknowledge_late(self) -> None:
         self._ack_timer = None
@@ -244,7 +244,7 @@ class Channel:
         if self.link is not None:
             self.link.push_to(None)
 
-    def use(self, link: Link, greeting: bytes = b"") -> None:
+    def attach_stream(self, link: ChannelStream, greeting: bytes = b"") -> None:
         """`link` carries the channel from now on; its HELLOs were exchanged, or `greeting` is the answer."""
         old, self.link = self.link, link
         before = self.state
@@ -259,7 +259,7 @@ class Channel:
         self._listener.changed(self, "" if before is not ChannelState.RESUMING else "resumed")
         self._pump()
 
-    async def read(self, link: Link) -> None:
+    async def read(self, link: ChannelStream) -> None:
         """Serve `link` until its stream ends or another takes its place."""
         try:
             while True:
@@ -273,9 +273,9 @@ class Channel:
                     # What comes next needs no task, until reading is stopped; then it comes here again.
                     link.push_to(lambda data: self._take(link, data))
         except (StreamError, ConnectionLost):
-            self.lose(link)
+            self.detach_stream(link)
 
-    def _take(self, link: Link, data: bytes) -> None:
+    def _take(self, link: ChannelStream, data: bytes) -> None:
         """Bytes of the stream, in order."""
         if self.link is not link:
             return
@@ -295,13 +295,13 @@ class Channel:
                     self._control(link, control)
                 self._reading_changed()
         except (StreamError, ConnectionLost):
-            self.lose(link)
+            self.detach_stream(link)
         except RemoteError as error:
             link.stream.reset()
             if self.link is link:
-                self.finish(error)
+                self.end(error)
 
-    def _control(self, link: Link, control: Control) -> None:
+    def _control(self, link: ChannelStream, control: Control) -> None:
         match control:
             case Ack(consumed):
                 self.machine.outbox.acknowledge(consumed)
@@ -312,7 +312,7 @@ class Channel:
             case _:
                 raise ConnectionLost("channel", "an opening message in the middle of the stream")
 
-    def lose(self, link: Link) -> None:
+    def detach_stream(self, link: ChannelStream) -> None:
         """The stream broke; `Channels` looks for another path."""
         if self.link is not link:
             return
@@ -322,7 +322,7 @@ class Channel:
             self.state = ChannelState.RESUMING
             self._listener.changed(self, "path lost")
 
-    def begin_anew(self, machine: ChannelMachine) -> None:
+    def reset_session(self, machine: ChannelMachine) -> None:
         """The peer lost the session (a page reload). What it sent before still waits; what it had not got is gone."""
         self.delivery.adopt(machine.inbox)
         self._incoming.clear()
@@ -337,7 +337,7 @@ class Channel:
     # --- the end
 
     async def close(self, reason: str = "") -> None:
-        """Deliver what was accepted, tell the peer, and end. Waits `app_close_timeout` at most. Idempotent.
+        """Deliver what was accepted, tell the peer, and end. Waits `channel_close_timeout` at most. Idempotent.
 
         Cancellation: Safe; the channel ends at once, and what was not delivered is lost.
         """
@@ -347,36 +347,36 @@ class Channel:
             self._close_reason = reason
         # Without a path: only for what was accepted another one is waited for.
         if self.link is None and (self.state is ChannelState.CONNECTING or not self.send_queue):
-            self.finish(StreamClosed())
+            self.end(StreamClosed())
             return
         self._pump()
         try:
-            await asyncio.wait((self._over,), timeout=self._limits.app_close_timeout)
+            await asyncio.wait((self._over,), timeout=self._limits.channel_close_timeout)
         finally:
-            self.finish(StreamClosed())
+            self.end(StreamClosed())
 
-    def farewell(self, reason: str) -> None:
+    def send_close_nowait(self, reason: str) -> None:
         """Say goodbye without waiting: the page is about to go."""
         if self.link is not None and self.link.prompt is not None:
             with suppress(StreamError, ConnectionLost):
                 self.link.said_close = self.link.prompt.try_write(encode_control(Close(reason)))
 
-    def _closed_by_peer(self, link: Link, reason: str) -> None:
+    def _closed_by_peer(self, link: ChannelStream, reason: str) -> None:
         if self._close_reason is None:
             link.said_close = True
             self._tasks.spawn(self._answer_close(link), "channel close")
         else:
             self._tasks.spawn(link.stream.close(), "channel close")
-        self.finish(EndOfStream() if self._close_reason is None else StreamClosed(), reason or "closed by the peer")
+        self.end(EndOfStream() if self._close_reason is None else StreamClosed(), reason or "closed by the peer")
 
-    async def _answer_close(self, link: Link) -> None:
+    async def _answer_close(self, link: ChannelStream) -> None:
         try:
             await link.stream.write(encode_control(Close()))
             await link.stream.close()
         except (StreamError, ConnectionLost):
             link.stream.reset()
 
-    def finish(self, error: DarkSwapError, reason: str = "") -> None:
+    def end(self, error: DarkSwapError, reason: str = "") -> None:
         """Over, because of `error`. Messages that wait can still be received."""
         if self.state is ChannelState.CLOSED:
             return

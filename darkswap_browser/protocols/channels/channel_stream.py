@@ -30,7 +30,7 @@ class PushStream(Protocol):
         ...
 
 
-class Link:
+class ChannelStream:
     """A stream that carries, or carried, a channel."""
 
     def __init__(self, stream: BufferedStream, connection: Connection) -> None:

@@ -46,7 +46,7 @@ class Outbox:
         self._base = 0
         self._position = 0
         self._consumed = 0
-        self._window = limits.app_first_window
+        self._window = limits.channel_first_window
         self.accepted = 0
         """Position after the last message accepted."""
         self.messages = 0
@@ -67,16 +67,16 @@ class Outbox:
 
     @property
     def has_room(self) -> bool:
-        return self.accepted - self._position < self._limits.app_send_queue
+        return self.accepted - self._position < self._limits.channel_send_queue
 
     def accept(self, message: bytes) -> int:
         """Queue one message; returns the position after it. Raises `MessageTooLarge`."""
         size = len(message)
-        if size > self._limits.app_chunk:
+        if size > self._limits.channel_chunk:
             return self._accept_long(message)
         header = whole_header(size)
         size += len(header)
-        if self._open_size + size > self._limits.app_batch:
+        if self._open_size + size > self._limits.channel_batch:
             self._close_batch()
         self._open.append(header)
         self._open.append(message)
@@ -87,10 +87,10 @@ class Outbox:
 
     def _accept_long(self, message: bytes) -> int:
         total = len(message)
-        if total > self._limits.app_message:
-            raise MessageTooLarge(total, self._limits.app_message)
+        if total > self._limits.channel_message:
+            raise MessageTooLarge(total, self._limits.channel_message)
         self._close_batch()
-        chunk = self._limits.app_chunk
+        chunk = self._limits.channel_chunk
         view = memoryview(message)
         for start in range(0, total, chunk):
             part = view[start : start + chunk]
@@ -117,7 +117,7 @@ class Outbox:
             return b""
         size, parts = unsent.popleft()
         # A batch may pass the end of the window; the receiver allows for one.
-        room = min(self._limits.app_write, credit) - size
+        room = min(self._limits.channel_write, credit) - size
         while unsent and unsent[0][0] <= room:
             size, more = unsent.popleft()
             room -= size
@@ -162,8 +162,8 @@ class Inbox:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._largest_frame = limits.app_chunk + 16
-        self._allowance = limits.app_receive_queue + limits.app_write + self._largest_frame
+        self._largest_frame = limits.channel_chunk + 16
+        self._allowance = limits.channel_receive_queue + limits.channel_write + self._largest_frame
         self._messages: deque[bytes] = deque()
         self._ends: deque[int] = deque()
         self._taken = 0
@@ -184,7 +184,7 @@ class Inbox:
     @property
     def is_full(self) -> bool:
         """Too many messages wait: read no further until some are taken."""
-        return len(self._messages) >= self._limits.app_receive_messages
+        return len(self._messages) >= self._limits.channel_receive_messages
 
     @property
     def waiting(self) -> int:
@@ -204,8 +204,8 @@ class Inbox:
     @property
     def grant_due(self) -> bool:
         """Enough was taken since the last ACK to tell the peer. Seldom, for sending while a lot comes in costs a page
-        milliseconds; what is less is told after `app_ack_delay`."""
-        return self.consumed - self.acknowledged >= self._limits.app_receive_queue // 2
+        milliseconds; what is less is told after `channel_ack_delay`."""
+        return self.consumed - self.acknowledged >= self._limits.channel_receive_queue // 2
 
     def begin_stream(self) -> None:
         """Another stream starts at `received`; what the old one left of a frame comes again."""
@@ -306,7 +306,7 @@ class Inbox:
             raise ProtocolViolation(PROTOCOL, "a part without its message, or a message inside another")
         if kind == FIRST:
             total, start = decode_varint(body, 1)
-            if not 0 < total <= self._limits.app_message:
+            if not 0 < total <= self._limits.channel_message:
                 raise ProtocolViolation(PROTOCOL, f"announces a message of {total} bytes")
             self._total = total
         if start == len(body):
@@ -322,7 +322,7 @@ class Inbox:
             self._total = self._arrived = 0
 
 
-class Verdict(Enum):
+class HelloVerdict(Enum):
     CONTINUE = "continue"
     """The session we share, or the first word of a new one."""
     RESTARTED = "restarted"
@@ -346,20 +346,22 @@ class ChannelMachine:
         """Our side as it stands. Nothing may be read from an older stream after this, unless the new one fails."""
         self._greeted = True
         inbox = self.inbox
-        return Hello(self.session, self.peer_session, inbox.received, inbox.consumed, self._limits.app_receive_queue)
+        return Hello(
+            self.session, self.peer_session, inbox.received, inbox.consumed, self._limits.channel_receive_queue
+        )
 
     @property
     def may_send_early(self) -> bool:
         """Before the first HELLO nobody has anything of ours, so messages may follow it at once."""
         return not self._greeted
 
-    def judge(self, hello: Hello) -> Verdict:
+    def judge(self, hello: Hello) -> HelloVerdict:
         """What a HELLO that the peer opened a stream with means for this session."""
         if hello.peer_session and hello.peer_session != self.session:
-            return Verdict.UNKNOWN
+            return HelloVerdict.UNKNOWN
         if self.peer_session and self.peer_session != hello.session:
-            return Verdict.RESTARTED
-        return Verdict.CONTINUE
+            return HelloVerdict.RESTARTED
+        return HelloVerdict.CONTINUE
 
     def attach(self, hello: Hello, *, early: bool = False) -> None:
         """A stream whose HELLO was judged CONTINUE carries the session from now on.

@@ -10,7 +10,7 @@ Progress = Callable[[int, int], None]
 """(bytes the peer has taken, size of the message)."""
 
 
-class Outgoing:
+class SendProgress:
     """Messages whose sender wants to know. Positions count all bytes that were ever accepted.
 
     A callback that raises is reported and not called again.
@@ -41,7 +41,7 @@ class Outgoing:
         self._report("a progress callback", subscriber_failed("a progress callback", error))
 
 
-class Incoming:
+class ReceiveProgress:
     """The long message under way: told every `step` bytes, and when all of it is there if it was told before."""
 
     def __init__(self, step: int) -> None:

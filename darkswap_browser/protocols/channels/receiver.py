@@ -16,7 +16,7 @@ Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
 """Takes messages as they come; when it returns an awaitable, the next ones wait for it."""
 
 
-class Delivery:
+class ChannelReceiver:
     """`taken` is called after messages left `inbox`: the place to grant credit.
 
     A sink that raises is reported to the owner of `tasks` and has had its messages; the channel goes on.
@@ -37,7 +37,7 @@ class Delivery:
         self._early.extend(self._inbox.take_all())
         self._inbox = inbox
 
-    def inherit(self, before: Delivery) -> None:
+    def inherit(self, before: ChannelReceiver) -> None:
         """What waits in an earlier channel comes first."""
         self._early.extend(before.take())
 

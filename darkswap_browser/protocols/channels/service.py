@@ -26,8 +26,8 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener, ChannelState
-from darkswap_browser.protocols.channels.channel_stream import Link
-from darkswap_browser.protocols.channels.machine import ChannelMachine, Verdict
+from darkswap_browser.protocols.channels.channel_stream import ChannelStream
+from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
     PROTOCOL,
     SESSION_BYTES,
@@ -109,7 +109,7 @@ class Channels:
     def farewell(self, reason: str) -> None:
         """Say goodbye to every peer without waiting."""
         for channel in self._channels.values():
-            channel.farewell(reason)
+            channel.send_close_nowait(reason)
 
     def abort(self, reason: str) -> None:
         """End every channel without waiting: what can be said at once is said, and no path is sought any more."""
@@ -118,12 +118,12 @@ class Channels:
         self._tasks.cancel()
         self.farewell(reason)
         for channel in self.all():
-            channel.finish(StreamClosed(), reason)
+            channel.end(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         before = self._channels.pop(peer, None)
-        if len(self._channels) >= self._limits.app_channels:
-            self._evict(self._channels, self._limits.app_channels)
+        if len(self._channels) >= self._limits.channel_channels:
+            self._evict(self._channels, self._limits.channel_channels)
         channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
         if before is not None:
             channel.inherit(before)
@@ -133,8 +133,8 @@ class Channels:
     def _create_for_stranger(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         """A channel that its peer asked for, and that the application has not used yet."""
         strangers = self._strangers & self._channels.keys() - {peer}
-        if len(strangers) >= self._limits.app_channels_of_strangers:
-            self._evict(strangers, self._limits.app_channels_of_strangers)
+        if len(strangers) >= self._limits.channel_channels_of_strangers:
+            self._evict(strangers, self._limits.channel_channels_of_strangers)
         channel = self._create(peer, machine)
         self._strangers.add(peer)
         return channel
@@ -150,7 +150,7 @@ class Channels:
             raise TooManyRequests("channels", limit)
         error = TooManyRequests("channels", limit)
         channel = self._channels[peer]
-        channel.finish(error)
+        channel.end(error)
         self._channels.pop(peer, None)
         self._strangers.discard(peer)
 
@@ -179,8 +179,8 @@ class Channels:
 
     async def _find_path(self, peer: PeerId, channel: Channel) -> None:
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + self._limits.app_resume_timeout
-        backoff = Backoff(self._limits.app_resume_first, self._limits.app_resume_max)
+        give_up = loop.time() + self._limits.channel_resume_timeout
+        backoff = Backoff(self._limits.channel_resume_first, self._limits.channel_resume_max)
         if channel.state is ChannelState.RESUMING and peer < self._swarm.local_peer:
             await asyncio.sleep(_STEP_BACK)
         while channel.link is None and channel.state is not ChannelState.CLOSED:
@@ -189,7 +189,7 @@ class Channels:
                 continue
             final = isinstance(error, (ProtocolUnsupported, LocalError, DialFailed))
             if loop.time() >= give_up or (final and channel.state is ChannelState.CONNECTING):
-                channel.finish(error)
+                channel.end(error)
                 return
             await asyncio.sleep(backoff.wait())
 
@@ -235,7 +235,7 @@ class Channels:
             stream = opened.stream
             answer = await self._read_greeting(stream)
             if isinstance(answer, Restart):
-                channel.begin_anew(self._machine())
+                channel.reset_session(self._machine())
                 raise ConnectionLost("channel", "the peer began anew")
             if answer.peer_session != machine.session or machine.peer_session not in (b"", answer.session):
                 raise ProtocolViolation(PROTOCOL, "answers for another session")
@@ -245,16 +245,16 @@ class Channels:
                 stream.reset()
             channel.unpause()
             raise
-        link = Link(stream, connection)
-        channel.use(link)
+        link = ChannelStream(stream, connection)
+        channel.attach_stream(link)
         self._tasks.spawn(channel.read(link), "channel read")
 
     async def _read_greeting(self, stream: BufferedStream) -> Hello | Restart:
         try:
-            async with asyncio.timeout(self._limits.app_hello_timeout):
-                control = decode_control(await stream.read_message(self._limits.app_control))
+            async with asyncio.timeout(self._limits.channel_hello_timeout):
+                control = decode_control(await stream.read_message(self._limits.channel_control))
         except TimeoutError:
-            raise TimedOut("opening the channel", self._limits.app_hello_timeout) from None
+            raise TimedOut("opening the channel", self._limits.channel_hello_timeout) from None
         if not isinstance(control, (Hello, Restart)):
             raise ProtocolViolation(PROTOCOL, "does not begin with HELLO")
         return control
@@ -272,15 +272,15 @@ class Channels:
                 await self._refuse(stream)
                 return
             channel = self._create_for_stranger(peer, self._attached(hello))
-            await self._serve(channel, Link(stream, connection))
+            await self._serve(channel, ChannelStream(stream, connection))
             return
         verdict = channel.machine.judge(hello)
-        if verdict is Verdict.UNKNOWN:
+        if verdict is HelloVerdict.UNKNOWN:
             await self._refuse(stream)
             return
         attempt = self._attempts.get(peer)
-        if verdict is Verdict.RESTARTED:
-            channel.begin_anew(self._attached(hello))
+        if verdict is HelloVerdict.RESTARTED:
+            channel.reset_session(self._attached(hello))
         elif attempt is not None and not self._yields(attempt.connection, connection):
             stream.reset()
             return
@@ -288,7 +288,7 @@ class Channels:
             channel.machine.attach(hello)
         if attempt is not None:
             attempt.task.cancel()
-        await self._serve(channel, Link(stream, connection))
+        await self._serve(channel, ChannelStream(stream, connection))
 
     def _attached(self, hello: Hello) -> ChannelMachine:
         """A new session's rules. Raises `ProtocolViolation`: a HELLO that cannot be changes nothing here."""
@@ -296,8 +296,8 @@ class Channels:
         machine.attach(hello)
         return machine
 
-    async def _serve(self, channel: Channel, link: Link) -> None:
-        channel.use(link, encode_control(channel.machine.hello()))
+    async def _serve(self, channel: Channel, link: ChannelStream) -> None:
+        channel.attach_stream(link, encode_control(channel.machine.hello()))
         await channel.read(link)
 
     async def _refuse(self, stream: BufferedStream) -> None:

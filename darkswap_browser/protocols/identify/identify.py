@@ -17,7 +17,7 @@ from darkswap_browser.identity.peer_id import PeerId, PublicKey
 from darkswap_browser.identity.peer_record import open_peer_record, seal_peer_record
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import AddressesChanged, ConnectionOpened, Event, PeerIdentified, ProtocolsChanged
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.identify.messages import (
     IDENTIFY_PROTOCOL,
@@ -117,7 +117,7 @@ class Identify:
     async def _answer(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
         async with asyncio.timeout(self._limits.identify_timeout):
             await stream.write(await self._message_for(connection))
-        await close_quietly(stream)
+        await close_or_reset(stream)
 
     def _push(self) -> None:
         self._push_due = None
@@ -132,7 +132,7 @@ class Identify:
                 async with asyncio.timeout(self._limits.identify_timeout):
                     negotiated = await self._swarm.new_stream(connection, [PUSH_PROTOCOL], allow_limited=True)
                     await negotiated.stream.write(await self._message_for(connection))
-                    await close_quietly(negotiated.stream)
+                    await close_or_reset(negotiated.stream)
             except (DarkSwapError, TimeoutError):
                 return  # it asks again when it reconnects
 
@@ -207,7 +207,7 @@ class Identify:
         except BaseException:
             stream.reset()
             raise
-        await close_quietly(stream)
+        await close_or_reset(stream)
         if not parts:
             raise ProtocolViolation("identify", "the stream ended without a message")
         return merge(parts, limits.identify_addresses, limits.identify_protocols)

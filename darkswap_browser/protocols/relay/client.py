@@ -20,7 +20,7 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, EarlyData, relay_keeps_early_data
 from darkswap_browser.protocols.relay.messages import (
@@ -40,8 +40,8 @@ from darkswap_browser.protocols.relay.messages import (
     encode_stop,
     status_name,
 )
-from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime
-from darkswap_browser.protocols.relay.reservation_keeper import Holding, Reservation, ReservationEvent
+from darkswap_browser.protocols.relay.renewal import lifetime, normalize_limit
+from darkswap_browser.protocols.relay.reservation_keeper import Reservation, ReservationEvent, ReservationKeeper
 from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.wire.framing import frame
@@ -77,7 +77,7 @@ class RelayClient:
         self._limits = swarm.limits
         self._early_data = early_data
         self._known: dict[PeerId, tuple[Multiaddr, ...]] = {}
-        self._holdings: dict[PeerId, Holding] = {}
+        self._holdings: dict[PeerId, ReservationKeeper] = {}
         self._subscribers = Subscribers[ReservationEvent]()
         self._tasks = Tasks(swarm.faults.report)
         self._accept: CircuitHandler | None = None
@@ -127,7 +127,7 @@ class RelayClient:
         self._known[relay] = tuple(dict.fromkeys((address, *self._known.get(relay, ()))))
         return relay
 
-    def keep(self, relay: PeerId) -> None:
+    def keep_reservation(self, relay: PeerId) -> None:
         """Hold a reservation from now on, however long the relay is away. See `reservation` for the state."""
         self._hold(relay).is_kept = True
 
@@ -135,10 +135,10 @@ class RelayClient:
         """Call `callback` soon after every grant, failure and loss of a reservation; returns how to end that."""
         return self._subscribers.subscribe(callback)
 
-    def _hold(self, relay: PeerId) -> Holding:
+    def _hold(self, relay: PeerId) -> ReservationKeeper:
         holding = self._holdings.get(relay)
         if holding is None or holding.is_over:
-            holding = self._holdings[relay] = Holding(
+            holding = self._holdings[relay] = ReservationKeeper(
                 relay,
                 lambda: self._request(relay),
                 lambda event: self._publish(relay, event),
@@ -151,9 +151,9 @@ class RelayClient:
     async def reserve(self, relay: PeerId) -> Reservation:
         """The reservation that stands, or one made now and kept from then on.
 
-        When the first request fails nothing is kept, unless `keep` was asked for before. Raises `UnknownRelay`,
-        `DialFailed`, `RelayRefused`, `VoucherInvalid`, `ProtocolUnsupported`, `TimedOut` …, and `Aborted` when it is
-        released meanwhile.
+        When the first request fails nothing is kept, unless `keep_reservation` was asked for before. Raises
+        `UnknownRelay`, `DialFailed`, `RelayRefused`, `VoucherInvalid`, `ProtocolUnsupported`, `TimedOut` …, and
+        `Aborted` when it is released meanwhile.
 
         Cancellation: Safe. The reservation is given up, unless it was kept before or another caller waits for it.
         """
@@ -184,7 +184,7 @@ class RelayClient:
         found = (holding.reservation for holding in self._holdings.values())
         return tuple(reservation for reservation in found if reservation is not None)
 
-    def failure(self, relay: PeerId) -> Exception | None:
+    def last_error(self, relay: PeerId) -> Exception | None:
         """Why the last request to a relay that is kept failed; None while all is well."""
         holding = self._holdings.get(relay)
         return None if holding is None else holding.error
@@ -203,7 +203,7 @@ class RelayClient:
             relay=relay,
             id=f"{relay}/{info.expire}",
             expires_at=now + lasts,
-            lasts=lasts,
+            lifetime_seconds=lasts,
             addresses=self._reachable_at(relay, connection, info),
             limit=self._limit(relay, answer.limit),
             voucher=info.voucher,
@@ -215,7 +215,7 @@ class RelayClient:
         try:
             async with asyncio.timeout(seconds):
                 stream, answer = await self._converse(relay, connection, HopMessage(HopType.RESERVE))
-                await close_quietly(stream)
+                await close_or_reset(stream)
         except TimeoutError:
             # A connection on which a relay does not answer is taken for dead: the next attempt dials anew.
             connection.abort()
@@ -256,7 +256,7 @@ class RelayClient:
             raise UnknownRelay(str(relay)) from None
 
     def _limit(self, relay: PeerId, limit: CircuitLimit | None) -> CircuitLimit | None:
-        return honest_limit(limit, self._swarm.address_book.agent(relay))
+        return normalize_limit(limit, self._swarm.address_book.agent(relay))
 
     def _reachable_at(self, relay: PeerId, connection: Connection, info: ReservationInfo) -> tuple[Multiaddr, ...]:
         """Through each address of the relay, the one we dialled first: WebRTC, then plain data."""
@@ -334,10 +334,10 @@ class RelayClient:
                 await stream.write_message(encode_stop(StopMessage(StopType.STATUS, status=status)))
         except MalformedMessage:
             await stream.write_message(encode_stop(StopMessage(StopType.STATUS, status=Status.MALFORMED_MESSAGE)))
-            await close_quietly(stream)
+            await close_or_reset(stream)
             return
         if status != Status.OK or message.peer is None or self._accept is None:
-            await close_quietly(stream)
+            await close_or_reset(stream)
             return
         relay, peer = connection.remote_peer, message.peer.id
         limit = self._limit(relay, message.limit)

@@ -24,7 +24,7 @@ def renew_after(lasts: float, chance: float) -> float:
     return lasts * (RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * chance)
 
 
-def honest_limit(limit: CircuitLimit | None, agent: str) -> CircuitLimit | None:
+def normalize_limit(limit: CircuitLimit | None, agent: str) -> CircuitLimit | None:
     """js-libp2p's relay writes its two minutes as 120,000, milliseconds, beside its 128 KiB: read it as meant."""
     if limit is not None and agent.startswith("js-libp2p/") and limit.data == 131072 and limit.duration >= 1000:
         return CircuitLimit(limit.duration // 1000, limit.data)

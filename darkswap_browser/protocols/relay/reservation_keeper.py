@@ -15,13 +15,13 @@ from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.relay.renewal import renew_after
 
-SETTLED = 60.0
+MIN_REFRESH_SECONDS = 60.0
 """Seconds after a request in which a host that wakes up is no reason for another: relays count requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a relay granted. `expires_at` in unix seconds by our clock, `lasts` in seconds from the answer.
+    """What a relay granted. `expires_at` in unix seconds by our clock, `lifetime_seconds` in seconds from the answer.
 
     `addresses` are those that others reach us at; `limit` is that of circuits through this relay.
     """
@@ -29,7 +29,7 @@ class Reservation:
     relay: PeerId
     id: str
     expires_at: float
-    lasts: float
+    lifetime_seconds: float
     addresses: tuple[Multiaddr, ...]
     limit: CircuitLimit | None
     voucher: bytes
@@ -72,10 +72,10 @@ Request = Callable[[], Awaitable[tuple[Reservation, Connection]]]
 """Ask the relay once. Raises `DarkSwapError`."""
 
 Publish = Callable[[ReservationEvent], None]
-"""Called after `Holding.reservation` has changed."""
+"""Called after `ReservationKeeper.reservation` has changed."""
 
 
-class Holding:
+class ReservationKeeper:
     """A task of `tasks` that never gives up until `stop`. The old reservation stands while a renewal is under way.
 
     Args:
@@ -134,7 +134,7 @@ class Holding:
     def wake(self) -> None:
         """The host is online or visible again: waits end, and what was settled long ago is looked at."""
         self._backoff.reset()
-        if self.reservation is None or _now() - self._asked_at > SETTLED:
+        if self.reservation is None or _now() - self._asked_at > MIN_REFRESH_SECONDS:
             self._wake.set()
 
     async def stop(self) -> None:
@@ -167,11 +167,11 @@ class Holding:
             self._backoff.reset()
             # Whatever woke us during the request has what it wanted.
             self._wake.clear()
-            self._ends_at = _now() + reservation.lasts
+            self._ends_at = _now() + reservation.lifetime_seconds
             self.reservation = reservation
             self._publish(ReservationGranted(reservation))
             self._settle(reservation)
-            await self._while_held(connection, renew_after(reservation.lasts, self._chance()))
+            await self._while_held(connection, renew_after(reservation.lifetime_seconds, self._chance()))
             if connection.is_closed:
                 # The relay dropped the reservation together with the connection.
                 wait = self._backoff.wait(self._chance())

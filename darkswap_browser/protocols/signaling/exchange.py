@@ -14,7 +14,7 @@ from typing import Protocol
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, ResourceLimit, StreamClosed, TooManyRequests
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.protocols.signaling.messages import SignalingEvent, decode_event, encode_event
 from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.wire.framing import frame
@@ -76,13 +76,13 @@ class Libp2pSignaling:
         return decode_event(data, self._limits.signaling_message)
 
     async def close(self) -> None:
-        await close_quietly(self._stream)
+        await close_or_reset(self._stream)
 
     def reset(self) -> None:
         self._stream.reset()
 
 
-class OfferingSignaling:
+class OutboundSignaling:
     """The dialler's: its stream is opened by the offer, which travels with the proposal of the protocol.
 
     `open_stream` is given the offer as it goes on the wire. A round trip less than a stream opened before.

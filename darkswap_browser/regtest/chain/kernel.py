@@ -16,7 +16,7 @@ from pbk.script import PrecomputedTransactionData
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
 
 
-class BlockRefused(Exception):
+class BlockRejected(Exception):
     """The kernel does not take a block; says why in its own word."""
 
 
@@ -59,14 +59,14 @@ class Kernel:
             self._verdict = state.block_validation_result.name.lower()
 
     def process(self, raw: bytes) -> None:
-        """Takes a block, on the best chain or beside it. Raises `BlockRefused`."""
+        """Takes a block, on the best chain or beside it. Raises `BlockRejected`."""
         self._verdict = ""
         try:
             self._manager.process_block(pbk.Block(raw))
         except (pbk.ProcessBlockException, RuntimeError) as error:
-            raise BlockRefused(self._verdict or str(error)) from error
+            raise BlockRejected(self._verdict or str(error)) from error
         if self._verdict:
-            raise BlockRefused(self._verdict)
+            raise BlockRejected(self._verdict)
 
     @property
     def height(self) -> int:

@@ -13,7 +13,7 @@ MEDIAN_OF = 11
 
 
 @dataclass(frozen=True, slots=True)
-class Coin:
+class UnspentOutput:
     """An output that exists; `height` is that of its block."""
 
     output: TxOutput
@@ -22,7 +22,7 @@ class Coin:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectedBlock:
     """A block of the best chain. `txids` in its order."""
 
     height: int
@@ -32,7 +32,7 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class Mined:
+class MinedTransaction:
     """A transaction and where it stands."""
 
     transaction: Transaction
@@ -43,16 +43,16 @@ class Mined:
 class Index(Protocol):
     """A further ledger that reads blocks. All its writes go through the `UndoLog` it was made with."""
 
-    def connect(self, connected: Connected) -> None: ...
+    def connect(self, connected: ConnectedBlock) -> None: ...
 
 
 class Ledger:
     def __init__(self) -> None:
         self.undo = UndoLog()
-        self.blocks: list[Connected] = []
+        self.blocks: list[ConnectedBlock] = []
         self.heights: dict[str, int] = {}
-        self.transactions: dict[str, Mined] = {}
-        self.coins: dict[OutPoint, Coin] = {}
+        self.transactions: dict[str, MinedTransaction] = {}
+        self.coins: dict[OutPoint, UnspentOutput] = {}
         self.spent: dict[OutPoint, tuple[str, int]] = {}
         """Outpoint → (txid, input) that spends it."""
         self.by_script: dict[bytes, dict[str, None]] = {}
@@ -64,7 +64,7 @@ class Ledger:
         return len(self.blocks) - 1
 
     @property
-    def tip(self) -> Connected:
+    def tip(self) -> ConnectedBlock:
         return self.blocks[-1]
 
     def output(self, outpoint: OutPoint) -> TxOutput | None:
@@ -80,10 +80,10 @@ class Ledger:
         times = sorted(each.block.header.time for each in self.blocks[max(0, end - MEDIAN_OF + 1) : end + 1])
         return times[len(times) // 2]
 
-    def connect(self, block: Block) -> Connected:
+    def connect(self, block: Block) -> ConnectedBlock:
         """Appends a block that the kernel has judged."""
         txids = tuple(each.txid for each in block.transactions)
-        connected = Connected(len(self.blocks), block.header.hash, block, txids)
+        connected = ConnectedBlock(len(self.blocks), block.header.hash, block, txids)
         self.undo.begin()
         self.undo.set(self.heights, connected.block_hash, connected.height)
         for position, (txid, transaction) in enumerate(zip(txids, block.transactions, strict=True)):
@@ -93,13 +93,13 @@ class Ledger:
             index.connect(connected)
         return connected
 
-    def disconnect(self) -> Connected:
+    def disconnect(self) -> ConnectedBlock:
         """Takes the tip back, in every index."""
         self.undo.roll_back()
         return self.blocks.pop()
 
     def _apply(self, txid: str, transaction: Transaction, height: int, position: int) -> None:
-        self.undo.set(self.transactions, txid, Mined(transaction, height, position))
+        self.undo.set(self.transactions, txid, MinedTransaction(transaction, height, position))
         if position > 0:
             for vin, each in enumerate(transaction.inputs):
                 coin = self.coins[each.outpoint]
@@ -109,7 +109,7 @@ class Ledger:
         for vout, output in enumerate(transaction.outputs):
             # Data is nobody's coin, and by an old accident nor is the reward of the genesis block.
             if height > 0 and not output.script.startswith(b"\x6a"):
-                self.undo.set(self.coins, OutPoint(txid, vout), Coin(output, height, position == 0))
+                self.undo.set(self.coins, OutPoint(txid, vout), UnspentOutput(output, height, position == 0))
             self._touch(output.script, txid)
 
     def _touch(self, script: bytes, txid: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.regtest.chain.kernel import failed_input
 from darkswap_browser.regtest.chain.ledger import Ledger
-from darkswap_browser.regtest.chain.policy import Refused, Rules, check_form, is_final
+from darkswap_browser.regtest.chain.policy import Rules, TransactionRejected, check_form, is_final
 
 MATURITY = 100
 MAX_CHAIN = 25
@@ -19,7 +19,7 @@ SEQUENCE_IS_TIME = 1 << 22
 
 
 @dataclass(slots=True)
-class Waiting:
+class MempoolEntry:
     """One transaction in the mempool."""
 
     transaction: Transaction
@@ -36,7 +36,7 @@ class Mempool:
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self._ledger = ledger
         self.rules = rules
-        self.waiting: dict[str, Waiting] = {}
+        self.waiting: dict[str, MempoolEntry] = {}
         """By txid, parents before children."""
         self.spent: dict[OutPoint, tuple[str, int]] = {}
 
@@ -48,9 +48,9 @@ class Mempool:
         outputs = entry.transaction.outputs
         return outputs[outpoint.vout] if outpoint.vout < len(outputs) else None
 
-    def accept(self, transaction: Transaction, now: int, *, relay: bool = True) -> Waiting:
-        """Adds it, and evicts whom it replaces. Raises `Refused`. `relay=False`: consensus and order only, for what
-        was in a block already.
+    def accept(self, transaction: Transaction, now: int, *, relay: bool = True) -> MempoolEntry:
+        """Adds it, and evicts whom it replaces. Raises `TransactionRejected`. `relay=False`: consensus and order only,
+        for what was in a block already.
         """
         entry, evicted = self.judge(transaction, now, relay=relay)
         for txid in evicted:
@@ -62,47 +62,47 @@ class Mempool:
             self.waiting[parent].children.add(entry.txid)
         return entry
 
-    def judge(self, transaction: Transaction, now: int, *, relay: bool = True) -> tuple[Waiting, set[str]]:
+    def judge(self, transaction: Transaction, now: int, *, relay: bool = True) -> tuple[MempoolEntry, set[str]]:
         """What `accept` would do: the entry, and who would leave for it. Changes nothing."""
         txid = transaction.txid
         if txid in self.waiting:
-            raise Refused("txn-already-in-mempool", -27)
+            raise TransactionRejected("txn-already-in-mempool", -27)
         if txid in self._ledger.transactions:
-            raise Refused("Transaction outputs already in utxo set", -27)
+            raise TransactionRejected("Transaction outputs already in utxo set", -27)
         if relay:
             check_form(transaction, self.rules)
         prevouts = tuple(self._prevout(each.outpoint) for each in transaction.inputs)
         self._check_locks(transaction)
         fee = sum(each.sats for each in prevouts) - sum(each.sats for each in transaction.outputs)
         if fee < 0:
-            raise Refused("bad-txns-in-belowout")
+            raise TransactionRejected("bad-txns-in-belowout")
         parents = frozenset(each.outpoint.txid for each in transaction.inputs) & self.waiting.keys()
-        entry = Waiting(transaction, txid, fee, transaction.vsize, now, prevouts, parents)
+        entry = MempoolEntry(transaction, txid, fee, transaction.vsize, now, prevouts, parents)
         floor = -(-entry.vsize * self.rules.min_rate // 1000)
         if relay and fee < floor:
-            raise Refused(f"min relay fee not met, {fee} < {floor}")
+            raise TransactionRejected(f"min relay fee not met, {fee} < {floor}")
         evicted = self._replaced(entry, floor)
         self._check_chain(entry)
         failed = failed_input(transaction, prevouts)
         if failed is not None:
-            raise Refused(f"mandatory-script-verify-flag-failed (input {failed} of {txid} does not hold)")
+            raise TransactionRejected(f"mandatory-script-verify-flag-failed (input {failed} of {txid} does not hold)")
         return entry, evicted
 
     def _prevout(self, outpoint: OutPoint) -> TxOutput:
         coin = self._ledger.coins.get(outpoint)
         if coin is not None:
             if coin.is_coinbase and self._ledger.height + 1 - coin.height < MATURITY:
-                raise Refused("bad-txns-premature-spend-of-coinbase")
+                raise TransactionRejected("bad-txns-premature-spend-of-coinbase")
             return coin.output
         output = self.output(outpoint) if outpoint.txid in self.waiting else None
         if output is None or output.script.startswith(b"\x6a"):
-            raise Refused("bad-txns-inputs-missingorspent", -25)
+            raise TransactionRejected("bad-txns-inputs-missingorspent", -25)
         return output
 
     def _check_locks(self, transaction: Transaction) -> None:
         height, median = self._ledger.height + 1, self._ledger.median_time()
         if not is_final(transaction, height, median):
-            raise Refused("non-final")
+            raise TransactionRejected("non-final")
         if transaction.version < 2:
             return
         for each in transaction.inputs:
@@ -116,38 +116,40 @@ class Mempool:
             else:
                 holds = born + wait <= height
             if not holds:
-                raise Refused("non-BIP68-final")
+                raise TransactionRejected("non-BIP68-final")
 
-    def _replaced(self, entry: Waiting, increment: int) -> set[str]:
+    def _replaced(self, entry: MempoolEntry, increment: int) -> set[str]:
         """Whom the newcomer throws out: those that spend what it spends, and all that stand on them."""
         direct = {self.spent[each.outpoint][0] for each in entry.transaction.inputs if each.outpoint in self.spent}
         if not direct:
             return set()
         evicted = set().union(*(self.descendants(txid) for txid in direct))
         if evicted & self.ancestors(entry.parents):
-            raise Refused("bad-txns-spends-conflicting-tx")
+            raise TransactionRejected("bad-txns-spends-conflicting-tx")
         if len(evicted) > MAX_EVICTIONS:
-            raise Refused(f"too many potential replacements, rejecting replacement {entry.txid}")
+            raise TransactionRejected(f"too many potential replacements, rejecting replacement {entry.txid}")
         for txid in direct:
             old = self.waiting[txid]
             if entry.fee * old.vsize <= old.fee * entry.vsize:
-                raise Refused(f"insufficient fee, rejecting replacement {entry.txid}; its feerate is not higher")
+                raise TransactionRejected(
+                    f"insufficient fee, rejecting replacement {entry.txid}; its feerate is not higher"
+                )
         old_parents = set().union(*(self.waiting[txid].parents for txid in direct))
         if entry.parents - old_parents:
-            raise Refused(f"replacement-adds-unconfirmed, replacement {entry.txid}")
+            raise TransactionRejected(f"replacement-adds-unconfirmed, replacement {entry.txid}")
         old_fees = sum(self.waiting[txid].fee for txid in evicted)
         if entry.fee < old_fees + increment:
-            raise Refused(
+            raise TransactionRejected(
                 f"insufficient fee, rejecting replacement {entry.txid}; {entry.fee} < {old_fees} + {increment}"
             )
         return evicted
 
-    def _check_chain(self, entry: Waiting) -> None:
+    def _check_chain(self, entry: MempoolEntry) -> None:
         above = self.ancestors(entry.parents)
         if len(above) + 1 > MAX_CHAIN:
-            raise Refused("too-long-mempool-chain, too many unconfirmed ancestors")
+            raise TransactionRejected("too-long-mempool-chain, too many unconfirmed ancestors")
         if any(len(self.descendants(txid)) + 1 > MAX_CHAIN for txid in above):
-            raise Refused("too-long-mempool-chain, too many descendants")
+            raise TransactionRejected("too-long-mempool-chain, too many descendants")
 
     def ancestors(self, parents: frozenset[str]) -> set[str]:
         """The parents and all they stand on."""
@@ -181,7 +183,7 @@ class Mempool:
         for parent in entry.parents & self.waiting.keys():
             self.waiting[parent].children.discard(txid)
 
-    def chosen(self, weight: int) -> Iterator[Waiting]:
+    def chosen(self, weight: int) -> Iterator[MempoolEntry]:
         """What fits into a block, in the order of arrival."""
         left_out: set[str] = set()
         for entry in self.waiting.values():
@@ -192,7 +194,7 @@ class Mempool:
             else:
                 left_out.add(entry.txid)
 
-    def clear(self) -> list[Waiting]:
+    def clear(self) -> list[MempoolEntry]:
         """Empties it; returns what was in it, parents first."""
         entries = list(self.waiting.values())
         self.waiting.clear()

@@ -12,10 +12,10 @@ from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.regtest.chain.block import MAX_WEIGHT, Block, Template
 from darkswap_browser.regtest.chain.journal import Journal, Kind
-from darkswap_browser.regtest.chain.kernel import BlockRefused, Kernel
+from darkswap_browser.regtest.chain.kernel import BlockRejected, Kernel
 from darkswap_browser.regtest.chain.ledger import Index, Ledger
-from darkswap_browser.regtest.chain.mempool import Mempool, Waiting
-from darkswap_browser.regtest.chain.policy import STRICT, Refused, Rules
+from darkswap_browser.regtest.chain.mempool import Mempool, MempoolEntry
+from darkswap_browser.regtest.chain.policy import STRICT, Rules, TransactionRejected
 
 COINBASE_WEIGHT = 4_000
 """Weight units that a template leaves for the header and the coinbase."""
@@ -24,7 +24,7 @@ MAX_MINED = 1_000
 """Blocks one call makes: what a test needs for maturity, many times over."""
 
 
-class Node:
+class RegtestNode:
     """`clock` gives unix seconds. One process only may use `folder`."""
 
     def __init__(
@@ -55,14 +55,14 @@ class Node:
 
     # --- transactions
 
-    def submit(self, raw: bytes) -> Waiting:
-        """Into the mempool. Raises `Refused`."""
+    def submit(self, raw: bytes) -> MempoolEntry:
+        """Into the mempool. Raises `TransactionRejected`."""
         entry = self.mempool.accept(self._parsed(raw), self.now())
         self._journal.append(Kind.ENTER, raw)
         return entry
 
-    def test(self, raw: bytes) -> Waiting:
-        """What `submit` would take. Raises `Refused`."""
+    def test(self, raw: bytes) -> MempoolEntry:
+        """What `submit` would take. Raises `TransactionRejected`."""
         return self.mempool.judge(self._parsed(raw), self.now())[0]
 
     @staticmethod
@@ -70,7 +70,7 @@ class Node:
         try:
             return Transaction.parse(raw)
         except MalformedMessage as error:
-            raise Refused("TX decode failed. Make sure the tx has at least one input.", -22) from error
+            raise TransactionRejected("TX decode failed. Make sure the tx has at least one input.", -22) from error
 
     def forget(self, txid: str) -> None:
         """Drops a transaction from the mempool, with all that stand on it."""
@@ -96,7 +96,7 @@ class Node:
         return self._extend(tip.height, tip.block_hash, script, fees, transactions)
 
     def _extend(self, height: int, parent: str, script: bytes, fees: int, transactions: Sequence[Transaction]) -> str:
-        """A block on `parent`, which stands at `height`. Raises `BlockRefused`."""
+        """A block on `parent`, which stands at `height`. Raises `BlockRejected`."""
         self._extra += 1
         time = max(self.now(), self.ledger.median_time() + 1)
         block = Template(height + 1, parent, time, script, fees, tuple(transactions), self._extra).mine()
@@ -112,7 +112,7 @@ class Node:
         """Replaces the last `depth` blocks by `depth` + 1 others; returns the hashes of the new ones.
 
         The first of them holds the transactions `instead`, by consensus alone. What was in the old blocks waits in the
-        mempool again, unless it conflicts, or `forget` is set. Raises `BlockRefused`, with the old chain in place.
+        mempool again, unless it conflicts, or `forget` is set. Raises `BlockRejected`, with the old chain in place.
         """
         if not 1 <= depth <= min(MAX_REORG, self.ledger.height):
             raise InvalidArgument("depth", f"must be 1 to {min(MAX_REORG, self.ledger.height)}")
@@ -156,7 +156,7 @@ class Node:
             return
         try:
             self.mempool.accept(transaction, self.now(), relay=False)
-        except Refused:
+        except TransactionRejected:
             # Its coins are gone with the block that made them, or went elsewhere: it is no transaction any more.
             return
 
@@ -176,9 +176,9 @@ class Node:
     def _enter_again(self, raw: bytes) -> None:
         try:
             self.mempool.accept(Transaction.parse(raw), self.now())
-        except Refused:
+        except TransactionRejected:
             # Taken under other rules or another clock: what does not hold now is not kept.
             return
 
 
-__all__ = ["BlockRefused", "Node", "Refused"]
+__all__ = ["BlockRejected", "RegtestNode", "TransactionRejected"]

@@ -20,7 +20,7 @@ P2A = bytes.fromhex("51024e73")
 LOCKTIME_IS_TIME = 500_000_000
 
 
-class Refused(Exception):
+class TransactionRejected(Exception):
     """A transaction is not taken. `code` and `reason` are those of Core's sendrawtransaction."""
 
     def __init__(self, reason: str, code: int = -26) -> None:
@@ -98,24 +98,24 @@ def dust_limit(output: TxOutput) -> int:
 
 
 def check_form(transaction: Transaction, rules: Rules) -> None:
-    """What can be said of a transaction without knowing what it spends. Raises `Refused`."""
+    """What can be said of a transaction without knowing what it spends. Raises `TransactionRejected`."""
     if not 1 <= transaction.version <= 3:
-        raise Refused("version")
+        raise TransactionRejected("version")
     if not transaction.outputs:
-        raise Refused("bad-txns-vout-empty")
+        raise TransactionRejected("bad-txns-vout-empty")
     if transaction.weight > MAX_WEIGHT:
-        raise Refused("tx-size")
+        raise TransactionRejected("tx-size")
     if len(transaction.serialize(witness=False)) < MIN_BARE_SIZE:
-        raise Refused("tx-size-small")
+        raise TransactionRejected("tx-size-small")
     if len({each.outpoint for each in transaction.inputs}) != len(transaction.inputs):
-        raise Refused("bad-txns-inputs-duplicate")
+        raise TransactionRejected("bad-txns-inputs-duplicate")
     if any(int(each.outpoint.txid, 16) == 0 for each in transaction.inputs):
-        raise Refused("coinbase")
+        raise TransactionRejected("coinbase")
     for each in transaction.inputs:
         if len(each.script_sig) > MAX_SCRIPT_SIG:
-            raise Refused("scriptsig-size")
+            raise TransactionRejected("scriptsig-size")
         if not pushes_only(each.script_sig):
-            raise Refused("scriptsig-not-pushonly")
+            raise TransactionRejected("scriptsig-not-pushonly")
     _check_outputs(transaction, rules)
 
 
@@ -126,16 +126,16 @@ def _check_outputs(transaction: Transaction, rules: Rules) -> None:
         if kind == "op_return":
             data += 1
             if len(output.script) > rules.data_bytes:
-                raise Refused("datacarrier")
+                raise TransactionRejected("datacarrier")
             # A runestone of ord need not be pushes only to be on the chain; to be relayed it must.
             if not pushes_only(output.script[1:]):
-                raise Refused("scriptpubkey")
+                raise TransactionRejected("scriptpubkey")
         elif kind in ("unknown", "empty") and not _future(output.script):
-            raise Refused("scriptpubkey")
+            raise TransactionRejected("scriptpubkey")
         elif output.sats < dust_limit(output):
-            raise Refused("dust")
+            raise TransactionRejected("dust")
     if data > rules.data_outputs:
-        raise Refused("multi-op-return")
+        raise TransactionRejected("multi-op-return")
 
 
 def _future(script: bytes) -> bool:

@@ -11,8 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
-from darkswap_browser.regtest.chain.ledger import Connected, Ledger
-from darkswap_browser.regtest.indexes.runestones import PROTOCOL, U32, U128, Cut, Edict, decipher, integers, leb128
+from darkswap_browser.regtest.chain.ledger import ConnectedBlock, Ledger
+from darkswap_browser.regtest.indexes.runestones import (
+    PROTOCOL,
+    U32,
+    U128,
+    Edict,
+    TruncatedScript,
+    decipher,
+    integers,
+    leb128,
+)
 
 ALKANES_TAG = 1
 CHUNK = 15
@@ -22,7 +31,7 @@ Sheet = Counter[AlkaneId]
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
+class GenesisAlkane:
     """An alkane that exists from block 1 on."""
 
     name: str
@@ -30,9 +39,9 @@ class Seed:
     supply: int
 
 
-SEEDS: Mapping[AlkaneId, Seed] = {
-    (2, 0): Seed("TEST DIESEL", "DIESEL", 10**18),
-    (2, 1): Seed("TEST SILVER", "SILVER", 10**18),
+SEEDS: Mapping[AlkaneId, GenesisAlkane] = {
+    (2, 0): GenesisAlkane("TEST DIESEL", "DIESEL", 10**18),
+    (2, 1): GenesisAlkane("TEST SILVER", "SILVER", 10**18),
 }
 DECIMALS = 8
 
@@ -47,7 +56,7 @@ class Protostone:
 
 
 def read_protostones(values: Sequence[int]) -> list[Protostone]:
-    """From the values of the runestone's protocol field. Raises `Cut` where the list does not hold."""
+    """From the values of the runestone's protocol field. Raises `TruncatedScript` where the list does not hold."""
     data = b"".join((value & (1 << 8 * CHUNK) - 1).to_bytes(CHUNK, "little") for value in values)
     numbers = integers(data)
     stones = []
@@ -55,7 +64,7 @@ def read_protostones(values: Sequence[int]) -> list[Protostone]:
     # A tag of 0 is the padding of the last chunk; one without a length behind it is passed over.
     while at + 1 < len(numbers) and numbers[at]:
         if at + 2 + numbers[at + 1] > len(numbers):
-            raise Cut
+            raise TruncatedScript
         stones.append(_protostone(numbers[at], numbers[at + 2 : at + 2 + numbers[at + 1]]))
         at += 2 + numbers[at + 1]
     return stones
@@ -101,7 +110,7 @@ def flow(transaction: Transaction, pool: Mapping[AlkaneId, int]) -> list[Sheet] 
     try:
         stones = read_protostones(stone.protocol)
         return _Flow(transaction, stones, pool).run()
-    except (Cut, _Stranded):
+    except (TruncatedScript, _Stranded):
         return None
 
 
@@ -162,7 +171,7 @@ class AlkaneIndex:
         self.balances: dict[OutPoint, Mapping[AlkaneId, int]] = {}
         """Spent outputs too, when no protostone moved what they held: a real index shows those as well."""
 
-    def connect(self, connected: Connected) -> None:
+    def connect(self, connected: ConnectedBlock) -> None:
         for txid, transaction in zip(connected.txids, connected.block.transactions, strict=True):
             spent = [each.outpoint for each in transaction.inputs if each.outpoint in self.balances]
             pool: Sheet = Counter()

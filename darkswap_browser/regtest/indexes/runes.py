@@ -7,9 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
-from darkswap_browser.regtest.chain.ledger import Connected, Ledger
+from darkswap_browser.regtest.chain.ledger import ConnectedBlock, Ledger
 from darkswap_browser.regtest.indexes import rune_names
-from darkswap_browser.regtest.indexes.runestones import Cut, RuneId, Stone, Terms, decipher, instructions
+from darkswap_browser.regtest.indexes.runestones import (
+    ParsedRunestone,
+    RuneId,
+    Terms,
+    TruncatedScript,
+    decipher,
+    instructions,
+)
 
 CONFIRMATIONS = 6
 """Of the output that commits to a name, the block of the etching counted."""
@@ -17,7 +24,7 @@ ANNEX = 0x50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RuneEntry:
     """A rune. `time`: of its block, unix seconds."""
 
     id: RuneId
@@ -59,16 +66,16 @@ class Entry:
 class RuneIndex:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self.entries: dict[RuneId, Entry] = {}
+        self.entries: dict[RuneId, RuneEntry] = {}
         self.by_name: dict[int, RuneId] = {}
         self.balances: dict[OutPoint, Mapping[RuneId, int]] = {}
         """Of unspent outputs only; outputs without runes are not in it."""
 
-    def connect(self, connected: Connected) -> None:
+    def connect(self, connected: ConnectedBlock) -> None:
         for position, transaction in enumerate(connected.block.transactions):
             self._apply(connected, position, transaction)
 
-    def _apply(self, connected: Connected, position: int, transaction: Transaction) -> None:
+    def _apply(self, connected: ConnectedBlock, position: int, transaction: Transaction) -> None:
         pool: Counter[RuneId] = Counter()
         for each in transaction.inputs:
             if each.outpoint in self.balances:
@@ -99,7 +106,9 @@ class RuneIndex:
             self._ledger.undo.set(self.entries, rune_id, replace(entry, mints=entry.mints + 1))
             pool[rune_id] += amount
 
-    def _etch(self, stone: Stone, connected: Connected, position: int, transaction: Transaction) -> RuneId | None:
+    def _etch(
+        self, stone: ParsedRunestone, connected: ConnectedBlock, position: int, transaction: Transaction
+    ) -> RuneId | None:
         """Its id, when the transaction creates a rune."""
         etching = stone.etching
         if etching is None or (stone.flaw and etching.rune is None):
@@ -110,7 +119,7 @@ class RuneIndex:
             if not allowed or rune in self.by_name or not self._commits(transaction, rune, connected.height):
                 return None
         rune_id = connected.height, position
-        entry = Entry(
+        entry = RuneEntry(
             id=rune_id,
             rune=rune,
             etching=connected.txids[position],
@@ -154,13 +163,13 @@ def _pushed(witness: Sequence[bytes]) -> list[bytes]:
         for opcode, data in instructions(stack[-2]):
             if opcode <= 0x4E:
                 pushed.append(data)
-    except Cut:
+    except TruncatedScript:
         return pushed
     return pushed
 
 
 def allocate(
-    transaction: Transaction, stone: Stone | None, pool: Mapping[RuneId, int], etched: RuneId | None = None
+    transaction: Transaction, stone: ParsedRunestone | None, pool: Mapping[RuneId, int], etched: RuneId | None = None
 ) -> tuple[list[Counter[RuneId]], Counter[RuneId]]:
     """What each output gets of `pool`, and what is burned. `etched`: what the id 0:0 stands for."""
     outputs = transaction.outputs

@@ -21,7 +21,7 @@ Edict = tuple[int, int, int, int]
 """Block and tx of the id, amount, output."""
 
 
-class Cut(Exception):
+class TruncatedScript(Exception):
     """A script or a list of integers ends in the middle."""
 
 
@@ -49,7 +49,7 @@ class Etching:
 
 
 @dataclass(frozen=True, slots=True)
-class Stone:
+class ParsedRunestone:
     """What a transaction says to the runes index. With a `flaw` it is a cenotaph: edicts and pointer mean nothing."""
 
     flaw: str | None = None
@@ -105,7 +105,7 @@ FIELDS = (
 
 
 def instructions(script: bytes) -> Iterator[tuple[int, bytes]]:
-    """(opcode, what it pushes). Raises `Cut` where a push runs past the end."""
+    """(opcode, what it pushes). Raises `TruncatedScript` where a push runs past the end."""
     at = 0
     while at < len(script):
         opcode = script[at]
@@ -114,28 +114,28 @@ def instructions(script: bytes) -> Iterator[tuple[int, bytes]]:
         if 0x4C <= opcode <= 0x4E:
             width = 1 << (opcode - 0x4C)
             if at + width > len(script):
-                raise Cut
+                raise TruncatedScript
             size = int.from_bytes(script[at : at + width], "little")
             at += width
         if at + size > len(script):
-            raise Cut
+            raise TruncatedScript
         yield opcode, script[at : at + size]
         at += size
 
 
 def integers(data: bytes) -> list[int]:
-    """LEB128, each of at most 128 bits. Raises `Cut`."""
+    """LEB128, each of at most 128 bits. Raises `TruncatedScript`."""
     found, value, at = [], 0, 0
     for byte in data:
         if at > 18 or (at == 18 and byte & 0x7C):
-            raise Cut
+            raise TruncatedScript
         value |= (byte & 0x7F) << (7 * at)
         at += 1
         if not byte & 0x80:
             found.append(value)
             value, at = 0, 0
     if at:
-        raise Cut
+        raise TruncatedScript
     return found
 
 
@@ -147,22 +147,22 @@ def leb128(value: int) -> bytes:
     return bytes([*data, value])
 
 
-def decipher(transaction: Transaction) -> Stone | None:
+def decipher(transaction: Transaction) -> ParsedRunestone | None:
     """The runestone of the first output that carries one."""
     script = next((each.script for each in transaction.outputs if each.script[:2] == b"\x6a\x5d"), None)
     if script is None:
         return None
     try:
         parts = list(instructions(script[2:]))
-    except Cut:
+    except TruncatedScript:
         # An opcode that is no push stands before the cut just as often; ord stops at whichever comes first.
-        return Stone(flaw=_first_flaw(script[2:]))
+        return ParsedRunestone(flaw=_first_flaw(script[2:]))
     if any(opcode > 0x4E for opcode, _ in parts):
-        return Stone(flaw="opcode")
+        return ParsedRunestone(flaw="opcode")
     try:
         numbers = integers(b"".join(data for _, data in parts))
-    except Cut:
-        return Stone(flaw="varint")
+    except TruncatedScript:
+        return ParsedRunestone(flaw="varint")
     return _read(numbers, len(transaction.outputs))
 
 
@@ -171,12 +171,12 @@ def _first_flaw(script: bytes) -> str:
         for opcode, _ in instructions(script):
             if opcode > 0x4E:
                 return "opcode"
-    except Cut:
+    except TruncatedScript:
         pass
     return "invalid-script"
 
 
-def _read(numbers: Sequence[int], outputs: int) -> Stone:
+def _read(numbers: Sequence[int], outputs: int) -> ParsedRunestone:
     values: dict[int, list[int]] = {}
     edicts: tuple[Edict, ...] = ()
     flaw = None
@@ -202,7 +202,7 @@ def _read(numbers: Sequence[int], outputs: int) -> Stone:
         flaw = "unrecognized-flag"
     if flaw is None and any(rest and tag % 2 == 0 for tag, rest in values.items()):
         flaw = "unrecognized-even-tag"
-    return Stone(flaw, edicts, etching, taken.get("mint"), taken.get("pointer"), protocol)
+    return ParsedRunestone(flaw, edicts, etching, taken.get("mint"), taken.get("pointer"), protocol)
 
 
 def _edicts(body: Sequence[int], outputs: int) -> tuple[tuple[Edict, ...], str | None]:

@@ -14,10 +14,10 @@ from typing import Any
 from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Reader
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
-from darkswap_browser.regtest.chain.node import Node
+from darkswap_browser.regtest.chain.node import RegtestNode
 from darkswap_browser.regtest.indexes.alkanes import ALKANES_TAG, DECIMALS, SEEDS, AlkaneId, AlkaneIndex
 from darkswap_browser.regtest.indexes.runestones import U64, leb128
-from darkswap_browser.regtest.servers.requests import NETWORK, Answer, NoAnswer, Request, json_answer, read_json
+from darkswap_browser.regtest.servers.requests import NETWORK, Request, RequestError, Response, json_answer, read_json
 
 Json = dict[str, Any]
 METHOD_NOT_FOUND, INVALID_PARAMS, FAILED = -32601, -32602, -32000
@@ -31,21 +31,21 @@ class _Failed(Exception):
         super().__init__(message)
 
 
-class Alkanes:
-    def __init__(self, node: Node, alkanes: AlkaneIndex) -> None:
+class AlkanesServer:
+    def __init__(self, node: RegtestNode, alkanes: AlkaneIndex) -> None:
         self._node = node
         self._index = alkanes
         self._asked = Request("GET", ())
 
-    def answer(self, request: Request) -> Answer:
-        """Raises `NoAnswer`."""
+    def answer(self, request: Request) -> Response:
+        """Raises `RequestError`."""
         self._asked = request
         manner = request.path[0] if request.path else ""
         if request.method != "POST" or len(request.path) > 1 or manner not in ("", "json", "old"):
-            raise NoAnswer(404, "POST JSON-RPC to /alkanes, /alkanes/json or /alkanes/old")
+            raise RequestError(404, "POST JSON-RPC to /alkanes, /alkanes/json or /alkanes/old")
         call = read_json(request.body)
         if not isinstance(call, dict) or not isinstance(call.get("params", []), list):
-            raise NoAnswer(400, "a JSON-RPC call with a list of params is needed")
+            raise RequestError(400, "a JSON-RPC call with a list of params is needed")
         answer: Json = {"jsonrpc": "2.0", "id": call.get("id")}
         try:
             result = self._method(str(call.get("method")), manner)(call.get("params", []))

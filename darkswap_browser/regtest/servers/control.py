@@ -8,29 +8,29 @@ from typing import Any
 from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.errors import DarkSwapError, InvalidArgument
 from darkswap_browser.market.assets import Asset
-from darkswap_browser.regtest.chain.node import BlockRefused, Node, Refused
+from darkswap_browser.regtest.chain.node import BlockRejected, RegtestNode, TransactionRejected
 from darkswap_browser.regtest.faucet import BITCOIN, Faucet
 from darkswap_browser.regtest.servers.faults import DEFAULT_AMOUNT, MAX_AMOUNT, Fault, FaultKind, Faults
-from darkswap_browser.regtest.servers.requests import NETWORK, Answer, NoAnswer, Request, json_answer, read_json
+from darkswap_browser.regtest.servers.requests import NETWORK, Request, RequestError, Response, json_answer, read_json
 
 Json = dict[str, Any]
 
 
 class Control:
-    def __init__(self, node: Node, faucet: Faucet, faults: Faults) -> None:
+    def __init__(self, node: RegtestNode, faucet: Faucet, faults: Faults) -> None:
         self._node = node
         self._faucet = faucet
         self._faults = faults
 
-    def answer(self, request: Request) -> Answer:
-        """Raises `NoAnswer`."""
+    def answer(self, request: Request) -> Response:
+        """Raises `RequestError`."""
         if request.path == ("status",) and request.method == "GET":
             return json_answer(self._status())
         if request.method != "POST":
-            raise NoAnswer(405, "these verbs are POSTed")
+            raise RequestError(405, "these verbs are POSTed")
         arguments = read_json(request.body or b"{}")
         if not isinstance(arguments, dict):
-            raise NoAnswer(400, "a JSON object is needed")
+            raise RequestError(400, "a JSON object is needed")
         verbs = {
             "mine": self._mine,
             "faucet": self._give,
@@ -41,11 +41,11 @@ class Control:
         }
         verb = verbs.get("/".join(request.path))
         if verb is None:
-            raise NoAnswer(404, f"the verbs are {', '.join(verbs)}")
+            raise RequestError(404, f"the verbs are {', '.join(verbs)}")
         try:
             return json_answer(verb(arguments))
-        except (Refused, BlockRefused, DarkSwapError) as error:
-            raise NoAnswer(400, str(error)) from error
+        except (TransactionRejected, BlockRejected, DarkSwapError) as error:
+            raise RequestError(400, str(error)) from error
 
     def _status(self) -> Json:
         tip = self._node.ledger.tip

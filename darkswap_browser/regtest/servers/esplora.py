@@ -11,15 +11,15 @@ from darkswap_browser.bitcoin.address import address_of, script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.regtest.chain.block import merkle_branch
-from darkswap_browser.regtest.chain.ledger import Connected
-from darkswap_browser.regtest.chain.node import Node, Refused
+from darkswap_browser.regtest.chain.ledger import ConnectedBlock
+from darkswap_browser.regtest.chain.node import RegtestNode, TransactionRejected
 from darkswap_browser.regtest.chain.policy import script_type
 from darkswap_browser.regtest.servers.requests import (
     BYTES,
     NETWORK,
-    Answer,
-    NoAnswer,
     Request,
+    RequestError,
+    Response,
     json_answer,
     read_json,
     text,
@@ -35,12 +35,12 @@ FEE_TARGETS = (*range(1, 26), 144, 504, 1008)
 MAX_PACKAGE = 25
 
 
-class Esplora:
-    def __init__(self, node: Node) -> None:
+class EsploraServer:
+    def __init__(self, node: RegtestNode) -> None:
         self._node = node
 
-    def answer(self, request: Request) -> Answer:
-        """Raises `NoAnswer`."""
+    def answer(self, request: Request) -> Response:
+        """Raises `RequestError`."""
         if request.method == "POST":
             return self._post(request)
         match request.path:
@@ -69,14 +69,14 @@ class Esplora:
                 return json_answer(dict.fromkeys(names, max(1, self._node.mempool.rules.min_rate // 1000)))
             case ("mempool", *rest):
                 return self._mempool(tuple(rest))
-        raise NoAnswer(404, "endpoint does not exist")
+        raise RequestError(404, "endpoint does not exist")
 
-    def _tip(self, request: Request) -> Connected:
+    def _tip(self, request: Request) -> ConnectedBlock:
         return self._node.ledger.blocks[max(0, self._node.ledger.height - request.behind)]
 
     # --- sending
 
-    def _post(self, request: Request) -> Answer:
+    def _post(self, request: Request) -> Response:
         match request.path:
             case ("tx",):
                 return self._send(_raw(request.body.decode("ascii", "replace").strip()))
@@ -84,19 +84,19 @@ class Esplora:
                 return json_answer([self._test(_raw(each)) for each in _package(request.body)])
             case ("txs", "package"):
                 return json_answer(self._package([_raw(each) for each in _package(request.body)]))
-        raise NoAnswer(404, "endpoint does not exist")
+        raise RequestError(404, "endpoint does not exist")
 
-    def _send(self, raw: bytes) -> Answer:
+    def _send(self, raw: bytes) -> Response:
         try:
             return text(self._node.submit(raw).txid)
-        except Refused as refusal:
+        except TransactionRejected as refusal:
             said = json.dumps({"code": refusal.code, "message": refusal.reason}, separators=(",", ":"))
-            raise NoAnswer(400, f"sendrawtransaction RPC error: {said}") from refusal
+            raise RequestError(400, f"sendrawtransaction RPC error: {said}") from refusal
 
     def _test(self, raw: bytes) -> Json:
         try:
             entry = self._node.test(raw)
-        except Refused as refusal:
+        except TransactionRejected as refusal:
             return {"allowed": False, "reject-reason": refusal.reason, **_ids(raw)}
         return {"allowed": True, "vsize": entry.vsize, "fees": {"base": entry.fee / 1e8}, **_ids(raw)}
 
@@ -108,7 +108,7 @@ class Esplora:
             try:
                 entry = self._node.submit(raw)
                 result: Json = {"txid": entry.txid, "vsize": entry.vsize, "fees": {"base": entry.fee / 1e8}}
-            except Refused as refusal:
+            except TransactionRejected as refusal:
                 reason, result = "transaction failed", {"error": refusal.reason, **_ids(raw)}
             results[_ids(raw).get("wtxid", sha256(raw).hexdigest())] = result
         return {"package_msg": reason, "tx-results": results, "replaced-transactions": []}
@@ -117,16 +117,16 @@ class Esplora:
 
     def _known(self, txid: str) -> str:
         if len(txid) != 64 or set(txid) - set("0123456789abcdef"):
-            raise NoAnswer(400, "Invalid hex string")
+            raise RequestError(400, "Invalid hex string")
         if txid not in self._node.ledger.transactions and txid not in self._node.mempool.waiting:
-            raise NoAnswer(404, "Transaction not found")
+            raise RequestError(404, "Transaction not found")
         return txid
 
     def transaction(self, txid: str) -> Transaction:
         waiting = self._node.mempool.waiting.get(txid)
         return waiting.transaction if waiting else self._node.ledger.transactions[txid].transaction
 
-    def _tx(self, txid: str, rest: tuple[str, ...]) -> Answer:
+    def _tx(self, txid: str, rest: tuple[str, ...]) -> Response:
         transaction = self.transaction(txid)
         match rest:
             case ():
@@ -134,7 +134,7 @@ class Esplora:
             case ("hex",):
                 return text(transaction.serialize().hex())
             case ("raw",):
-                return Answer(transaction.serialize(), content_type=BYTES)
+                return Response(transaction.serialize(), content_type=BYTES)
             case ("status",):
                 return json_answer(self._status(txid))
             case ("outspend", vout):
@@ -144,10 +144,10 @@ class Esplora:
             case ("merkle-proof",):
                 mined = self._node.ledger.transactions.get(txid)
                 if mined is None:
-                    raise NoAnswer(404, "Transaction not found or is unconfirmed")
+                    raise RequestError(404, "Transaction not found or is unconfirmed")
                 branch = merkle_branch(self._node.ledger.blocks[mined.height].txids, mined.position)
                 return json_answer({"block_height": mined.height, "merkle": branch, "pos": mined.position})
-        raise NoAnswer(404, "endpoint does not exist")
+        raise RequestError(404, "endpoint does not exist")
 
     def _status(self, txid: str) -> Json:
         mined = self._node.ledger.transactions.get(txid)
@@ -207,7 +207,7 @@ class Esplora:
 
     def _hashed(self, digest: str) -> bytes:
         if len(digest) != 64:
-            raise NoAnswer(400, "Invalid hex string")
+            raise RequestError(400, "Invalid hex string")
         for script in (*self._node.ledger.by_script, *(each for each, _ in self._mempool_touches())):
             if sha256(script).hexdigest() == digest:
                 return script
@@ -218,7 +218,7 @@ class Esplora:
             for output in (*entry.prevouts, *entry.transaction.outputs):
                 yield output.script, txid
 
-    def _script(self, script: bytes, name: Json, rest: tuple[str, ...]) -> Answer:
+    def _script(self, script: bytes, name: Json, rest: tuple[str, ...]) -> Response:
         confirmed = list(reversed(self._node.ledger.by_script.get(script, {})))
         waiting = list(dict.fromkeys(txid for each, txid in self._mempool_touches() if each == script))[::-1]
         match rest:
@@ -235,7 +235,7 @@ class Esplora:
                 start = confirmed.index(last[0]) + 1 if last and last[0] in confirmed else 0
                 chosen = confirmed[start : start + PAGE]
             case _:
-                raise NoAnswer(404, "endpoint does not exist")
+                raise RequestError(404, "endpoint does not exist")
         return json_answer([self._tx_json(txid) for txid in chosen])
 
     def _stats(self, script: bytes, txids: Sequence[str]) -> Json:
@@ -263,30 +263,30 @@ class Esplora:
                 if output.script == script and not self._outspend(outpoint)["spent"]:
                     found.append({"txid": txid, "vout": vout, "status": status, "value": output.sats})
             if len(found) > MAX_UTXOS:
-                raise NoAnswer(400, "Too many unspent transaction outputs. Contact support to raise limits.")
+                raise RequestError(400, "Too many unspent transaction outputs. Contact support to raise limits.")
         return found
 
     # --- blocks
 
-    def _at(self, height: int) -> Connected:
+    def _at(self, height: int) -> ConnectedBlock:
         if height > self._node.ledger.height:
-            raise NoAnswer(404, "Block not found")
+            raise RequestError(404, "Block not found")
         return self._node.ledger.blocks[height]
 
-    def _connected(self, digest: str) -> Connected:
+    def _connected(self, digest: str) -> ConnectedBlock:
         height = self._node.ledger.heights.get(digest)
         if height is None:
-            raise NoAnswer(404, "Block not found")
+            raise RequestError(404, "Block not found")
         return self._node.ledger.blocks[height]
 
-    def _block(self, connected: Connected, rest: tuple[str, ...]) -> Answer:
+    def _block(self, connected: ConnectedBlock, rest: tuple[str, ...]) -> Response:
         match rest:
             case ():
                 return json_answer(self._block_json(connected))
             case ("header",):
                 return text(connected.block.header.serialize().hex())
             case ("raw",):
-                return Answer(connected.block.serialize(), content_type=BYTES)
+                return Response(connected.block.serialize(), content_type=BYTES)
             case ("txids",):
                 return json_answer(connected.txids)
             case ("txs", *start):
@@ -296,9 +296,9 @@ class Esplora:
                 blocks = self._node.ledger.blocks[connected.height + 1 : connected.height + 2]
                 best = {"next_best": blocks[0].block_hash if blocks else None}
                 return json_answer({"in_best_chain": True, "height": connected.height, **best})
-        raise NoAnswer(404, "endpoint does not exist")
+        raise RequestError(404, "endpoint does not exist")
 
-    def _block_json(self, connected: Connected) -> Json:
+    def _block_json(self, connected: ConnectedBlock) -> Json:
         header = connected.block.header
         transactions = connected.block.transactions
         return {
@@ -317,7 +317,7 @@ class Esplora:
             "difficulty": 0,
         }
 
-    def _mempool(self, rest: tuple[str, ...]) -> Answer:
+    def _mempool(self, rest: tuple[str, ...]) -> Response:
         waiting = self._node.mempool.waiting
         match rest:
             case ():
@@ -334,7 +334,7 @@ class Esplora:
                         for each, total in zip(newest, totals, strict=True)
                     ]
                 )
-        raise NoAnswer(404, "endpoint does not exist")
+        raise RequestError(404, "endpoint does not exist")
 
 
 def _output_json(output: TxOutput) -> Json:
@@ -351,20 +351,20 @@ def _script(address: str) -> bytes:
     try:
         return script_of(address, NETWORK)
     except InvalidArgument as error:
-        raise NoAnswer(400, "Invalid Bitcoin address") from error
+        raise RequestError(400, "Invalid Bitcoin address") from error
 
 
 def _raw(words: object) -> bytes:
     try:
         return bytes.fromhex(words if isinstance(words, str) else "?")
     except ValueError as error:
-        raise NoAnswer(400, "Invalid hex string") from error
+        raise RequestError(400, "Invalid hex string") from error
 
 
 def _package(body: bytes) -> list[object]:
     package = read_json(body)
     if not isinstance(package, list) or not 1 <= len(package) <= MAX_PACKAGE:
-        raise NoAnswer(400, f"a JSON array of 1 to {MAX_PACKAGE} transactions is needed")
+        raise RequestError(400, f"a JSON array of 1 to {MAX_PACKAGE} transactions is needed")
     return package
 
 

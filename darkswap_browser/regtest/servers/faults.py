@@ -13,9 +13,9 @@ from darkswap_browser.errors import InvalidArgument, MalformedMessage
 from darkswap_browser.regtest.servers.requests import (
     JSON,
     TEXT,
-    Answer,
-    NoAnswer,
     Request,
+    RequestError,
+    Response,
     json_answer,
     read_json,
     text,
@@ -83,7 +83,7 @@ class Faults:
     def reset(self) -> None:
         self.active.clear()
 
-    async def answer(self, server: str, request: Request, honest: Callable[[Request], Answer]) -> Answer | None:
+    async def answer(self, server: str, request: Request, honest: Callable[[Request], Response]) -> Response | None:
         """None: break off. Raises what `honest` raises."""
         method = request.body[:MAX_METHOD].decode("latin-1") if server == "alkanes" else ""
         faults = self._take(server, "/".join(request.path) + method)
@@ -118,7 +118,7 @@ class Faults:
         return taken
 
 
-def _spoil(fault: Fault, answer: Answer) -> Answer:
+def _spoil(fault: Fault, answer: Response) -> Response:
     match fault.kind:
         case FaultKind.GARBAGE:
             return replace(answer, body=answer.body[: len(answer.body) // 2])
@@ -137,14 +137,14 @@ def _spoil(fault: Fault, answer: Answer) -> Answer:
     return answer
 
 
-def _swallowed(body: bytes) -> Answer:
+def _swallowed(body: bytes) -> Response:
     try:
         return text(Transaction.parse(bytes.fromhex(body.decode("ascii", "replace"))).txid)
     except (MalformedMessage, ValueError) as error:
-        raise NoAnswer(400, "TX decode failed") from error
+        raise RequestError(400, "TX decode failed") from error
 
 
-def _other_text(answer: Answer, amount: int) -> Answer:
+def _other_text(answer: Response, amount: int) -> Response:
     words = answer.body.decode()
     if words.isdigit():
         return text(int(words) + amount, answer.status)

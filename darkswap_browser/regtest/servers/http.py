@@ -9,7 +9,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-from darkswap_browser.regtest.servers.requests import Answer, text
+from darkswap_browser.regtest.servers.requests import Response, text
 
 MAX_HEAD = 16 * 1024
 """Bytes of request line and headers: several times what a browser sends."""
@@ -37,7 +37,7 @@ class HttpRequest:
     body: bytes
 
 
-Handler = Callable[[HttpRequest], Awaitable[Answer | None]]
+Handler = Callable[[HttpRequest], Awaitable[Response | None]]
 """None: break off without an answer."""
 
 
@@ -106,7 +106,7 @@ class HttpServer:
             await _send(writer, bad.answer, close=True)
             return False
         if request.method == "OPTIONS":
-            answer: Answer | None = Answer(b"", 204)
+            answer: Response | None = Response(b"", 204)
         else:
             answer = await self._handler(request)
         if answer is None:
@@ -146,7 +146,7 @@ async def _read(reader: asyncio.StreamReader) -> HttpRequest:
     return HttpRequest(method, target, headers, await reader.readexactly(int(length)))
 
 
-async def _send(writer: asyncio.StreamWriter, answer: Answer, *, close: bool, body: bool = True) -> None:
+async def _send(writer: asyncio.StreamWriter, answer: Response, *, close: bool, body: bool = True) -> None:
     head = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n{CORS}Cache-Control: no-store\r\n"
     head += f"Content-Type: {answer.content_type}\r\nContent-Length: {len(answer.body)}\r\n"
     head += f"Connection: {'close' if close else 'keep-alive'}\r\n\r\n"

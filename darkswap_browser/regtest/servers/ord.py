@@ -9,15 +9,15 @@ from typing import Any
 from darkswap_browser.bitcoin.address import address_of, script_of
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.regtest.chain.node import Node
+from darkswap_browser.regtest.chain.node import RegtestNode
 from darkswap_browser.regtest.indexes import rune_names
-from darkswap_browser.regtest.indexes.runes import Entry, RuneIndex
-from darkswap_browser.regtest.indexes.runestones import RuneId, Stone, decipher
+from darkswap_browser.regtest.indexes.runes import RuneEntry, RuneIndex
+from darkswap_browser.regtest.indexes.runestones import ParsedRunestone, RuneId, decipher
 from darkswap_browser.regtest.servers.requests import (
     NETWORK,
-    Answer,
-    NoAnswer,
     Request,
+    RequestError,
+    Response,
     json_answer,
     read_json,
     text,
@@ -31,19 +31,19 @@ MAX_OUTPUTS = 5_000
 SYMBOL = "¤"
 
 
-class Ord:
-    def __init__(self, node: Node, runes: RuneIndex) -> None:
+class OrdServer:
+    def __init__(self, node: RegtestNode, runes: RuneIndex) -> None:
         self._node = node
         self._runes = runes
         self._asked = Request("GET", ())
 
-    def answer(self, request: Request) -> Answer:
-        """Raises `NoAnswer`."""
+    def answer(self, request: Request) -> Response:
+        """Raises `RequestError`."""
         self._asked = request
         if request.method == "POST":
             if request.path == ("outputs",):
                 return json_answer([self._output(each) for each in _outpoints(read_json(request.body))])
-            raise NoAnswer(404, "not found")
+            raise RequestError(404, "not found")
         match request.path:
             case ("status",):
                 return json_answer(self._status())
@@ -66,12 +66,12 @@ class Ord:
             case ("blockhash", *height):
                 at = whole(height[0], "height") if height else self._node.ledger.height
                 if at > self._node.ledger.height:
-                    raise NoAnswer(404, f"blockhash {at} not found")
+                    raise RequestError(404, f"blockhash {at} not found")
                 return text(self._node.ledger.blocks[at].block_hash)
             case ("r", "utxo", outpoint):
                 found = self._output(_outpoint(outpoint))
                 return json_answer({name: found[name] for name in ("inscriptions", "runes", "sat_ranges", "value")})
-        raise NoAnswer(404, "not found")
+        raise RequestError(404, "not found")
 
     @property
     def _height(self) -> int:
@@ -103,7 +103,7 @@ class Ord:
         """ord knows blocks and, through its node, the mempool; what neither knows is not found."""
         output = self._node.mempool.output(outpoint)
         if output is None:
-            raise NoAnswer(404, f"output {outpoint} not found")
+            raise RequestError(404, f"output {outpoint} not found")
         mined = self._node.ledger.transactions.get(outpoint.txid)
         confirmations = self._node.ledger.height - mined.height + 1 if mined else 0
         indexed = mined is not None and mined.height <= self._height
@@ -136,7 +136,7 @@ class Ord:
 
     def _outputs(self, script: bytes, kind: str) -> list[Json]:
         if kind not in ("any", "cardinal", "inscribed", "runic"):
-            raise NoAnswer(400, "type must be any, cardinal, inscribed or runic")
+            raise RequestError(400, "type must be any, cardinal, inscribed or runic")
         found = [] if kind == "inscribed" else list(self._unspent(script))
         if kind != "any":
             found = [each for each in found if (each in self._runes.balances) == (kind == "runic")]
@@ -157,7 +157,7 @@ class Ord:
 
     # --- runes
 
-    def _entry(self, name: str) -> Entry:
+    def _entry(self, name: str) -> RuneEntry:
         """By id, by number in the directory, or by name with or without spacers."""
         block, colon, tx = name.partition(":")
         if colon:
@@ -168,12 +168,12 @@ class Ord:
             try:
                 entry = self._runes.entries.get(self._runes.by_name.get(rune_names.parse(name)[0], (0, 0)))
             except InvalidArgument as error:
-                raise NoAnswer(400, str(error)) from error
+                raise RequestError(400, str(error)) from error
         if entry is None:
-            raise NoAnswer(404, f"rune {name[:80]} not found")
+            raise RequestError(404, f"rune {name[:80]} not found")
         return entry
 
-    def _rune(self, entry: Entry) -> Json:
+    def _rune(self, entry: RuneEntry) -> Json:
         """`mintable` tells of the next block."""
         mintable = entry.mintable(self._node.ledger.height + 1) is not None
         return {"entry": _entry_json(entry), "id": _id(entry.id), "mintable": mintable, "parent": None}
@@ -192,7 +192,7 @@ class Ord:
     def _decode(self, txid: str) -> Json:
         waiting, mined = self._node.mempool.waiting.get(txid), self._node.ledger.transactions.get(txid)
         if waiting is None and mined is None:
-            raise NoAnswer(404, f"transaction {txid[:64]} not found")
+            raise RequestError(404, f"transaction {txid[:64]} not found")
         transaction = waiting.transaction if waiting else mined.transaction if mined else None
         assert transaction is not None
         stone = decipher(transaction)
@@ -201,12 +201,12 @@ class Ord:
     def _transaction(self, txid: str) -> Json:
         mined = self._node.ledger.transactions.get(txid)
         if mined is None:
-            raise NoAnswer(404, f"transaction {txid[:64]} not found")
+            raise RequestError(404, f"transaction {txid[:64]} not found")
         etched = next((each.name for each in self._runes.entries.values() if each.etching == txid), None)
         return {"chain": "regtest", "etching": etched, "inscription_count": 0, "txid": txid}
 
 
-def _entry_json(entry: Entry) -> Json:
+def _entry_json(entry: RuneEntry) -> Json:
     terms = entry.terms
     return {
         "block": entry.id[0],
@@ -225,7 +225,7 @@ def _entry_json(entry: Entry) -> Json:
     }
 
 
-def _artifact(stone: Stone) -> Json:
+def _artifact(stone: ParsedRunestone) -> Json:
     etching = stone.etching
     mint = _id(stone.mint) if stone.mint else None
     if stone.flaw:
@@ -263,12 +263,12 @@ def _outpoint(words: object) -> OutPoint:
     try:
         return OutPoint.parse(words if isinstance(words, str) else "")
     except InvalidArgument as error:
-        raise NoAnswer(400, f"error parsing outpoint: {error}") from error
+        raise RequestError(400, f"error parsing outpoint: {error}") from error
 
 
 def _outpoints(value: object) -> Sequence[OutPoint]:
     if not isinstance(value, list) or len(value) > MAX_OUTPUTS:
-        raise NoAnswer(400, f"a JSON array of at most {MAX_OUTPUTS} outpoints is needed")
+        raise RequestError(400, f"a JSON array of at most {MAX_OUTPUTS} outpoints is needed")
     return [_outpoint(each) for each in value]
 
 
@@ -276,4 +276,4 @@ def _script(address: str) -> bytes:
     try:
         return script_of(address, NETWORK)
     except InvalidArgument as error:
-        raise NoAnswer(400, str(error)) from error
+        raise RequestError(400, str(error)) from error

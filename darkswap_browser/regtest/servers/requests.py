@@ -34,16 +34,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     body: bytes
     status: int = 200
     content_type: str = JSON
 
 
-Server = Callable[[Request], Answer]
+Server = Callable[[Request], Response]
 
 
-class NoAnswer(Exception):
+class RequestError(Exception):
     """The request cannot be met; carries the answer that says so."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -51,24 +51,24 @@ class NoAnswer(Exception):
         super().__init__(reason)
 
 
-def text(words: object, status: int = 200) -> Answer:
-    return Answer(str(words).encode(), status, TEXT)
+def text(words: object, status: int = 200) -> Response:
+    return Response(str(words).encode(), status, TEXT)
 
 
-def json_answer(value: Any, status: int = 200) -> Answer:
-    return Answer(json.dumps(value, ensure_ascii=False).encode(), status)
+def json_answer(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False).encode(), status)
 
 
 def read_json(body: bytes) -> Any:
-    """Raises `NoAnswer` with 400."""
+    """Raises `RequestError` with 400."""
     try:
         return parse_json("body", body, max_depth=MAX_DEPTH)
     except MalformedMessage as error:
-        raise NoAnswer(400, f"the body {error.reason}") from error
+        raise RequestError(400, f"the body {error.reason}") from error
 
 
 def whole(value: str, what: str, most: int = 2**63) -> int:
     """A decimal number in a path or a query."""
     if not (value.isascii() and value.isdigit()) or len(value) > 20 or int(value) > most:
-        raise NoAnswer(400, f"Invalid {what}")
+        raise RequestError(400, f"Invalid {what}")
     return int(value)

@@ -45,7 +45,7 @@ class Handlers(Listeners):
             self.add(js_target, event, callback)
 
 
-class LentCallback:
+class JsCallback:
     """A Python function that JavaScript holds until `destroy`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -59,7 +59,7 @@ class LentCallback:
             self.js_function.destroy()
 
 
-class Deferred:
+class JsPromise:
     """A JavaScript promise that Python resolves."""
 
     def __init__(self) -> None:

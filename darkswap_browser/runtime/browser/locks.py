@@ -12,7 +12,7 @@ from pyodide.ffi import JsException
 
 from darkswap_browser.concurrency.named_locks import NamedLocks
 from darkswap_browser.errors import Unsupported
-from darkswap_browser.runtime.browser.ffi import Deferred, LentCallback, js_object
+from darkswap_browser.runtime.browser.ffi import JsCallback, JsPromise, js_object
 
 
 class WebLocks:
@@ -29,14 +29,14 @@ class WebLocks:
                 yield
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        released = Deferred()
+        released = JsPromise()
 
         def grant(js_lock: Any) -> Any:
             if not granted.done():
                 granted.set_result(None)
             return released.js_promise
 
-        callback = LentCallback(grant)
+        callback = JsCallback(grant)
         js_abort = js.AbortController.new()
         js_options = js_object({})
         js_options.signal = js_abort.signal
@@ -53,7 +53,7 @@ class WebLocks:
             released.resolve()
 
 
-def _end(request: asyncio.Future[Any], callback: LentCallback) -> None:
+def _end(request: asyncio.Future[Any], callback: JsCallback) -> None:
     """The browser calls no more. Its refusal was told by `hold`, an abort was our own."""
     callback.destroy()
     if not request.cancelled() and (error := request.exception()) and not isinstance(error, JsException):

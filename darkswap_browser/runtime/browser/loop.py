@@ -25,7 +25,7 @@ from typing import Any
 
 import js
 
-from darkswap_browser.runtime.browser.ffi import LentCallback, Listeners
+from darkswap_browser.runtime.browser.ffi import JsCallback, Listeners
 
 TURN_SECONDS = 0.004
 """After this the page gets its turn, however much is ready."""
@@ -54,7 +54,7 @@ class LoopTurns:
         self._armed_for = math.inf
         self._js_timer: Any = None
         self._own_codes: dict[CodeType, bool] = {}
-        self._ring_callback = LentCallback(self._ring)
+        self._ring_callback = JsCallback(self._ring)
         self._listeners = Listeners()
         js_channel = js.MessageChannel.new()
         self._listeners.add(js_channel.port1, "message", self._turn)

@@ -11,7 +11,7 @@ from typing import Any
 import js
 
 from darkswap_browser.errors import Unsupported
-from darkswap_browser.runtime.browser.ffi import LentCallback, Listeners, js_object
+from darkswap_browser.runtime.browser.ffi import JsCallback, Listeners, js_object
 from darkswap_browser.runtime.browser.wallet_values import js_argument, named, plain, settled
 
 STANDARD = "standard:"
@@ -21,16 +21,16 @@ MAX_NAME = 64
 ACCOUNT_FIELDS = ("address", "publicKey", "chains", "features", "label", "purpose")
 
 
-class StandardWallets:
-    """`meet` makes this page known; wallets may come at any time after it."""
+class WalletStandardRegistry:
+    """`announce_app` makes this page known; wallets may come at any time after it."""
 
     def __init__(self) -> None:
         self._js_wallets: dict[str, Any] = {}
         self._js_accounts: dict[tuple[str, str], Any] = {}
         """Wallet and address → the account object that the wallet wants back."""
         self._listeners = Listeners()
-        self._register: LentCallback | None = None
-        """Lent to the page from `meet` to `close`."""
+        self._register: JsCallback | None = None
+        """Lent to the page from `announce_app` to `close`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -39,10 +39,10 @@ class StandardWallets:
     def knows(self, provider: str) -> bool:
         return provider in self._js_wallets
 
-    def meet(self, js_window: Any) -> None:
+    def announce_app(self, js_window: Any) -> None:
         """Both ways: wallets that are there hear the page, later ones are heard by it."""
         self.close()
-        self._register = LentCallback(self._on_register)
+        self._register = JsCallback(self._on_register)
         js_api = js_object({})
         js_api.register = self._register.js_function
         self._listeners.add(js_window, "wallet-standard:register-wallet", lambda js_event: js_event.detail(js_api))
@@ -72,7 +72,7 @@ class StandardWallets:
         js_events = getattr(self._js_wallets[provider].features, "standard:events", None)
         if js_events is None:
             return lambda: None
-        lent = LentCallback(lambda *_: callback("accounts"))
+        lent = JsCallback(lambda *_: callback("accounts"))
         js_end = js_events.on("change", lent.js_function)
 
         def end() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import js
 
 from darkswap_browser.errors import Unsupported
-from darkswap_browser.runtime.browser.ffi import LentCallback
-from darkswap_browser.runtime.browser.standard_wallets import StandardWallets
+from darkswap_browser.runtime.browser.ffi import JsCallback
+from darkswap_browser.runtime.browser.standard_wallets import WalletStandardRegistry
 from darkswap_browser.runtime.browser.wallet_values import js_argument, plain, settled
 from darkswap_browser.runtime.wallet_answers import result_of
 
@@ -54,7 +54,7 @@ class PageWallets:
 
     def __init__(self) -> None:
         self._js_window: Any = getattr(js, "window", None)
-        self._standard = StandardWallets()
+        self._standard = WalletStandardRegistry()
         self._until: float | None = None
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class PageWallets:
         loop = asyncio.get_running_loop()
         if self._until is None:
             self._until = loop.time() + LATE_SECONDS
-            self._standard.meet(self._js_window)
+            self._standard.announce_app(self._js_window)
         found, since = self._found(), loop.time()
         while loop.time() < self._until and not (found and loop.time() - since >= QUIET_SECONDS):
             await asyncio.sleep(POLL_SECONDS)
@@ -143,7 +143,7 @@ def _listen(
     js_provider: Any, js_add: Any, event: str, word: str, callback: Callable[[str], None]
 ) -> Callable[[], None]:
     """`addListener` of sats-connect gives the function that ends it; `on` of the others has a counterpart."""
-    lent = LentCallback(lambda *_: callback(word))
+    lent = JsCallback(lambda *_: callback(word))
     js_end = js_add(event, lent.js_function)
     js_remove = getattr(js_provider, "removeListener", None)
 

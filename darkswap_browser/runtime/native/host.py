@@ -45,7 +45,7 @@ class NoWebRtc:
         raise Unsupported("WebRTC", "Only a browser page has RTCPeerConnection; use relayed connections on CPython.")
 
 
-class QuietLifecycle:
+class NullLifecycle:
     """A process is neither hidden nor told that it is offline."""
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
@@ -69,7 +69,7 @@ def native_runtime(
         sockets=NativeSockets(trusted, plain_http),
         webrtc=NoWebRtc(),
         store=MemoryStore() if database is None else database,
-        lifecycle=QuietLifecycle(),
+        lifecycle=NullLifecycle(),
         fetch=NativeFetch(trusted),
         locks=NativeLocks(store_path),
         wallet_providers=NoWalletProviders(),

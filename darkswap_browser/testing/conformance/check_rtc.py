@@ -8,7 +8,7 @@ from functools import partial
 
 from darkswap_browser.errors import ConnectionLost, MalformedMessage, MessageTooLarge, StreamClosed, TooManyRequests
 from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
-from darkswap_browser.testing.conformance.rtc_pair import Channel, Couple, Side, error_of, failure
+from darkswap_browser.testing.conformance.rtc_pair import Channel, RtcPair, Side, error_of, failure
 
 Hosts = tuple[WebRtc, WebRtc]
 
@@ -18,7 +18,7 @@ def _is_connected(side: Side) -> bool:
 
 
 async def two_connections_meet(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open("a label")
         for side in couple.sides:
             # A channel may open a moment before the browser tells of the connection.
@@ -34,7 +34,7 @@ async def two_connections_meet(hosts: Hosts) -> None:
 
 
 async def descriptions_and_candidates_are_text_as_browsers_write_it(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         await couple.open()
         for side in couple.sides:
             description = side.connection.local_description
@@ -55,7 +55,7 @@ async def descriptions_and_candidates_are_text_as_browsers_write_it(hosts: Hosts
 
 async def no_candidate_is_needed_beside_a_whole_description(hosts: Hosts) -> None:
     """Manual signaling: one text each way, taken when gathering has ended."""
-    async with Couple(hosts, trickle=False) as couple:
+    async with RtcPair(hosts, trickle=False) as couple:
         one, two = couple.sides
         ours = Channel(one.connection.create_data_channel("init"))
         await one.connection.set_local_description(await one.connection.create_offer())
@@ -73,7 +73,7 @@ async def no_candidate_is_needed_beside_a_whole_description(hosts: Hosts) -> Non
 
 
 async def messages_keep_their_order_and_their_borders(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         sent = [bytes([number % 256]) * (number * 37 % 3000 + 1) for number in range(200)]
         for message in sent:
@@ -83,7 +83,7 @@ async def messages_keep_their_order_and_their_borders(hosts: Hosts) -> None:
 
 
 async def channels_open_in_both_directions_once_connected(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         await couple.open()
         one, two = couple.sides
         for near, far in ((one, two), (two, one)):
@@ -97,7 +97,7 @@ async def channels_open_in_both_directions_once_connected(hosts: Hosts) -> None:
 
 
 async def only_an_open_channel_sends(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         early = couple.sides[0].connection.create_data_channel("init")
         assert early.ready_state == "connecting"
         assert error_of(lambda: early.send(b"x")) is StreamClosed
@@ -109,7 +109,7 @@ async def only_an_open_channel_sends(hosts: Hosts) -> None:
 
 
 async def closing_a_channel_lets_messages_arrive_first(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         for number in range(50):
             ours.channel.send(bytes([number]) * 1000)
@@ -124,7 +124,7 @@ async def closing_a_channel_lets_messages_arrive_first(hosts: Hosts) -> None:
 
 
 async def what_is_queued_is_counted_and_its_draining_told(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         for _ in range(64):
             ours.channel.send(bytes(16384))
@@ -135,7 +135,7 @@ async def what_is_queued_is_counted_and_its_draining_told(hosts: Hosts) -> None:
 
 
 async def what_is_too_much_is_refused(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         assert error_of(lambda: ours.channel.send(bytes(262145))) is MessageTooLarge
         refused = None
@@ -152,7 +152,7 @@ async def a_fingerprint_that_was_changed_on_the_way_is_noticed(hosts: Hosts) -> 
     def forge(sdp: str) -> str:
         return re.sub(r"(a=fingerprint:sha-256 )\S+", lambda line: line[1] + ":".join(["AB"] * 32), sdp)
 
-    async with Couple(hosts, alter=forge) as couple:
+    async with RtcPair(hosts, alter=forge) as couple:
         ours = Channel(couple.sides[0].connection.create_data_channel("init"))
         await couple.negotiate()
         two = couple.sides[1]
@@ -163,7 +163,7 @@ async def a_fingerprint_that_was_changed_on_the_way_is_noticed(hosts: Hosts) -> 
 
 
 async def nonsense_is_malformed(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         one, two = (side.connection for side in couple.sides)
         for sdp in ("", "nonsense", "v=0\r\no=x\r\nm=audio", "v=0\r\n\x00"):
             assert await failure(two.set_remote_description(SessionDescription("offer", sdp))) is MalformedMessage, sdp
@@ -181,7 +181,7 @@ async def nonsense_is_malformed(hosts: Hosts) -> None:
 
 
 async def steps_out_of_order_are_refused(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         one, two = (side.connection for side in couple.sides)
         assert await failure(one.create_answer()) is ConnectionLost
         one.create_data_channel("init")
@@ -203,7 +203,7 @@ async def relay_only_gives_no_address_away(hosts: Hosts) -> None:
 
 
 async def closing_a_connection_is_heard_at_the_other_end_only(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         one, two = couple.sides
         one.connection.close()
@@ -220,7 +220,7 @@ async def closing_a_connection_is_heard_at_the_other_end_only(hosts: Hosts) -> N
 
 
 async def an_ice_restart_keeps_the_channels(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         before = couple.sides[0].connection.local_description
         await couple.negotiate(ice_restart=True)
@@ -235,7 +235,7 @@ async def an_ice_restart_keeps_the_channels(hosts: Hosts) -> None:
 
 
 async def figures_name_the_pair_in_use(hosts: Hosts) -> None:
-    async with Couple(hosts) as couple:
+    async with RtcPair(hosts) as couple:
         ours, theirs = await couple.open()
         ours.channel.send(bytes(5000))
         await theirs.until(lambda: len(theirs.messages) == 1)

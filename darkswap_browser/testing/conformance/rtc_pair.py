@@ -117,7 +117,7 @@ class Side(Waiting):
 
 
 @dataclass
-class Couple:
+class RtcPair:
     """`hosts` of two connections; `alter` may change the offer on its way."""
 
     hosts: tuple[WebRtc, WebRtc]
@@ -125,7 +125,7 @@ class Couple:
     trickle: bool = True
     sides: list[Side] = field(default_factory=list)
 
-    async def __aenter__(self) -> Couple:
+    async def __aenter__(self) -> RtcPair:
         self.sides = [Side(host, trickle=self.trickle) for host in self.hosts]
         one, two = self.sides
         one.other, two.other = two, one

@@ -24,7 +24,7 @@ from darkswap_browser.runtime.base.webrtc import (
     RtcConfiguration,
     SessionDescription,
 )
-from darkswap_browser.testing.network import Network
+from darkswap_browser.testing.network import SimulatedNetwork
 from darkswap_browser.testing.webrtc.channel import MAX_CHANNELS, AssociationEnd, SimulatedDataChannel
 from darkswap_browser.testing.webrtc.sdp import (
     IceCredentials,
@@ -36,7 +36,7 @@ from darkswap_browser.testing.webrtc.sdp import (
     write_candidate,
     write_sdp,
 )
-from darkswap_browser.testing.webrtc.session import IceAgent, Session
+from darkswap_browser.testing.webrtc.session import IceAgent, IceSession
 
 HOST_GATHER_SECONDS = 0.001
 SERVER_GATHER_SECONDS = 0.03
@@ -53,7 +53,7 @@ class TurnServer:
 class RtcWorld:
     """Every simulated peer connection, by the credentials that its peer must use."""
 
-    def __init__(self, network: Network, chance: random.Random) -> None:
+    def __init__(self, network: SimulatedNetwork, chance: random.Random) -> None:
         self.network = network
         self.chance = chance
         self.turn: dict[str, TurnServer] = {}
@@ -131,7 +131,7 @@ class SimulatedPeerConnection:
         self._made = 0
         self._ready = False
         self._fail_timer: asyncio.TimerHandle | None = None
-        self._session: Session | None = None
+        self._session: IceSession | None = None
         self.agent = IceAgent(host)
         self.fingerprint = random_fingerprint(world.chance)
         self.remote_fingerprint = ""
@@ -324,7 +324,7 @@ class SimulatedPeerConnection:
             return
         known = self._session
         if known is None:
-            known = Session(self._world.network, self._world.chance, self, peer)
+            known = IceSession(self._world.network, self._world.chance, self, peer)
             self._session = peer._session = known
         known.matched(restarted=known.is_secured)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
-from darkswap_browser.testing.network import Network
+from darkswap_browser.testing.network import SimulatedNetwork
 from darkswap_browser.testing.webrtc.channel import AssociationEnd, SimulatedDataChannel
 from darkswap_browser.testing.webrtc.sdp import ParsedCandidate
 
@@ -43,7 +43,7 @@ class IceAgent:
         }
 
 
-class Side(Protocol):
+class RtcEndpoint(Protocol):
     """What a session needs of each of its two connections."""
 
     agent: IceAgent
@@ -66,10 +66,12 @@ class Side(Protocol):
     def open_waiting(self) -> None: ...
 
 
-class Session:
+class IceSession:
     """Also the `Route` of the association."""
 
-    def __init__(self, network: Network, chance: random.Random, first: Side, second: Side) -> None:
+    def __init__(
+        self, network: SimulatedNetwork, chance: random.Random, first: RtcEndpoint, second: RtcEndpoint
+    ) -> None:
         self._network = network
         self._chance = chance
         self.sides = (first, second)
@@ -81,7 +83,7 @@ class Session:
         self._establishing: asyncio.TimerHandle | None = None
         self._stop = network.watch(self.evaluate)
 
-    def other(self, side: Side) -> Side:
+    def other(self, side: RtcEndpoint) -> RtcEndpoint:
         return self.sides[self.sides[0] is side]
 
     # --- Route
@@ -130,7 +132,7 @@ class Session:
         elif self.is_secured:
             self._lose()
 
-    def closed_by(self, side: Side) -> None:
+    def closed_by(self, side: RtcEndpoint) -> None:
         """One connection was closed: the other hears of it at once, its own state follows much later."""
         if side.association is not None:
             side.association.shut_down()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from darkswap_browser.transports.webrtc.messages import Flag
 
 
-class Write(StrEnum):
+class WriteState(StrEnum):
     OPEN = "open"
     FINISHED = "finished"
     """FIN sent, FIN_ACK awaited."""
@@ -23,7 +23,7 @@ class Write(StrEnum):
     RESET = "reset"
 
 
-class Read(StrEnum):
+class ReadState(StrEnum):
     OPEN = "open"
     ABANDONED = "abandoned"
     """We read no more: data is dropped, flags still count."""
@@ -31,7 +31,7 @@ class Read(StrEnum):
     RESET = "reset"
 
 
-class Action(StrEnum):
+class StreamAction(StrEnum):
     SEND_FIN = "send FIN"
     SEND_FIN_ACK = "send FIN_ACK"
     SEND_STOP_SENDING = "send STOP_SENDING"
@@ -46,7 +46,7 @@ class Action(StrEnum):
 LINGER = 30.0
 """Seconds a stream that we closed whole waits for the peer's FIN before its channel is closed all the same."""
 
-_WRITE_OVER = (Write.CLOSED, Write.STOPPED, Write.RESET)
+_WRITE_OVER = (WriteState.CLOSED, WriteState.STOPPED, WriteState.RESET)
 
 
 class StreamMachine:
@@ -58,8 +58,8 @@ class StreamMachine:
     """
 
     def __init__(self, fin_ack_timeout: float, *, prompt_ack: bool = True) -> None:
-        self.write = Write.OPEN
-        self.read = Read.OPEN
+        self.write = WriteState.OPEN
+        self.read = ReadState.OPEN
         self.deadline: float | None = None
         """When `handle_timeout` wants to be called."""
         self.is_over = False
@@ -71,119 +71,119 @@ class StreamMachine:
 
     @property
     def can_write(self) -> bool:
-        return self.write is Write.OPEN
+        return self.write is WriteState.OPEN
 
     @property
     def can_read(self) -> bool:
-        return self.read is Read.OPEN
+        return self.read is ReadState.OPEN
 
-    def receive_flag(self, flag: int, now: float) -> list[Action]:
+    def receive_flag(self, flag: int, now: float) -> list[StreamAction]:
         """A flag of the peer; unknown ones mean nothing."""
         if self.is_over:
             return []
         if flag == Flag.FIN:
             return self._receive_fin(now)
-        if flag == Flag.FIN_ACK and self.write is Write.FINISHED:
-            self.write = Write.CLOSED
+        if flag == Flag.FIN_ACK and self.write is WriteState.FINISHED:
+            self.write = WriteState.CLOSED
             return self._settle(now)
-        if flag == Flag.STOP_SENDING and self.write is Write.OPEN:
+        if flag == Flag.STOP_SENDING and self.write is WriteState.OPEN:
             # Not to be answered with a reset; what the peer still sends is still wanted.
-            self.write = Write.STOPPED
-            return [Action.BREAK_WRITE, *self._settle(now)]
+            self.write = WriteState.STOPPED
+            return [StreamAction.BREAK_WRITE, *self._settle(now)]
         if flag == Flag.RESET_STREAM:
             return self._break(close=True)
         return []
 
-    def _receive_fin(self, now: float) -> list[Action]:
+    def _receive_fin(self, now: float) -> list[StreamAction]:
         if self._peer_finished:
             return []
         self._peer_finished = True
         actions = []
-        if self.read is Read.OPEN:
-            self.read = Read.ENDED
-            actions.append(Action.END_READ)
-        if self._prompt_ack or self.write is not Write.OPEN:
-            actions.append(Action.SEND_FIN_ACK)
+        if self.read is ReadState.OPEN:
+            self.read = ReadState.ENDED
+            actions.append(StreamAction.END_READ)
+        if self._prompt_ack or self.write is not WriteState.OPEN:
+            actions.append(StreamAction.SEND_FIN_ACK)
         else:
             self._owes_ack = True
         return actions + self._settle(now)
 
-    def finish_writing(self, now: float) -> list[Action]:
+    def finish_writing(self, now: float) -> list[StreamAction]:
         """All data was sent; end our direction."""
         if self.is_over:
             return []
-        if self.write is Write.STOPPED:
+        if self.write is WriteState.STOPPED:
             # The peer asked for no more data, but still waits for the end of it.
-            self.write = Write.CLOSED
-            return [Action.SEND_FIN, *self._pay_ack(), *self._settle(now)]
-        if self.write is not Write.OPEN:
+            self.write = WriteState.CLOSED
+            return [StreamAction.SEND_FIN, *self._pay_ack(), *self._settle(now)]
+        if self.write is not WriteState.OPEN:
             return []
-        self.write = Write.FINISHED
+        self.write = WriteState.FINISHED
         self.deadline = now + self._fin_ack_timeout
-        return [Action.SEND_FIN, *self._pay_ack()]
+        return [StreamAction.SEND_FIN, *self._pay_ack()]
 
-    def _pay_ack(self) -> list[Action]:
+    def _pay_ack(self) -> list[StreamAction]:
         if not self._owes_ack:
             return []
         self._owes_ack = False
-        return [Action.SEND_FIN_ACK]
+        return [StreamAction.SEND_FIN_ACK]
 
-    def abandon_reading(self, now: float) -> list[Action]:
+    def abandon_reading(self, now: float) -> list[StreamAction]:
         """Nobody will read: what is buffered goes, and the peer is told unless it has finished."""
-        if self.is_over or self.read is not Read.OPEN:
+        if self.is_over or self.read is not ReadState.OPEN:
             return []
-        self.read = Read.ABANDONED
-        stop = [Action.SEND_STOP_SENDING] if self._prompt_ack else []
-        return [Action.BREAK_READ, *stop, *self._settle(now)]
+        self.read = ReadState.ABANDONED
+        stop = [StreamAction.SEND_STOP_SENDING] if self._prompt_ack else []
+        return [StreamAction.BREAK_READ, *stop, *self._settle(now)]
 
-    def reset(self) -> list[Action]:
+    def reset(self) -> list[StreamAction]:
         """Break off both directions and tell the peer."""
         if self.is_over:
             return []
-        return [Action.SEND_RESET, *self._break(close=True)]
+        return [StreamAction.SEND_RESET, *self._break(close=True)]
 
-    def channel_closed(self) -> list[Action]:
+    def channel_closed(self) -> list[StreamAction]:
         """The channel is gone. Clean when the peer's FIN came and ours was acknowledged; a reset otherwise."""
         if self.is_over:
             return []
-        if self._peer_finished and self.write is Write.FINISHED:
-            self.write = Write.CLOSED
+        if self._peer_finished and self.write is WriteState.FINISHED:
+            self.write = WriteState.CLOSED
         return self._break(close=False)
 
-    def handle_timeout(self, now: float) -> list[Action]:
+    def handle_timeout(self, now: float) -> list[StreamAction]:
         """`deadline` has come: FIN_ACK or the peer's FIN was waited for long enough."""
         if self.is_over or self.deadline is None or now < self.deadline:
             return []
         self.deadline = None
-        if self.write is Write.FINISHED:
-            self.write = Write.CLOSED
+        if self.write is WriteState.FINISHED:
+            self.write = WriteState.CLOSED
             return self._settle(now)
         self.is_over = True
-        return [Action.CLOSE_CHANNEL]
+        return [StreamAction.CLOSE_CHANNEL]
 
-    def _break(self, *, close: bool) -> list[Action]:
+    def _break(self, *, close: bool) -> list[StreamAction]:
         actions = []
-        if self.read is Read.OPEN:
-            self.read = Read.RESET
-            actions.append(Action.BREAK_READ)
-        if self.write in (Write.OPEN, Write.FINISHED):
-            self.write = Write.RESET
-            actions.append(Action.BREAK_WRITE)
+        if self.read is ReadState.OPEN:
+            self.read = ReadState.RESET
+            actions.append(StreamAction.BREAK_READ)
+        if self.write in (WriteState.OPEN, WriteState.FINISHED):
+            self.write = WriteState.RESET
+            actions.append(StreamAction.BREAK_WRITE)
         self.deadline = None
         self.is_over = True
         if close:
-            actions.append(Action.CLOSE_CHANNEL)
+            actions.append(StreamAction.CLOSE_CHANNEL)
         return actions
 
-    def _settle(self, now: float) -> list[Action]:
+    def _settle(self, now: float) -> list[StreamAction]:
         """Close the channel when both directions are over; wait a while for the peer when only ours is."""
         if self.write not in _WRITE_OVER:
             return []
-        if self._peer_finished and self.write is not Write.STOPPED:
+        if self._peer_finished and self.write is not WriteState.STOPPED:
             self.deadline = None
             self.is_over = True
-            return [Action.CLOSE_CHANNEL]
-        if self.write is Write.CLOSED:
+            return [StreamAction.CLOSE_CHANNEL]
+        if self.write is WriteState.CLOSED:
             # While we still read, the peer may take as long as it likes.
-            self.deadline = now + LINGER if self.read is Read.ABANDONED else None
+            self.deadline = now + LINGER if self.read is ReadState.ABANDONED else None
         return []

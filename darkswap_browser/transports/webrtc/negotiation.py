@@ -88,14 +88,14 @@ class Negotiator:
         connection, exchange = self._attempt(signaling, peer, address, Direction.INBOUND)
         return await _made(connection, exchange.run(exchange.answer(on_offer)))
 
-    def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> Exchange:
+    def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> OfferAnswerExchange:
         """To describe an existing connection anew."""
         relay_only = self._configuration.relay_only
-        return Exchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
+        return OfferAnswerExchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
 
     def _attempt(
         self, signaling: Signaling, peer: PeerId, address: Multiaddr, direction: Direction
-    ) -> tuple[DataChannelConnection, Exchange]:
+    ) -> tuple[DataChannelConnection, OfferAnswerExchange]:
         connection = DataChannelConnection(
             self._webrtc,
             self._configuration,
@@ -112,7 +112,7 @@ class Negotiator:
 class OutboundAttempt:
     """A dial whose offer can be made while the way to the peer is still being found."""
 
-    def __init__(self, connection: DataChannelConnection, exchange: Exchange) -> None:
+    def __init__(self, connection: DataChannelConnection, exchange: OfferAnswerExchange) -> None:
         self.connection = connection
         self._exchange = exchange
         self._preparing: asyncio.Task[None] | None = None
@@ -155,7 +155,7 @@ async def _made(connection: DataChannelConnection, work: Coroutine[None, None, N
     return connection
 
 
-class Exchange:
+class OfferAnswerExchange:
     """One offer, one answer and their candidates. On failure the signaling is reset; the connection is not touched."""
 
     def __init__(

@@ -34,13 +34,13 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import confirm, proposal
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
 from darkswap_browser.protocols.signaling.exchange import (
     Libp2pSignaling,
     ObservedSignaling,
-    OfferingSignaling,
+    OutboundSignaling,
     Signaling,
     SignalingObserver,
 )
@@ -48,8 +48,8 @@ from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
-from darkswap_browser.transports.webrtc.restart import Mender
-from darkswap_browser.transports.webrtc.sdp import has_tool
+from darkswap_browser.transports.webrtc.restart import IceRestarter
+from darkswap_browser.transports.webrtc.sdp import is_darkswap_sdp
 
 MAX_UNUSED_OFFERS = 8
 """After as many, peer connections are made only once the relay has connected us: a browser counts closed ones until
@@ -102,7 +102,7 @@ class _Proof:
                     await self._stream.read_exactly(len(_PROOF))
                 except ProtocolUnsupported:
                     pass
-                await close_quietly(self._stream)
+                await close_or_reset(self._stream)
         except TimeoutError:
             raise TimedOut("the first round trip over the direct connection", seconds) from None
 
@@ -123,7 +123,7 @@ class WebRtcTransport:
         self._negotiator = Negotiator(
             webrtc, configuration, swarm.limits, swarm.address_book.agent, swarm.faults.report
         )
-        self._mender = Mender(swarm, self._negotiator, self._restart_stream)
+        self._mender = IceRestarter(swarm, self._negotiator, self._restart_stream)
         self._is_available = webrtc.available
         self._handler: ConnectionHandler | None = None
         self._dialling: dict[PeerId, _Dialling] = {}
@@ -190,7 +190,7 @@ class WebRtcTransport:
                     raise
             return await self._signaling_stream(await self._dial_relay(circuit, on_step), offer)
 
-        signaling = self._observed(OfferingSignaling(open_stream, self._limits), peer)
+        signaling = self._observed(OutboundSignaling(open_stream, self._limits), peer)
         address = circuit.without_peer().encapsulate("/webrtc").with_peer(peer)
         attempt = self._negotiator.begin_offer(signaling, peer, address)
         try:
@@ -337,7 +337,7 @@ class WebRtcTransport:
 
         def on_offer(offer: SessionDescription) -> None:
             # A stream without an offer holds up nobody: two peers may each have opened one and wait for the other.
-            answering.is_ours = has_tool(offer.sdp)
+            answering.is_ours = is_darkswap_sdp(offer.sdp)
             self._answering[peer] = answering
 
         self._negotiating += 1

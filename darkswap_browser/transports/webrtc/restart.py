@@ -20,7 +20,7 @@ from darkswap_browser.protocols.signaling.exchange import Libp2pSignaling
 from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.negotiation import Negotiator
-from darkswap_browser.transports.webrtc.sdp import fingerprint, has_tool
+from darkswap_browser.transports.webrtc.sdp import fingerprint, is_darkswap_sdp
 
 RESTART_PROTOCOL = "/darkswap/webrtc-restart/1.0.0"
 """Messages as in `/webrtc-signaling/0.0.1`, about a connection that exists."""
@@ -32,7 +32,7 @@ OpenStream = Callable[[DataChannelConnection, str], Awaitable[BufferedStream]]
 """A signaling stream to the peer of a connection, over the relay."""
 
 
-class Mender:
+class IceRestarter:
     """Mends every connection given to `watch`, and answers peers that mend theirs."""
 
     def __init__(self, swarm: Swarm, negotiator: Negotiator, open_stream: OpenStream) -> None:
@@ -54,7 +54,7 @@ class Mender:
         await self._tasks.close()
 
     def watch(self, connection: DataChannelConnection) -> None:
-        if connection.direction is Direction.OUTBOUND and has_tool(connection.remote_sdp):
+        if connection.direction is Direction.OUTBOUND and is_darkswap_sdp(connection.remote_sdp):
             connection.on_disconnected = lambda: self._begin(connection)
 
     def _begin(self, connection: DataChannelConnection) -> None:

@@ -66,7 +66,7 @@ def mark_tool(sdp: str) -> str:
     return f"{session}a=tool:{TOOL}\r\n{media}{rest}"
 
 
-def has_tool(sdp: str) -> bool:
+def is_darkswap_sdp(sdp: str) -> bool:
     """Whether one of ours wrote it."""
     return attribute(sdp, "tool") == TOOL
 

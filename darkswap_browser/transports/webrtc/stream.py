@@ -27,7 +27,7 @@ from darkswap_browser.errors import (
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import ReceiveBuffer
 from darkswap_browser.runtime.base.webrtc import DataChannel
-from darkswap_browser.transports.webrtc.machine import LINGER, Action, Read, StreamMachine, Write
+from darkswap_browser.transports.webrtc.machine import LINGER, ReadState, StreamAction, StreamMachine, WriteState
 from darkswap_browser.transports.webrtc.messages import (
     FLAG_FRAMES,
     MAX_PAYLOAD,
@@ -38,10 +38,10 @@ from darkswap_browser.transports.webrtc.messages import (
 )
 
 _FLAG_ACTIONS = {
-    Action.SEND_FIN: FLAG_FRAMES[Flag.FIN],
-    Action.SEND_FIN_ACK: FLAG_FRAMES[Flag.FIN_ACK],
-    Action.SEND_STOP_SENDING: FLAG_FRAMES[Flag.STOP_SENDING],
-    Action.SEND_RESET: FLAG_FRAMES[Flag.RESET_STREAM],
+    StreamAction.SEND_FIN: FLAG_FRAMES[Flag.FIN],
+    StreamAction.SEND_FIN_ACK: FLAG_FRAMES[Flag.FIN_ACK],
+    StreamAction.SEND_STOP_SENDING: FLAG_FRAMES[Flag.STOP_SENDING],
+    StreamAction.SEND_RESET: FLAG_FRAMES[Flag.RESET_STREAM],
 }
 _CLOSE_POLL = 0.05
 """Seconds between looks at bufferedAmount before a channel is closed: closing may drop what is in flight."""
@@ -163,7 +163,7 @@ class DataChannelStream:
 
         A success may pass the high-water mark by the size of `data`, which should stay below it.
         """
-        if self._machine.write is not Write.OPEN:
+        if self._machine.write is not WriteState.OPEN:
             raise self._why_not_writable()
         if self._room.is_waiting or self._is_full():
             return False
@@ -178,7 +178,7 @@ class DataChannelStream:
         size = len(data)
         start = 0
         while True:
-            if self._machine.write is not Write.OPEN:
+            if self._machine.write is not WriteState.OPEN:
                 raise self._why_not_writable()
             if self._room.is_waiting:
                 raise StreamBusy
@@ -200,7 +200,7 @@ class DataChannelStream:
 
     async def close(self) -> None:
         now = self._loop.time()
-        if self._machine.read is Read.OPEN:
+        if self._machine.read is ReadState.OPEN:
             self._inbox.end(StreamClosed(), drop=True)
         self._perform(self._machine.finish_writing(now))
         self._perform(self._machine.abandon_reading(now))
@@ -212,9 +212,9 @@ class DataChannelStream:
         """The connection below is gone: both directions fail with `reason`, without a word to the peer."""
         if self._is_gone:
             return
-        if self._machine.read is Read.OPEN:
+        if self._machine.read is ReadState.OPEN:
             self._inbox.end(reason)
-        if self._machine.write is Write.OPEN:
+        if self._machine.write is WriteState.OPEN:
             self._write_error = reason
         self._machine.channel_closed()
         self._leave()
@@ -256,7 +256,7 @@ class DataChannelStream:
     # --- receiving
 
     def _deliver(self, payload: bytes) -> None:
-        if self._machine.read is not Read.OPEN:
+        if self._machine.read is not ReadState.OPEN:
             return
         self.bytes_received += len(payload)
         if self._sink is not None:
@@ -313,7 +313,7 @@ class DataChannelStream:
 
     async def _wait_for_room(self) -> None:
         """Until the channel is down to the low-water mark, or the connection has room, or the stream broke."""
-        while self._machine.write is Write.OPEN:
+        while self._machine.write is WriteState.OPEN:
             self._budget.waiting.add(self)
             # The event is a hint: it may come early, late or never (js-libp2p#2628).
             poll = self._loop.call_later(self._limits.drain_poll, self.wake)
@@ -328,24 +328,24 @@ class DataChannelStream:
     def _why_not_writable(self) -> DarkSwapError:
         if self._write_error is not None:
             return self._write_error.fresh()
-        return StreamReset() if self._machine.write is Write.RESET else StreamClosed()
+        return StreamReset() if self._machine.write is WriteState.RESET else StreamClosed()
 
     # --- the end
 
-    def _perform(self, actions: Iterable[Action]) -> None:
+    def _perform(self, actions: Iterable[StreamAction]) -> None:
         for action in actions:
             if action in _FLAG_ACTIONS:
                 self._send_flag(_FLAG_ACTIONS[action])
-            elif action is Action.END_READ:
+            elif action is StreamAction.END_READ:
                 self._inbox.end(EndOfStream())
-            elif action is Action.BREAK_READ:
+            elif action is StreamAction.BREAK_READ:
                 self._inbox.end(StreamReset(), drop=True)
-            elif action is Action.BREAK_WRITE:
+            elif action is StreamAction.BREAK_WRITE:
                 self._write_error = StreamReset()
                 self.wake()
-            elif action is Action.CLOSE_CHANNEL:
+            elif action is StreamAction.CLOSE_CHANNEL:
                 self._close_when_sent(self._loop.time() + LINGER)
-        if self._machine.write in (Write.CLOSED, Write.RESET):
+        if self._machine.write in (WriteState.CLOSED, WriteState.RESET):
             self._set_flushed()
         self._set_timer()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.bitcoin.alkanes.flow import ContractCall, Moved, Stranded, flow
+from darkswap_browser.bitcoin.alkanes.flow import Allocated, ContractCall, Stranded, allocate_alkanes
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId, ProtoEdict
 from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
 from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U128
@@ -24,13 +24,13 @@ Placed = tuple[dict[int, dict[AlkaneId, int]], dict[AlkaneId, int]]
 CENOTAPH = script_of(126, 0, *(part for value in encode_protostones([stone()]) for part in (16383, value)))
 
 
-def result(tx: Transaction, inputs: Mapping[AlkaneId, int] = TEN) -> Moved | Stranded | ContractCall:
-    return flow(tx, decipher(tx), inputs)
+def result(tx: Transaction, inputs: Mapping[AlkaneId, int] = TEN) -> Allocated | Stranded | ContractCall:
+    return allocate_alkanes(tx, decipher(tx), inputs)
 
 
 def placed(tx: Transaction, inputs: Mapping[AlkaneId, int] = TEN) -> Placed:
     moved = result(tx, inputs)
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, Allocated)
     assert len(moved.outputs) == len(tx.outputs)
     return {index: dict(each) for index, each in enumerate(moved.outputs) if each}, dict(moved.lost)
 
@@ -134,7 +134,7 @@ def test_alkanes_are_stranded_without_a_stone_that_holds(tx: Transaction, reason
     found = result(tx)
     assert isinstance(found, Stranded) and reason in found.reason
     nothing: tuple[Mapping[AlkaneId, int], ...] = ({},) * len(tx.outputs)
-    assert result(tx, {}) == Moved(nothing, {}) == result(tx, {D: 0})
+    assert result(tx, {}) == Allocated(nothing, {}) == result(tx, {D: 0})
 
 
 def test_more_than_128_bits_of_an_alkane_stop_the_indexer() -> None:
@@ -175,7 +175,7 @@ def test_nothing_comes_or_goes(stones: list[Protostone], d: int, e: int) -> None
     inputs = {D: d, E: e}
     moved = result(carrying(*stones), inputs)
     assert inputs == {D: d, E: e}
-    if isinstance(moved, Moved):
+    if isinstance(moved, Allocated):
         total: Counter[AlkaneId] = Counter(moved.lost)
         for script, alkanes in zip((*PAID, b"\x6a"), moved.outputs, strict=True):
             assert all(atoms > 0 for atoms in alkanes.values())
@@ -190,5 +190,5 @@ def test_nothing_comes_or_goes(stones: list[Protostone], d: int, e: int) -> None
 def test_what_stays_with_outputs_that_pay_is_never_lost(edicts: list[list[ProtoEdict]], d: int, pointer: int) -> None:
     inside = [tuple(each for each in some if each.output in (0, 1, COUNT)) for some in edicts]
     moved = result(carrying(*(Protostone(edicts=some, pointer=pointer) for some in inside)), {D: d})
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, Allocated)
     assert not moved.lost

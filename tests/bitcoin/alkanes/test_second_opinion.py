@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.bitcoin.alkanes.flow import ContractCall, Moved, flow
+from darkswap_browser.bitcoin.alkanes.flow import Allocated, ContractCall, allocate_alkanes
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId
 from darkswap_browser.bitcoin.alkanes.protostone import Protostone, decode_protostones, encode_protostones
 from darkswap_browser.bitcoin.runes.allocation import allocate
@@ -41,16 +41,16 @@ TRANSACTIONS = st.builds(
 )
 
 
-def as_stone(artifact: Runestone | Cenotaph | None) -> runestones.Stone | None:
+def as_stone(artifact: Runestone | Cenotaph | None) -> runestones.ParsedRunestone | None:
     """In the other's words: a cenotaph keeps no more than its flaw, its mint and its name; nothing is 0."""
     if artifact is None:
         return None
     mint = None if artifact.mint is None else (artifact.mint.block, artifact.mint.tx)
     if isinstance(artifact, Cenotaph):
-        return runestones.Stone(str(artifact.flaw), etching=_named(artifact.etching), mint=mint)
+        return runestones.ParsedRunestone(str(artifact.flaw), etching=_named(artifact.etching), mint=mint)
     edicts = tuple((edict.id.block, edict.id.tx, edict.amount, edict.output) for edict in artifact.edicts)
     etching = None if artifact.etching is None else _etching(artifact.etching)
-    return runestones.Stone(None, edicts, etching, mint, artifact.pointer, artifact.protocol)
+    return runestones.ParsedRunestone(None, edicts, etching, mint, artifact.pointer, artifact.protocol)
 
 
 def _etching(etching: Etching) -> runestones.Etching:
@@ -71,10 +71,12 @@ def _named(rune: int | None) -> runestones.Etching | None:
     return None if rune is None else runestones.Etching(rune, 0, 0, None, 0, None, False)
 
 
-def what_counts(stone: runestones.Stone | None) -> runestones.Stone | None:
+def what_counts(stone: runestones.ParsedRunestone | None) -> runestones.ParsedRunestone | None:
     if stone is None or not stone.flaw:
         return stone
-    return runestones.Stone(stone.flaw, etching=_named(stone.etching.rune if stone.etching else None), mint=stone.mint)
+    return runestones.ParsedRunestone(
+        stone.flaw, etching=_named(stone.etching.rune if stone.etching else None), mint=stone.mint
+    )
 
 
 @settings(max_examples=250)
@@ -107,7 +109,7 @@ def test_both_read_the_same_protostones(values: list[int]) -> None:
     found = decode_protostones(values)
     try:
         there = alkanes.read_protostones(values)
-    except runestones.Cut:
+    except runestones.TruncatedScript:
         assert found is None
         return
     assert found is not None
@@ -132,11 +134,11 @@ def test_both_send_alkanes_to_the_same_outputs(values: list[int], scripts: list[
     """The regtest index runs no contracts: what ours leaves to one is not compared."""
     tx = transaction(*scripts, Runestone(protocol=tuple(values)).encipher())
     inputs = {each: atoms for each, atoms in ((D, d), (E, e)) if atoms}
-    found = flow(tx, decipher(tx), inputs)
+    found = allocate_alkanes(tx, decipher(tx), inputs)
     sheets = alkanes.flow(tx, _pairs(inputs))
     if isinstance(found, ContractCall) or not inputs:
         return
-    if not isinstance(found, Moved):
+    if not isinstance(found, Allocated):
         assert sheets is None
         return
     assert sheets == [Counter(_pairs(each)) for each in found.outputs]

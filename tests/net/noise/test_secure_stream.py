@@ -24,7 +24,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.noise.machine import HandshakeMachine, KeyPair
 from darkswap_browser.net.noise.payload import HandshakePayload, encode_payload, signed_text
-from darkswap_browser.net.noise.secure_stream import Handshaker, Secured
+from darkswap_browser.net.noise.secure_stream import Handshaker, HandshakeResult
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.testing import loop
@@ -41,7 +41,7 @@ def handshaker(who: Identity, label: str = "") -> Handshaker:
 
 async def shake(
     dialer: Identity, listener: Identity, *, expected: PeerId | None = None, prologues: tuple[bytes, bytes] = (b"", b"")
-) -> tuple[Secured, Secured, PipeEnd, PipeEnd]:
+) -> tuple[HandshakeResult, HandshakeResult, PipeEnd, PipeEnd]:
     left, right = pipe()
     first, second = await asyncio.gather(
         handshaker(dialer, "d").initiate(BufferedStream(left), expected, muxers=["/m"], prologue=prologues[0]),

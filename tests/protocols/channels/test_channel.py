@@ -18,7 +18,7 @@ from darkswap_browser.protocols.channels.channel import ChannelState
 from tests.protocols.channels.paths import Node, connect, node
 
 LIMITS = Limits()
-SMALL = Limits(app_send_queue=64 * 1024, app_receive_queue=64 * 1024)
+SMALL = Limits(channel_send_queue=64 * 1024, channel_receive_queue=64 * 1024)
 
 
 async def pair(limits: Limits = LIMITS) -> tuple[Node, Node]:
@@ -52,7 +52,7 @@ async def test_the_largest_message_arrives_whole_and_tells_its_progress():
     alice, bob = await pair()
     connect(alice, bob)
     channel = await alice.channels.open(bob.peer)
-    message = bytes(range(256)) * (LIMITS.app_message // 256)
+    message = bytes(range(256)) * (LIMITS.channel_message // 256)
     seen: list[int] = []
     await channel.send(message, lambda done, total: seen.append(done))
     assert await bob.channels.get(alice.peer).receive() == message
@@ -253,7 +253,7 @@ async def test_a_peer_that_never_comes_back_ends_the_channel_in_time():
     channel = await alice.channels.open(bob.peer)
     receiving = asyncio.create_task(channel.receive())
     path.abort()
-    await asyncio.sleep(LIMITS.app_resume_timeout + LIMITS.app_resume_max + 1)
+    await asyncio.sleep(LIMITS.channel_resume_timeout + LIMITS.channel_resume_max + 1)
     assert channel.state is ChannelState.CLOSED
     with pytest.raises(NoAddress):
         await receiving

@@ -11,18 +11,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from darkswap_browser.errors import MalformedMessage, MessageTooLarge, ProtocolViolation, RemoteError
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.channels.machine import ChannelMachine, Inbox, Outbox, Verdict
+from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict, Inbox, Outbox
 from darkswap_browser.protocols.channels.messages import MORE, Ack, first_header, more_header, whole_header
 
 SMALL = Limits(
-    app_message=4000,
-    app_chunk=256,
-    app_batch=128,
-    app_write=512,
-    app_send_queue=2048,
-    app_receive_queue=1024,
-    app_first_window=200,
-    app_receive_messages=1000,
+    channel_message=4000,
+    channel_chunk=256,
+    channel_batch=128,
+    channel_write=512,
+    channel_send_queue=2048,
+    channel_receive_queue=1024,
+    channel_first_window=200,
+    channel_receive_messages=1000,
 )
 
 
@@ -104,7 +104,7 @@ class Pair(RuleBasedStateMachine):
             early = first.machine.may_send_early
             hello = first.machine.hello()
             sent = first.machine.outbox.next_write() if early else b""
-            assert second.machine.judge(hello) is Verdict.CONTINUE
+            assert second.machine.judge(hello) is HelloVerdict.CONTINUE
             answer = second.machine.hello()
             second.machine.attach(hello)
             if sent:
@@ -123,8 +123,8 @@ class Pair(RuleBasedStateMachine):
     def memory_is_bounded(self) -> None:
         for side in self.sides:
             inbox, outbox = side.machine.inbox, side.machine.outbox
-            assert inbox.waiting <= SMALL.app_receive_queue + SMALL.app_write + 300
-            assert outbox.unconfirmed - outbox.waiting <= SMALL.app_receive_queue + SMALL.app_write
+            assert inbox.waiting <= SMALL.channel_receive_queue + SMALL.channel_write + 300
+            assert outbox.unconfirmed - outbox.waiting <= SMALL.channel_receive_queue + SMALL.channel_write
 
     def teardown(self) -> None:
         self.replace_stream(0, before=False)
@@ -257,11 +257,11 @@ def test_frames_may_be_cut_anywhere(cuts):
 def test_a_peer_that_reloaded_is_told_apart_from_one_that_comes_back():
     here, there, again = (ChannelMachine(bytes((n,)) * 16, SMALL) for n in range(3))
     here.attach(there.hello())
-    assert here.judge(there.hello()) is Verdict.CONTINUE
-    assert here.judge(again.hello()) is Verdict.RESTARTED
+    assert here.judge(there.hello()) is HelloVerdict.CONTINUE
+    assert here.judge(again.hello()) is HelloVerdict.RESTARTED
     there.attach(here.hello())
     fresh = ChannelMachine(b"f" * 16, SMALL)
-    assert fresh.judge(there.hello()) is Verdict.UNKNOWN
+    assert fresh.judge(there.hello()) is HelloVerdict.UNKNOWN
 
 
 def test_acks_come_through_between_messages():

@@ -13,7 +13,7 @@ from darkswap_browser.protocols.channels.messages import Hello
 from tests.protocols.channels.paths import Node, connect, node, say_hello
 from tests.support.native_identity import identity
 
-FEW = Limits(app_channels=6, app_channels_of_strangers=3)
+FEW = Limits(channel_channels=6, channel_channels_of_strangers=3)
 GOOD = Hello(bytes(16), b"", 0, 0, 65536)
 IMPOSSIBLE = Hello(bytes(16), b"", 5, 0, 65536)
 """Claims to have received five bytes that were never sent."""
@@ -33,7 +33,7 @@ async def accept_from(name: str, victim: Node) -> Node:
 
 async def test_accept_impossible_hello_leaves_no_channel_and_tells_nothing() -> None:
     victim = await node("victim", FEW)
-    for number in range(2 * FEW.app_channels):
+    for number in range(2 * FEW.channel_channels):
         await say_hello(await swarm(f"stranger {number}"), victim, IMPOSSIBLE)
     assert victim.channels.all() == ()
     assert victim.told == []
@@ -54,20 +54,20 @@ async def test_accept_impossible_hello_of_a_new_session_keeps_the_channel_as_it_
 
 async def test_accept_strangers_that_left_make_room_for_others() -> None:
     victim = await node("victim", FEW)
-    for number in range(2 * FEW.app_channels):
+    for number in range(2 * FEW.channel_channels):
         await say_hello(await swarm(f"stranger {number}"), victim, GOOD)
-    assert len(victim.channels.all()) == FEW.app_channels_of_strangers
+    assert len(victim.channels.all()) == FEW.channel_channels_of_strangers
     await accept_from("newcomer", victim)
     assert ChannelState.OPEN in {channel.state for channel in victim.channels.all()}
 
 
 async def test_accept_more_strangers_than_their_share_refuses_the_last() -> None:
     victim = await node("victim", FEW)
-    for number in range(FEW.app_channels_of_strangers):
+    for number in range(FEW.channel_channels_of_strangers):
         await accept_from(f"stranger {number}", victim)
     with pytest.raises(DarkSwapError):
         await accept_from("one too many", victim)
-    for number in range(FEW.app_channels - FEW.app_channels_of_strangers):
+    for number in range(FEW.channel_channels - FEW.channel_channels_of_strangers):
         friend = await node(f"friend {number}", FEW)
         connect(victim, friend)
         await victim.channels.open(friend.peer)
@@ -77,7 +77,7 @@ async def test_accept_more_strangers_than_their_share_refuses_the_last() -> None
 
 async def test_open_to_a_stranger_frees_its_place_among_strangers() -> None:
     victim = await node("victim", FEW)
-    strangers = [await accept_from(f"stranger {number}", victim) for number in range(FEW.app_channels_of_strangers)]
+    strangers = [await accept_from(f"stranger {number}", victim) for number in range(FEW.channel_channels_of_strangers)]
     await victim.channels.open(strangers[0].peer)
     await accept_from("newcomer", victim)
-    assert len(victim.channels.all()) == FEW.app_channels_of_strangers + 1
+    assert len(victim.channels.all()) == FEW.channel_channels_of_strangers + 1

@@ -101,12 +101,12 @@ async def test_a_lost_relay_is_withdrawn_at_once_and_reserved_again_when_it_retu
     before = lan.dials
     await asyncio.sleep(600)
     assert 15 <= lan.dials - before <= 60, "tried again every half minute or so, for ever"
-    assert bob.client.failure(middle.peer) is not None
+    assert bob.client.last_error(middle.peer) is not None
     middle = await relay(lan)
     await asyncio.sleep(31)
     assert bob.client.reservation(middle.peer) is not None
     assert len(circuits(bob)) == 2
-    assert bob.client.failure(middle.peer) is None
+    assert bob.client.last_error(middle.peer) is None
     await bob.close()
     await middle.close()
 
@@ -152,7 +152,7 @@ async def test_a_relay_that_is_down_at_the_start_is_kept_and_reserved_later() ->
     lan = Lan()
     who = await identity("relay")
     bob = await node(lan, "bob", "10.0.0.3")
-    bob.client.keep(bob.client.add_relay(Multiaddr.parse("/ip4/10.0.0.1/tcp/4001").with_peer(who.peer_id)))
+    bob.client.keep_reservation(bob.client.add_relay(Multiaddr.parse("/ip4/10.0.0.1/tcp/4001").with_peer(who.peer_id)))
     await asyncio.sleep(100)
     middle = await relay(lan)
     await asyncio.sleep(31)
@@ -200,7 +200,7 @@ async def test_a_wrong_clock_does_not_shorten_the_reservation_below_half_a_minut
     middle, bob, counting = await pair(dataclasses.replace(RELAY_LIMITS, reservation_ttl=3600.0))
     bob.runtime.clock.skew = 7200.0  # type: ignore[attr-defined]
     got = await bob.client.reserve(middle.peer)
-    assert got.lasts == 30.0
+    assert got.lifetime_seconds == 30.0
     await asyncio.sleep(60)
     assert 3 <= len(counting.granted) <= 6
     assert circuits(bob)

@@ -6,7 +6,7 @@ import pytest
 
 from darkswap_browser.concurrency.backoff import Backoff
 from darkswap_browser.net.connection import CircuitLimit
-from darkswap_browser.protocols.relay.renewal import honest_limit, lifetime, renew_after
+from darkswap_browser.protocols.relay.renewal import lifetime, normalize_limit, renew_after
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_waits_double_up_to_the_largest_and_shrink_by_at_most_half() -> None:
 
 def test_milliseconds_of_the_js_relay_are_read_as_meant() -> None:
     wrong = CircuitLimit(120_000, 131072)
-    assert honest_limit(wrong, "js-libp2p/3.3.11 node/24") == CircuitLimit(120, 131072)
-    assert honest_limit(wrong, "go-libp2p/0.49") == wrong
-    assert honest_limit(CircuitLimit(120, 131072), "js-libp2p/3.3.11") == CircuitLimit(120, 131072)
-    assert honest_limit(None, "js-libp2p/3.3.11") is None
+    assert normalize_limit(wrong, "js-libp2p/3.3.11 node/24") == CircuitLimit(120, 131072)
+    assert normalize_limit(wrong, "go-libp2p/0.49") == wrong
+    assert normalize_limit(CircuitLimit(120, 131072), "js-libp2p/3.3.11") == CircuitLimit(120, 131072)
+    assert normalize_limit(None, "js-libp2p/3.3.11") is None

@@ -13,7 +13,13 @@ from darkswap_browser.identity.peer_id import KeyType, PeerId, PublicKey
 from darkswap_browser.net.rate_limit import Rate
 from darkswap_browser.protocols.relay.messages import Status
 from darkswap_browser.protocols.relay.server.limits import PRESETS, RelayLimits
-from darkswap_browser.protocols.relay.server.reservation_store import Granted, Reason, Refusal, Reservations, ip_key
+from darkswap_browser.protocols.relay.server.reservation_store import (
+    Granted,
+    Refusal,
+    RefusalReason,
+    ReservationStore,
+    ip_key,
+)
 
 LIMITS = RelayLimits(reservations=3, reservations_per_ip=2, circuits=3, circuits_per_peer=2, reservation_ttl=100.0)
 
@@ -26,7 +32,7 @@ A, B, C, D = (peer(name) for name in "abcd")
 
 
 def test_a_reservation_lasts_its_time_and_a_renewal_starts_it_anew() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     assert table.reserve(A, "c1", None, 0.0) == Granted(100.0, False)
     assert table.reserve(A, "c1", None, 60.0) == Granted(160.0, True)
     assert table.connection_of(A, 159.9) == "c1"
@@ -34,7 +40,7 @@ def test_a_reservation_lasts_its_time_and_a_renewal_starts_it_anew() -> None:
 
 
 def test_the_newest_connection_holds_the_reservation() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     old, new = object(), object()
     table.reserve(A, old, None, 0.0)
     table.reserve(A, new, None, 1.0)
@@ -45,27 +51,27 @@ def test_the_newest_connection_holds_the_reservation() -> None:
 
 
 def test_the_total_is_capped_and_expired_slots_are_free_again() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     for each in (A, B, C):
         assert isinstance(table.reserve(each, each, None, 0.0), Granted)
-    assert table.reserve(D, "d", None, 1.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.TOTAL)
+    assert table.reserve(D, "d", None, 1.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
     assert isinstance(table.reserve(A, A, None, 1.0), Granted), "a renewal needs no room"
     assert isinstance(table.reserve(D, "d", None, 100.0), Granted)
 
 
 def test_addresses_are_capped_and_a_renewal_does_not_count_twice() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     for _ in range(2):
         table.reserve(A, "a", "192.0.2.1", 0.0)
         table.reserve(B, "b", "192.0.2.1", 0.0)
-    assert table.reserve(C, "c", "192.0.2.1", 1.0) == Refusal(Status.RESERVATION_REFUSED, Reason.IP)
+    assert table.reserve(C, "c", "192.0.2.1", 1.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP)
     assert isinstance(table.reserve(C, "c", "192.0.2.2", 1.0), Granted)
     table.connection_closed(A, "a")
     assert isinstance(table.reserve(D, "d", "192.0.2.1", 1.0), Granted)
 
 
 def test_expiry_frees_the_address_too() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     table.reserve(A, "a", "192.0.2.1", 0.0)
     table.reserve(B, "b", "192.0.2.1", 0.0)
     assert isinstance(table.reserve(A, "a", "192.0.2.1", 100.0), Granted)
@@ -74,24 +80,24 @@ def test_expiry_frees_the_address_too() -> None:
 
 
 def test_a_peer_that_asks_too_often_is_refused() -> None:
-    table = Reservations(dataclasses.replace(LIMITS, peer_reservations=Rate(2, 60.0)))
+    table = ReservationStore(dataclasses.replace(LIMITS, peer_reservations=Rate(2, 60.0)))
     table.reserve(A, "a", None, 0.0)
     table.reserve(A, "a", None, 0.0)
-    assert table.reserve(A, "a", None, 59.0) == Refusal(Status.RESERVATION_REFUSED, Reason.PEER_RATE)
+    assert table.reserve(A, "a", None, 59.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.PEER_RATE)
     assert isinstance(table.reserve(A, "a", None, 60.0), Granted)
 
 
 def test_an_address_that_asks_too_often_is_refused() -> None:
-    table = Reservations(dataclasses.replace(LIMITS, ip_reservations=Rate(2, 60.0), reservations_per_ip=9))
+    table = ReservationStore(dataclasses.replace(LIMITS, ip_reservations=Rate(2, 60.0), reservations_per_ip=9))
     table.reserve(A, "a", "x", 0.0)
     table.reserve(B, "b", "x", 0.0)
-    assert table.reserve(C, "c", "x", 0.0) == Refusal(Status.RESERVATION_REFUSED, Reason.IP_RATE)
+    assert table.reserve(C, "c", "x", 0.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE)
     assert isinstance(table.reserve(C, "c", "y", 0.0), Granted)
 
 
 def test_circuits_need_a_live_reservation_of_the_target() -> None:
-    table = Reservations(LIMITS)
-    none = Refusal(Status.NO_RESERVATION, Reason.NO_RESERVATION)
+    table = ReservationStore(LIMITS)
+    none = Refusal(Status.NO_RESERVATION, RefusalReason.NO_RESERVATION)
     assert table.open_circuit(A, B, None, 0.0) == none
     table.reserve(B, "b", None, 0.0)
     assert table.open_circuit(A, B, None, 99.9) is None
@@ -99,22 +105,22 @@ def test_circuits_need_a_live_reservation_of_the_target() -> None:
 
 
 def test_nobody_is_connected_to_himself() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     table.reserve(A, "a", None, 0.0)
-    assert table.open_circuit(A, A, None, 0.0) == Refusal(Status.PERMISSION_DENIED, Reason.SELF)
+    assert table.open_circuit(A, A, None, 0.0) == Refusal(Status.PERMISSION_DENIED, RefusalReason.SELF)
 
 
 def test_circuits_are_capped_per_peer_at_either_end_and_in_all() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     for each in (A, B, C):
         table.reserve(each, each, None, 0.0)
     assert table.open_circuit(A, B, None, 0.0) is None
     assert table.open_circuit(B, A, None, 0.0) is None
-    per_peer = Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.PEER)
+    per_peer = Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER)
     assert table.open_circuit(C, A, None, 0.0) == per_peer
     assert table.open_circuit(A, C, None, 0.0) == per_peer
     assert table.open_circuit(D, C, None, 0.0) is None
-    assert table.open_circuit(D, C, None, 0.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.TOTAL)
+    assert table.open_circuit(D, C, None, 0.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
     table.close_circuit(A, B)
     assert table.circuits == 2
     assert table.open_circuit(C, A, None, 0.0) is None
@@ -122,7 +128,7 @@ def test_circuits_are_capped_per_peer_at_either_end_and_in_all() -> None:
 
 def test_circuits_opened_too_often_are_refused_by_peer_and_by_address() -> None:
     quick = dataclasses.replace(LIMITS, peer_circuits=Rate(1, 10.0), ip_circuits=Rate(2, 10.0))
-    table = Reservations(quick)
+    table = ReservationStore(quick)
     table.reserve(D, "d", None, 0.0)
 
     def once(origin: PeerId) -> Refusal | None:
@@ -132,17 +138,17 @@ def test_circuits_opened_too_often_are_refused_by_peer_and_by_address() -> None:
         return refusal
 
     assert once(A) is None
-    assert once(A) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.PEER_RATE)
+    assert once(A) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE)
     assert once(B) is None
-    assert once(C) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.IP_RATE)
+    assert once(C) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP_RATE)
 
 
 def test_a_draining_relay_grants_nothing() -> None:
-    table = Reservations(LIMITS)
+    table = ReservationStore(LIMITS)
     table.reserve(A, "a", None, 0.0)
     table.draining = True
-    assert table.reserve(B, "b", None, 0.0) == Refusal(Status.RESERVATION_REFUSED, Reason.DRAINING)
-    assert table.open_circuit(B, A, None, 0.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.DRAINING)
+    assert table.reserve(B, "b", None, 0.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.DRAINING)
+    assert table.open_circuit(B, A, None, 0.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.DRAINING)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +176,7 @@ def test_the_presets_announce_their_limits() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("rcxod"), st.integers(0, 5), st.integers(0, 5)), max_size=60))
 def test_counts_never_drift_whatever_happens(steps: list[tuple[str, int, int]]) -> None:
-    table = Reservations(dataclasses.replace(LIMITS, peer_reservations=Rate(0, 1.0), ip_reservations=Rate(0, 1.0)))
+    table = ReservationStore(dataclasses.replace(LIMITS, peer_reservations=Rate(0, 1.0), ip_reservations=Rate(0, 1.0)))
     peers, open_circuits, now = [peer(n) for n in range(6)], [], 0.0
     for kind, first, second in steps:
         now += first * second

@@ -17,7 +17,7 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.stream import Stream
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection, selected_path
 from darkswap_browser.transports.webrtc.messages import data_frame
 from darkswap_browser.transports.webrtc.stream import DataChannelStream
@@ -26,7 +26,9 @@ from tests.support.channels import connected_pair, make_world
 Pair = tuple[DataChannelConnection, DataChannelConnection]
 
 
-async def streams(world: World, limits: Limits = DEFAULT_LIMITS, *, agent: str = "") -> tuple[Pair, Stream, Stream]:
+async def streams(
+    world: SimulatedWorld, limits: Limits = DEFAULT_LIMITS, *, agent: str = ""
+) -> tuple[Pair, Stream, Stream]:
     """A connected pair and one stream between them, seen from both ends."""
     one, two = await connected_pair(world, limits, agent=agent)
     arrived: asyncio.Queue[Stream] = asyncio.Queue()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.transports.webrtc.machine import LINGER, Action, Read, StreamMachine, Write
+from darkswap_browser.transports.webrtc.machine import LINGER, ReadState, StreamAction, StreamMachine, WriteState
 from darkswap_browser.transports.webrtc.messages import Flag
 
 WAIT = 5.0
@@ -18,15 +18,15 @@ def machine(*, prompt_ack: bool = True) -> StreamMachine:
 
 def test_fin_is_acknowledged_at_once_so_that_js_keeps_the_connection() -> None:
     stream = machine()
-    assert stream.receive_flag(Flag.FIN, 0.0) == [Action.END_READ, Action.SEND_FIN_ACK]
-    assert (stream.read, stream.write) == (Read.ENDED, Write.OPEN)
+    assert stream.receive_flag(Flag.FIN, 0.0) == [StreamAction.END_READ, StreamAction.SEND_FIN_ACK]
+    assert (stream.read, stream.write) == (ReadState.ENDED, WriteState.OPEN)
 
 
 def test_both_directions_finish_and_the_channel_closes_after_the_acknowledgement() -> None:
     stream = machine()
-    assert stream.finish_writing(0.0) == [Action.SEND_FIN]
-    assert stream.receive_flag(Flag.FIN, 1.0) == [Action.END_READ, Action.SEND_FIN_ACK]
-    assert stream.receive_flag(Flag.FIN_ACK, 1.0) == [Action.CLOSE_CHANNEL]
+    assert stream.finish_writing(0.0) == [StreamAction.SEND_FIN]
+    assert stream.receive_flag(Flag.FIN, 1.0) == [StreamAction.END_READ, StreamAction.SEND_FIN_ACK]
+    assert stream.receive_flag(Flag.FIN_ACK, 1.0) == [StreamAction.CLOSE_CHANNEL]
     assert stream.is_over
     assert stream.deadline is None
 
@@ -37,44 +37,48 @@ def test_the_channel_closes_when_our_fin_stays_unanswered() -> None:
     stream.finish_writing(1.0)
     assert stream.deadline == 1.0 + WAIT
     assert stream.handle_timeout(1.0 + WAIT - 0.1) == []
-    assert stream.handle_timeout(1.0 + WAIT) == [Action.CLOSE_CHANNEL]
+    assert stream.handle_timeout(1.0 + WAIT) == [StreamAction.CLOSE_CHANNEL]
 
 
 def test_towards_rust_the_acknowledgement_waits_until_we_have_finished_writing() -> None:
     stream = machine(prompt_ack=False)
-    assert stream.receive_flag(Flag.FIN, 0.0) == [Action.END_READ]
+    assert stream.receive_flag(Flag.FIN, 0.0) == [StreamAction.END_READ]
     assert stream.can_write
-    assert stream.finish_writing(1.0) == [Action.SEND_FIN, Action.SEND_FIN_ACK]
+    assert stream.finish_writing(1.0) == [StreamAction.SEND_FIN, StreamAction.SEND_FIN_ACK]
 
 
 def test_towards_rust_stop_sending_is_never_said() -> None:
-    assert machine(prompt_ack=False).abandon_reading(0.0) == [Action.BREAK_READ]
+    assert machine(prompt_ack=False).abandon_reading(0.0) == [StreamAction.BREAK_READ]
 
 
 def test_stop_sending_ends_writing_but_not_reading() -> None:
     stream = machine()
-    assert stream.receive_flag(Flag.STOP_SENDING, 0.0) == [Action.BREAK_WRITE]
+    assert stream.receive_flag(Flag.STOP_SENDING, 0.0) == [StreamAction.BREAK_WRITE]
     assert not stream.can_write
     assert stream.can_read
-    assert stream.finish_writing(1.0) == [Action.SEND_FIN]
-    assert stream.receive_flag(Flag.FIN, 2.0) == [Action.END_READ, Action.SEND_FIN_ACK, Action.CLOSE_CHANNEL]
+    assert stream.finish_writing(1.0) == [StreamAction.SEND_FIN]
+    assert stream.receive_flag(Flag.FIN, 2.0) == [
+        StreamAction.END_READ,
+        StreamAction.SEND_FIN_ACK,
+        StreamAction.CLOSE_CHANNEL,
+    ]
 
 
 def test_a_stream_closed_whole_lingers_for_the_fin_of_the_peer() -> None:
     stream = machine()
-    assert stream.finish_writing(0.0) == [Action.SEND_FIN]
-    assert stream.abandon_reading(0.0) == [Action.BREAK_READ, Action.SEND_STOP_SENDING]
+    assert stream.finish_writing(0.0) == [StreamAction.SEND_FIN]
+    assert stream.abandon_reading(0.0) == [StreamAction.BREAK_READ, StreamAction.SEND_STOP_SENDING]
     assert stream.receive_flag(Flag.FIN_ACK, 1.0) == []
     assert stream.deadline == 1.0 + LINGER
-    assert stream.handle_timeout(1.0 + LINGER) == [Action.CLOSE_CHANNEL]
+    assert stream.handle_timeout(1.0 + LINGER) == [StreamAction.CLOSE_CHANNEL]
 
 
 def test_flags_still_count_after_reading_was_abandoned() -> None:
     stream = machine()
     stream.abandon_reading(0.0)
-    assert stream.receive_flag(Flag.FIN, 1.0) == [Action.SEND_FIN_ACK]
+    assert stream.receive_flag(Flag.FIN, 1.0) == [StreamAction.SEND_FIN_ACK]
     stream.finish_writing(2.0)
-    assert stream.receive_flag(Flag.FIN_ACK, 3.0) == [Action.CLOSE_CHANNEL]
+    assert stream.receive_flag(Flag.FIN_ACK, 3.0) == [StreamAction.CLOSE_CHANNEL]
 
 
 def test_a_peer_that_has_finished_is_not_told_to_stop() -> None:
@@ -84,21 +88,30 @@ def test_a_peer_that_has_finished_is_not_told_to_stop() -> None:
 
 
 def test_reset_breaks_both_directions_whichever_side_says_it() -> None:
-    assert machine().reset() == [Action.SEND_RESET, Action.BREAK_READ, Action.BREAK_WRITE, Action.CLOSE_CHANNEL]
+    assert machine().reset() == [
+        StreamAction.SEND_RESET,
+        StreamAction.BREAK_READ,
+        StreamAction.BREAK_WRITE,
+        StreamAction.CLOSE_CHANNEL,
+    ]
     stream = machine()
-    assert stream.receive_flag(Flag.RESET_STREAM, 0.0) == [Action.BREAK_READ, Action.BREAK_WRITE, Action.CLOSE_CHANNEL]
-    assert (stream.read, stream.write) == (Read.RESET, Write.RESET)
+    assert stream.receive_flag(Flag.RESET_STREAM, 0.0) == [
+        StreamAction.BREAK_READ,
+        StreamAction.BREAK_WRITE,
+        StreamAction.CLOSE_CHANNEL,
+    ]
+    assert (stream.read, stream.write) == (ReadState.RESET, WriteState.RESET)
 
 
 def test_a_reset_after_the_end_of_data_leaves_what_arrived() -> None:
     stream = machine()
     stream.receive_flag(Flag.FIN, 0.0)
-    assert stream.receive_flag(Flag.RESET_STREAM, 0.0) == [Action.BREAK_WRITE, Action.CLOSE_CHANNEL]
-    assert stream.read is Read.ENDED
+    assert stream.receive_flag(Flag.RESET_STREAM, 0.0) == [StreamAction.BREAK_WRITE, StreamAction.CLOSE_CHANNEL]
+    assert stream.read is ReadState.ENDED
 
 
 def test_a_channel_that_closes_without_fin_is_a_reset() -> None:
-    assert machine().channel_closed() == [Action.BREAK_READ, Action.BREAK_WRITE]
+    assert machine().channel_closed() == [StreamAction.BREAK_READ, StreamAction.BREAK_WRITE]
 
 
 def test_a_channel_that_closes_after_both_fins_is_clean_even_without_acknowledgement() -> None:
@@ -106,7 +119,7 @@ def test_a_channel_that_closes_after_both_fins_is_clean_even_without_acknowledge
     stream.receive_flag(Flag.FIN, 0.0)
     stream.finish_writing(0.0)
     assert stream.channel_closed() == []
-    assert stream.write is Write.CLOSED
+    assert stream.write is WriteState.CLOSED
 
 
 def test_saying_a_thing_twice_changes_nothing() -> None:
@@ -131,7 +144,7 @@ def test_unknown_flags_mean_nothing() -> None:
 @settings(max_examples=200, deadline=None)
 def test_no_order_of_events_breaks_the_rules(events: list[str | int], prompt_ack: bool) -> None:
     stream = machine(prompt_ack=prompt_ack)
-    said: list[Action] = []
+    said: list[StreamAction] = []
     for now, event in enumerate(events):
         over = stream.is_over
         if isinstance(event, int):
@@ -146,10 +159,16 @@ def test_no_order_of_events_breaks_the_rules(events: list[str | int], prompt_ack
             actions = stream.reset() if event == "reset" else stream.channel_closed()
         assert not (over and actions)
         said += actions
-    for once in (Action.SEND_FIN, Action.SEND_FIN_ACK, Action.SEND_RESET, Action.CLOSE_CHANNEL, Action.END_READ):
+    for once in (
+        StreamAction.SEND_FIN,
+        StreamAction.SEND_FIN_ACK,
+        StreamAction.SEND_RESET,
+        StreamAction.CLOSE_CHANNEL,
+        StreamAction.END_READ,
+    ):
         assert said.count(once) <= 1
-    if Action.CLOSE_CHANNEL in said:
-        assert said[-1] is Action.CLOSE_CHANNEL
+    if StreamAction.CLOSE_CHANNEL in said:
+        assert said[-1] is StreamAction.CLOSE_CHANNEL
     if stream.is_over:
         assert stream.deadline is None
         assert not stream.can_write

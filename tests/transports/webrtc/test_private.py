@@ -24,7 +24,7 @@ from darkswap_browser.protocols.signaling.messages import (
     SignalingEvent,
 )
 from darkswap_browser.runtime.base.webrtc import IceCandidate, IceServer, RtcConfiguration, SessionDescription
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.webrtc.private import MAX_UNUSED_OFFERS
 from tests.support.channels import make_world
 from tests.support.direct import RELAY, Peer, close_all, peer, relay_between
@@ -59,7 +59,7 @@ class Watcher:
         return [event.type if isinstance(event, SessionDescription) else "candidate" for event in told]
 
 
-async def two(world: World | None = None) -> tuple[World, Peer, Peer, PipeEnd]:
+async def two(world: SimulatedWorld | None = None) -> tuple[SimulatedWorld, Peer, Peer, PipeEnd]:
     world = world or make_world()
     alice = await peer("alice", world.runtime("alice"))
     bob = await peer("bob", world.runtime("bob"))
@@ -104,7 +104,7 @@ async def test_the_one_who_was_dialled_over_the_relay_may_dial_too() -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("head_start", [0.0, 0.004, 0.02, 0.03, 0.05, 0.1])
 async def test_two_who_dial_each_other_at_once_end_with_exactly_one_connection(seed: int, head_start: float) -> None:
-    world = World(seed, crypto=make_world().runtime("x").crypto)
+    world = SimulatedWorld(seed, crypto=make_world().runtime("x").crypto)
     _, alice, bob, _ = await two(world)
     first, second = (alice, bob) if seed % 2 else (bob, alice)
 
@@ -199,7 +199,7 @@ HOP = 0.1
 """Seconds that the relay of `behind_relay` takes."""
 
 
-async def behind_relay(observer: Watcher | None = None) -> tuple[World, Peer, Peer, Place]:
+async def behind_relay(observer: Watcher | None = None) -> tuple[SimulatedWorld, Peer, Peer, Place]:
     """Two peers without a connection, and what is at bob's address behind the relay."""
     world, places = make_world(), dict[str, Place]()
     alice = await peer("alice", world.runtime("alice"), observer=observer)

@@ -10,7 +10,7 @@ from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.signaling.messages import encode_event
 from darkswap_browser.runtime.base.webrtc import SessionDescription
-from darkswap_browser.testing.world import World
+from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.restart import RESTART_PROTOCOL
 from darkswap_browser.transports.webrtc.sdp import attribute
@@ -19,7 +19,7 @@ from tests.support.direct import ECHO, Peer, close_all, peer, relay_between
 from tests.support.pipe import PipeEnd
 
 
-async def connected() -> tuple[World, Peer, Peer, PipeEnd, DataChannelConnection]:
+async def connected() -> tuple[SimulatedWorld, Peer, Peer, PipeEnd, DataChannelConnection]:
     world = make_world()
     alice = await peer("alice", world.runtime("alice"))
     bob = await peer("bob", world.runtime("bob"))

@@ -146,7 +146,7 @@ export class DarkSwapWasm {
         this.#outgoing.set(peer, outgoing);
       }
       if (Object.keys(read).length > 0) {
-        outgoing.send_watched(data, limits, on_progress).then(resolve, reject);
+        outgoing.send_with_progress(data, limits, on_progress).then(resolve, reject);
       } else {
         outgoing.send(data, { resolve, reject });
       }
@@ -192,7 +192,7 @@ export class DarkSwapWasm {
 
   async #deliver_slowly(peer, messages, first) {
     for (let wait = first; wait; wait = this.#deliver(peer, messages)) await wait;
-    if (!this.#bridge.isFreed) this.#bridge.now("taken", peer);
+    if (!this.#bridge.isFreed) this.#bridge.now("acknowledge_batch", peer);
   }
 
   #incoming_of(peer) {

@@ -63,7 +63,7 @@ export class Incoming {
     this.#isPulling = true;
     const number = this.#bridge.expect({ resolve, reject });
     try {
-      this.#bridge.now("pull", number, this.#peer);
+      this.#bridge.now("receive_batch", number, this.#peer);
     } catch (error) {
       this.#bridge.settle(number, false, error);
     }

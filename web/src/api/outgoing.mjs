@@ -78,7 +78,7 @@ export class Outgoing {
   }
 
   /** A message that may be given up or is watched: in its turn like the others, alone in its call. */
-  send_watched(data, options, on_progress) {
+  send_with_progress(data, options, on_progress) {
     const unit = { data, used: data.length, sizes: null, number: 0 };
     const begin = (number) => {
       unit.number = number;
@@ -107,7 +107,7 @@ export class Outgoing {
     this.#isWaiting = true;
     this.#watched = unit;
     try {
-      this.#bridge.now("send_watched", unit.number, this.#peer, unit.data);
+      this.#bridge.now("send_with_progress", unit.number, this.#peer, unit.data);
     } catch (error) {
       this.#bridge.settle(unit.number, false, error);
     }

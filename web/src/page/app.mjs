@@ -9,7 +9,7 @@ import "./copying.mjs";
 import "./figures.mjs";
 import "./home.mjs";
 import { icons, mark } from "./icons.mjs";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 import "./relays_card.mjs";
 import { isDark, toggleTheme } from "./theme.mjs";
 import { PATHS, explain, shortId } from "./text.mjs";
@@ -32,7 +32,7 @@ const CALLS = {
   canceled: "A trade of your order was cancelled.",
 };
 
-class App extends Part {
+class App extends PageElement {
   createRenderRoot() {
     this.replaceChildren();
     return this;

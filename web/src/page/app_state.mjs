@@ -3,9 +3,9 @@
  * protocol lives here, only the order of calls and the memory of what they told.
  */
 
-import { ByHand } from "./manual_connection.mjs";
+import { ManualConnection } from "./manual_connection.mjs";
 import { Conversation } from "./conversation.mjs";
-import { keptWallet } from "./saved_wallet.mjs";
+import { savedWallet } from "./saved_wallet.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
 import { Relays } from "./relays.mjs";
 import { readRoute } from "./route.mjs";
@@ -24,7 +24,7 @@ const DIAL_TIMEOUT = 45_000;
 const SAME_STEP = 50;
 const FIRST_PROGRESS = { stage: "check", fraction: 0, loaded: 0, total: 0, message: "Checking this browser" };
 
-export class Session extends EventTarget {
+export class AppState extends EventTarget {
   constructor() {
     super();
     this.phase = "loading";
@@ -42,7 +42,7 @@ export class Session extends EventTarget {
     this.log = [];
     this.options = new URLSearchParams(location.search);
     this.relays = new Relays(this);
-    this.byHand = new ByHand(this);
+    this.byHand = new ManualConnection(this);
     this.library = null;
     this.checks = [];
     this.iceServers = [];
@@ -99,7 +99,7 @@ export class Session extends EventTarget {
       if (this.wanted) this.connect(this.wanted);
       if (this.market) this.market.begin();
       // Whoever had a wallet open may have orders out: they are answered wherever in the page the visitor is.
-      else if (keptWallet() && !keptWallet().closed) void this.loadTradingPart();
+      else if (savedWallet() && !savedWallet().closed) void this.loadTradingPart();
     } catch (error) {
       this.phase = "failed";
       this.failure = this._noted("start", error);

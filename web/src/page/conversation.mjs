@@ -1,7 +1,7 @@
 /** One conversation: its letters in order, files on their way, and the figures of the link that carries them. */
 
 import {
-  FILE_LIMIT, NOTE_LIMIT, PART_SIZE, decodeLetter, encodeLetter, encodePart, firstId, nextId, sha256,
+  FILE_LIMIT, NOTE_LIMIT, PART_SIZE, decodeMessage, encodeMessage, encodePart, firstId, nextId, sha256,
 } from "./messages.mjs";
 import { bytes as sizeWords } from "./text.mjs";
 
@@ -54,7 +54,7 @@ export class Conversation {
     const id = this._takeId();
     const item = this._add({ kind: "note", mine: true, id, text: text.slice(0, NOTE_LIMIT), state: "sending" });
     try {
-      await this._send(this.peer, encodeLetter("note", { id, text: item.text }));
+      await this._send(this.peer, encodeMessage("note", { id, text: item.text }));
       if (item.state === "sending") item.state = "sent";
     } catch (error) {
       item.state = "failed";
@@ -93,13 +93,13 @@ export class Conversation {
       const content = new Uint8Array(await file.arrayBuffer());
       const digest = sha256(content);
       item.startedAt = performance.now();
-      await this._send(this.peer, encodeLetter("file-begin", { id: item.id, name: file.name, size: content.length }), { signal });
+      await this._send(this.peer, encodeMessage("file-begin", { id: item.id, name: file.name, size: content.length }), { signal });
       for (let at = 0; at < content.length; at += PART_SIZE) {
         await this._send(this.peer, encodePart(item.id, content.subarray(at, at + PART_SIZE)), { signal });
         item.done = Math.min(at + PART_SIZE, content.length);
         this._soon();
       }
-      await this._send(this.peer, encodeLetter("file-end", { id: item.id, sha256: await digest }), { signal });
+      await this._send(this.peer, encodeMessage("file-end", { id: item.id, sha256: await digest }), { signal });
       item.seconds = (performance.now() - item.startedAt) / 1000;
       if (item.state === "sending") item.state = "sent";
     } catch (error) {
@@ -112,7 +112,7 @@ export class Conversation {
 
   /** One channel message from the peer. Returns whether it was one of ours. */
   async receive(data) {
-    const letter = decodeLetter(data);
+    const letter = decodeMessage(data);
     if (letter === null) {
       this.addNotice(`A message of ${sizeWords(data.length)} in a form this page does not know.`);
       return false;
@@ -201,7 +201,7 @@ export class Conversation {
   // A reply that cannot be delivered says nothing that the closing channel does not say by itself.
   async _reply(kind, fields) {
     try {
-      await this._send(this.peer, encodeLetter(kind, fields));
+      await this._send(this.peer, encodeMessage(kind, fields));
     } catch {
       this._changed();
     }

@@ -5,14 +5,14 @@ import { repeat } from "lit/directives/repeat.js";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
 import { FILE_LIMIT, NOTE_LIMIT } from "./messages.mjs";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 import { PATHS, bytes, clock, milliseconds, rate, shortId } from "./text.mjs";
 
 /** Pixels from the end within which the log follows new messages. */
 const NEAR_END = 80;
 
-class ConversationPane extends Part {
-  static properties = { ...Part.properties, _over: { state: true } };
+class ConversationPane extends PageElement {
+  static properties = { ...PageElement.properties, _over: { state: true } };
 
   constructor() {
     super();

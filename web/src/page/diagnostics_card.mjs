@@ -3,10 +3,10 @@
 import { html, nothing } from "lit";
 import { CHECKS } from "./diagnostics.mjs";
 import { icons } from "./icons.mjs";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 
-class ChecksCard extends Part {
-  static properties = { ...Part.properties, _running: { state: true } };
+class ChecksCard extends PageElement {
+  static properties = { ...PageElement.properties, _running: { state: true } };
 
   render() {
     const { checks } = this.session;

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "lit";
 import { icons } from "./icons.mjs";
-import { PATHS, milliseconds, shortId, stepWords } from "./text.mjs";
+import { PATHS, milliseconds, shortId, stepText } from "./text.mjs";
 
 export function dialSteps(session, dial) {
   const running = dial.state === "running";
@@ -15,7 +15,7 @@ export function dialSteps(session, dial) {
         const tone = last && running ? "now" : last && failed ? "bad" : "done";
         return html`<li class=${tone}>
           <span class="dot" aria-hidden="true">${tone === "done" ? icons.check : tone === "bad" ? icons.cross : nothing}</span>
-          <span class="what">${stepWords(step.step, step.detail)}${step.times > 1 ? html` <span class="muted">× ${step.times}</span>` : nothing}
+          <span class="what">${stepText(step.step, step.detail)}${step.times > 1 ? html` <span class="muted">× ${step.times}</span>` : nothing}
             ${step.step.startsWith("page:") ? nothing : html`<code translate="no">${step.step}</code>`}</span>
           <span class="figure">${milliseconds(step.at)}</span></li>`;
       })}

@@ -3,13 +3,13 @@
 import { html, nothing } from "lit";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 import { PATHS, bytes, candidateWords, clock, milliseconds, rate, timeLeft } from "./text.mjs";
 
 /** Rows of the table twin: the chart's last ten seconds say enough in words. */
 const TABLE_ROWS = 10;
 
-class Figures extends Part {
+class Figures extends PageElement {
   connectedCallback() {
     super.connectedCallback();
     // The charting library is fetched with the first conversation; the chart's place is kept for it.

@@ -6,12 +6,12 @@ import { qrCode } from "./copying.mjs";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
 import { readTarget, shareLink } from "./link.mjs";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 import { startup } from "./startup.mjs";
 import { shortId } from "./text.mjs";
 
-class Home extends Part {
-  static properties = { ...Part.properties, _typed: { state: true }, _asked: { state: true } };
+class Home extends PageElement {
+  static properties = { ...PageElement.properties, _typed: { state: true }, _asked: { state: true } };
 
   constructor() {
     super();

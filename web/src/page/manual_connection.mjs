@@ -12,7 +12,7 @@ const LONGEST = 4000;
 /** Characters of a text that is looked at at all; real ones have about a thousand. */
 const TEXT_LIMIT = 32 * 1024;
 
-export class ByHand {
+export class ManualConnection {
   constructor(session) {
     this._session = session;
     this._count = 0;

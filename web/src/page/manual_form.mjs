@@ -1,9 +1,9 @@
 /** The form beside `manual_connection.mjs`: one text out, one text in. */
 
 import { html, nothing } from "lit";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 
-class ByHandForm extends Part {
+class ByHandForm extends PageElement {
   render() {
     const { byHand, phase } = this.session;
     const { state, text, failure } = byHand;

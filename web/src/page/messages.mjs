@@ -16,7 +16,7 @@ const NAMES = Object.fromEntries(Object.entries(KINDS).map(([name, kind]) => [ki
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-export function encodeLetter(kind, fields) {
+export function encodeMessage(kind, fields) {
   const body = encoder.encode(JSON.stringify(fields));
   const bytes = new Uint8Array(1 + body.length);
   bytes[0] = KINDS[kind];
@@ -33,7 +33,7 @@ export function encodePart(id, part) {
 }
 
 /** A checked letter, or null when it is not one of ours: other programs may use the channel in their own way. */
-export function decodeLetter(bytes) {
+export function decodeMessage(bytes) {
   const kind = NAMES[bytes[0]];
   if (kind === undefined) return null;
   if (kind === "file-part") {

@@ -2,7 +2,7 @@
 
 import { LitElement } from "lit";
 
-export class Part extends LitElement {
+export class PageElement extends LitElement {
   static properties = { session: { attribute: false } };
 
   connectedCallback() {

@@ -4,11 +4,11 @@ import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { icons } from "./icons.mjs";
 import { relayProblem } from "./link.mjs";
-import { Part } from "./page_element.mjs";
+import { PageElement } from "./page_element.mjs";
 import { bytes, explain, timeLeft } from "./text.mjs";
 
-class RelaysCard extends Part {
-  static properties = { ...Part.properties, _typed: { state: true } };
+class RelaysCard extends PageElement {
+  static properties = { ...PageElement.properties, _typed: { state: true } };
 
   constructor() {
     super();

@@ -6,7 +6,7 @@
 const KEY = "darkswap.wallet";
 
 /** `{type, name, locked, closed}`: `locked` by a passphrase, `closed` by its owner; null when there was none. */
-export function keptWallet() {
+export function savedWallet() {
   try {
     return JSON.parse(sessionStorage.getItem(KEY));
   } catch {
@@ -14,7 +14,7 @@ export function keptWallet() {
   }
 }
 
-export function keepWallet(wallet) {
+export function saveWallet(wallet) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(wallet));
   } catch {

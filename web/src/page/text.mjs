@@ -19,7 +19,7 @@ const STEPS = {
   "page:channel": "Open the message channel",
 };
 
-export function stepWords(step, detail) {
+export function stepText(step, detail) {
   return STEPS[step] ?? (detail || step);
 }
 

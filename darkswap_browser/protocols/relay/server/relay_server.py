@@ -15,7 +15,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import ConnectionClosed, Event
-from darkswap_browser.net.stream import BufferedStream, close_quietly
+from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, target_keeps_early_data
 from darkswap_browser.protocols.relay.messages import (
@@ -35,7 +35,13 @@ from darkswap_browser.protocols.relay.messages import (
     encode_stop,
 )
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
-from darkswap_browser.protocols.relay.server.reservation_store import Granted, Reason, Refusal, Reservations, ip_key
+from darkswap_browser.protocols.relay.server.reservation_store import (
+    Granted,
+    Refusal,
+    RefusalReason,
+    ReservationStore,
+    ip_key,
+)
 from darkswap_browser.protocols.relay.server.splice import CircuitEnd, splice
 from darkswap_browser.protocols.relay.voucher import issue_voucher
 from darkswap_browser.runtime.base.host import Clock
@@ -48,10 +54,10 @@ ANNOUNCED_ADDRESSES = 16
 """In one reservation: they have to fit 4,096 bytes together with the voucher."""
 UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 
-RELAYED = Refusal(Status.PERMISSION_DENIED, Reason.RELAYED)
-MALFORMED = Refusal(Status.MALFORMED_MESSAGE, Reason.MALFORMED)
-UNEXPECTED = Refusal(Status.UNEXPECTED_MESSAGE, Reason.UNEXPECTED)
-UNREACHABLE = Refusal(Status.CONNECTION_FAILED, Reason.UNREACHABLE)
+RELAYED = Refusal(Status.PERMISSION_DENIED, RefusalReason.RELAYED)
+MALFORMED = Refusal(Status.MALFORMED_MESSAGE, RefusalReason.MALFORMED)
+UNEXPECTED = Refusal(Status.UNEXPECTED_MESSAGE, RefusalReason.UNEXPECTED)
+UNREACHABLE = Refusal(Status.CONNECTION_FAILED, RefusalReason.UNREACHABLE)
 
 
 class RelayObserver(Protocol):
@@ -116,7 +122,7 @@ class RelayServer:
         self._clock = clock
         self._announce = tuple(announce)
         self._observer: RelayObserver = observer or NoObserver()
-        self._table = Reservations(limits)
+        self._table = ReservationStore(limits)
         self._in_circuits: dict[Connection, int] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -224,7 +230,7 @@ class RelayServer:
         """The last word on a hop stream."""
         async with asyncio.timeout(self._limits.stream_timeout):
             await stream.write_message(encode_hop(message))
-            await close_quietly(stream)
+            await close_or_reset(stream)
 
     async def _reserve(self, connection: Connection, stream: BufferedStream) -> None:
         peer = connection.remote_peer

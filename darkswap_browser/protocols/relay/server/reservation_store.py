@@ -17,7 +17,7 @@ from darkswap_browser.protocols.relay.messages import Status
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 
 
-class Reason(StrEnum):
+class RefusalReason(StrEnum):
     """Why something was refused: a closed list, so it may label metrics and logs."""
 
     RELAYED = "relayed"
@@ -37,7 +37,7 @@ class Reason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Refusal:
     status: Status
-    reason: Reason
+    reason: RefusalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Slot:
     expires: float
 
 
-class Reservations:
+class ReservationStore:
     """One reservation per peer, bound to the connection that asked last; circuits counted at both ends."""
 
     def __init__(self, limits: RelayLimits) -> None:
@@ -139,34 +139,34 @@ class Reservations:
     def _reserve_refusal(self, peer: PeerId, held: _Slot | None, source: str | None, now: float) -> Refusal | None:
         limits = self._limits
         if self.draining:
-            return Refusal(Status.RESERVATION_REFUSED, Reason.DRAINING)
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.DRAINING)
         if not self._peer_rate.allows(peer, now):
-            return Refusal(Status.RESERVATION_REFUSED, Reason.PEER_RATE)
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.PEER_RATE)
         if source is not None and not self._ip_rate.allows(source, now):
-            return Refusal(Status.RESERVATION_REFUSED, Reason.IP_RATE)
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE)
         if held is None and len(self._slots) >= limits.reservations:
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.TOTAL)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
         same_source = held is not None and held.source == source
         if source is not None and not same_source and self._per_source[source] >= limits.reservations_per_ip:
-            return Refusal(Status.RESERVATION_REFUSED, Reason.IP)
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP)
         return None
 
     def _circuit_refusal(self, origin: PeerId, target: PeerId, source: str | None, now: float) -> Refusal | None:
         limits = self._limits
         if self.draining:
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.DRAINING)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.DRAINING)
         if origin == target:
-            return Refusal(Status.PERMISSION_DENIED, Reason.SELF)
+            return Refusal(Status.PERMISSION_DENIED, RefusalReason.SELF)
         if self._live(target, now) is None:
-            return Refusal(Status.NO_RESERVATION, Reason.NO_RESERVATION)
+            return Refusal(Status.NO_RESERVATION, RefusalReason.NO_RESERVATION)
         if self._running >= limits.circuits:
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.TOTAL)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
         if max(self._circuits[origin], self._circuits[target]) >= limits.circuits_per_peer:
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.PEER)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER)
         if not self._peer_circuit_rate.allows(origin, now):
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.PEER_RATE)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE)
         if source is not None and not self._ip_circuit_rate.allows(source, now):
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, Reason.IP_RATE)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP_RATE)
         return None
 
     def _live(self, peer: PeerId, now: float) -> _Slot | None:

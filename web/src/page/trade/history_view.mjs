@@ -3,12 +3,12 @@
 import { html } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { icons } from "../icons.mjs";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 import { amountOf, chip, day, tradeWords } from "./amounts.mjs";
 
 const COLUMNS = ["id", "order_id", "role", "status", "base_asset", "amount", "quote_asset", "total", "price", "txid", "created_at", "completed_at"];
 
-class HistoryView extends Part {
+class HistoryView extends PageElement {
   render() {
     const { market } = this.session;
     const trades = [...market.trades.values()].sort((a, b) => b.created_at - a.created_at);

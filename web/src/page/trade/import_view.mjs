@@ -1,9 +1,9 @@
 /** A link with an order in it was opened: its signature and the coins behind it are being checked. */
 
 import { html } from "lit";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 
-class ImportView extends Part {
+class ImportView extends PageElement {
   render() {
     const { market, route } = this.session;
     const failure = market.imports.get(route.id);

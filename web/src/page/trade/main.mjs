@@ -1,7 +1,7 @@
 /** The half of the page that trades: its parts, and which of them is shown. */
 
 import { html, nothing } from "lit";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 import { startup } from "../startup.mjs";
 import "./history_view.mjs";
 import "./import_view.mjs";
@@ -34,7 +34,7 @@ const TITLES = {
 
 const OFFLINE = "What you see is what was known last. Nothing of yours can move meanwhile but what you have signed already.";
 
-class Trade extends Part {
+class Trade extends PageElement {
   /** What had the focus may be gone with the place that was left: then the heading has it, and not the top of the page. */
   updated() {
     const { view, id } = this.session.route;

@@ -3,7 +3,7 @@
  * the session changes; the rules are Python's.
  */
 
-import { keepWallet, keptWallet } from "../saved_wallet.mjs";
+import { saveWallet, savedWallet } from "../saved_wallet.mjs";
 import { go } from "../route.mjs";
 import { explain } from "../text.mjs";
 
@@ -126,7 +126,7 @@ export class Market {
     this.changed();
     try {
       this.wallet = await this.node.connect_wallet(config);
-      keepWallet({ type: config.type, name: config.name, locked: Boolean(config.passphrase) });
+      saveWallet({ type: config.type, name: config.name, locked: Boolean(config.passphrase) });
       this.connecting = false;
       this._looking ??= setInterval(() => document.visibilityState === "visible" && this.look(), LOOK_EVERY);
       await this.look();
@@ -141,7 +141,7 @@ export class Market {
   /** The wallet of this tab, or the one of `mnemonic` under a name that is free or its own. */
   async connectSeed({ passphrase = "", mnemonic } = {}) {
     const own = this.session.identityName || "default";
-    const kept = keptWallet();
+    const kept = savedWallet();
     const name = kept?.type === "seed" ? kept.name : own;
     if (!mnemonic) return this.connect({ type: "seed", name, passphrase });
     for (let number = 1; number <= MOST_WALLETS; number += 1) {
@@ -154,7 +154,7 @@ export class Market {
   }
 
   async disconnect() {
-    keepWallet({ ...keptWallet(), closed: true });
+    saveWallet({ ...savedWallet(), closed: true });
     await this.node.disconnect_wallet();
     this._walletGone();
   }
@@ -169,7 +169,7 @@ export class Market {
   }
 
   _openKeptWallet() {
-    const kept = keptWallet();
+    const kept = savedWallet();
     if (!kept || kept.closed || kept.locked) return;
     if (kept.type === "seed") this.connectSeed();
     else this.connect({ type: kept.type });

@@ -1,7 +1,7 @@
 /** A new order: what is given and what is wanted, judged while it is typed, with the fee it will cost. */
 
 import { html, nothing } from "lit";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 import { explain } from "../text.mjs";
 import { amountHint, fieldOf } from "./amount_field.mjs";
 import { assetName, atomsOf, grouped, sats, textOf } from "./amounts.mjs";
@@ -10,9 +10,9 @@ import { assetName, atomsOf, grouped, sats, textOf } from "./amounts.mjs";
 const REST = 250;
 const LIFETIMES = [[3600, "1 hour"], [86_400, "1 day"], [604_800, "1 week"]];
 
-class NewOrderView extends Part {
+class NewOrderView extends PageElement {
   static properties = {
-    ...Part.properties, _give: { state: true }, _get: { state: true }, _check: { state: true }, _failure: { state: true },
+    ...PageElement.properties, _give: { state: true }, _get: { state: true }, _check: { state: true }, _failure: { state: true },
     _busy: { state: true },
   };
 

@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import "../copying.mjs";
 import { qrCode } from "../copying.mjs";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 import { orderLink } from "../route.mjs";
 import { explain, shortId } from "../text.mjs";
 import { amountHint, fieldOf } from "./amount_field.mjs";
@@ -18,8 +18,8 @@ function coinsSaid(order) {
     : "Not checked yet: the chain does not answer.";
 }
 
-class OrderView extends Part {
-  static properties = { ...Part.properties, _field: { state: true }, _failure: { state: true }, _busy: { state: true } };
+class OrderView extends PageElement {
+  static properties = { ...PageElement.properties, _field: { state: true }, _failure: { state: true }, _busy: { state: true } };
 
   constructor() {
     super();

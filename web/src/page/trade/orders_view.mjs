@@ -3,14 +3,14 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { icons } from "../icons.mjs";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 import { go } from "../route.mjs";
 import { amountOf, chip, day, orderWords, sides, tradeWords } from "./amounts.mjs";
 
 const TEXT = /darkswap:1[A-Za-z0-9_-]+/g;
 
-class OrdersView extends Part {
-  static properties = { ...Part.properties, _problem: { state: true } };
+class OrdersView extends PageElement {
+  static properties = { ...PageElement.properties, _problem: { state: true } };
 
   constructor() {
     super();

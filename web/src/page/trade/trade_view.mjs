@@ -2,7 +2,7 @@
 
 import { html, nothing } from "lit";
 import "../copying.mjs";
-import { Part } from "../page_element.mjs";
+import { PageElement } from "../page_element.mjs";
 import { explain, shortId } from "../text.mjs";
 import { amountOf, chip, countdown, day, sats, tradeWords } from "./amounts.mjs";
 import { signsLast, stepList } from "./steps.mjs";
@@ -10,8 +10,8 @@ import { signsLast, stepList } from "./steps.mjs";
 /** Seconds without news after which the way out of a trade that both may still complete is offered. */
 const PATIENCE = 4;
 
-class TradeView extends Part {
-  static properties = { ...Part.properties, _busy: { state: true }, _failure: { state: true } };
+class TradeView extends PageElement {
+  static properties = { ...PageElement.properties, _busy: { state: true }, _failure: { state: true } };
 
   constructor() {
     super();

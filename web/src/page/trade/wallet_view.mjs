@@ -5,8 +5,8 @@ import { repeat } from "lit/directives/repeat.js";
 import "../copying.mjs";
 import { qrCode } from "../copying.mjs";
 import { icons } from "../icons.mjs";
-import { keptWallet } from "../saved_wallet.mjs";
-import { Part } from "../page_element.mjs";
+import { savedWallet } from "../saved_wallet.mjs";
+import { PageElement } from "../page_element.mjs";
 import { explain } from "../text.mjs";
 import { amountOf, assetName, chip, grouped, sats } from "./amounts.mjs";
 
@@ -16,8 +16,8 @@ const KINDS = {
 };
 const COIN_STATES = { confirmed: ["good", "Free"], pending: ["busy", "Not confirmed yet"], reserved: ["", "Reserved"] };
 
-class WalletView extends Part {
-  static properties = { ...Part.properties, _words: { state: true }, _restoring: { state: true }, _problem: { state: true }, _showing: { state: true } };
+class WalletView extends PageElement {
+  static properties = { ...PageElement.properties, _words: { state: true }, _restoring: { state: true }, _problem: { state: true }, _showing: { state: true } };
 
   constructor() {
     super();
@@ -38,7 +38,7 @@ class WalletView extends Part {
   _connect(market) {
     const extensions = market.walletKinds.filter((kind) => kind !== "seed");
     const test = market.network !== "mainnet";
-    const locked = keptWallet()?.locked && !this._restoring;
+    const locked = savedWallet()?.locked && !this._restoring;
     return html`<section class="card connect-wallet" aria-labelledby="connect-wallet-title">
         <h2 id="connect-wallet-title">${locked ? "Unlock your wallet" : "Connect a wallet"}</h2>
         ${isSecureContext ? nothing : html`<div class="notice bad"><strong>This page came over a line that others can change</strong><span>Use it with https, or from this very computer, before you trust it with coins.</span></div>`}
@@ -90,7 +90,7 @@ class WalletView extends Part {
       <h2 id="backup-title">Write down your words</h2>
       <p>Whoever has them has the coins; without them, clearing this browser's data loses the coins.</p>
       ${this._words ? html`<p class="words" translate="no" id="words">${this._words}</p>` : nothing}
-      ${!this._words && keptWallet()?.locked ? html`<div><label for="words-passphrase">Passphrase</label><input id="words-passphrase" type="password" autocomplete="off"></div>` : nothing}
+      ${!this._words && savedWallet()?.locked ? html`<div><label for="words-passphrase">Passphrase</label><input id="words-passphrase" type="password" autocomplete="off"></div>` : nothing}
       ${this._problem ? html`<p class="problem" role="alert">${this._problem}</p>` : nothing}
       <p class="actions">${this._words
         ? html`<button type="button" class="primary" id="words-done" @click=${() => { market.wallet.is_new = false; this._words = ""; this._showing = false; market.changed(); }}>I wrote them down</button>`
