@@ -159,6 +159,21 @@ json.dumps([
     assert run(own, code) == ["page and ours", "page and ours", "ours"]
 
 
+def test_page_task_with_the_text_of_one_of_ours_may_run_sync(own: Page) -> None:
+    code = """
+text = '''
+async def slow(): await asyncio.sleep(0.001); return "done"
+async def syncs(really):
+    await asyncio.sleep(0)
+    return run_sync(slow()) if really else "skipped"
+'''
+space, page = ours(text), {"asyncio": asyncio, "run_sync": run_sync, "__name__": "__main__"}
+exec(text, page)
+json.dumps([await asyncio.create_task(space["syncs"](False)), await asyncio.create_task(page["syncs"](True))])
+"""
+    assert run(own, code) == ["skipped", "done"]
+
+
 def test_our_work_goes_on_while_page_code_waits_in_run_sync(own: Page) -> None:
     code = """
 space = ours('''

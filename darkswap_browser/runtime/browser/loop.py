@@ -53,7 +53,8 @@ class LoopTurns:
         self._cancelled = 0
         self._armed_for = math.inf
         self._js_timer: Any = None
-        self._own_codes: dict[CodeType, bool] = {}
+        self._own_codes: dict[int, CodeType] = {}
+        """By identity: code objects of different modules may be equal. Only ours: as many as our functions."""
         self._ring_callback = JsCallback(self._ring)
         self._listeners = Listeners()
         js_channel = js.MessageChannel.new()
@@ -115,18 +116,20 @@ class LoopTurns:
         module = getattr(callback, "__module__", None)
         if not isinstance(module, str):
             return False
-        return module.startswith((PACKAGE, "asyncio.")) or module == "pyodide.webloop"
+        return module.startswith((f"{PACKAGE}.", "asyncio.")) or module == "pyodide.webloop"
 
     def _runs_our_code(self, coroutine: Any) -> bool:
         code = getattr(coroutine, "cr_code", None)
         if code is None:
             return False
-        known = self._own_codes.get(code)
-        if known is None:
-            frame = coroutine.cr_frame
-            module = frame.f_globals.get("__name__", "") if frame is not None else ""
-            known = self._own_codes[code] = str(module).partition(".")[0] == PACKAGE
-        return known
+        if id(code) in self._own_codes:
+            return True
+        frame = coroutine.cr_frame
+        module = frame.f_globals.get("__name__", "") if frame is not None else ""
+        if str(module).partition(".")[0] != PACKAGE:
+            return False
+        self._own_codes[id(code)] = code
+        return True
 
     # --- turns
 
