@@ -2,7 +2,7 @@
 
 import { readOptions } from "./arguments.mjs";
 import { slice } from "./batches.mjs";
-import { DarkSwapError, aborted, freed, fromPython, fromShape, timedOut } from "./errors.mjs";
+import { aborted, calledFrom, DarkSwapError, freed, fromPython, fromShape, timedOut } from "./errors.mjs";
 import { api, bridges, death } from "./runtime.mjs";
 
 const MONEY = /(^|_)(atoms|sats)$/;
@@ -132,8 +132,8 @@ export class Bridge {
       if (!this.#isFreed) this.now("cancel", number);
     };
     const { caller } = entry;
-    const onAbort = () => give_up(aborted(what, signal.reason).from(caller));
-    const timer = timeout_ms === undefined ? 0 : setTimeout(() => give_up(timedOut(what, timeout_ms).from(caller)), timeout_ms);
+    const onAbort = () => give_up(calledFrom(caller, aborted(what, signal.reason)));
+    const timer = timeout_ms === undefined ? 0 : setTimeout(() => give_up(calledFrom(caller, timedOut(what, timeout_ms))), timeout_ms);
     signal?.addEventListener("abort", onAbort);
     entry.end = () => {
       clearTimeout(timer);
@@ -145,7 +145,7 @@ export class Bridge {
     const value = parse(text);
     if (ok) return this.settle(number, true, value ?? undefined);
     const caller = this.#pending.get(number)?.caller;
-    this.settle(number, false, caller ? fromShape(value).from(caller) : fromShape(value));
+    this.settle(number, false, caller ? calledFrom(caller, fromShape(value)) : fromShape(value));
   }
 
   settle(number, ok, value) {

@@ -27,13 +27,13 @@ export class DarkSwapError extends Error {
     const below = cause === undefined ? {} : { cause: cause instanceof DarkSwapError ? cause.toJSON() : String(cause) };
     return { name, code, message, retryable, hint, details, ...below };
   }
+}
 
-  /** Takes the stack of `caller`, an Error made when the call began: the one from here shows no line of the caller. */
-  from(caller) {
-    const frames = String(caller.stack ?? "").replace(/^Error[^\n]*\n/, "");
-    if (frames) this.stack = `${this.name}: ${this.message}\n${frames}`;
-    return this;
-  }
+/** Gives `error` the stack of `caller`, an Error made when the call began: its own shows no line of the caller. */
+export function calledFrom(caller, error) {
+  const frames = String(caller.stack ?? "").replace(/^Error[^\n]*\n/, "");
+  if (frames) error.stack = `${error.name}: ${error.message}\n${frames}`;
+  return error;
 }
 
 /** From the fields that the Python side writes. */
