@@ -65,7 +65,7 @@ class PresignedSale:
     """What makes an order a private sale: the maker's part of the transaction, signed beforehand.
 
     `witness`, serialised, spends the one funding coin with SIGHASH_SINGLE|ANYONECANPAY, so that `payment_script` gets
-    the price and the sats of that coin (`market.trade.sale`). Whoever has the order can complete it.
+    the price and the sats of that coin (`settlement.private_sale`). Whoever has the order can complete it.
     """
 
     payment_script: bytes

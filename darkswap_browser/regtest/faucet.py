@@ -78,7 +78,7 @@ class FaucetFunds:
 
 
 class Faucet:
-    """Bitcoin, and runes and alkanes out of stocks that `founding` laid down."""
+    """Bitcoin, and runes and alkanes out of stocks that `genesis` laid down."""
 
     def __init__(self, node: RegtestNode, runes: RuneIndex, alkanes: AlkaneIndex) -> None:
         self._node = node

@@ -44,7 +44,7 @@ class TradePolicy:
     confirmations: int = 1
     sign_seconds: int = 60
     private_sales: bool = False
-    """Take them, knowing their risks (`market.trade.sale.RISKS`)."""
+    """Take them, knowing their risks (`settlement.private_sale.RISKS`)."""
 
 
 DEFAULT_POLICY = TradePolicy()

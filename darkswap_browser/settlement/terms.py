@@ -41,7 +41,7 @@ class TradeTerms:
     deadline: int
     """Unix seconds: nobody signs afterwards."""
     private_sale: bool = False
-    """The maker signed its part beforehand, for whoever holds the order (`market.trade.sale`)."""
+    """The maker signed its part beforehand, for whoever holds the order (`settlement.private_sale`)."""
 
     def gives(self, role: Role) -> tuple[Asset, int]:
         return (self.base, self.base_atoms) if role is self.base_giver else (self.quote, self.quote_atoms)
@@ -79,7 +79,7 @@ class Contribution:
 
 
 def derive_terms(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline: int) -> TradeTerms:
-    """`fill`: base atoms, judged by `orders.check_fill`. `fee_rate`: sats per 1000 vB. `deadline`: unix seconds."""
+    """`fill`: base atoms, see `check_fill`. `fee_rate`: sats per 1000 vB. `deadline`: unix seconds."""
     return TradeTerms(
         trade_id=trade_id,
         order_id=order.order_id,

@@ -1,6 +1,6 @@
 """The trades of this node: begun by us or asked of us, driven to their ends, taken up again after a restart.
 
-Rules are in `market.trade.machine`; `run` and `driver` keep one going; what needs chain or wallet is in `workshop`.
+Rules are in `settlement.machine`; `runner` and `driver` keep one going; what needs chain or wallet is in `operations`.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ def test_every_record_has_the_fields_that_are_declared(floor: Floor) -> None:
         const draft = { base_asset, quote_asset, side: "buy", amount: "1", price: "0.00001" };
         return {
           WalletInfo: await node.get_wallet_info(), Balance: (await node.get_balances())[0],
-          Coin: (await node.get_coins())[0], Order: { text, ...order }, AssetMetadata: order.base,
+          Coin: (await node.get_coins())[0], Order: { text, ...order }, AssetInfo: order.base,
           OrderCheck: await node.check_order(draft), Trade: (await node.get_trades()).at(-1),
         };"""
     )

@@ -2,7 +2,7 @@
 
 import { runtimeDead } from "./errors.mjs";
 
-/** Python's `js_api`, once loaded. */
+/** Python's `bridge.node`, once loaded. */
 export let api = null;
 export let defaults = {};
 /** `{pyodide, lock, lockURL}`: to load more into it later. */

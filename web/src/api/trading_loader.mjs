@@ -12,7 +12,7 @@ const NEEDED = "darkswap_browser_trade";
 
 let loading = null;
 
-/** Python's `js_trade`. */
+/** Python's `bridge.trading`. */
 export function tradingPart() {
   loading ??= load().catch((error) => {
     loading = null;
