@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from darkswap_browser.concurrency.shared_call import SharedCall
-from darkswap_browser.concurrency.tasks import Tasks, result_of, wait_ended
-from darkswap_browser.errors import Aborted, Unsupported
+from darkswap_browser.concurrency.tasks import cancel_and_wait, result_of, wait_ended
+from darkswap_browser.errors import Unsupported
 from darkswap_browser.node.node import Node
 
 logger = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ class NodeLifecycle:
         self._is_claimed = False
         """Somebody was given the running node."""
         self._stopping: asyncio.Task[None] | None = None
-        self._closing: Tasks | None = None
-        """What a polite stop waits for."""
+        self._given_up = asyncio.Event()
+        """The stop under way is: nobody waits for it to be polite."""
         self._callers_of_stop = 0
 
     @property
@@ -102,9 +102,9 @@ class NodeLifecycle:
         if self._stopping is None:
             if self._stack is None:
                 return
-            self._closing = Tasks()
+            self._given_up = asyncio.Event()
             self._stopping = asyncio.get_running_loop().create_task(
-                self._stop(self._stack, self._closing), name="stop of the node"
+                self._stop(self._stack, self._given_up), name="stop of the node"
             )
         stopping = self._stopping
         self._callers_of_stop += 1
@@ -116,17 +116,17 @@ class NodeLifecycle:
                 self.abort()
                 await wait_ended((stopping,))
 
-    async def _stop(self, built: Node, closing: Tasks) -> None:
+    async def _stop(self, built: Node, given_up: asyncio.Event) -> None:
         """Every step is made, whatever becomes of the one before it."""
         async with AsyncExitStack() as steps:
             steps.callback(self._over, built)
             steps.push_async_callback(built.close)
             for hook in self._hooks:
-                steps.push_async_callback(_run_hook, hook, closing)
+                steps.push_async_callback(_run_hook, hook, given_up)
 
     def _over(self, built: Node) -> None:
         built.abort()
-        self._stack, self._stopping, self._closing = None, None, None
+        self._stack, self._stopping = None, None
         self._stopped(built)
         logger.info("node stopped peer=%s", str(built.swarm.local_peer)[-6:])
 
@@ -134,8 +134,7 @@ class NodeLifecycle:
         """Drop every connection and end what a stop waits for, without waiting."""
         if self._stack is not None:
             self._stack.abort()
-        if self._closing is not None:
-            self._closing.cancel()
+        self._given_up.set()
 
     def _check_loop(self) -> None:
         in_use = self._stack is not None or self._starting.is_running
@@ -144,14 +143,22 @@ class NodeLifecycle:
             raise Unsupported("a node that was started on another event loop", hint)
 
 
-async def _run_hook(hook: Hook, closing: Tasks) -> None:
-    """A hook that is given up with the stop has left nothing to do."""
+async def _run_hook(hook: Hook, given_up: asyncio.Event) -> None:
+    """Run `hook` to its end, or cancel it when the stop is given up; it is begun in any case.
+
+    A task that is cancelled before its first step runs nothing, so the hook could tell nothing to end.
+    """
 
     async def run() -> None:
         await hook()
 
+    loop = asyncio.get_running_loop()
+    running = loop.create_task(run(), name="stop hook")
+    await asyncio.sleep(0)
+    waiting = loop.create_task(given_up.wait(), name="stop given up")
     try:
-        await closing.run(run(), "stop hook")
-    except Aborted:
-        if not closing.is_closed:
-            raise
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel_and_wait((running, waiting))
+    if not running.cancelled():
+        running.result()

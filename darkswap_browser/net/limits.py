@@ -190,6 +190,8 @@ class Limits:
     """For a peer to take one message; then its stream counts as broken."""
     trade_reach_timeout: float = 30.0
     """One attempt to find a way to a peer: two relays tried, and a direct link over one of them."""
+    trade_farewell: float = 1.0
+    """Of a stop, for the trades' last messages to be handed to their streams: a page that closes has no more."""
     trade_retry_first: float = 0.5
     trade_retry_max: float = 10.0
     """First and longest pause between two attempts: windows of a trade are 10 to 180 s."""

@@ -221,8 +221,7 @@ class Swarm:
         Cancellation: Safe; the dial goes on while another caller waits for it.
         """
         self._check_dialable(peer)
-        known = self.best_connection(peer, allow_limited)
-        if known is not None:
+        if (known := self.best_connection(peer, allow_limited)) is not None:
             return known
         now = asyncio.get_running_loop().time()
         wanted = [*addresses, *self.address_book.addresses(peer, now)]
@@ -372,6 +371,8 @@ class Swarm:
             for dial in list(self._dials.values()):
                 await dial.cancel()
             await wait_ended(closing)
+            # Circuits first: what was written to them leaves through the connections to their relays.
+            await asyncio.gather(*(each.close() for each in self.connections() if each.transport == "circuit"))
             await asyncio.gather(*(connection.close() for connection in self.connections()))
             if watchers := list(self._watchers.values()):
                 await asyncio.wait(watchers, timeout=self.limits.close_timeout)

@@ -18,6 +18,7 @@ from darkswap_browser.errors import (
     DarkSwapError,
     EndOfStream,
     ResourceLimit,
+    StreamClosed,
     StreamError,
 )
 from darkswap_browser.identity.peer_id import PeerId
@@ -70,24 +71,34 @@ class TradeStreams:
         self._swarm.handle(TRADE_PROTOCOL, self._accept, on_limited=True, max_inbound=self._limits.trade_streams)
 
     def close_nowait(self) -> None:
-        """Drop every stream and let no other begin, without waiting. Idempotent."""
+        """Drop every stream and let no other begin, without waiting; what was not sent yet is lost. Idempotent."""
+        for stream in self._end():
+            stream.reset()
+
+    async def close(self) -> None:
+        """End every stream behind what was written to it, let no other begin, and wait for our tasks. Idempotent.
+
+        Cancellation: Safe; streams that were not ended by then are dropped.
+        """
+        streams = self._end()
+        try:
+            while streams:
+                await close_or_reset(streams[-1])
+                streams.pop()
+        finally:
+            for stream in streams:
+                stream.reset()
+        await self._tasks.close()
+
+    def _end(self) -> list[BufferedStream]:
+        """The streams that are left to be closed or reset."""
         if not self._closed:
             self._closed = True
             self._swarm.unhandle(TRADE_PROTOCOL)
         self._tasks.cancel()
         links = list(self._links.values())
         self._links.clear()
-        for link in links:
-            for stream in list(link.streams):
-                stream.reset()
-
-    async def close(self) -> None:
-        """As `close_nowait`, and wait until everything has ended. Idempotent.
-
-        Cancellation: Safe. Everything was told to end before the first await.
-        """
-        self.close_nowait()
-        await self._tasks.close()
+        return [stream for link in links for stream in link.streams]
 
     # --- peers
 
@@ -190,5 +201,9 @@ class TradeStreams:
                 if not self._buckets.take(peer, asyncio.get_running_loop().time()):
                     raise ResourceLimit("trade messages", self._limits.trade_burst)
                 await self._listener.received(peer, message)
+        except StreamClosed:
+            # By `close`: whoever called this must not reset it, what was written is still on its way.
+            if not self._closed:
+                raise
         finally:
             self._drop(peer, link, stream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from darkswap_browser.bitcoin.transaction import OutPoint
@@ -119,6 +120,16 @@ class Driver:
             if not (run.is_over and run.record.released):
                 run.resume()
                 self.require_stream(run)
+
+    async def wait_sent(self) -> None:
+        """Until every trade has sent its newest message, or found nobody to take it; for `trade_farewell` at most.
+
+        Cancellation: Safe.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.trade_farewell):
+                for run in list(self.runs.values()):
+                    await run.wait_sent()
 
     def stop_nowait(self) -> None:
         """End everything at once, without waiting. Idempotent."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
-from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError, ObjectClosed, ResourceLimit, StorageError
 from darkswap_browser.settlement import machine
@@ -156,6 +156,14 @@ class TradeRunner:
         self._check_running()
         await self._changed.wait()
         self._check_running()
+
+    async def wait_sent(self) -> None:
+        """Until a stream took the newest message, or there was none to take it.
+
+        Cancellation: Safe; it is sent all the same.
+        """
+        if sending := self._works.get("send"):
+            await wait_ended((sending,))
 
     async def _drain(self) -> None:
         while self._events:

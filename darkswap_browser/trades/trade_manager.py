@@ -104,12 +104,17 @@ class TradeManager:
         self._driver.stop_nowait()
 
     async def stop(self) -> None:
-        """As `stop_nowait`, and wait until everything has ended. Idempotent.
+        """Send what trades still have to say, which takes `trade_farewell` at most, then end everything. Idempotent.
 
-        Cancellation: Safe. Everything was told to end before the first await.
+        A peer that is not told that a trade was canceled keeps its coins reserved until the trade's deadline.
+
+        Cancellation: Safe; then everything ends as by `stop_nowait`.
         """
-        self.stop_nowait()
-        await self._links.close()
+        try:
+            await self._driver.wait_sent()
+            await self._links.close()
+        finally:
+            self.stop_nowait()
         await self._driver.stop()
 
     def set_wallet(self, wallet: Wallet | None) -> None:

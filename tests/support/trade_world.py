@@ -110,8 +110,8 @@ class TradingPeer:
         if known is not None:
             return known
         for other in self.world.parties:
-            if other.peer.id == peer and other.peer.swarm.listen_addresses():
-                return await self.peer.swarm.dial(peer, [other.peer.address])
+            if other.peer.id == peer and (addresses := other.peer.swarm.listen_addresses()):
+                return await self.peer.swarm.dial(peer, addresses)
         raise NoAddress(str(peer))
 
     # --- what it has

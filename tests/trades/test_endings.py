@@ -263,3 +263,27 @@ async def test_the_history_survives_reloads_newest_first() -> None:
         assert world.taker.trader.all() == before and world.taker.events == []
         with pytest.raises(InvalidArgument, match="this trade is over"):
             await world.taker.trader.confirm(trade.id)
+
+
+@pytest.mark.parametrize("way", ["direct", "relayed"])
+async def test_trade_canceled_right_before_the_node_stops_is_canceled_for_the_maker(way: str) -> None:
+    async with TradeWorld() as world:
+        if way == "relayed":
+            world.maker = await _maker_behind_a_relay(world)
+        trade_id = await _paused_at(world, "reviewing")
+        await world.maker.until("offered")
+        await world.taker.trader.cancel(trade_id)
+        await world.taker.stop()
+        await world.taker.peer.close()
+        await asyncio.sleep(5)
+        assert world.maker.only().phase == "canceled"
+        await _free(world)
+
+
+async def _maker_behind_a_relay(world: TradeWorld) -> TradingPeer:
+    relay = await world.sim.relay()
+    maker = await world.party("far")
+    await maker.peer.client.reserve(maker.peer.client.add_relay(relay.address))
+    maker.give(10_000, DOG, 1000)
+    maker.give(50_000)
+    return maker

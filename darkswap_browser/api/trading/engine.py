@@ -77,15 +77,16 @@ class Engine:
         await self.trader.start()
 
     async def close(self) -> None:
-        """End everything and let go of the lock. Idempotent.
+        """Say what trades still have to say, end everything and let go of the lock. Idempotent.
 
-        Cancellation: Safe. Everything was told to end before the first await, and the lock is free afterwards.
+        Cancellation: Safe. Everything was told to end then, and the lock is free afterwards.
         """
-        self.trader.stop_nowait()
-        self.desk.stop_nowait()
-        self._tasks.cancel()
         try:
-            await self.trader.stop()
+            try:
+                await self.trader.stop()
+            finally:
+                self.desk.stop_nowait()
+                self._tasks.cancel()
             await self.desk.stop()
             await self._tasks.close()
         finally:

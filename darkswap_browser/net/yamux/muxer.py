@@ -314,16 +314,21 @@ class YamuxConnection:
                 answered.set_exception(self._lost())
 
     async def _close_link(self) -> None:
+        is_closed = False
         try:
             async with asyncio.timeout(self._limits.close_timeout):
                 if isinstance(self._end, RemoteError) and not self._writing:
                     await self._link.write(pack(GO_AWAY, 0, 0, PROTOCOL_ERROR))
                 if not isinstance(self._end, ConnectionLost):
                     await self._link.close()
+                    is_closed = isinstance(self._end, StreamClosed | EndOfStream)
         except (DarkSwapError, TimeoutError):
-            pass  # The link is dropped either way.
+            pass  # The link is dropped.
         finally:
-            self._link.reset()
+            if not is_closed:
+                # A closed one ends by itself. Where it is a stream of another connection, a reset would take back what
+                # that has not sent yet.
+                self._link.reset()
 
     def _lost(self) -> ConnectionLost:
         """Why nothing can be done any more."""
