@@ -6,7 +6,7 @@ One record per network, `coins/<network>`: JSON {"version": 1, "held": {"txid:vo
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,15 +58,43 @@ class ReservationTable:
         return cls({_outpoint(text): owner for text, owner in held.items()}, {_outpoint(text) for text in frozen})
 
 
+Recover = Callable[[str, bytes, str], Awaitable[ReservationTable]]
+"""(key, what lies there, why it cannot be read): keeps that elsewhere, and tells what has to stay reserved."""
+
+
 class CoinReservations:
-    def __init__(self, store: KeyValueStore, locks: Locks, network: str) -> None:
+    """The record of one network, and who may change it."""
+
+    def __init__(self, store: KeyValueStore, locks: Locks, network: str, recover: Recover) -> None:
         self._store = store
         self._locks = locks
         self._key = f"coins/{network}"
+        self._lock = f"darkswap/{self._key}"
+        self._recover = recover
 
     async def read(self) -> ReservationTable:
+        """A record that cannot be read is replaced by what `recover` finds.
+
+        Raises:
+            StorageError: The store fails, or has no room for the record that cannot be read.
+        """
         data = await self._store.get(self._key)
-        return ReservationTable() if data is None else ReservationTable.decode(data)
+        try:
+            return ReservationTable() if data is None else ReservationTable.decode(data)
+        except MalformedMessage:
+            async with self._locks.hold(self._lock):
+                return await self._read_locked()
+
+    async def _read_locked(self) -> ReservationTable:
+        data = await self._store.get(self._key)
+        if data is None:
+            return ReservationTable()
+        try:
+            return ReservationTable.decode(data)
+        except MalformedMessage as error:
+            recovered = await self._recover(self._key, data, str(error))
+            await self._store.put(self._key, recovered.encode())
+            return recovered
 
     @asynccontextmanager
     async def change(self) -> AsyncIterator[ReservationTable]:
@@ -74,8 +102,8 @@ class CoinReservations:
 
         After an error inside, nothing is changed.
         """
-        async with self._locks.hold(f"darkswap/{self._key}"):
-            claims = await self.read()
+        async with self._locks.hold(self._lock):
+            claims = await self._read_locked()
             before = claims.encode()
             yield claims
             after = claims.encode()

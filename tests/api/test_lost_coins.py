@@ -1,8 +1,9 @@
-"""Coins of trades whose records cannot be read: told, in nobody's way, and freed by a call."""
+"""Coins whose trade, order or reservations cannot be read: told, in nobody's way, and freed by a call."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -16,6 +17,7 @@ from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.identity import load_identity
 from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.wallets.reservations import ReservationTable
+from tests.support import private_sales
 from tests.support.native_identity import CRYPTO
 from tests.support.trade_world import NETWORK, TradeWorld, sells_dog
 
@@ -92,3 +94,61 @@ async def test_coins_of_an_unreadable_trade_can_be_traded_again_once_released() 
         await world.taker.takes(order)
         await world.settles()
         await world.taker.until("completed")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text[:-2], lambda text: text.replace(b'"version": 1', b'"version": 2')]
+)
+async def test_unreadable_reservations_are_rebuilt_and_what_nobody_explains_stays_frozen(
+    damage: Callable[[bytes], bytes],
+) -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world)
+        view = await world.taker.takes(order, review=True)
+        await world.taker.until("reviewing")
+        store, key = world.taker.peer.runtime.store, f"coins/{NETWORK}"
+        (held,) = await world.taker.coins.reserved(view.id)
+        await world.taker.coins.freeze(OTHER, True)
+        damaged = damage(await store.get(key) or b"")
+        await store.put(key, damaged)
+        world.taker.give(200_000)
+        await world.taker.coins.refresh()
+        assert await store.get(f"quarantine/{key}") == damaged
+        table = ReservationTable.decode(await store.get(key) or b"")
+        assert (table.held, table.frozen) == ({held: view.id}, {OTHER})
+        assert [told for told, _ in world.taker.aside] == [key]
+        await world.taker.trader.confirm(view.id)
+        await world.settles()
+        await world.taker.until("completed")
+
+
+async def test_unreadable_reservations_without_a_word_keep_coins_of_trades_and_private_sales() -> None:
+    async with private_sales.world() as world:
+        order = await private_sales.sells(world.maker)
+        store, key = world.maker.peer.runtime.store, f"coins/{NETWORK}"
+        await store.put(key, b"?")
+        assert await private_sales.held(world.maker, order) == [private_sales.lot_of(order)]
+        assert (await world.maker.desk.cancel(order.id)).id == order.id
+        fees = await world.maker.coins.reserved(f"cancel {order.id}")
+        await store.put(key, b"?")
+        assert await world.maker.coins.reserved(f"cancel {order.id}") == fees
+        assert await private_sales.held(world.maker, order) == [private_sales.lot_of(order)]
+
+
+async def test_unreadable_reservations_are_told_once_and_no_call_fails() -> None:
+    world = SimulatedWorld(crypto=CRYPTO)
+    node, store = DarkSwap(CONFIG, world.runtime("alice")), world.store("alice")
+    events: list[DarkSwapEvent] = []
+    node.subscribe(events.append)
+    await Network.start(node)
+    await store.put(f"coins/{NETWORK}", f'{{"frozen": ["{COIN}'.encode())
+    assert await node.get_trades() == []
+    await node.release_coin(str(OTHER))
+    await node.freeze_coin(str(OTHER), True)
+    await asyncio.sleep(1)
+    (told,) = (event.fields for event in events if event.type == "error")
+    assert told["code"] == "MALFORMED_MESSAGE" and f"coins/{NETWORK}" in str(told["message"])
+    assert str(COIN) in str(told["hint"]) and "freeze_coin" in str(told["hint"])
+    await node.freeze_coin(str(COIN), False)
+    assert ReservationTable.decode(await store.get(f"coins/{NETWORK}") or b"").frozen == {OTHER}
+    await node.stop()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from darkswap_browser.api.trading.coin_recovery import CoinRecovery
 from darkswap_browser.errors import NoAddress
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
@@ -63,16 +64,16 @@ class TradingPeer:
         chain = self.servers
         self.store = SlowStore(self.peer.runtime.store)
         runtime = replace(self.peer.runtime, store=self.store)
-        self.coins = IndexedCoinStore(
-            chain, CoinReservations(runtime.store, runtime.locks, NETWORK), lambda: self.wallet.accounts
-        )
+        recovery = CoinRecovery(runtime.store, NETWORK, self._set_aside, lambda key, why, _: self._set_aside(key, why))
+        reservations = CoinReservations(runtime.store, runtime.locks, NETWORK, recovery.recover)
+        self.coins = IndexedCoinStore(chain, reservations, lambda: self.wallet.accounts)
         self.desk = OrderManager(
             runtime,
             SlowIdentity(self.peer.swarm.identity.key),
             NETWORK,
             chain,
             lambda: self.relays,
-            lambda key, why: self.aside.append((key, why)),
+            self._set_aside,
             private_sales=self.world.policy.private_sales,
         )
         self.trader = TradeManager(
@@ -85,11 +86,14 @@ class TradingPeer:
             self._reach,
             self.world.policy,
             1,
-            lambda key, why: self.aside.append((key, why)),
+            self._set_aside,
             lambda error: self.store_trouble.append(error.code),
         )
         self.trader.subscribe(self._heard)
         self.desk.subscribe(self.order_events.append)
+
+    def _set_aside(self, key: str, why: str) -> None:
+        self.aside.append((key, why))
 
     async def start(self, *, wallet: bool = True) -> None:
         await self.desk.start()

@@ -16,6 +16,7 @@ from darkswap_browser.wallets.coins import FRESH_SECONDS, IndexedCoinStore
 from darkswap_browser.wallets.reservations import CoinReservations
 from tests.support.native_identity import CRYPTO
 from tests.support.wallet_chain import CLEAN, HEIGHT, WalletChain, outpoint
+from tests.wallets.test_reservations import nothing_to_recover
 
 RUNE, OTHER, ALKANE = Asset.rune(840_000, 1), Asset.rune(840_000, 2), Asset.alkane(2, 0)
 TAPROOT, SEGWIT = b"\x51\x20" + bytes(32), b"\x00\x14" + bytes(20)
@@ -37,7 +38,9 @@ def wallet_coins(
     chain: WalletChain, runtime: Runtime | None = None, accounts: tuple[Account, ...] = TWO
 ) -> IndexedCoinStore:
     host = runtime or SimulatedWorld(crypto=CRYPTO).runtime("alice")
-    return IndexedCoinStore(chain, CoinReservations(host.store, host.locks, "regtest"), lambda: accounts)
+    return IndexedCoinStore(
+        chain, CoinReservations(host.store, host.locks, "regtest", nothing_to_recover), lambda: accounts
+    )
 
 
 def numbers(coins: object) -> list[int]:
@@ -308,7 +311,9 @@ async def test_another_account_is_looked_up_at_once() -> None:
     chain.add(2, SEGWIT, 60_000)
     accounts = list(ONE)
     host = SimulatedWorld(crypto=CRYPTO).runtime("alice")
-    coins = IndexedCoinStore(chain, CoinReservations(host.store, host.locks, "regtest"), lambda: accounts)
+    coins = IndexedCoinStore(
+        chain, CoinReservations(host.store, host.locks, "regtest", nothing_to_recover), lambda: accounts
+    )
     assert numbers(await coins.select_bitcoin(lambda _: 1000, "trade")) == [1]
     accounts[:] = TWO[1:]
     assert numbers(await coins.select_bitcoin(lambda _: 1000, "other")) == [2]

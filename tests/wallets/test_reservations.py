@@ -38,8 +38,12 @@ MALFORMED = (
 )
 
 
+async def nothing_to_recover(key: str, data: bytes, reason: str) -> ReservationTable:
+    raise MalformedMessage(key, reason)
+
+
 def reservations(runtime: Runtime, network: str = "regtest") -> CoinReservations:
-    return CoinReservations(runtime.store, runtime.locks, network)
+    return CoinReservations(runtime.store, runtime.locks, network, nothing_to_recover)
 
 
 def test_a_record_is_read_as_it_was_written() -> None:

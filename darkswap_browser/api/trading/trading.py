@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.trading import drafts, lost_coins, stored
 from darkswap_browser.api.trading.assets import AssetRegistry, described
+from darkswap_browser.api.trading.coin_recovery import CoinRecovery
 from darkswap_browser.api.trading.engine import Engine, Event, hold_identity
 from darkswap_browser.api.trading.info import order_info, trade_info
 from darkswap_browser.api.trading.order_check import check_order
@@ -65,7 +66,10 @@ class Trading:
             entropy=runtime.entropy,
             max_fee_rate=terms.max_fee_rate,
         )
-        self._purse = WalletManager(runtime, self._bitcoin_network, terms, self._chain, self._wallet_gone)
+        recovery = CoinRecovery(runtime.store, self._bitcoin_network, self._set_aside, self._coins_recovered)
+        self._purse = WalletManager(
+            runtime, self._bitcoin_network, terms, self._chain, recovery.recover, self._wallet_gone
+        )
         self._book = AssetRegistry(lambda: self._chain, runtime.store, self._bitcoin_network)
         self._open: Engine | None = None
         self._bringing_up = SharedCall[Engine]("trading start")
@@ -146,6 +150,14 @@ class Trading:
         hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
         if coins := await lost_coins.of_record(self._purse.coins, key):
             hint += f" It holds {', '.join(map(str, coins))}: release_coin frees them."
+        self._node.publish("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
+
+    def _coins_recovered(self, key: str, reason: str, unexplained: Sequence[OutPoint]) -> None:
+        hint = "Coins of the trades and private sales that are kept here stay reserved."
+        if unexplained:
+            coins = ", ".join(map(str, unexplained))
+            hint += f" No record explains {coins}: release_coin, or freeze_coin with false, frees each."
+        hint += " Look which coins of yours should be frozen. The bytes are still in the store, under quarantine/."
         self._node.publish("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
 
     def _store_failed(self, error: DarkSwapError) -> None:

@@ -18,7 +18,7 @@ from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.wallets import connect
 from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, Wallet, WalletCoin
 from darkswap_browser.wallets.coins import IndexedCoinStore
-from darkswap_browser.wallets.reservations import CoinReservations
+from darkswap_browser.wallets.reservations import CoinReservations, Recover
 from darkswap_browser.wallets.seed import KIND, SeedWalletStore
 from darkswap_browser.wallets.seed_record import MAX_PASSPHRASE
 from darkswap_browser.wire.fields import Text
@@ -34,7 +34,13 @@ class WalletManager:
     """`gone(reason)` is called when an extension's wallet is not what was connected any more."""
 
     def __init__(
-        self, runtime: Runtime, network: str, config: TradingConfig, chain: Chain, gone: Callable[[str], None]
+        self,
+        runtime: Runtime,
+        network: str,
+        config: TradingConfig,
+        chain: Chain,
+        recover: Recover,
+        gone: Callable[[str], None],
     ) -> None:
         self._runtime = runtime
         self._network = network
@@ -45,7 +51,8 @@ class WalletManager:
         self._name = ""
         self._is_new = False
         self._end: Callable[[], None] = lambda: None
-        self.coins = IndexedCoinStore(chain, CoinReservations(runtime.store, runtime.locks, network), self._accounts)
+        reservations = CoinReservations(runtime.store, runtime.locks, network, recover)
+        self.coins = IndexedCoinStore(chain, reservations, self._accounts)
 
     # --- life
 
