@@ -196,7 +196,7 @@ def test_the_declared_members_are_those_of_the_running_classes(face: OpenPage) -
 def test_the_declarations_are_sound_typescript(node: Path, tmp_path: Path) -> None:
     (tmp_path / "darkswap.d.mts").write_text(TYPES.read_text())
     (tmp_path / "use.mts").write_text(Path(__file__).with_name("types.mts").read_text())
-    compiler = TYPES.parent / "node_modules" / "typescript" / "lib" / "tsc.js"
+    compiler = TYPES.parents[2] / "node_modules" / "typescript" / "lib" / "tsc.js"
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"]
     options += ["--lib", "es2022,dom,dom.iterable,esnext.disposable", str(tmp_path / "use.mts")]
     said = subprocess.run([str(node), str(compiler), *options], capture_output=True, text=True, check=False)

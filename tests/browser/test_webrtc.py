@@ -23,7 +23,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.protocols.ping import Ping
-from darkswap_browser.runtime.base import *
+from darkswap_browser.runtime.base.webrtc import *
 from darkswap_browser.runtime.browser.host import browser_runtime
 from darkswap_browser.transports.memory import memory_pair
 from darkswap_browser.transports.webrtc.private import WebRtcTransport

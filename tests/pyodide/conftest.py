@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SUITES = (
     "tests/__init__.py",
     "tests/support/__init__.py",
+    "darkswap_browser/testing/__init__.py",
+    "darkswap_browser/testing/conformance/__init__.py",
     "darkswap_browser/testing/conformance/check_crypto.py",
     "darkswap_browser/testing/conformance/check_fetch.py",
     "darkswap_browser/testing/conformance/check_locks.py",
@@ -45,7 +47,7 @@ def fresh_dist(built: Path) -> None:
 
 @pytest.fixture(scope="module")
 def selenium_equipped(selenium_module_scope: Any) -> Any:
-    """The module's page with both halves of the package, and the suites importable as `tests.…`."""
+    """The module's page with both halves of the package, and the suites importable."""
     page = selenium_module_scope
     page.load_package(["darkswap_browser", "darkswap_browser_trade"])
     files = {str(path.relative_to(ROOT)): path.read_text("utf-8") for each in SUITES for path in ROOT.glob(each)}
@@ -55,5 +57,9 @@ def selenium_equipped(selenium_module_scope: Any) -> Any:
           pyodide.FS.writeFile(`/suites/${{path}}`, text);
         }}"""
     )
-    page.run("import sys; sys.path.insert(0, '/suites')")
+    # The page's wheel leaves `darkswap_browser.testing` out: it is found beside the suites.
+    page.run(
+        "import sys, darkswap_browser; sys.path.insert(0, '/suites');"
+        "darkswap_browser.__path__.append('/suites/darkswap_browser')"
+    )
     return page

@@ -35,7 +35,7 @@ async def in_page(selenium: Any, suite: str, check: str, kind: str, base: str) -
         "locks": (host.locks, other.locks),
         "store": (host.store, host.crypto),
     }
-    await getattr(importlib.import_module(f"tests.support.{suite}"), check)(*parts[kind])
+    await getattr(importlib.import_module(f"darkswap_browser.testing.conformance.{suite}"), check)(*parts[kind])
 
 
 @run_in_pyodide
