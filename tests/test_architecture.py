@@ -24,6 +24,8 @@ _ORDERS = {*_WALLETS, "identity", "wallets", "storage", "chain.outputs"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "version": set(),
+    # How our programs write logs: levels from the environment, one handler.
+    "logs": {"errors"},
     "wire": {"errors"},
     "concurrency": {"errors"},
     "bitcoin": {"errors"},
@@ -43,8 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "orders": _ORDERS,
     # Until the limits of all packages are cut apart, trades take theirs, and their streams, from the swarm.
     "trades": {*_ORDERS, "orders", "protocols.trade_streams", "net.limits", "net.swarm"},
-    "relayd": {*_NODE, "node", "book", "chain", "runtime.native"},
-    "regtest": {"errors", "version", "wire.parsing", "bitcoin", "market.assets"},
+    "relayd": {*_NODE, "logs", "node", "book", "chain", "runtime.native"},
+    "regtest": {"errors", "version", "logs", "wire.parsing", "bitcoin", "market.assets"},
     "testing": {"errors", "concurrency", "runtime.base", "runtime.memory_store"},
 }
 _FLOORS = set(MAY_IMPORT) - {"relayd", "regtest", "testing"}

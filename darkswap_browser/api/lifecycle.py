@@ -85,7 +85,7 @@ class NodeLifecycle:
         built = await self._build()
         self._stack = built
         self._started(built)
-        logger.info("node started peer=%s", str(built.swarm.local_peer)[-6:])
+        logger.info("node started peer=%s", built.swarm.local_peer.short)
         return built
 
     async def stop(self) -> None:
@@ -128,7 +128,7 @@ class NodeLifecycle:
         built.abort()
         self._stack, self._stopping = None, None
         self._stopped(built)
-        logger.info("node stopped peer=%s", str(built.swarm.local_peer)[-6:])
+        logger.info("node stopped peer=%s", built.swarm.local_peer.short)
 
     def abort(self) -> None:
         """Drop every connection and end what a stop waits for, without waiting."""

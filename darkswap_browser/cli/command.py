@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from darkswap_browser import logs
 from darkswap_browser.cli import order_commands, trade_commands, wallet_commands
 from darkswap_browser.cli.options import Options, parse_options
 from darkswap_browser.cli.output import Output
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(sys.argv[1:] if arguments is None else arguments, environment)
     out = Output(sys.stdout, sys.stderr, json=options.json)
     try:
+        logs.configure(environment.get(logs.VARIABLE, ""), logging.Formatter(logs.FORMAT), {logs.ROOT: logs.SILENT})
         return asyncio.run(_run(options, out, environment))
     except DarkSwapError as error:
         out.failure(error)

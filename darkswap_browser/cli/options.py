@@ -30,7 +30,7 @@ examples:
 Assets are BTC, RUNE:840000:1, ALKANE:2:0, or the name of a rune. Ids of orders, trades and coins may be cut short, as
 long as they name one. The options of "where" may stand before or behind the verb.
 Environment: DARKSWAP_CONFIG as --config; DARKSWAP_DATA as --data; DARKSWAP_PASSPHRASE opens the wallet, where no
-terminal is there to ask at.
+terminal is there to ask at; DARKSWAP_LOG=debug, or darkswap_browser.net=debug, tells on standard error what happens.
 Exit status: 0 done, 1 failed (a sentence on standard error says why), 2 not understood, 130 interrupted.
 --json writes one JSON value, or one event a line; amounts in it are texts, those in …atoms and …sats whole numbers.
 """

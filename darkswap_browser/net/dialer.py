@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
@@ -14,6 +15,8 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.transport import StepHandler, Transport
+
+logger = logging.getLogger(__name__)
 
 Register = Callable[[Connection], None]
 
@@ -127,6 +130,7 @@ class Dial:
             if connection.limit is not None and not self._allow_limited:
                 raise Unsupported("a limited connection here")
         except DarkSwapError as error:
+            logger.debug("dial failed peer=%s address=%s: %s", self._peer.short, address, error)
             self._attempts.append((str(address), error))
             self._step("dial-failed", f"{address}: {error}")
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,22 +25,18 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net import events
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.dialer import Dial, dial_one
-from darkswap_browser.net.events import (
-    AddressesChanged,
-    ConnectionClosed,
-    ConnectionOpened,
-    DialStep,
-    Event,
-    ProtocolsChanged,
-)
+from darkswap_browser.net.events import AddressesChanged, ConnectionClosed, ConnectionOpened, DialStep, Event
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import select_one
 from darkswap_browser.net.routing import ConnectionStreams, ProtocolHandler, Routes
 from darkswap_browser.net.stream import BufferedStream, Stream
 from darkswap_browser.net.transport import StepHandler, Transport, no_step
+
+logger = logging.getLogger(__name__)
 
 Subscriber = Callable[[Event], None]
 
@@ -132,12 +129,12 @@ class Swarm:
         to `faults`.
         """
         self._routes.add(protocol, handler, on_limited=on_limited, max_inbound=max_inbound)
-        self.emit(ProtocolsChanged())
+        self.emit(events.ProtocolsChanged())
 
     def unhandle(self, protocol: str) -> None:
         """Streams already handed over go on."""
         if self._routes.remove(protocol):
-            self.emit(ProtocolsChanged())
+            self.emit(events.ProtocolsChanged())
 
     # --- connections
 
@@ -164,12 +161,14 @@ class Swarm:
             connection.abort()
             raise ObjectClosed("swarm")
         if self._count >= self.limits.connections:
+            logger.warning("connection refused peer=%s: %d are open", connection.remote_peer.short, self._count)
             self._tasks.spawn(connection.close(), "refuse connection")
             raise TooManyRequests("connections", self.limits.connections)
         self._make_room(connection.remote_peer)
         held = ConnectionStreams(connection)
         self._held.setdefault(connection.remote_peer, []).append(held)
         self._count += 1
+        logger.info("connection opened peer=%s over=%s", connection.remote_peer.short, connection.transport)
         self.emit(ConnectionOpened(connection))
         connection.start(lambda stream: self._stream_opened(held, stream))
         watcher = self._watchers[held] = self._tasks.spawn(self._watch(held), "watch connection")
@@ -200,6 +199,7 @@ class Swarm:
             self._count -= 1
             if not mine:
                 self._held.pop(connection.remote_peer, None)
+            logger.info("connection closed peer=%s %s", connection.remote_peer.short, connection.close_reason)
             self.emit(ConnectionClosed(connection, connection.close_reason))
 
     # --- dialling

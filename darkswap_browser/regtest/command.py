@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from darkswap_browser import logs
+from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.regtest.chain.policy import LENIENT, STRICT
 from darkswap_browser.regtest.servers.control import assets_of
 from darkswap_browser.regtest.service import RegtestOptions, RegtestService
@@ -65,7 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 after an orderly end, 1 when it could not start."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
     try:
+        logs.configure(os.environ.get(logs.VARIABLE, ""), logging.Formatter(logs.FORMAT), {logs.ROOT: logging.WARNING})
         return asyncio.run(_serve(options))
+    except DarkSwapError as error:
+        sys.stderr.write(f"darkswap-regtest: {error}\n")
+        return 1
     except OSError as error:
         sys.stderr.write(f"darkswap-regtest: {error.strerror or error}\n")
         return 1

@@ -23,7 +23,7 @@ from darkswap_browser.relayd.connection_limits import (
     raise_descriptor_limit,
     socket_limit,
 )
-from darkswap_browser.relayd.log import JsonLog
+from darkswap_browser.relayd.log import RelayLog
 from darkswap_browser.relayd.metrics import RelayMetrics, StreamBytes
 from darkswap_browser.relayd.options import RelayOptions
 from darkswap_browser.runtime.base.host import Runtime
@@ -39,7 +39,7 @@ KEY_NAME = "relay"
 class RelayDaemon:
     """A relay made ready by `open`, listening after `start`, gone after `stop`."""
 
-    def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: JsonLog) -> None:
+    def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: RelayLog) -> None:
         self._options = options
         self._metrics = metrics = RelayMetrics(log)
         self._lag = LoopLag(metrics.loop_lag.observe)
@@ -66,7 +66,7 @@ class RelayDaemon:
         self._add_figures()
 
     @classmethod
-    async def open(cls, options: RelayOptions, log: JsonLog) -> RelayDaemon:
+    async def open(cls, options: RelayOptions, log: RelayLog) -> RelayDaemon:
         """Raises `InvalidArgument` or `Unsupported` when the identity file cannot be used."""
         runtime = _host(options)
         return cls(options, runtime, await _identity(runtime), log)

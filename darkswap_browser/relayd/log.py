@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
 from datetime import UTC, datetime
 
 Value = str | int | float | bool | None
 
+EVENTS = logging.getLogger("darkswap_browser.relayd")
+DETAILS = logging.getLogger("darkswap_browser.relayd.details")
+"""One line per reservation and circuit."""
 
-class JsonLog:
-    """`write` takes whole lines. `detail` lines (one per reservation and circuit) appear only when `verbose`."""
 
-    def __init__(self, write: Callable[[str], object], now: Callable[[], float], *, verbose: bool = False) -> None:
-        self._write = write
-        self._now = now
-        self._verbose = verbose
+class JsonFormatter(logging.Formatter):
+    """`event` is the message; what `extra={"fields": …}` holds stands beside it, None left out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Value] = {"ts": moment, "level": record.levelname.lower(), "event": record.getMessage()}
+        fields: dict[str, Value] = getattr(record, "fields", {})
+        line |= {name: value for name, value in fields.items() if value is not None}
+        if record.exc_info:
+            line |= {"logger": record.name, "traceback": self.formatException(record.exc_info)}
+        return json.dumps(line, ensure_ascii=False)
+
+
+class RelayLog:
+    """Events with fields."""
 
     def info(self, event: str, **fields: Value) -> None:
-        self._line("info", event, fields)
+        EVENTS.info(event, extra={"fields": fields})
 
     def warning(self, event: str, **fields: Value) -> None:
-        self._line("warning", event, fields)
+        EVENTS.warning(event, extra={"fields": fields})
 
     def detail(self, event: str, **fields: Value) -> None:
-        if self._verbose:
-            self._line("info", event, fields)
-
-    def _line(self, level: str, event: str, fields: dict[str, Value]) -> None:
-        moment = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
-        known = {name: value for name, value in fields.items() if value is not None}
-        self._write(json.dumps({"ts": moment, "level": level, "event": event, **known}, ensure_ascii=False) + "\n")
+        DETAILS.info(event, extra={"fields": fields})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
 
+from darkswap_browser import logs
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.relayd.daemon import RelayDaemon
-from darkswap_browser.relayd.log import JsonLog
+from darkswap_browser.relayd.log import DETAILS, EVENTS, JsonFormatter, RelayLog
 from darkswap_browser.relayd.options import RelayOptions, parse_options
 
 
@@ -19,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 after an orderly end, 1 when the relay could not start."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
     try:
+        details = logging.INFO if options.verbose else logging.WARNING
+        levels = {logs.ROOT: logging.WARNING, EVENTS.name: logging.INFO, DETAILS.name: details}
+        logs.configure(os.environ.get(logs.VARIABLE, ""), JsonFormatter(), levels)
         return asyncio.run(_serve(options))
     except DarkSwapError as error:
         sys.stderr.write(f"darkswap-relay: {error}\n" + (f"{error.hint}\n" if error.hint else ""))
@@ -26,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(options: RelayOptions) -> int:
-    log = JsonLog(_to_stderr, time.time, verbose=options.verbose)
+    log = RelayLog()
     node = await RelayDaemon.open(options, log)
     await node.start()
     ready = {"event": "ready", "peer_id": node.peer_id, "addresses": node.addresses, "admin": node.admin}
@@ -55,11 +61,6 @@ def _signals() -> asyncio.Queue[str]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.put_nowait, number.name)
     return asked
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line)
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

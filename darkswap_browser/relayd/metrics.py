@@ -22,7 +22,7 @@ from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.messages import Status
 from darkswap_browser.protocols.relay.server.reservation_store import Refusal, RefusalReason
 from darkswap_browser.protocols.relay.server.splice import CircuitEnd
-from darkswap_browser.relayd.log import JsonLog
+from darkswap_browser.relayd.log import RelayLog
 from darkswap_browser.version import VERSION
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -41,7 +41,7 @@ DURATION_BUCKETS = (1.0, 5.0, 15.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 class RelayMetrics:
     """Counts what the relay server tells (it is a `RelayObserver`) and logs it."""
 
-    def __init__(self, log: JsonLog) -> None:
+    def __init__(self, log: RelayLog) -> None:
         self._log = log
         self.registry = registry = CollectorRegistry()
         go = "libp2p_relaysvc_"

@@ -36,6 +36,7 @@ examples:
 Pages served over https can only use wss addresses (localhost excepted). Behind a proxy on the same machine all
 peers come from 127.0.0.1, which is why loopback is not counted by --reservations-per-ip.
 The first line on standard output is JSON: {"event": "ready", "peer_id": …, "addresses": […], "admin": …}.
+The log on standard error is JSON too; DARKSWAP_LOG=debug, or darkswap_browser.net=debug, tells more.
 Logs go to standard error, one JSON object a line, without IP addresses.
 SIGTERM or Ctrl-C drains: no new reservations, up to 30 s for running circuits; a second one ends at once.
 """

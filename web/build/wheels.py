@@ -34,6 +34,7 @@ COMPILED = ("darkswap_browser", "darkswap_browser_trade", "embit", "pure_protobu
 # What only a CPython host or a test can use: in the wheel, but not in the one that a page downloads.
 HOST_ONLY = (
     "darkswap_browser/cli/",
+    "darkswap_browser/logs.py",
     "darkswap_browser/protocols/relay/server/",
     "darkswap_browser/regtest/",
     "darkswap_browser/relayd/",

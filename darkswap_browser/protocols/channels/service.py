@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -36,6 +37,8 @@ from darkswap_browser.protocols.channels.messages import (
     decode_control,
     encode_control,
 )
+
+logger = logging.getLogger(__name__)
 
 Reach = Callable[[PeerId], Awaitable[Connection]]
 """A connection to a peer that has none now. Raises `DarkSwapError`."""
@@ -160,6 +163,7 @@ class Channels:
     # --- finding a path
 
     def changed(self, peer: PeerId, channel: Channel, reason: str) -> None:
+        logger.debug("channel %s peer=%s path=%s %s", channel.state, peer.short, channel.path, reason)
         self._listener.changed(channel, reason)
         if self._channels.get(peer) is not channel:
             return

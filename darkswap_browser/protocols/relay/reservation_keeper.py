@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.relay.renewal import renew_after
+
+logger = logging.getLogger(__name__)
 
 MIN_REFRESH_SECONDS = 60.0
 """Seconds after a request in which a host that wakes up is no reason for another: relays count requests."""
@@ -169,6 +172,8 @@ class ReservationKeeper:
             self._wake.clear()
             self._ends_at = _now() + reservation.lifetime_seconds
             self.reservation = reservation
+            seconds = reservation.lifetime_seconds
+            logger.info("reservation granted relay=%s expires_in=%ds", self._relay.short, seconds)
             self._publish(ReservationGranted(reservation))
             self._settle(reservation)
             await self._while_held(connection, renew_after(reservation.lifetime_seconds, self._chance()))
@@ -182,6 +187,7 @@ class ReservationKeeper:
         self.error = error
         if _now() >= self._ends_at:
             self._lost(error, wait)
+        logger.warning("reservation failed relay=%s again_in=%.1fs: %s", self._relay.short, wait, error)
         self._publish(ReservationFailed(self._relay, error, wait if self.is_kept else None))
         self._settle(error)
 

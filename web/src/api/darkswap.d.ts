@@ -315,7 +315,10 @@ export type DarkSwapEvent = { at: number } & (
   /** A reservation is gone; "released", without a code, when this node gave it up. */
   | { type: "relay:lost" } & RelayTrouble
   | { type: "lifecycle"; state: "online" | "offline" | "visible" | "hidden" | "resumed" | "leaving" }
-  /** Something failed in the background; the node goes on, but after RUNTIME_DEAD, which is the last event of all. */
+  /**
+   * Something failed in the background, or (SUBSCRIBER_FAILED) in a Python callback of the application. The node goes
+   * on, but after RUNTIME_DEAD, which is the last event of all.
+   */
   | { type: "error"; code: DarkSwapErrorCode; message: string; hint: string }
   | TradingEvent
 );
@@ -588,9 +591,12 @@ export class DarkSwapWasm {
 
   /** Every networked method starts the node by itself; call it to choose the moment. */
   start(options?: CallOptions): Promise<void>;
-  /** Says goodbye to every peer. The node can be started again. */
+  /**
+   * Says goodbye to every peer. The node can be started again; a `start` meanwhile waits. Given up by `signal` or
+   * `timeout_ms`, it drops every connection at once.
+   */
   stop(options?: CallOptions): Promise<void>;
-  /** Stops the node and forgets everything; later calls fail with FREED. Again: does nothing. */
+  /** Stops the node and forgets everything; nothing is sought after it, later calls fail with FREED. Again: does nothing. */
   free(): void;
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;
