@@ -3,7 +3,7 @@
     DarkSwapError                       base; `code`, `retryable`, `hint` for people and for JavaScript
      ├ LocalError                       the caller asked for something that cannot be
      │  ├ InvalidArgument               malformed peer id, multiaddr, config, candidate …; names the path
-     │  ├ ObjectClosed                   a call after `free()` or `close()`
+     │  ├ ObjectClosed                  a call after `free()` or `close()`
      │  ├ MessageTooLarge               an outgoing message over the limit
      │  ├ NotConnected                  no connection to that peer
      │  ├ NoAddress                     nothing known that could reach that peer
@@ -36,8 +36,8 @@
      │  ├ ChainUnreachable              no server answered
      │  ├ RateLimited                   a server asks for patience (HTTP 429)
      │  ├ NotOnChain                    no such transaction, block or asset
-     │  ├ ChainInconsistent                  servers contradict each other or themselves
-     │  ├ IndexerLagging                       an index is behind the tip of the chain
+     │  ├ ChainInconsistent             servers contradict each other or themselves
+     │  ├ IndexerLagging                an index is behind the tip of the chain
      │  └ BroadcastRejected             a node refused a transaction, in its words
      ├ WalletError
      │  ├ WalletNotConnected            no wallet is connected

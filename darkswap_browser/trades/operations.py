@@ -20,8 +20,7 @@ from darkswap_browser.errors import (
     VerificationFailed,
     WalletRejected,
 )
-from darkswap_browser.settlement import private_sale
-from darkswap_browser.settlement import self_spend as revocation
+from darkswap_browser.settlement import private_sale, self_spend
 from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.balance_change import BalanceChange, Contents, effect_of
 from darkswap_browser.settlement.chain_snapshot import ChainSnapshot
@@ -206,10 +205,10 @@ class TradeOperations:
         plain = sorted(own.bitcoin_coins, key=lambda coin: -coin.sats)
         coins = coins or [*plain[:1], *own.asset_coins[: not plain]]
         kept = next((coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint), None)
-        keep = () if kept is None else revocation.return_outputs(kept, trade.terms.gives(trade.role)[0].kind)
+        keep = () if kept is None else self_spend.return_outputs(kept, trade.terms.gives(trade.role)[0].kind)
 
         def lacking(some: Sequence[TradeInput]) -> int:
-            return revocation.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
+            return self_spend.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
 
         for each in plain:
             if lacking(coins) > 0 and each not in coins:
@@ -220,7 +219,7 @@ class TradeOperations:
                 trade.terms.trade_id,
             )
             coins += map(_plain, more)
-        made = revocation.build(coins, keep, change, beat, rate)
+        made = self_spend.build(coins, keep, change, beat, rate)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
         return await sign_own_inputs(purse.wallet, self._chain, made, prevouts)
 

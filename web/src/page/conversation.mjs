@@ -1,11 +1,11 @@
-/** One conversation: its letters in order, files on their way, and the figures of the link that carries them. */
+/** One conversation: its messages in order, files on their way, and the figures of the link that carries them. */
 
 import {
   FILE_LIMIT, NOTE_LIMIT, PART_SIZE, decodeMessage, encodeMessage, encodePart, firstId, nextId, sha256,
 } from "./messages.mjs";
 import { bytes as sizeWords } from "./text.mjs";
 
-/** Letters kept on screen; the oldest go first. */
+/** Messages kept on screen; the oldest go first. */
 const ITEMS_KEPT = 500;
 /** Files a peer may have under way at once: bounds what it can make this page hold. */
 const INCOMING_FILES = 4;
@@ -112,63 +112,63 @@ export class Conversation {
 
   /** One channel message from the peer. Returns whether it was one of ours. */
   async receive(data) {
-    const letter = decodeMessage(data);
-    if (letter === null) {
+    const message = decodeMessage(data);
+    if (message === null) {
       this.addNotice(`A message of ${sizeWords(data.length)} in a form this page does not know.`);
       return false;
     }
-    await this._take[letter.kind].call(this, letter);
-    if (letter.kind === "file-part") this._soon();
+    await this._take[message.kind].call(this, message);
+    if (message.kind === "file-part") this._soon();
     else this._changed();
     return true;
   }
 
   _take = {
-    note(letter) {
-      this._add({ kind: "note", mine: false, id: letter.id, text: letter.text });
-      return this._reply("receipt", { id: letter.id });
+    note(message) {
+      this._add({ kind: "note", mine: false, id: message.id, text: message.text });
+      return this._reply("receipt", { id: message.id });
     },
-    receipt(letter) {
-      const item = this.items.find((one) => one.mine && one.id === letter.id);
+    receipt(message) {
+      const item = this.items.find((one) => one.mine && one.id === message.id);
       if (!item || item.state === "cancelled") return;
       item.state = "delivered";
       if (item.kind === "file") item.done = item.size;
     },
-    "file-begin"(letter) {
-      const item = { kind: "file", mine: false, id: letter.id, name: plainName(letter.name), size: letter.size, done: 0 };
-      if (this._incoming.size >= INCOMING_FILES || this._incoming.has(letter.id)) return this._reply("file-cancel", { id: letter.id });
-      this._add({ ...item, state: "receiving", cancel: () => this._refuse(letter.id) });
-      this._incoming.set(letter.id, { item: this.items.at(-1), parts: [], startedAt: performance.now() });
+    "file-begin"(message) {
+      const item = { kind: "file", mine: false, id: message.id, name: plainName(message.name), size: message.size, done: 0 };
+      if (this._incoming.size >= INCOMING_FILES || this._incoming.has(message.id)) return this._reply("file-cancel", { id: message.id });
+      this._add({ ...item, state: "receiving", cancel: () => this._refuse(message.id) });
+      this._incoming.set(message.id, { item: this.items.at(-1), parts: [], startedAt: performance.now() });
     },
-    "file-part"(letter) {
-      const incoming = this._incoming.get(letter.id);
+    "file-part"(message) {
+      const incoming = this._incoming.get(message.id);
       if (!incoming) return;
-      incoming.item.done += letter.part.length;
-      if (incoming.item.done > incoming.item.size) return this._refuse(letter.id, "The peer sent more than it announced.");
-      incoming.parts.push(letter.part);
+      incoming.item.done += message.part.length;
+      if (incoming.item.done > incoming.item.size) return this._refuse(message.id, "The peer sent more than it announced.");
+      incoming.parts.push(message.part);
     },
-    async "file-end"(letter) {
-      const incoming = this._incoming.get(letter.id);
+    async "file-end"(message) {
+      const incoming = this._incoming.get(message.id);
       if (!incoming) return;
-      this._incoming.delete(letter.id);
+      this._incoming.delete(message.id);
       const { item, parts, startedAt } = incoming;
       // The type is never the peer's word: a download is bytes, and nothing here may open it as a page.
       const blob = new Blob(parts, { type: "application/octet-stream" });
-      const digest = letter.sha256 ? await sha256(await blob.arrayBuffer()) : "";
-      item.checked = digest !== "" && digest === letter.sha256;
+      const digest = message.sha256 ? await sha256(await blob.arrayBuffer()) : "";
+      item.checked = digest !== "" && digest === message.sha256;
       const whole = item.done === item.size && (item.checked || digest === "");
       item.state = whole ? "received" : "failed";
       item.seconds = (performance.now() - startedAt) / 1000;
       if (!whole) item.error = { message: "The file arrived incomplete or altered, and was thrown away." };
       else item.url = URL.createObjectURL(blob);
       this._makeRoom();
-      if (whole) await this._reply("receipt", { id: letter.id });
+      if (whole) await this._reply("receipt", { id: message.id });
     },
-    "file-cancel"(letter) {
-      const mine = this.items.find((one) => one.mine && one.kind === "file" && one.id === letter.id);
-      const incoming = this._incoming.get(letter.id);
+    "file-cancel"(message) {
+      const mine = this.items.find((one) => one.mine && one.kind === "file" && one.id === message.id);
+      const incoming = this._incoming.get(message.id);
       if (incoming) {
-        this._incoming.delete(letter.id);
+        this._incoming.delete(message.id);
         incoming.item.state = "cancelled";
       } else if (mine && mine.state !== "delivered") {
         mine.cancel();

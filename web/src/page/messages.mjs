@@ -1,6 +1,6 @@
 /**
  * What two of these pages say to each other over a channel: notes, receipts and files cut into parts.
- * A letter is one channel message: a kind byte, then JSON in UTF-8, or for a file's part its number (u32, big endian)
+ * A message is one channel message: a kind byte, then JSON in UTF-8, or for a file's part its number (u32, big endian)
  * and raw bytes. Whatever a peer sends is judged here before anything else of the page sees it.
  */
 
@@ -32,7 +32,7 @@ export function encodePart(id, part) {
   return bytes;
 }
 
-/** A checked letter, or null when it is not one of ours: other programs may use the channel in their own way. */
+/** A checked message, or null when it is not one of ours: other programs may use the channel in their own way. */
 export function decodeMessage(bytes) {
   const kind = NAMES[bytes[0]];
   if (kind === undefined) return null;

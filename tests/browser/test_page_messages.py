@@ -1,4 +1,4 @@
-"""What a peer may send to the page: only well-formed letters get through, and nothing it sends makes the page throw."""
+"""What a peer may send to the page: only well-formed messages get through, and none makes the page throw."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-LETTERS = Path(__file__).resolve().parents[2] / "web" / "src" / "page"
+PAGE = Path(__file__).resolve().parents[2] / "web" / "src" / "page"
 
 _PREAMBLE = """
 const folder = new URL(process.argv[1]);
@@ -20,11 +20,11 @@ RELAY = f"/dns4/relay.example/tcp/443/wss/p2p/{PEER}"
 
 
 def in_node(node: Path, script: str, *arguments: str) -> Any:
-    command = [str(node), "--input-type=module", "--eval", _PREAMBLE + script, "--", LETTERS.as_uri() + "/", *arguments]
+    command = [str(node), "--input-type=module", "--eval", _PREAMBLE + script, "--", PAGE.as_uri() + "/", *arguments]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
 
 
-def test_letters_come_back_as_they_were_sent(node: Path) -> None:
+def test_messages_come_back_as_they_were_sent(node: Path) -> None:
     found = in_node(
         node,
         """say([
@@ -40,7 +40,7 @@ def test_letters_come_back_as_they_were_sent(node: Path) -> None:
     ]
 
 
-def test_what_breaks_a_rule_is_no_letter(node: Path) -> None:
+def test_what_breaks_a_rule_is_no_message(node: Path) -> None:
     found = in_node(
         node,
         """const wrong = [
