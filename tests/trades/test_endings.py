@@ -9,6 +9,7 @@ import pytest
 from darkswap_browser.errors import InvalidArgument, NoAddress, ObjectClosed, StorageError, TooManyRequests
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
+from darkswap_browser.trades.runner import MAX_SLEEP_SECONDS
 from darkswap_browser.trades.views import TradeStatus
 from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
 
@@ -278,6 +279,19 @@ async def test_trade_canceled_right_before_the_node_stops_is_canceled_for_the_ma
         await asyncio.sleep(5)
         assert world.maker.only().phase == "canceled"
         await _free(world)
+
+
+async def test_cancel_that_is_lost_frees_the_part_of_the_order_at_the_deadline() -> None:
+    async with TradeWorld() as world:
+        trade_id = await _paused_at(world, "reviewing")
+        ends = (await world.maker.until("offered")).expires_at
+        world.sim.world.kill("taker")
+        await world.taker.trader.cancel(trade_id)
+        await world.taker.stop()
+        view = await world.maker.until("expired")
+        assert ends is not None and ends <= view.updated_at <= ends + MAX_SLEEP_SECONDS
+        await asyncio.sleep(2)
+        assert await world.maker.holds_nothing()
 
 
 async def _maker_behind_a_relay(world: TradeWorld) -> TradingPeer:
