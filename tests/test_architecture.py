@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,6 +80,16 @@ MAX_FILE = 400
 MAX_FUNCTION = 60
 
 
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+@functools.cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(_tree(path)))
+
+
 @dataclass(frozen=True)
 class Module:
     """One file of the package, parsed once."""
@@ -92,9 +103,17 @@ class Module:
         """`darkswap_browser.net.yamux.machine` → ("net", "yamux", "machine")."""
         return tuple(self.name.split(".")[1:])
 
-    def imports(self) -> Iterator[str]:
+    @property
+    def nodes(self) -> list[ast.AST]:
+        return _nodes(self.path)
+
+    @functools.cached_property
+    def imported(self) -> frozenset[str]:
         """Dotted names of everything imported, whether as a module or a name in one."""
-        for node in ast.walk(self.tree):
+        return frozenset(self._imports())
+
+    def _imports(self) -> Iterator[str]:
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -112,15 +131,11 @@ def _module_name(path: Path) -> str:
 
 _FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {_module_name(path) for path in _FILES}
-MODULES = [Module(path, _module_name(path), ast.parse(path.read_text(), str(path))) for path in _FILES]
-
-
-def _ids(module: Module) -> str:
-    return module.name
+MODULES = [Module(path, _module_name(path), _tree(path)) for path in _FILES]
 
 
 def _ours(module: Module) -> set[str]:
-    return {name for name in module.imports() if name.split(".")[0] == PACKAGE.name}
+    return {name for name in module.imported if name.split(".")[0] == PACKAGE.name}
 
 
 def _allowed(module: Module, target: str) -> bool:
@@ -136,10 +151,14 @@ def _allowed(module: Module, target: str) -> bool:
     return other[0] in allowed or ".".join(other[:2]) in allowed
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_imports_go_down_only(module: Module) -> None:
-    wrong = sorted(target for target in _ours(module) if not _allowed(module, target))
-    assert not wrong, f"{module.name} may not import {', '.join(wrong)}"
+def test_imports_go_down_only() -> None:
+    wrong = [
+        f"{module.name} may not import {target}"
+        for module in MODULES
+        for target in sorted(_ours(module))
+        if not _allowed(module, target)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_folder_has_its_floor() -> None:
@@ -162,66 +181,79 @@ def test_no_import_goes_in_a_circle() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_only_darkswap_imports_the_trading_half_of_the_api(module: Module) -> None:
-    if module.parts[:2] in {("api", "trading"), ("api", "darkswap")} or module.parts[:1] != ("api",):
-        return
-    seen = {name for name in _ours(module) if name.split(".")[1:3] == ["api", "trading"]}
-    assert not seen, f"{module.name} imports {', '.join(sorted(seen))}"
+def test_only_darkswap_imports_the_trading_half_of_the_api() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in MODULES
+        if module.parts[:1] == ("api",) and module.parts[:2] not in {("api", "trading"), ("api", "darkswap")}
+        for name in sorted(_ours(module))
+        if name.split(".")[1:3] == ["api", "trading"]
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_imports_stand_at_the_top(module: Module) -> None:
-    if module.parts == ("runtime", "select"):
-        return
+def _late_imports(module: Module) -> list[str]:
     top = {id(node) for node in module.tree.body}
     for block in module.tree.body:
         if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
             top |= {id(node) for node in block.body}
-    late = [
-        node.lineno
-        for node in ast.walk(module.tree)
+    return [
+        f"{module.path}:{node.lineno}"
+        for node in module.nodes
         if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in top
     ]
-    assert not late, f"{module.path}: imports below the top, at lines {late}"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_the_browser_is_seen_from_its_runtime_only(module: Module) -> None:
-    if module.parts[:2] == ("runtime", "browser"):
-        return
-    seen = {name for name in module.imports() if name.split(".")[0] in HOST_MODULES}
-    assert not seen, f"{module.name} imports {', '.join(sorted(seen))}"
+def test_imports_stand_at_the_top() -> None:
+    late = [place for module in MODULES if module.parts != ("runtime", "select") for place in _late_imports(module)]
+    assert not late, f"imports below the top: {', '.join(late)}"
+
+
+def test_the_browser_is_seen_from_its_runtime_only() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in MODULES
+        if module.parts[:2] != ("runtime", "browser")
+        for name in sorted(module.imported)
+        if name.split(".")[0] in HOST_MODULES
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def _pure(module: Module) -> bool:
     return module.path.name in PURE_NAMES or module.parts[:1] in {(folder,) for folder in PURE_FOLDERS}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if _pure(module)], ids=_ids)
-def test_pure_files_neither_wait_nor_ask_the_host(module: Module) -> None:
-    impure = {name for name in module.imports() if name.split(".")[0] in IMPURE}
-    assert not impure, f"{module.name} imports {', '.join(sorted(impure))}"
+def test_pure_files_neither_wait_nor_ask_the_host() -> None:
+    pure = [module for module in MODULES if _pure(module)]
+    assert pure
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in pure
+        for name in sorted(module.imported)
+        if name.split(".")[0] in IMPURE
+    ]
     waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
-    waits = [node.lineno for node in ast.walk(module.tree) if isinstance(node, waiting)]
-    assert not waits, f"{module.path}: waits at lines {waits}"
+    wrong += [
+        f"{module.path}:{node.lineno}: waits" for module in pure for node in module.nodes if isinstance(node, waiting)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def _too_long(path: Path) -> list[str]:
     """The file, if it is, and every function in it that is."""
-    source = path.read_text()
-    long = [f"{path} ({lines} lines)"] if (lines := len(source.splitlines())) > MAX_FILE else []
+    long = [f"{path} ({lines} lines)"] if (lines := len(path.read_text().splitlines())) > MAX_FILE else []
     return long + [
         f"{path}: {node.name} ({size} lines)"
-        for node in ast.walk(ast.parse(source, str(path)))
+        for node in _nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (size := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION
     ]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_files_and_functions_stay_short(module: Module) -> None:
-    assert not _too_long(module.path)
+def test_files_and_functions_stay_short() -> None:
+    long = [each for module in MODULES for each in _too_long(module.path)]
+    assert not long, "\n".join(long)
 
 
 @pytest.mark.parametrize("beside", ["build.py", "tests", "web/build"])
@@ -231,22 +263,21 @@ def test_what_stands_beside_the_package_stays_as_short(beside: str) -> None:
     assert paths and not [long for path in paths for long in _too_long(path)]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_names_say_what_is_inside(module: Module) -> None:
-    assert not FORBIDDEN_NAMES & set(module.parts)
+def test_names_say_what_is_inside() -> None:
+    wrong = [module.name for module in MODULES if FORBIDDEN_NAMES & set(module.parts)]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_files_that_hold_code_begin_with_what_they_are(module: Module) -> None:
-    if module.tree.body:
-        assert ast.get_docstring(module.tree), f"{module.path} has no docstring"
+def test_files_that_hold_code_begin_with_what_they_are() -> None:
+    bare = [str(module.path) for module in MODULES if module.tree.body and not ast.get_docstring(module.tree)]
+    assert not bare, f"no docstring in {', '.join(bare)}"
 
 
 def test_no_failure_is_swallowed_whole() -> None:
     broad = [
         f"{module.path}:{node.lineno}"
         for module in MODULES
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ExceptHandler) and _catches_everything(node) and not _raises(node)
     ]
     assert not broad, f"handlers that catch everything and go on: {', '.join(broad)}"
@@ -257,7 +288,7 @@ def test_only_the_guard_stops_every_exception() -> None:
     guards = [
         module.name
         for module in MODULES
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name in {"__exit__", "__aexit__"}
         and not (isinstance(node.returns, ast.Constant) and node.returns.value is None)
@@ -279,7 +310,7 @@ def _raises(handler: ast.ExceptHandler) -> bool:
 def test_tests_neither_mock_nor_patch() -> None:
     wrong = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        for node in _nodes(path):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -290,19 +321,19 @@ def test_tests_neither_mock_nor_patch() -> None:
     assert not wrong, f"these reach into what they test: {', '.join(wrong)}"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=_ids)
-def test_foreign_texts_are_parsed_in_one_place(module: Module) -> None:
-    if module.parts == ("wire", "parsing") or module.parts[:1] == ("testing",):
-        return  # the suites of `testing` read what their own test server wrote
+def test_foreign_texts_are_parsed_in_one_place() -> None:
     calls = [
-        node.lineno
-        for node in ast.walk(module.tree)
+        f"{module.path}:{node.lineno}"
+        for module in MODULES
+        # The suites of `testing` read what their own test server wrote.
+        if module.parts != ("wire", "parsing") and module.parts[:1] != ("testing",)
+        for node in module.nodes
         if isinstance(node, ast.Attribute)
         and node.attr in {"loads", "load", "unpackb", "unpack", "Unpacker"}
         and isinstance(node.value, ast.Name)
         and node.value.id in {"json", "msgpack"}
     ]
-    assert not calls, f"{module.path}: parses without a check of its nesting at lines {calls}; use wire/parsing.py"
+    assert not calls, f"parsed without a check of its nesting, use wire/parsing.py: {', '.join(calls)}"
 
 
 def test_the_build_needs_the_standard_library_only() -> None:
