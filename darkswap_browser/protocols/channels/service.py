@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 Reach = Callable[[PeerId], Awaitable[Connection]]
 """A connection to a peer that has none now. Raises `DarkSwapError`."""
 
+_NOT_EVICTED = 3
+
 _STEP_BACK = 1.0
 """Seconds by which the peer with the greater id lets the other one go first, so that they seldom do it both."""
 
@@ -51,6 +53,12 @@ _STEP_BACK = 1.0
 class _Attempt:
     task: asyncio.Task[None]
     connection: Connection
+
+
+@dataclass(slots=True)
+class _Search:
+    task: asyncio.Task[None]
+    channel: Channel
 
 
 class Channels:
@@ -67,7 +75,7 @@ class Channels:
         self._channels: dict[PeerId, Channel] = {}
         self._attempts: dict[PeerId, _Attempt] = {}
         self._strangers: set[PeerId] = set()
-        self._searches: dict[PeerId, asyncio.Task[None]] = {}
+        self._searches: dict[PeerId, _Search] = {}
         self._tasks = Tasks(swarm.faults.report)
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -90,6 +98,8 @@ class Channels:
         self._strangers.discard(peer)
         channel = self._channels.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
+            if len(self._channels.keys() - {peer}) >= self._limits.channel_channels:
+                self._evict(self._channels.keys() - {peer}, self._limits.channel_channels)
             channel = self._create(peer, self._machine())
         if channel.link is None:
             self._search(peer, channel)
@@ -125,8 +135,6 @@ class Channels:
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         before = self._channels.pop(peer, None)
-        if len(self._channels) >= self._limits.channel_channels:
-            self._evict(self._channels, self._limits.channel_channels)
         channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
         if before is not None:
             channel.inherit(before)
@@ -135,27 +143,35 @@ class Channels:
 
     def _create_for_stranger(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         """A channel that its peer asked for, and that the application has not used yet."""
-        strangers = self._strangers & self._channels.keys() - {peer}
-        if len(strangers) >= self._limits.channel_channels_of_strangers:
+        others = self._channels.keys() - {peer}
+        strangers = {other for other in others if self._is_stranger(other)}
+        if len(strangers) >= self._limits.channel_channels_of_strangers or len(others) >= self._limits.channel_channels:
             self._evict(strangers, self._limits.channel_channels_of_strangers)
         channel = self._create(peer, machine)
         self._strangers.add(peer)
         return channel
 
+    def _is_stranger(self, peer: PeerId) -> bool:
+        """Whether the application neither opened the channel with `peer` nor sent anything on it."""
+        if peer in self._strangers and self._channels[peer].machine.outbox.messages:
+            self._strangers.discard(peer)
+        return peer in self._strangers
+
     def _evict(self, among: Iterable[PeerId], limit: int) -> None:
-        """Give up a channel that is closed, or a stranger's that has no path. Raises `TooManyRequests`."""
-        closed = (peer for peer in among if self._channels[peer].state is ChannelState.CLOSED)
-        without_path = (
-            peer for peer in among if peer in self._strangers and self._channels[peer].state is not ChannelState.OPEN
-        )
-        peer = next(closed, None) or next(without_path, None)
-        if peer is None:
+        """Give up one channel, the one that is missed least. Raises `TooManyRequests`."""
+        peer = min(among, key=self._eviction_rank, default=None)
+        if peer is None or self._eviction_rank(peer) == _NOT_EVICTED:
             raise TooManyRequests("channels", limit)
-        error = TooManyRequests("channels", limit)
-        channel = self._channels[peer]
-        channel.end(error)
+        self._channels[peer].end(TooManyRequests("channels", limit))
         self._channels.pop(peer, None)
         self._strangers.discard(peer)
+
+    def _eviction_rank(self, peer: PeerId) -> int:
+        """Closed channels with nothing to receive go first, then strangers without a path, then other closed ones."""
+        channel = self._channels[peer]
+        if channel.state is ChannelState.CLOSED:
+            return 2 if channel.receive_queue and not self._is_stranger(peer) else 0
+        return 1 if self._is_stranger(peer) and channel.state is not ChannelState.OPEN else _NOT_EVICTED
 
     def _machine(self) -> ChannelMachine:
         return ChannelMachine(self._random(SESSION_BYTES), self._limits)
@@ -177,9 +193,14 @@ class Channels:
 
     def _search(self, peer: PeerId, channel: Channel) -> None:
         running = self._searches.get(peer)
-        if running is None or running.done():
-            task = self._searches[peer] = self._tasks.spawn(self._find_path(peer, channel), "channel path")
-            task.add_done_callback(lambda over: self._searches.pop(peer) if self._searches.get(peer) is over else None)
+        if running is not None and not running.task.done():
+            if running.channel is channel:
+                return
+            # It looks for a channel that was closed meanwhile.
+            running.task.cancel()
+        task = self._tasks.spawn(self._find_path(peer, channel), "channel path")
+        self._searches[peer] = search = _Search(task, channel)
+        task.add_done_callback(lambda _: self._searches.pop(peer) if self._searches.get(peer) is search else None)
 
     async def _find_path(self, peer: PeerId, channel: Channel) -> None:
         loop = asyncio.get_running_loop()
@@ -284,6 +305,7 @@ class Channels:
             return
         attempt = self._attempts.get(peer)
         if verdict is HelloVerdict.RESTARTED:
+            self._is_stranger(peer)  # notes what was sent in the session that ends here
             channel.reset_session(self._attached(hello))
         elif attempt is not None and not self._yields(attempt.connection, connection):
             stream.reset()

@@ -15,7 +15,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello, encode_control
-from darkswap_browser.protocols.channels.service import Channels
+from darkswap_browser.protocols.channels.service import Channels, Reach
 from tests.support.native_identity import identity
 from tests.support.pipe import CountingEntropy, PipeEnd, pipe
 
@@ -84,6 +84,7 @@ class Node:
         self.channels = Channels(swarm, CountingEntropy(str(id(self))).bytes, limits, self._reach, self)
         self.channels.start()
         self.reachable: list[Connection] = []
+        self._reach_by: Reach | None = None
 
     @property
     def peer(self) -> PeerId:
@@ -95,8 +96,14 @@ class Node:
     def progressed(self, channel: Channel, received: int, total: int) -> None:
         self.progress.append((received, total))
 
+    def reach_with(self, reach: Reach) -> None:
+        """What looks for a connection from now on; without it there is none."""
+        self._reach_by = reach
+
     async def _reach(self, peer: PeerId) -> Connection:
-        raise NoAddress(str(peer))
+        if self._reach_by is None:
+            raise NoAddress(str(peer))
+        return await self._reach_by(peer)
 
 
 async def node(name: str, limits: Limits) -> Node:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from darkswap_browser.errors import DarkSwapError, TooManyRequests
+from darkswap_browser.errors import DarkSwapError, NoAddress, TooManyRequests
+from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import ChannelState
@@ -73,6 +77,61 @@ async def test_accept_more_strangers_than_their_share_refuses_the_last() -> None
         await victim.channels.open(friend.peer)
     with pytest.raises(TooManyRequests):
         await victim.channels.open((await node("no room", FEW)).peer)
+
+
+async def test_accept_strangers_never_evict_a_channel_that_the_application_sent_on() -> None:
+    victim = await node("victim", FEW)
+    friend = await node("friend", FEW)
+    path = connect(friend, victim)
+    await friend.channels.open(victim.peer)
+    channel = victim.channels.get(friend.peer)
+    await channel.send(b"answer")
+    path.abort()
+    await asyncio.sleep(0.1)
+    await channel.send(b"accepted while resuming")
+    for number in range(FEW.channel_channels_of_strangers):
+        await accept_from(f"stranger {number}", victim)
+    assert victim.channels.get(friend.peer) is channel and channel.state is ChannelState.RESUMING
+    connect(friend, victim)
+    theirs = await friend.channels.open(victim.peer)
+    assert [await theirs.receive() for _ in range(2)] == [b"answer", b"accepted while resuming"]
+
+
+async def test_accept_a_stranger_in_a_full_table_keeps_our_closed_channel_with_unread_messages() -> None:
+    victim = await node("victim", FEW)
+    friends = [await node(f"friend {number}", FEW) for number in range(FEW.channel_channels)]
+    for friend in friends:
+        connect(victim, friend)
+        await victim.channels.open(friend.peer)
+    theirs = await friends[0].channels.open(victim.peer)
+    await theirs.send(b"last words")
+    await theirs.close()
+    with pytest.raises(DarkSwapError):
+        await accept_from("stranger", victim)
+    assert await victim.channels.get(friends[0].peer).receive() == b"last words"
+
+
+async def test_open_after_an_earlier_open_was_given_up_searches_again() -> None:
+    alice, bob = await node("alice", FEW), await node("bob", FEW)
+    slow_dial = asyncio.Event()
+
+    async def reach(peer: PeerId) -> Connection:
+        await slow_dial.wait()
+        raise NoAddress(str(peer))
+
+    alice.reach_with(reach)
+    first = asyncio.create_task(alice.channels.open(bob.peer))
+    await asyncio.sleep(1)
+    await alice.channels.get(bob.peer).close("disconnected")
+    with pytest.raises(DarkSwapError):
+        await first
+    second = asyncio.create_task(alice.channels.open(bob.peer))
+    await asyncio.sleep(1)
+    slow_dial.set()
+    connect(alice, bob)
+    async with asyncio.timeout(60):
+        with pytest.raises(NoAddress):
+            await second
 
 
 async def test_open_to_a_stranger_frees_its_place_among_strangers() -> None:
