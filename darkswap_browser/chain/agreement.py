@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from darkswap_browser.errors import ChainError, ChainInconsistent, ChainUnreachable
 
@@ -18,27 +18,6 @@ STRAGGLER_SECONDS = 5.0
 
 
 T = TypeVar("T")
-
-
-class Together:
-    """Questions that are the same at the same time are asked once."""
-
-    def __init__(self) -> None:
-        self._running: dict[Hashable, asyncio.Future[Any]] = {}
-
-    async def ask(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        """`key` names question and kind of answer. Whoever gives up waiting leaves it to the others."""
-        running = self._running.get(key)
-        if running is None:
-            running = self._running[key] = asyncio.ensure_future(ask())
-            running.add_done_callback(lambda done: self._over(key, done))
-        answer: T = await asyncio.shield(running)
-        return answer
-
-    def _over(self, key: Hashable, done: asyncio.Future[Any]) -> None:
-        del self._running[key]
-        if not done.cancelled():
-            done.exception()
 
 
 class Named(Protocol):

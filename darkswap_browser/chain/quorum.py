@@ -16,7 +16,6 @@ from typing import TypeVar
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.agreement import (
     ServerAnswer,
-    Together,
     ask_all,
     ask_first,
     require_quorum,
@@ -39,6 +38,7 @@ from darkswap_browser.chain.esplora import EsploraClient
 from darkswap_browser.chain.ord import OrdClient
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.chain.transaction_cache import TransactionCache
+from darkswap_browser.concurrency.shared_call import SharedCalls
 from darkswap_browser.errors import BroadcastRejected, ChainError, ChainInconsistent, ChainUnreachable, IndexerLagging
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind, AssetMetadata
 from darkswap_browser.runtime.base.crypto import Entropy
@@ -100,7 +100,7 @@ class Quorum:
         self._lags: dict[str, tuple[float, bool]] = {}
         """By index: the loop's time of the look, and whether it was behind."""
         self._agreed: tuple[float, Tip] | None = None
-        self._together = Together()
+        self._calls = SharedCalls()
         self._facts = BlockCache()
         self._seen = BlockCache()
         """By the word of one server, for what is only shown."""
@@ -122,7 +122,7 @@ class Quorum:
         """As `_ask_tip`; questions at once are one, and the answer is good for a moment."""
         if self._agreed is not None and asyncio.get_running_loop().time() - self._agreed[0] < AGREED_SECONDS:
             return self._agreed[1]
-        tip = await self._together.ask("tip", self._ask_tip)
+        tip = await self._calls.run("tip", self._ask_tip)
         self._agreed = asyncio.get_running_loop().time(), tip
         self._facts.at(tip)
         return tip
@@ -167,7 +167,7 @@ class Quorum:
             answers, failures = await self._every(lambda source: source.status(txid))
             return require_quorum(f"where transaction {txid} is", answers, failures, self._needed(self._chains))
 
-        found = await self._together.ask(("status", txid), ask)
+        found = await self._calls.run(("status", txid), ask)
         if found is not None and found.height is not None:
             facts.keep(known, txid, found)
         return found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import socket
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.multiaddr import Multiaddr
@@ -61,7 +61,7 @@ class RelayDaemon:
         # A reservation must not rest on a connection whose other end is gone.
         self._liveness = Liveness(swarm, self._ping)
         self._server = RelayServer(swarm, options.limits, runtime.clock, announce=options.announce, observer=metrics)
-        self._measuring: asyncio.Task[None] | None = None
+        self._tasks = Tasks(swarm.faults.report)
         self._admin: LinkListener | None = None
         self._add_figures()
 
@@ -94,7 +94,7 @@ class RelayDaemon:
         for address in self._options.listen:
             bound = await self._swarm.listen(address)
             self._swarm.set_announced(f"interfaces of {address}", _reachable(bound))
-        self._measuring = asyncio.create_task(self._lag.measure(), name="loop lag")
+        self._tasks.spawn(self._lag.measure(), "loop lag")
         if self._options.admin is not None:
             admin = Admin(
                 self._metrics, self._lag, lambda: self._sockets.is_listening, lambda: not self._server.draining
@@ -113,8 +113,7 @@ class RelayDaemon:
         await self._swarm.close()
         if self._admin is not None:
             await self._admin.close()
-        if self._measuring is not None:
-            self._measuring.cancel()
+        await self._tasks.close()
         return finished
 
     def _add_figures(self) -> None:

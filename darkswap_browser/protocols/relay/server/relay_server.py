@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, MalformedMessage
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -126,7 +127,7 @@ class RelayServer:
         self._in_circuits: dict[Connection, int] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._tasks = Tasks(swarm.faults.report)
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
@@ -145,16 +146,17 @@ class RelayServer:
         # Answered on limited connections too: a refusal says more than a reset.
         self._swarm.handle(HOP_PROTOCOL, self._hop, on_limited=True, max_inbound=self._limits.hop_streams)
         self._unsubscribe = self._swarm.subscribe(self._on_event)
-        self._sweeper = asyncio.create_task(self._sweep(), name="relay sweeper")
+        self._tasks.spawn(self._sweep(), "relay sweeper")
 
     async def close(self) -> None:
-        """Answer no more. Running circuits end with their connections."""
+        """Answer no more. Running circuits end with their connections. Idempotent.
+
+        Cancellation: Safe; everything was told to end before the first await.
+        """
         self._swarm.unhandle(HOP_PROTOCOL)
         if self._unsubscribe is not None:
             self._unsubscribe()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+        await self._tasks.close()
 
     async def drain(self, seconds: float) -> bool:
         """Grant nothing new, let go of everybody without a circuit, and wait for the circuits to end.
