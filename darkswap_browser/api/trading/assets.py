@@ -6,10 +6,11 @@ Only here atoms become amounts, and amounts atoms: everything below the faces co
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from darkswap_browser.api.trading.records import AssetAmount, AssetInfo
 from darkswap_browser.chain.base import Chain
-from darkswap_browser.errors import ChainError, NotOnChain, TooManyRequests
+from darkswap_browser.errors import ChainError, NotOnChain, StorageError, TooManyRequests
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind, AssetMetadata
 from darkswap_browser.runtime.base.storage import KeyValueStore
@@ -63,7 +64,7 @@ class AssetRegistry:
         try:
             found = await self._chain().info(asset)
         except ChainError:
-            kept = await self._kept.get(str(asset))
+            kept = await self._look_up(asset)
             if kept is None:
                 raise
             return kept
@@ -72,12 +73,18 @@ class AssetRegistry:
         await self._keep(found)
         return found
 
-    async def _keep(self, found: AssetMetadata) -> None:
-        self._known[found.asset] = found
+    async def _look_up(self, asset: Asset) -> AssetMetadata | None:
+        """What is kept of it; None also when the store fails: then only the index's error is worth telling."""
         try:
+            return await self._kept.get(str(asset))
+        except StorageError:
+            return None
+
+    async def _keep(self, found: AssetMetadata) -> None:
+        """In the store too if there is room: it is a cache, and what has no place there is asked for again."""
+        self._known[found.asset] = found
+        with suppress(TooManyRequests, StorageError):
             await self._kept.put(str(found.asset), found)
-        except TooManyRequests:
-            return
 
 
 def described(info: AssetMetadata) -> AssetInfo:

@@ -1,0 +1,53 @@
+"""What assets are called: kept in the store as a cache, whose troubles fail no call that only reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from darkswap_browser.api.trading.assets import AssetRegistry
+from darkswap_browser.errors import ChainUnreachable, StorageFull
+from darkswap_browser.market.assets import AssetKind, AssetMetadata
+from darkswap_browser.testing.host import SimulatedStore
+from tests.support.chain import SimChain, SimServers
+from tests.support.trade_world import CAT, DOG, NETWORK
+
+INFOS = {each: AssetMetadata(asset=each, name=name, decimals=2) for each, name in ((DOG, "DOG"), (CAT, "CAT"))}
+
+
+class _FailingStore(SimulatedStore):
+    async def get(self, key: str) -> bytes | None:
+        raise StorageFull("the store", "cannot even be read")
+
+
+def _servers() -> SimServers:
+    servers = SimServers(SimChain())
+    servers.chain.infos.update(INFOS)
+    return servers
+
+
+async def test_names_of_assets_with_a_full_store_are_told() -> None:
+    servers, store = _servers(), SimulatedStore()
+    store.full = True
+    registry = AssetRegistry(lambda: servers, store, NETWORK)
+    assert await registry.info(DOG) == INFOS[DOG]
+    assert await registry.shown(CAT) == INFOS[CAT]
+    for _ in range(2):
+        assert await registry.find(AssetKind.RUNE, "DOG") == INFOS[DOG]
+
+
+async def test_names_of_assets_without_an_index_come_from_the_store_or_are_their_ids() -> None:
+    servers, store = _servers(), SimulatedStore()
+    await AssetRegistry(lambda: servers, store, NETWORK).info(DOG)
+    servers.down = True
+    registry = AssetRegistry(lambda: servers, store, NETWORK)
+    assert await registry.shown(DOG) == INFOS[DOG]
+    assert (await registry.shown(CAT)).name == str(CAT)
+
+
+async def test_names_of_assets_without_an_index_and_a_store_fail_for_the_index() -> None:
+    servers = _servers()
+    servers.down = True
+    registry = AssetRegistry(lambda: servers, _FailingStore(), NETWORK)
+    assert (await registry.shown(DOG)).name == str(DOG)
+    with pytest.raises(ChainUnreachable):
+        await registry.info(DOG)
