@@ -15,6 +15,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.identity import load_identity
+from darkswap_browser.testing.host import SimulatedStore
 from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.wallets.reservations import ReservationTable
 from tests.support import private_sales
@@ -72,6 +73,34 @@ async def test_release_coin_with_an_owner_of_any_identity_is_refused(owner: str,
     await store.put(record.replace(NETWORK, "signet"), b"whatever it says")
     await node.release_coin(str(COIN))
     assert ReservationTable.decode(await store.get(f"coins/{NETWORK}") or b"").held == {}
+
+
+class _Moving(SimulatedStore):
+    """Once a look at one of `kinds` is over, what goes on moves its record from the first of them to the second."""
+
+    def __init__(self, kinds: tuple[str, str]) -> None:
+        super().__init__()
+        self._kinds = kinds
+
+    async def keys(self, prefix: str) -> list[str]:
+        found = await super().keys(prefix)
+        begun, kept = (f"{kind}/{NETWORK}/12D3KooWMe/{TRADE}" for kind in self._kinds)
+        if prefix.partition("/")[0] in self._kinds and await self.get(begun) is not None:
+            await self.put(kept, b"whatever it says")
+            await self.delete(begun)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("owner", "kinds"), [(TRADE, ("pending-takes", "trades")), (f"order {TRADE}", ("pending-sales", "orders"))]
+)
+async def test_release_coin_while_its_owner_is_just_kept_is_refused(owner: str, kinds: tuple[str, str]) -> None:
+    async with TradeWorld() as world:
+        await world.taker.peer.runtime.store.put(f"coins/{NETWORK}", ReservationTable({COIN: owner}).encode())
+        store = _Moving(kinds)
+        await store.put(f"{kinds[0]}/{NETWORK}/12D3KooWMe/{TRADE}", b"begun")
+        with pytest.raises(InvalidArgument, match="reserved"):
+            await lost_coins.release(world.taker.coins, store, NETWORK, COIN)
 
 
 async def test_coins_of_an_unreadable_trade_can_be_traded_again_once_released() -> None:

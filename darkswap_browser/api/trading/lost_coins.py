@@ -16,12 +16,16 @@ from darkswap_browser.wallets.reservations import FROZEN
 ORDER_OWNERS = ("order ", "cancel ")
 """Before an order's id, in the name of the owner of a private sale's coins."""
 IN_USE = {
-    "trades": "cancel_trade or revoke_trade ends it.",
     "pending-takes": "It is being taken just now.",
-    "orders": "cancel_order ends it.",
+    "trades": "cancel_trade or revoke_trade ends it.",
     "pending-sales": "It is being made just now.",
+    "orders": "cancel_order ends it.",
 }
-"""Kinds of records, stored as kind/network/peer/id, that say that a reservation has an owner; and what to do then."""
+"""Kinds of records, stored as kind/network/peer/id, that say that a reservation has an owner; and what to do then.
+
+Asked in this order. A take is pending until its trade is kept, and only then no longer pending (a sale and its order
+likewise): asked the other way round, both looks could miss one that goes on between them.
+"""
 
 
 async def release(coins: IndexedCoinStore, store: KeyValueStore, network: str, outpoint: OutPoint) -> bool:
