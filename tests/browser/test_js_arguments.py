@@ -117,9 +117,8 @@ const one = async (place, name, value) => {
   catch (error) { found = `throws at once: ${error.message}`; }
   if (found) wrong.push(`${method} place ${place} ${name}: ${String(found).slice(0, 200)}`);
 };
-for (let place = 0; place <= values.length; place += 1) {
-  await Promise.all(Object.entries(odd).map(([name, value]) => one(place, name, value)));
-}
+const places = Array.from({ length: values.length + 1 }, (_, place) => place);
+await Promise.all(places.flatMap((place) => Object.entries(odd).map(([name, value]) => one(place, name, value))));
 return wrong;
 """
 )
