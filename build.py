@@ -374,6 +374,10 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help=" ".join(COMMANDS))
+    # `--help` behind a command without options of its own must not set anything up.
+    if arguments[:1] == ["help"] or (arguments[1:] in (["--help"], ["-h"]) and arguments[0] not in ("serve", "test")):
+        parser.print_help()
+        return 0
     options, rest = parser.parse_known_args(arguments[:1])
     try:
         return COMMANDS[options.command][0]([*rest, *arguments[1:]])

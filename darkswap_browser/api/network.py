@@ -29,7 +29,6 @@ from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel, ChannelState
 from darkswap_browser.protocols.channels.progress import Progress
-from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
@@ -299,16 +298,6 @@ class Network:
     async def receive_webrtc_event(self) -> PeerSignal:
         """The next offer, answer or candidate that a peer sent, also those that the node answers by itself."""
         return await self._facts.next_signal()
-
-    async def connect_by_hand(self, peer: str, signaling: Signaling, *, offer: bool) -> ConnectionInfo:
-        """A direct connection without any relay: whoever carries the messages of `signaling` vouches for `peer`."""
-        built, target = await self._up(), PeerId.parse(peer)
-        if offer:
-            connection = await built.webrtc.offer_by(signaling, target, lambda step, detail: None)
-        else:
-            connection = await built.webrtc.answer_by(signaling, target)
-        built.swarm.add_connection(connection)
-        return ConnectionInfo.of(connection)
 
     # --- what is going on
 

@@ -1,7 +1,7 @@
 """What is asked of the chain, and of the indexes beside it. Servers may lie: see `chain.quorum` for whom to believe.
 
 All methods raise `ChainError` and its kinds (`ChainUnreachable`, `RateLimited`, `NotOnChain`, `ChainInconsistent`,
-`Lagging`, `BroadcastRejected`). Amounts are sats and atoms, feerates sats per 1000 virtual bytes.
+`IndexerLagging`, `BroadcastRejected`). Amounts are sats and atoms, feerates sats per 1000 virtual bytes.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class AssetSource(Protocol):
 
 class Chain(Protocol):
     """All configured servers as one. `verify=True`: as many as the quorum asks for must agree, and the indexes must be
-    at the tip (else `ChainInconsistent`, `Lagging`); otherwise the first answer will do.
+    at the tip (else `ChainInconsistent`, `IndexerLagging`); otherwise the first answer will do.
     """
 
     async def tip(self, *, verify: bool = False) -> Tip: ...

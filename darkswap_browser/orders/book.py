@@ -14,7 +14,7 @@ from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord, OrderStatus
 from darkswap_browser.storage.records import RecordStore
 
 MAX_OPEN_PER_MAKER = 50
-"""Open orders of one maker, ourselves included (facts §4.3)."""
+"""Open orders of one maker, ourselves included."""
 
 
 class OrderBook:

@@ -1,4 +1,4 @@
-"""What a side knows of the chain when it judges a settlement: gathered by the engine, judged by `checks`."""
+"""What a side knows of the chain when it checks a settlement; `trades.chain_snapshot` fetches it."""
 
 from __future__ import annotations
 

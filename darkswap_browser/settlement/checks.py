@@ -1,7 +1,7 @@
 """The rules V1 to V14: what must hold before a side signs. Each has a function of its own that raises its name.
 
 `check_before_signing` runs them all. As both sides build the transaction with the same code, most of them cannot fail;
-they are run all the same, on what will be signed. What is asked after signing is in `signatures`.
+they are run all the same, on what will be signed. What is asked after signing is in `signature_checks`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """`Tick` at this unix second; replaces the trade's earlier timer."""
+    """`TimerFired` at this unix second; replaces the trade's earlier timer."""
 
     at: int
 

@@ -41,7 +41,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class CheckFailed:
-    """Of `Validate` or `Verify`. `code`: one of facts §3.9 or a rule, V1 to V14."""
+    """Of `Validate` or `Verify`. `code`: a cancel code or a rule, V1 to V14."""
 
     code: str
     detail: str

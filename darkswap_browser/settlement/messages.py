@@ -77,7 +77,7 @@ class FinalTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """`code`: one of facts §3.9. Advice only, once its receiver's signatures are out."""
+    """`code`: a cancel code (`trades.status_text`). Advice only, once its receiver's signatures are out."""
 
     code: str
     reason: str

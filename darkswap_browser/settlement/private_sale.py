@@ -111,7 +111,7 @@ def pays_maker(tx: Transaction, order: Order, lot: TradeInput) -> bool:
 
 
 def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settlement:
-    """Pure: the same arguments, the same transaction. Raises `TradeRefused` with a code of facts §3.9."""
+    """Build the one transaction that these arguments have. Raises `TradeRefused` with a cancel code."""
     check_terms(terms)
     _check_shape(terms, maker)
     check_declaration(terms, Role.MAKER, maker)

@@ -48,7 +48,7 @@ def build(
 
 
 def return_outputs(coin: TradeInput, kind: AssetKind) -> tuple[TxOutput, ...]:
-    """Output 0 takes all that lies on the coin. Alkanes stay nowhere without a protostone (facts §0.2)."""
+    """Output 0 takes all assets of the coin. Alkanes need a protostone: without one no rule moves them."""
     protocol = encode_protostones([Protostone(edicts=(), pointer=0, refund=0)]) if kind is AssetKind.ALKANE else ()
     stone = Runestone(pointer=0, protocol=protocol)
     return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())

@@ -182,7 +182,7 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """End. `code`: one of facts §3.9, or the rule that does not hold."""
+    """End. `code`: a cancel code, or the rule that does not hold."""
 
     trade: Trade
     code: str

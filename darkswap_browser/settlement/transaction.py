@@ -81,7 +81,7 @@ class Settlement:
 
 
 def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settlement:
-    """Pure: the same arguments, the same transaction. Raises `TradeRefused` with a code of facts §3.9."""
+    """Build the one transaction that these arguments have. Raises `TradeRefused` with a cancel code."""
     declared = {Role.MAKER: maker, Role.TAKER: taker}
     check_terms(terms)
     _demand(not terms.private_sale, "TERMS", "a private sale has another transaction")

@@ -39,7 +39,7 @@ class TradeAdmission:
         """Text of the revision of ours that is taken, of which the wanted part is held for the trade from now on.
         `busy`: the peer of each trade that goes on or is being admitted.
 
-        Raises `TradeRefused` with a code of facts §3.9.
+        Raises `TradeRefused` with a cancel code.
         """
         if len(busy) >= self._limits.active_trades or busy.count(peer) >= self._limits.trades_per_peer:
             raise TradeRefused("BUSY", "too many trades go on already")

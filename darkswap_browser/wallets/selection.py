@@ -9,7 +9,7 @@ from math import comb
 from darkswap_browser.wallets.base import AccountPurpose, WalletCoin
 
 MAX_COINS = 20
-"""Inputs of one side of a settlement: facts §3.6."""
+"""Inputs of one side of a settlement; the machine refuses more."""
 MAX_COMBINATIONS = 2000
 """Sets of coins that are looked through for the one with the least left over; beyond, a good one will do."""
 

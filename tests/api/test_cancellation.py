@@ -74,7 +74,6 @@ ELSEWHERE = {
     "receive_webrtc_event": "waits for the peer: below",
     "send_webrtc_answer": "as send_webrtc_offer",
     "send_webrtc_ice_candidate": "as send_webrtc_offer",
-    "connect_by_hand": "the caller's own signaling",
 }
 
 

@@ -19,7 +19,7 @@ from tests.support.regtest import RegtestProcess
 from web.build import dist
 from web.build.server import Answer, Site, WebServer
 
-DEAL = Path(__file__).resolve().parents[1] / "support" / "deal.py"
+DEAL = Path(__file__).resolve().parents[1] / "support" / "trade_fixture.py"
 TAKES = 5
 FAR = 50
 """Milliseconds: public chain servers answer in 30 to 200."""
@@ -61,7 +61,7 @@ return performance.getEntriesByType('resource').filter((one) => one.name.startsW
 """
 _SIGNATURES = """
 import json, time
-import deal as deals
+import trade_fixture as deals
 from darkswap_browser.bitcoin import bip322, signing
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.settlement.terms import Role
@@ -103,7 +103,7 @@ json.dumps(found)
 """
 _VERIFIED = """
 import json, time
-import deal as deals
+import trade_fixture as deals
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.settlement import checks, settlement, signatures
 from darkswap_browser.settlement.terms import Role
@@ -156,7 +156,7 @@ def _covered(spans: list[list[float]], start: float, end: float) -> float:
 
 def _with_deal(page: Page, code: str) -> Any:
     """Runs Python in a page that has `tests/support/trade_fixture.py` beside it."""
-    page.run_js("pyodide.FS.writeFile('deal.py', args[0])", DEAL.read_text("utf-8"))
+    page.run_js("pyodide.FS.writeFile('trade_fixture.py', args[0])", DEAL.read_text("utf-8"))
     return json.loads(page.run_python(code, timeout=120))
 
 

@@ -1,4 +1,4 @@
-"""Alkanes gateways of both generations, in the shapes of facts §2.6; protocol buffers are written by hand here."""
+"""Alkanes gateways of both generations; protocol buffers are written by hand here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole regtest chain in the simulated world, asked through an honest server and one with a fault (facts §8.6, 8)."""
+"""A whole regtest chain in the simulated world, asked through an honest server and one with a fault."""
 
 from __future__ import annotations
 

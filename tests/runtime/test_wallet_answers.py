@@ -1,4 +1,4 @@
-"""Errors and answers of wallets, as they were seen: facts §6.1."""
+"""Errors and answers of wallets, as the extensions give them."""
 
 from __future__ import annotations
 

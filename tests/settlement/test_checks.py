@@ -1,4 +1,4 @@
-"""The rules V1 to V14: a table of what goes wrong (facts §3.7, §3.8), and the rule that notices it first."""
+"""The rules V1 to V14: a table of what goes wrong, and the rule that notices it first."""
 
 from __future__ import annotations
 

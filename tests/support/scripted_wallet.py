@@ -1,6 +1,6 @@
 """A wallet extension by script: real keys behind it, answers in the shape of each family, manners of every sort.
 
-Shapes: facts §6.1. `Manner` decides what becomes of a PSBT that the user agreed to sign.
+`Manner` decides what becomes of a PSBT that the user agreed to sign.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A stream is a sequence of frames; each is an unsigned-varint length of the rest, one kind byte, and a body:
 
-    0 WHOLE    a whole message of at most `Limits.app_chunk` bytes
+    0 WHOLE    a whole message of at most `Limits.channel_chunk` bytes
     1 FIRST    varint size of a longer message, then its first bytes
     2 MORE     the next bytes of that message; it is complete when its size is reached
     3 ACK      varint position: every data byte before it was taken by the application
