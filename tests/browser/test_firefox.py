@@ -13,7 +13,7 @@ from tests.support.firefox import Firefox, FirefoxPage
 from tests.support.scripted_page import JsError
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(35)
+pytestmark = pytest.mark.takes(20)
 
 
 @pytest.fixture(scope="module")

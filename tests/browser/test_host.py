@@ -13,7 +13,7 @@ from tests.support.chrome import Chrome, Page
 from tests.support.websocket_server import WebSocketServer
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(40)
+pytestmark = pytest.mark.takes(20)
 
 VECTORS = Path(__file__).parent.parent / "vectors/signatures.json"
 REGISTER = 'pyodide.registerJsModule("darkswap_crypto", await import(new URL("/darkswap-crypto.mjs", location.href)));'

@@ -13,7 +13,7 @@ from tests.browser.conftest import BLANK
 from tests.support.chrome import JsError, Page
 from web.build.server import POLICY, Answer, WebServer
 
-pytestmark = pytest.mark.takes(35)
+pytestmark = pytest.mark.takes(30)
 
 INIT = """const { default: init } = await import(new URL("/darkswap.mjs", location.href));
 const { version } = await init(%s);

@@ -12,7 +12,7 @@ from tests.browser.face import OpenPage
 from tests.support.chrome import Chrome
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(50)
+pytestmark = pytest.mark.takes(40)
 
 TYPES = Path(__file__).resolve().parents[2] / "web" / "src" / "api" / "darkswap.d.ts"
 PEER = "12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm"

@@ -14,7 +14,7 @@ from tests.interop.processes import js_relay, our_relay, peers_bundle, py_relay
 from tests.support.chrome import Chrome, JsError, Page
 from web.build.server import Site, WebServer
 
-pytestmark = pytest.mark.takes(100)
+pytestmark = pytest.mark.takes(70)
 
 RELAYS: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
     "our relay": our_relay,

@@ -12,7 +12,7 @@ from tests.support.chrome import Chrome
 from tests.support.trading_visitor import TradingVisitor, square
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(45)
+pytestmark = pytest.mark.takes(35)
 
 
 def test_a_lot_is_sold_by_its_link_alone(chrome: Chrome, site: WebServer, tmp_path: Path) -> None:

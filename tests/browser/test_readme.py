@@ -14,7 +14,7 @@ from tests.support.chrome import Job, Page
 from tests.support.readme import blocks
 from tests.support.regtest import RegtestProcess
 
-pytestmark = pytest.mark.takes(35)
+pytestmark = pytest.mark.takes(25)
 
 # What the README leaves to the page: its imports become dynamic, and the names it uses are given.
 _PAGE = """

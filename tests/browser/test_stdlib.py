@@ -7,7 +7,7 @@ import pytest
 from tests.support.chrome import Page
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(30)
+pytestmark = pytest.mark.takes(20)
 
 LOAD = """globalThis.lib = await import("/darkswap.mjs");
 globalThis.pyodide = (await lib.default(args[0] ?? {})).pyodide;"""

@@ -16,7 +16,7 @@ from tests.support.headless import Headless, headless
 from tests.support.regtest import RegtestProcess
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(60)
+pytestmark = pytest.mark.takes(30)
 
 TYPES = Path(__file__).resolve().parents[2] / "web" / "src" / "api" / "darkswap.d.ts"
 ALKANE = "ALKANE:2:0"

@@ -20,7 +20,7 @@ from tests.support.regtest import RegtestProcess
 from tests.support.trading_visitor import TradingVisitor, TwoVisitors, square
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(100)
+pytestmark = pytest.mark.takes(90)
 
 ALKANE = "ALKANE:2:0"
 TWELVE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"

@@ -21,6 +21,8 @@ TAKER = ["requesting", "verifying", "reviewing", "signing", "signatures_out", "p
 MAKER = ["validating", "offered", "countersigning", "pending", "completed", "settled"]
 EACH = [("taker", state) for state in TAKER] + [("maker", state) for state in MAKER]
 
+pytestmark = pytest.mark.takes(20)
+
 
 def entering(state: str) -> Callable[[str, bytes], bool]:
     """Of a write: it keeps a trade in this state."""
