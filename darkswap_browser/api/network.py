@@ -86,6 +86,7 @@ class Network:
             return await node.create_node(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
         except BaseException:
             facts.publish("node", {"state": "stopped", "peer_id": ""})
+            self._close_runtime()
             raise
 
     def _started(self, built: Node) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser import Network, NetworkConfig
+from darkswap_browser.errors import ConnectionLost
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
@@ -53,6 +54,23 @@ async def test_network_in_a_data_folder_is_the_same_peer_in_its_next_life(tmp_pa
             peers.append(await network.local_peer_id())
     assert peers[0] == peers[1]
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+async def test_start_that_fails_leaves_no_file_of_the_store_open(tmp_path: Path) -> None:
+    elsewhere = Multiaddr.parse("/ip4/203.0.113.7/tcp/1")  # of nobody: cannot be bound
+    network = Network(NetworkConfig(listen=(elsewhere,)), data=tmp_path)
+    for _ in range(2):
+        with pytest.raises(ConnectionLost):
+            await network.start()
+        assert (tmp_path / "darkswap.db").exists()
+        assert _open_files(tmp_path) == []
+
+
+def _open_files(folder: Path) -> list[str]:
+    """Files below `folder` that this process holds open."""
+    numbers = Path("/proc/self/fd")
+    targets = [os.readlink(number) for number in numbers.iterdir() if number.is_symlink()]
+    return sorted(target for target in targets if target.startswith(f"{folder}/"))
 
 
 async def test_network_without_persist_writes_nothing_and_is_another_peer(tmp_path: Path) -> None:
