@@ -78,7 +78,7 @@ class EventPublisher:
         """Tell at once what was to be told from the loop's next turn."""
         self._subscribers.flush()
 
-    def _subscriber_failed(self, error: Exception, event: DarkSwapEvent) -> None:
+    def _subscriber_failed(self, error: BaseException, event: DarkSwapEvent) -> None:
         what = f"a subscriber of {event.type}"
         # Whoever raises when told of an error is not told of that: it would go on for ever.
         if event.type == "error":
@@ -86,7 +86,7 @@ class EventPublisher:
         else:
             self._callback_failed(what, error)
 
-    def _callback_failed(self, what: str, error: Exception) -> None:
+    def _callback_failed(self, what: str, error: BaseException) -> None:
         log_fault(what, error)
         self._tell_error(subscriber_failed(what, error))
 

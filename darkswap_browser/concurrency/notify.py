@@ -15,14 +15,14 @@ E = TypeVar("E")
 class Subscribers(Generic[E]):
     """Call subscribers with every event: in order, from the event loop, after the call that caused it.
 
-    One that raises disturbs neither the publisher nor the others.
+    One that raises disturbs neither the publisher nor the others, also when it raises `CancelledError`.
 
     Args:
         on_failure: Called with the exception of a subscriber and the event it was given. Must not raise; it may
             publish. Default: log it.
     """
 
-    def __init__(self, on_failure: Callable[[Exception, E], None] | None = None) -> None:
+    def __init__(self, on_failure: Callable[[BaseException, E], None] | None = None) -> None:
         self._on_failure = on_failure or _log_failure
         self._callbacks: dict[int, Callable[[E], object]] = {}
         self._next = 0
@@ -78,5 +78,5 @@ class Subscribers(Generic[E]):
         self.flush()
 
 
-def _log_failure(error: Exception, event: object) -> None:
+def _log_failure(error: BaseException, event: object) -> None:
     log_fault(f"a subscriber of {type(event).__name__}", error)

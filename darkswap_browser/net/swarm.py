@@ -357,7 +357,7 @@ class Swarm:
         """Tell every subscriber. One that raises is reported and disturbs neither us nor the others."""
         self._subscribers.publish(event)
 
-    def _subscriber_failed(self, error: Exception, event: Event) -> None:
+    def _subscriber_failed(self, error: BaseException, event: Event) -> None:
         self.faults.report(f"a subscriber of {type(event).__name__}", error)
 
     async def close(self) -> None:

@@ -172,3 +172,29 @@ async def test_subscriber_of_signals_that_raises_leaves_the_others_their_signal(
     await asyncio.sleep(1)
     assert len(heard) == len(faults) == len(here.seen("bob", "error")) == 1
     await asyncio.gather(alice.stop(), bob.stop())
+
+
+async def test_receiver_of_messages_whose_awaitable_was_cancelled_gets_what_came_meanwhile(faults: list[BaseException]):
+    here = await place()
+    alice, bob = await here.node("alice"), await here.node("bob")
+    peer = await bob.local_peer_id()
+    taken: list[bytes] = []
+    answers: list[asyncio.Future[None]] = []
+
+    def sink(source: str, messages: Sequence[bytes]) -> asyncio.Future[None] | None:
+        taken.extend(messages)
+        if messages[0] != b"bad":
+            return None
+        answers.append(asyncio.get_running_loop().create_future())
+        return answers[0]
+
+    bob.set_message_sink(sink)
+    await alice.connect_through_relay(here.relay_id, peer)
+    await alice.send_webrtc_message(peer, b"bad")
+    await asyncio.sleep(1)
+    await alice.send_webrtc_message(peer, b"meanwhile")
+    await asyncio.sleep(1)
+    answers[0].cancel()
+    await asyncio.sleep(1)
+    assert taken == [b"bad", b"meanwhile"] and len(faults) == 1
+    await asyncio.gather(alice.stop(), bob.stop())

@@ -61,12 +61,59 @@ def test_publish_raising_subscriber_without_handler_is_logged(caplog: pytest.Log
     assert "ValueError: a bug of the application" in caplog.text
 
 
+def test_publish_subscriber_raising_cancelled_error_is_reported_and_later_ones_hear() -> None:
+    async def main() -> None:
+        heard: list[str] = []
+        failures: list[BaseException] = []
+        subscribers = Subscribers[str](lambda error, event: failures.append(error))
+        given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        given_up.cancel()
+        subscribers.subscribe(lambda event: given_up.result())
+        subscribers.subscribe(heard.append)
+        subscribers.publish("one")
+        subscribers.publish("two")
+        await asyncio.sleep(0)
+        assert heard == ["one", "two"]
+        assert [type(failure) for failure in failures] == [asyncio.CancelledError] * 2
+
+    run(main())
+
+
+def test_flush_subscriber_that_cancels_the_delivering_task_cancels_it_after_all_heard() -> None:
+    async def main() -> None:
+        heard: list[str] = []
+        failures: list[BaseException] = []
+        subscribers = Subscribers[str](lambda error, event: failures.append(error))
+
+        def cancelling(event: str) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            raise asyncio.CancelledError
+
+        async def deliver() -> None:
+            subscribers.publish("one")
+            subscribers.flush()
+            heard.append("flushed")
+            await asyncio.sleep(1)
+            heard.append("went on")
+
+        subscribers.subscribe(cancelling)
+        subscribers.subscribe(heard.append)
+        delivering = asyncio.ensure_future(deliver())
+        await asyncio.wait([delivering])
+        assert heard == ["one", "flushed"]
+        assert delivering.cancelled() and len(failures) == 1
+
+    run(main())
+
+
 def test_failure_handler_that_publishes_is_heard_by_all() -> None:
     async def main() -> None:
         heard: list[str] = []
         subscribers: Subscribers[str]
 
-        def failed(error: Exception, event: str) -> None:
+        def failed(error: BaseException, event: str) -> None:
             if event != "error":
                 subscribers.publish("error")
 

@@ -99,6 +99,6 @@ class Engine:
     async def _publish_all(self) -> None:
         while True:
             while self._events:
-                with Guard(lambda error: self._report("the telling of a trading event", error)):
+                with Guard(lambda error: self._report("the telling of a trading event", error), awaits=True):
                     await self._publish(self.trader, self._events.popleft())
             await self._news.wait()

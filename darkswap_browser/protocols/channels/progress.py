@@ -37,7 +37,7 @@ class SendProgress:
     def clear(self) -> None:
         self._watches.clear()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self._report("a progress callback", subscriber_failed("a progress callback", error))
 
 

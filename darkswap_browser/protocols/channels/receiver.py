@@ -96,11 +96,11 @@ class ChannelReceiver:
 
     async def _after_sink(self, pending: Awaitable[None]) -> None:
         try:
-            with Guard(self._sink_failed):
+            with Guard(self._sink_failed, awaits=True):
                 await pending
         finally:
             self._sink_task = None
         self.arrived()
 
-    def _sink_failed(self, error: Exception) -> None:
+    def _sink_failed(self, error: BaseException) -> None:
         self._tasks.report("the receiver of messages", subscriber_failed("the receiver of messages", error))
