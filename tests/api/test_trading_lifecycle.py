@@ -11,7 +11,7 @@ import pytest
 from darkswap_browser.api.darkswap import DarkSwap
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.records import DarkSwapEvent
-from darkswap_browser.errors import StorageError
+from darkswap_browser.errors import IdentityInUse, StorageError
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.order_codec import SignedOrder
@@ -78,6 +78,67 @@ async def test_start_cancelled_at_any_turn_leaves_no_task_and_frees_the_identity
         if not outcome.was_cancelled:
             break
     assert turn > 3
+
+
+async def test_enter_while_another_holds_the_identity_leaves_no_node() -> None:
+    world = SimulatedWorld(crypto=CRYPTO)
+    before = asyncio.all_tasks()
+    first, second = DarkSwap(CONFIG, world.runtime("alice")), DarkSwap(CONFIG, world.tab("second", "alice"))
+    states: list[object] = []
+    second.subscribe(lambda event: states.append(event.fields["state"]) if event.type == "node" else None)
+    async with first:
+        with pytest.raises(IdentityInUse):
+            async with second:
+                raise AssertionError("entered")
+        assert states == ["starting", "ready", "stopped"]
+    await second.start()
+    await second.stop()
+    await asyncio.sleep(1)
+    assert tasks_left(before) == []
+
+
+async def test_start_of_a_running_node_that_fails_leaves_it_running() -> None:
+    world = SimulatedWorld(crypto=CRYPTO)
+    first, second = DarkSwap(CONFIG, world.runtime("alice")), DarkSwap(CONFIG, world.tab("second", "alice"))
+    await first.start()
+    await Network.start(second)
+    built = await second.stack()
+    with pytest.raises(IdentityInUse):
+        await second.start()
+    assert await second.stack() is built
+    await asyncio.gather(first.stop(), second.stop())
+
+
+async def test_whole_start_cancelled_at_any_turn_leaves_no_node_and_starts_again() -> None:
+    for turn in count(0):
+        world = SimulatedWorld(turn, crypto=CRYPTO)
+        node = DarkSwap(CONFIG, world.runtime("alice"))
+        before = asyncio.all_tasks()
+        outcome = await cancel_on_turn(node.start(), turn)
+        await asyncio.sleep(1)
+        if outcome.was_cancelled:
+            assert isinstance(outcome.error, asyncio.CancelledError)
+            assert tasks_left(before) == [], turn
+        await node.start()
+        await node.stop()
+        await asyncio.sleep(1)
+        assert tasks_left(before) == []
+        if not outcome.was_cancelled:
+            break
+    assert turn > 5
+
+
+async def test_start_given_up_by_one_of_two_callers_goes_on() -> None:
+    for turn in range(1, 6):
+        world = SimulatedWorld(turn, crypto=CRYPTO)
+        node = DarkSwap(CONFIG, world.runtime("alice"))
+        other = asyncio.ensure_future(node.start())
+        await cancel_on_turn(node.start(), turn)
+        await other
+        built = await node.stack()
+        await node.start()
+        assert await node.stack() is built
+        await node.stop()
 
 
 async def test_stop_while_trades_are_taken_up_ends_them() -> None:
