@@ -6,15 +6,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from typing import Any
 
 from darkswap_browser.concurrency.shared_call import SharedCall
-from darkswap_browser.concurrency.tasks import cancel_and_wait, result_of, wait_ended
+from darkswap_browser.concurrency.tasks import cancel_and_wait, is_end_of_owner, result_of, wait_ended
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.node.node import Node
 
 logger = logging.getLogger(__name__)
 
 Hook = Callable[[], Awaitable[None]]
+
+_STOPS: ContextVar[frozenset[asyncio.Task[Any] | None]] = ContextVar("darkswap_stops", default=frozenset())
+"""The stops that the running code is part of, by their tasks. What a hook starts inherits it."""
 
 
 class NodeLifecycle:
@@ -94,9 +99,14 @@ class NodeLifecycle:
         Raises:
             Unsupported: It runs on another event loop.
 
+        In a stop hook it returns at once: the stop waits for the hook. In another task of the node, as that of a
+        message sink or of a protocol, it is cancelled when the stop comes to that task, and the stop goes on.
+
         Cancellation: Safe. When the last caller gives up, nobody is said goodbye to any more: connections are dropped,
         and nothing is left a moment later.
         """
+        if self._stopping in _STOPS.get():
+            return
         self._check_loop()
         await self._starting.close()
         if self._stopping is None:
@@ -108,16 +118,22 @@ class NodeLifecycle:
             )
         stopping = self._stopping
         self._callers_of_stop += 1
+        is_in_its_way = False
         try:
             await result_of(stopping)
+        except asyncio.CancelledError as error:
+            # Most likely it is the stop that ends the task we are in, and waits for it.
+            is_in_its_way = is_end_of_owner(error)
+            raise
         finally:
             self._callers_of_stop -= 1
-            if not self._callers_of_stop and not stopping.done():
+            if not self._callers_of_stop and not stopping.done() and not is_in_its_way:
                 self.abort()
                 await wait_ended((stopping,))
 
     async def _stop(self, built: Node, given_up: asyncio.Event) -> None:
         """Every step is made, whatever becomes of the one before it."""
+        _STOPS.set(frozenset({*(stop for stop in _STOPS.get() if stop and not stop.done()), asyncio.current_task()}))
         async with AsyncExitStack() as steps:
             steps.callback(self._over, built)
             steps.push_async_callback(built.close)

@@ -97,7 +97,9 @@ class Network:
     async def stop(self) -> None:
         """Say goodbye to every peer and take the node down. Idempotent; it can be started again.
 
-        A node that is starting is not waited for: whoever started it sees `Aborted`.
+        A node that is starting is not waited for: whoever started it sees `Aborted`. Awaited in a message sink or in a
+        handler of a protocol, it ends that task too, which then sees `CancelledError`; in a stop hook it returns at
+        once.
 
         Cancellation: Safe. When the last caller gives up, connections are dropped without a goodbye; a moment later
         nothing is left.

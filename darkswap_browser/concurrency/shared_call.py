@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from darkswap_browser.concurrency.tasks import result_of, wait_ended
+from darkswap_browser.concurrency.tasks import cancel_owned, result_of, wait_ended
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class SharedCall(Generic[T]):
     def cancel(self) -> None:
         """Cancel the call without waiting; whoever joined it sees `Aborted`. Idempotent."""
         if self._task is not None:
-            self._task.cancel()
+            cancel_owned(self._task)
 
     async def close(self) -> None:
         """Cancel the call and wait for its end; whoever joined it sees `Aborted`. Idempotent.
@@ -70,7 +70,7 @@ class SharedCall(Generic[T]):
         Cancellation: Safe; the call was told to end before the first await.
         """
         if self._task is not None:
-            self._task.cancel()
+            cancel_owned(self._task)
             await wait_ended((self._task,))
 
 

@@ -11,6 +11,9 @@ from darkswap_browser.errors import Aborted, DarkSwapError
 
 T = TypeVar("T")
 
+_OWNER_ENDS = "its owner ends"
+"""The message of a cancellation by the owner of a task."""
+
 
 class Tasks:
     """The tasks of one component.
@@ -86,7 +89,7 @@ class Tasks:
     def _end(self, task: asyncio.Task[Any]) -> None:
         if not self._running[task]:
             self._running[task] = True
-            task.cancel()
+            cancel_owned(task)
 
     def _others(self) -> list[asyncio.Task[Any]]:
         current = asyncio.current_task()
@@ -97,6 +100,16 @@ class Tasks:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, expected):
             self.report(task.get_name(), error)
+
+
+def is_end_of_owner(error: asyncio.CancelledError) -> bool:
+    """Whether a task is cancelled because its owner ends, who may wait for it: it must not wait for the owner."""
+    return error.args == (_OWNER_ENDS,)
+
+
+def cancel_owned(task: asyncio.Future[Any]) -> None:
+    """Cancel a task of one's own that one will wait for; in the task, `is_end_of_owner` tells."""
+    task.cancel(_OWNER_ENDS)
 
 
 async def wait_ended(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -11,21 +11,11 @@ from darkswap_browser.api.network import Network
 from darkswap_browser.bridge.node import NodeBridge
 from darkswap_browser.errors import Aborted, StreamReset, Unsupported
 from darkswap_browser.testing.loop import run
-from tests.api.world import Place, place
+from tests.api.world import place, talking
 from tests.support.cancelling import cancel_on_turn, tasks_left
 
 SETTLED = 200.0
 """Virtual seconds in which also the other side notices."""
-
-
-async def talking(here: Place) -> tuple[Network, Network, str]:
-    """Two nodes with a direct channel, and the second one's peer id."""
-    alice, bob = await here.node("alice"), await here.node("bob")
-    peer = await bob.local_peer_id()
-    await alice.connect_through_relay(here.relay_id, peer)
-    await alice.send_webrtc_message(peer, b"hello")
-    assert await bob.receive_webrtc_message(await alice.local_peer_id()) == b"hello"
-    return alice, bob, peer
 
 
 async def test_stop_cancelled_at_any_turn_leaves_nothing_and_starts_again():

@@ -63,3 +63,13 @@ async def place(limits: RelayLimits | None = None, **world: object) -> Place:
     RelayServer(swarm, limits or RelayLimits(), runtime.clock).start()
     made.address = str(bound[0].with_peer(identity.peer_id))
     return made
+
+
+async def talking(here: Place) -> tuple[Network, Network, str]:
+    """Two nodes with a direct channel, and the second one's peer id."""
+    alice, bob = await here.node("alice"), await here.node("bob")
+    peer = await bob.local_peer_id()
+    await alice.connect_through_relay(here.relay_id, peer)
+    await alice.send_webrtc_message(peer, b"hello")
+    assert await bob.receive_webrtc_message(await alice.local_peer_id()) == b"hello"
+    return alice, bob, peer
