@@ -12,6 +12,7 @@ from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import (
     AddressesChanged,
@@ -56,6 +57,8 @@ class EventPublisher:
         self.tasks = Tasks(self.faults.report)
         """They end with the node."""
         self._was_open: set[int] = set()
+        self._connected: set[PeerId] = set()
+        """Peers that were told to be connected."""
         self.closed_bytes_sent = 0
         self.past_received = 0
         """Bytes of connections that are gone."""
@@ -115,6 +118,7 @@ class EventPublisher:
         self.tasks.cancel()
         self._stack = None
         self._was_open.clear()
+        self._connected.clear()
         self.publish("node", {"state": "stopped", "peer_id": str(built.swarm.local_peer)})
 
     def _fault(self, what: str, error: BaseException) -> None:
@@ -149,16 +153,20 @@ class EventPublisher:
 
     def _opened(self, connection: Connection) -> None:
         self.publish("connection:open", ConnectionInfo.of(connection))
-        if self._stack is not None and len(self._stack.swarm.connections(connection.remote_peer)) == 1:
-            self.publish("peer:connect", {"peer_id": str(connection.remote_peer)})
+        peer = connection.remote_peer
+        if peer not in self._connected:
+            self._connected.add(peer)
+            self.publish("peer:connect", {"peer_id": str(peer)})
 
     def _closed(self, connection: Connection, reason: str) -> None:
         figures = connection.stats()
         self.closed_bytes_sent += int(figures.get("bytes_sent", 0))
         self.past_received += int(figures.get("bytes_received", 0))
         self.publish("connection:close", {**_shape(ConnectionInfo.of(connection)), "reason": reason})
-        if self._stack is not None and not self._stack.swarm.connections(connection.remote_peer):
-            self.publish("peer:disconnect", {"peer_id": str(connection.remote_peer)})
+        peer = connection.remote_peer
+        if peer in self._connected and self._stack is not None and not self._stack.swarm.connections(peer):
+            self._connected.remove(peer)
+            self.publish("peer:disconnect", {"peer_id": str(peer)})
 
     def _reservation_changed(self, event: ReservationEvent) -> None:
         match event:

@@ -8,6 +8,7 @@ import pytest
 
 from darkswap_browser.api.network import Network
 from darkswap_browser.errors import DialFailed, InvalidArgument, NotConnected, RelayRefused, UnknownRelay
+from darkswap_browser.identity.peer_id import PeerId
 from tests.api.world import place
 
 
@@ -186,3 +187,21 @@ async def test_reservations_are_listed_and_given_up():
 
 def test_a_node_is_cheap_to_make_and_needs_no_loop():
     assert Network().config.bitcoin_network == "mainnet"
+
+
+async def test_peer_with_two_connections_is_told_connected_and_disconnected_once():
+    here = await place()
+    alice, bob = await here.node("alice"), await here.node("bob")
+    peer = await bob.local_peer_id()
+    await alice.connect_through_relay(here.relay_id, peer)
+    both = (await alice.swarm()).connections(PeerId.parse(peer))
+    assert len(both) == 2
+    for connection in both:
+        connection.abort()
+    await asyncio.sleep(0.1)
+    told = [event.type for event in here.events["alice"] if event.fields.get("peer_id") == peer]
+    assert [kind for kind in told if kind.startswith("peer:") and kind != "peer:identify"] == [
+        "peer:connect",
+        "peer:disconnect",
+    ]
+    await asyncio.gather(alice.stop(), bob.stop())
