@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -65,3 +67,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     else:
         loop.run(main, arguments.get("faults"))
     return True
+
+
+@pytest.fixture(autouse=True)
+def own_loggers() -> Iterator[None]:
+    """Programs set up the package's logger for their process; here the next test finds it as it was."""
+    logger = logging.getLogger("darkswap_browser")
+    before = (list(logger.handlers), logger.level, logger.propagate, logger.disabled)
+    yield
+    logger.handlers[:], logger.propagate, logger.disabled = before[0], before[2], before[3]
+    logger.setLevel(before[1])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from darkswap_browser.api.trading import coin_recovery
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain import transaction_cache
 from darkswap_browser.market import order_codec
@@ -166,6 +167,7 @@ CASES = [*_trades(), *_orders(), *_others()]
 WRITERS = {
     records: ("trade", "order", "take begun", "sale begun", "asset"),
     reservations: ("coins reserved and frozen",),
+    coin_recovery: ("coins reserved and frozen",),
     seed: ("seed wallet",),
     transaction_cache: ("chain transaction",),
     identify: ("sequence of the peer record",),
