@@ -45,7 +45,8 @@ async def test_the_maker_of_the_readme_sells_to_a_taker(tmp_path: Path) -> None:
             await taker.connect_wallet({"type": "seed", "name": "takers"})
             await asyncio.to_thread(chain.faucet, await taker.get_address("payment"))
             given = json.dumps([config, WORDS, rune])
-            code = f"{blocks('python')[1]}\nimport json, sys\nasyncio.run(main(*json.loads(sys.argv[1])))"
+            (maker_code,) = (block for block in blocks("python") if "DarkSwap(" in block)
+            code = f"{maker_code}\nimport json, sys\nasyncio.run(main(*json.loads(sys.argv[1])))"
             maker = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", code, given, cwd=ROOT, stdout=subprocess.PIPE
             )
