@@ -145,6 +145,10 @@ class Chrome:
         page.console()  # the log is the browser's: what pages before this one left there is not this one's
         return page
 
+    def first_page(self, base: str) -> Page:
+        """The window that the browser opened with: its profile is on disk, so its caches keep large files too."""
+        return Page(self, self._home, base)
+
     def closed(self, page: Page) -> None:
         context = self._contexts.pop(page.handle)
         self.driver.switch_to.window(self._home)
