@@ -12,6 +12,9 @@ class NoWalletProviders:
     async def discover(self) -> Sequence[str]:
         return ()
 
+    def subscribe_discovered(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        return lambda: None
+
     async def call(self, provider: str, method: str, params: Any) -> Any:
         raise Unsupported(f"wallet {provider}", "Only a page in a browser has wallet extensions; use the seed wallet.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.errors import Unsupported
 
 Answerer = Callable[[str, Any], Awaitable[Any]]
@@ -16,9 +17,13 @@ class ScriptedProviders:
         self._answerers: dict[str, Answerer] = {}
         self._callbacks: dict[int, tuple[str, Callable[[str], None]]] = {}
         self._next = 0
+        self._discovered: Subscribers[str] = Subscribers()
 
     def install(self, provider: str, answerer: Answerer) -> None:
+        is_new = provider not in self._answerers
         self._answerers[provider] = answerer
+        if is_new:
+            self._discovered.publish(provider)
 
     def tell(self, provider: str, word: str) -> None:
         """What the user changed in that wallet."""
@@ -28,6 +33,9 @@ class ScriptedProviders:
 
     async def discover(self) -> Sequence[str]:
         return tuple(self._answerers)
+
+    def subscribe_discovered(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        return self._discovered.subscribe(callback)
 
     async def call(self, provider: str, method: str, params: Any) -> Any:
         if provider not in self._answerers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from darkswap_browser.bitcoin.address import STYLES
 from darkswap_browser.errors import InvalidArgument
@@ -12,8 +12,22 @@ from darkswap_browser.wallets.base import Wallet
 
 
 async def available(providers: WalletProviders) -> Sequence[str]:
-    """Names that `connect` takes, in the order found; waits up to three seconds for late extensions."""
+    """Names that `connect` takes now, in the order found."""
     return [name for name in await providers.discover() if _is_known(name)]
+
+
+def subscribe_available(providers: WalletProviders, callback: Callable[[str], None]) -> Callable[[], None]:
+    """Call `callback` with each name that `connect` takes and that was not there at the first `available`.
+
+    Returns:
+        The function that ends it. Idempotent.
+    """
+
+    def discovered(name: str) -> None:
+        if _is_known(name):
+            callback(name)
+
+    return providers.subscribe_discovered(discovered)
 
 
 async def connect(kind: str, network: str, providers: WalletProviders) -> Wallet:

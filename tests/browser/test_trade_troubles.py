@@ -310,3 +310,22 @@ def test_a_signature_is_taken_back_from_a_maker_who_is_gone(pair: Pair, place: T
     theo.wait_for("#take-problem", "The maker is away")
     assert "your coins are free" in theo.text("#take-problem")
     looks_right(theo)
+
+
+def test_wallet_extension_that_comes_late_is_offered_and_opened_again(chrome: Chrome, place: TwoVisitors) -> None:
+    place.configure()
+    page = chrome.new_page(place.site.url)
+    page.open("/blank.html")
+    page.run_js("sessionStorage.setItem('darkswap.wallet', args[0]);", '{"type": "standard:Page Wallet"}')
+    visitor = TradingVisitor("Lena", page, place.chain)
+    visitor.open("/#/wallet")
+    visitor.wait_for("#open-wallet:not([disabled])", timeout=60)
+    ready = "return document.querySelector('ds-app').session.market?.phase === 'ready'"
+    visitor.wait_until(lambda: bool(page.run_js(ready)), "wallets are listed", 60)
+    assert not visitor.sees(".connect-wallet [role=alert]")
+    visitor.wait_for(".connect-wallet", "No wallet extension was found")
+    page.run_js('const { install } = await import("/tests/wallets.mjs"); install();')
+    asked = "return window.asked.some(([wallet, method]) => wallet === 'standard' && method === 'connect')"
+    visitor.wait_until(lambda: bool(page.run_js(asked)), "the wallet of last time is asked")
+    visitor.wait_for(".connect-wallet", "Page Wallet")
+    page.close()

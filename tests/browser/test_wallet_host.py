@@ -59,20 +59,53 @@ def call(page: Page, provider: str, method: str, params: str) -> Any:
     return page.run_python(f"await call({provider!r}, {method!r}, {params})")
 
 
-def test_wallets_that_come_late_are_waited_for(new_page: Callable[[], Page]) -> None:
+LATE = """
+import asyncio
+from darkswap_browser.runtime.select import load
+wallets = load().wallet_providers
+told, all_told = [], asyncio.Event()
+def discovered(name):
+    told.append(name)
+    if {"unisat", "standard:Page Wallet"} <= set(told):
+        all_told.set()
+end = wallets.subscribe_discovered(discovered)
+"""
+
+
+def test_discover_answers_at_once_and_later_wallets_are_published(new_page: Callable[[], Page]) -> None:
     page = new_page().load_python()
+    page.run_python(LATE)
     page.run_js(INSTALL + "setTimeout(install, 1200);")
-    found = page.run_python(
-        "from darkswap_browser.runtime.select import load; await load().wallet_providers.discover()"
-    )
-    assert {"unisat", "xverse", "leather", "standard:Page Wallet"} <= set(found)
+    page.run_python("import time; before = time.monotonic(); found = await wallets.discover()")
+    assert page.run_python("list(found)") == []
+    assert page.run_python("time.monotonic() - before") < 1
+    page.run_python("await asyncio.wait_for(all_told.wait(), 20)")
+    told = page.run_python("list(told)")
+    assert sorted(told) == page.run_python("sorted(await wallets.discover())")
+    assert {"unisat", "xverse", "leather", "standard:Page Wallet"} <= set(told)
+    page.run_python("wallets.close()")
+    assert page.run_python("[t.get_name() for t in asyncio.all_tasks() if t.get_name() == 'wallet discovery']") == []
 
 
-def test_a_page_without_wallets_is_told_so_after_three_seconds(new_page: Callable[[], Page]) -> None:
+def test_wallet_that_is_there_is_returned_and_not_published(new_page: Callable[[], Page]) -> None:
+    page = new_page().load_python()
+    page.run_js(INSTALL + "install();")
+    page.run_python(LATE)
+    assert "unisat" in page.run_python("list(await wallets.discover())")
+    page.run_js("window.tokeo = { bitcoin: {} };")
+    assert "tokeo" in page.run_python("list(await wallets.discover())")
+    assert page.run_python("await asyncio.sleep(0); list(told)") == ["tokeo"]
+    page.run_python("end(); end()")
+    page.run_js("window.wizz = {};")
+    assert "wizz" in page.run_python("list(await wallets.discover())")
+    assert page.run_python("await asyncio.sleep(0); list(told)") == ["tokeo"]
+
+
+def test_page_without_wallets_says_so_at_once(new_page: Callable[[], Page]) -> None:
     page = new_page().load_python()
     page.run_python("from darkswap_browser.runtime.select import load; wallets = load().wallet_providers" + CALL)
-    assert page.run_python("import time; before = time.time(); list(await wallets.discover())") == []
-    assert 2.5 < page.run_python("time.time() - before") < 10
+    assert page.run_python("import time; before = time.monotonic(); list(await wallets.discover())") == []
+    assert page.run_python("time.monotonic() - before") < 1
     assert call(page, "unisat", "getAccounts", "[]")[0] == "UNSUPPORTED"
     assert call(page, "standard:X", "a.b", "{}")[0] == "UNSUPPORTED"
 

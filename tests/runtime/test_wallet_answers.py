@@ -50,6 +50,7 @@ def test_answers_by_json_rpc() -> None:
 async def test_a_host_without_wallets_says_so() -> None:
     providers = NoWalletProviders()
     assert await providers.discover() == ()
+    providers.subscribe_discovered(lambda name: None)()
     with pytest.raises(Unsupported):
         await providers.call("unisat", "getAccounts", [])
     with pytest.raises(Unsupported):

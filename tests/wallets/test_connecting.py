@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from darkswap_browser.errors import InvalidArgument, Unsupported, WalletFailed, WalletRejected
 from darkswap_browser.testing.wallets import ScriptedProviders
 from darkswap_browser.wallets.base import AccountPurpose
-from darkswap_browser.wallets.connect import available, connect
+from darkswap_browser.wallets.connect import available, connect, subscribe_available
 from tests.support import scripted_wallet as scripted
 from tests.support.extension_fixture import FAMILIES, desk
 from tests.support.scripted_wallet import Keys, Trade, accounts_of
@@ -152,6 +153,23 @@ async def test_a_disconnected_wallet_signs_nothing() -> None:
     assert told == []
     with pytest.raises(WalletFailed):
         await wallet.sign_message(wallet.accounts[0], "text")
+
+
+async def test_later_wallet_that_is_known_is_published_until_the_end() -> None:
+    providers = ScriptedProviders()
+    told: list[str] = []
+    end = subscribe_available(providers, told.append)
+    assert await available(providers) == []
+    extension = scripted.UnisatExtension(Keys(), ("", ""))
+    for name in ("metamask", "unisat", "unisat", "standard:X"):
+        providers.install(name, extension)
+    await asyncio.sleep(0)
+    assert told == ["unisat", "standard:X"] == await available(providers)
+    end()
+    end()
+    providers.install("leather", extension)
+    await asyncio.sleep(0)
+    assert told == ["unisat", "standard:X"]
 
 
 async def test_only_wallets_that_are_known_are_offered() -> None:

@@ -136,6 +136,7 @@ class Trading:
     async def _close(self) -> None:
         """Cancellation: Safe; everything was told to end, and another start may follow."""
         opened, self._open = self._open, None
+        self._purse.end_discovery()
         self._bringing_up.cancel()
         try:
             await self._bringing_up.close()
@@ -179,6 +180,11 @@ class Trading:
     # --- wallet
 
     async def get_available_wallets(self) -> Sequence[str]:
+        """Kinds of wallets that `connect_wallet` takes now: "seed", and the extensions found in the page.
+
+        An extension that puts itself into the page later is told by a `wallet_available` event, until the node stops.
+        """
+        self._purse.begin_discovery(self._wallet_available)
         return await self._purse.available()
 
     async def connect_wallet(self, config: Mapping[str, object]) -> WalletInfo:
@@ -201,6 +207,9 @@ class Trading:
             if self._open is not None:
                 self._give_wallet(self._open.desk, self._open.trader)
             self._node.publish("wallet_disconnected", {"reason": reason})
+
+    def _wallet_available(self, kind: str) -> None:
+        self._node.publish("wallet_available", {"kind": kind})
 
     def _wallet_gone(self, reason: str) -> None:
         self._wallet_tasks.spawn(self._let_go(reason), "wallet gone")

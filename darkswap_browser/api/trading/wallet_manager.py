@@ -51,13 +51,26 @@ class WalletManager:
         self._name = ""
         self._is_new = False
         self._end: Callable[[], None] = lambda: None
+        self._end_discovery: Callable[[], None] | None = None
         reservations = CoinReservations(runtime.store, runtime.locks, network, recover)
         self.coins = IndexedCoinStore(chain, reservations, self._accounts)
 
     # --- life
 
     async def available(self) -> Sequence[str]:
+        """Kinds that `open` takes now."""
         return [KIND, *await connect.available(self._runtime.wallet_providers)]
+
+    def begin_discovery(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with each kind that was not there at the first `available`, until `end_discovery`."""
+        if self._end_discovery is None:
+            self._end_discovery = connect.subscribe_available(self._runtime.wallet_providers, callback)
+
+    def end_discovery(self) -> None:
+        """Idempotent."""
+        if self._end_discovery is not None:
+            self._end_discovery()
+            self._end_discovery = None
 
     @property
     def wallet(self) -> Wallet:

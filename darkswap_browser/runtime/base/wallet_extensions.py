@@ -10,7 +10,18 @@ class WalletProviders(Protocol):
     """The wallets that extensions put into the page. Main thread of a page only: elsewhere there are none."""
 
     async def discover(self) -> Sequence[str]:
-        """Names of what is there: "unisat", "okx", "xverse", "leather", "standard:<name>" … Waits for late ones."""
+        """Names of what is there now: "unisat", "okx", "xverse", "leather", "standard:<name>" …
+
+        Extensions may come after the page: those are published to `subscribe_discovered`.
+        """
+        ...
+
+    def subscribe_discovered(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Call `callback` with the name of each wallet that comes after the first `discover`, once.
+
+        Returns:
+            The function that ends it. Idempotent.
+        """
         ...
 
     async def call(self, provider: str, method: str, params: Any) -> Any:

@@ -22,9 +22,14 @@ ACCOUNT_FIELDS = ("address", "publicKey", "chains", "features", "label", "purpos
 
 
 class WalletStandardRegistry:
-    """`announce_app` makes this page known; wallets may come at any time after it."""
+    """`announce_app` makes this page known; wallets may come at any time after it.
 
-    def __init__(self) -> None:
+    Args:
+        on_register: Called after wallets registered themselves.
+    """
+
+    def __init__(self, on_register: Callable[[], None]) -> None:
+        self._on_register = on_register
         self._js_wallets: dict[str, Any] = {}
         self._js_accounts: dict[tuple[str, str], Any] = {}
         """Wallet and address → the account object that the wallet wants back."""
@@ -42,7 +47,7 @@ class WalletStandardRegistry:
     def announce_app(self, js_window: Any) -> None:
         """Both ways: wallets that are there hear the page, later ones are heard by it."""
         self.close()
-        self._register = JsCallback(self._on_register)
+        self._register = JsCallback(self._add)
         js_api = js_object({})
         js_api.register = self._register.js_function
         self._listeners.add(js_window, "wallet-standard:register-wallet", lambda js_event: js_event.detail(js_api))
@@ -82,12 +87,13 @@ class WalletStandardRegistry:
 
         return end
 
-    def _on_register(self, *js_wallets: Any) -> None:
+    def _add(self, *js_wallets: Any) -> None:
         for js_wallet in js_wallets:
             name = STANDARD + str(getattr(js_wallet, "name", ""))[:MAX_NAME]
             speaks_bitcoin = hasattr(getattr(js_wallet, "features", None), "bitcoin:connect")
             if speaks_bitcoin and (name in self._js_wallets or len(self._js_wallets) < MAX_WALLETS):
                 self._js_wallets[name] = js_wallet
+        self._on_register()
 
     def _account(self, provider: str, js_account: Any) -> dict[str, Any]:
         account = named(provider, js_account, ACCOUNT_FIELDS)

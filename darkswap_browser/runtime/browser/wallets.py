@@ -12,6 +12,8 @@ from typing import Any
 
 import js
 
+from darkswap_browser.concurrency.notify import Subscribers
+from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.browser.ffi import JsCallback
 from darkswap_browser.runtime.browser.standard_wallets import WalletStandardRegistry
@@ -35,10 +37,8 @@ LISTED = "sats-connect:"
 MAX_LISTED = 32
 """Wallets that announce themselves: a page full of them is no page of wallets."""
 LATE_SECONDS = 3.0
-"""Extensions put their object into the page up to this long after it loaded."""
+"""Extensions put their object into the page up to this long after it loaded, most of them without an event."""
 POLL_SECONDS = 0.1
-QUIET_SECONDS = 0.5
-"""When a wallet is there and no other has come for as long, the rest is not waited for."""
 EVENTS = {
     "accountsChanged": "accounts",
     "accountChange": "accounts",
@@ -54,28 +54,33 @@ class PageWallets:
 
     def __init__(self) -> None:
         self._js_window: Any = getattr(js, "window", None)
-        self._standard = WalletStandardRegistry()
-        self._until: float | None = None
+        self._standard = WalletStandardRegistry(self._publish_new)
+        self._discovered: Subscribers[str] = Subscribers()
+        self._known: set[str] | None = None
+        """Names that were returned or published; None before the first `discover`."""
+        self._tasks = Tasks()
 
     def close(self) -> None:
-        """Let go of the window's listener and of proxies. Idempotent; `discover` begins anew."""
-        self._until = None
+        """Let go of the window's listener and of proxies, end the search. Idempotent; `discover` begins anew."""
+        self._known = None
+        self._tasks.cancel()
         self._standard.close()
 
     async def discover(self) -> Sequence[str]:
         if self._js_window is None:
             return ()
-        loop = asyncio.get_running_loop()
-        if self._until is None:
-            self._until = loop.time() + LATE_SECONDS
+        if self._known is None:
+            # Those that are there register themselves before this returns.
             self._standard.announce_app(self._js_window)
-        found, since = self._found(), loop.time()
-        while loop.time() < self._until and not (found and loop.time() - since >= QUIET_SECONDS):
-            await asyncio.sleep(POLL_SECONDS)
-            now = self._found()
-            if now != found:
-                found, since = now, loop.time()
-        return found
+            self._known = set(self._found())
+            self._tasks = Tasks()
+            self._tasks.spawn(self._find_late(), "wallet discovery")
+        else:
+            self._publish_new()
+        return self._found()
+
+    def subscribe_discovered(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        return self._discovered.subscribe(callback)
 
     async def call(self, provider: str, method: str, params: Any) -> Any:
         if self._standard.knows(provider):
@@ -106,6 +111,21 @@ class PageWallets:
                 ends.pop()()
 
         return unsubscribe
+
+    async def _find_late(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LATE_SECONDS
+        while loop.time() < until:
+            await asyncio.sleep(POLL_SECONDS)
+            self._publish_new()
+
+    def _publish_new(self) -> None:
+        if self._known is None:
+            return
+        for name in self._found():
+            if name not in self._known:
+                self._known.add(name)
+                self._discovered.publish(name)
 
     def _found(self) -> tuple[str, ...]:
         names = [*OWN_METHODS, *REQUESTS, *self._listed()]

@@ -573,6 +573,8 @@ export interface TakeOptions extends CallOptions {
 export type TradingEvent =
   | { type: "order_created" | "order_updated" | "order_canceled" | "order_expired" | "order_filled"; order_id: string; order: Order }
   | { type: "trade_created" | "trade_updated" | "trade_completed" | "trade_failed" | "trade_canceled"; trade_id: string; trade: Trade }
+  /** An extension put itself into the page after `get_available_wallets` had answered. */
+  | { type: "wallet_available"; kind: WalletKind }
   | { type: "wallet_connected"; wallet: WalletInfo }
   | { type: "wallet_disconnected"; reason: string }
   | { type: "balance_updated" };
@@ -654,7 +656,10 @@ export class DarkSwapWasm {
 
   // --- trading
 
-  /** Wallets that can be connected here: "seed", and the extensions found in the page. */
+  /**
+   * Wallets that can be connected now: "seed", and the extensions found in the page. It answers at once; extensions that
+   * come later, up to seconds after the page, are told by `wallet_available`.
+   */
   get_available_wallets(options?: CallOptions): Promise<WalletKind[]>;
   /** Opens, makes or restores a wallet, then takes up the trades that were going on. */
   connect_wallet(config: WalletConfig, options?: CallOptions): Promise<WalletInfo>;

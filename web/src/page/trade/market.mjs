@@ -74,7 +74,7 @@ export class Market {
       const [kinds, orders, trades] = await Promise.all([
         this.node.get_available_wallets(), this.node.get_orders(), this.node.get_trades(),
       ]);
-      this.walletKinds = kinds;
+      this._learnWallets(kinds);
       // What events told meanwhile is newer than these lists.
       for (const order of orders) if (!this._told.has(order.id)) this.orders.set(order.id, order);
       for (const trade of trades) {
@@ -106,6 +106,11 @@ export class Market {
     }
     if (event.type === "balance_updated" || event.trade?.status === "completed") this.look();
     if (event.type === "wallet_disconnected") this._walletGone();
+    if (event.type === "wallet_available") {
+      this._learnWallets([event.kind]);
+      this.changed();
+      if (this.phase === "ready" && savedWallet()?.type === event.kind && !this.wallet && !this.connecting) this._openKeptWallet();
+    }
   }
 
   /** What the visitor should be told of wherever they are: the newest trade of an order of theirs, or null. */
@@ -168,9 +173,15 @@ export class Market {
     this.changed();
   }
 
+  /** `kinds` as get_available_wallets and its event name them; an event may come before the answer. */
+  _learnWallets(kinds) {
+    this.walletKinds = [...new Set([...this.walletKinds, ...kinds])];
+  }
+
+  /** An extension that is not in the page yet opens when `wallet_available` tells of it. */
   _openKeptWallet() {
     const kept = savedWallet();
-    if (!kept || kept.closed || kept.locked) return;
+    if (!kept || kept.closed || kept.locked || !this.walletKinds.includes(kept.type)) return;
     if (kept.type === "seed") this.connectSeed();
     else this.connect({ type: kept.type });
   }
