@@ -23,7 +23,9 @@ from darkswap_browser.net.events import (
     PeerIdentified,
 )
 from darkswap_browser.node.node import Node
-from darkswap_browser.protocols.channels.channel import Channel, ChannelState
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.listener import ChannelState
+from darkswap_browser.protocols.channels.outbox import Undelivered
 from darkswap_browser.protocols.relay.reservation_keeper import (
     ReservationEvent,
     ReservationFailed,
@@ -195,6 +197,15 @@ class EventPublisher:
 
     def progressed(self, channel: Channel, received: int, total: int) -> None:
         self.publish("message:progress", {"peer_id": channel.peer, "received": received, "total": total})
+
+    def undelivered(self, channel: Channel, messages: Undelivered) -> None:
+        fields = {
+            "peer_id": channel.peer,
+            "count": messages.count,
+            "ids": list(messages.ids),
+            "maybe_delivered": messages.maybe_delivered,
+        }
+        self.publish("message:undelivered", fields)
 
     def signaled(self, peer: str, event: SignalingEvent) -> None:
         signal = PeerSignal(peer, event)

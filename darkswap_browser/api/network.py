@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal
 
 from darkswap_browser.api.events import EventPublisher, Subscriber
 from darkswap_browser.api.inspection import NodeInspector
@@ -17,7 +18,7 @@ from darkswap_browser.api.records import (
     RelayMetrics,
     RelayReservation,
 )
-from darkswap_browser.errors import NotConnected
+from darkswap_browser.errors import InvalidArgument, NotConnected
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import is_direct
@@ -27,7 +28,8 @@ from darkswap_browser.node import node, page_signaling
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.node import Node
-from darkswap_browser.protocols.channels.channel import Channel, ChannelState
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.progress import Progress
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base.host import Runtime
@@ -36,6 +38,9 @@ from darkswap_browser.runtime.select import DataFolder
 
 MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 """(peer, messages): takes what comes; when it returns an awaitable, that peer's next messages wait for it."""
+
+
+SendUntil = Literal["accepted", "delivered"]
 
 
 class Network:
@@ -217,6 +222,10 @@ class Network:
         """The channel with `peer`, opened now if it was not."""
         return await (await self._up()).channels.open(PeerId.parse(peer))
 
+    async def begin_channel(self, peer: str) -> Channel:
+        """As `open_channel`, without waiting for the peer: what is sent on it waits and is refused with the channel."""
+        return (await self._up()).channels.begin(PeerId.parse(peer))
+
     async def create_webrtc_data_channel(self, peer: str) -> ChannelInfo:
         channel = await self.open_channel(peer)
         return ChannelInfo(peer, channel.state, channel.path, channel.limit)
@@ -228,11 +237,35 @@ class Network:
         return channel if channel is not None and channel.state is not ChannelState.CLOSED else None
 
     async def send_webrtc_message(
-        self, peer: str, message: bytes | bytearray | memoryview, on_progress: Progress | None = None
-    ) -> None:
-        """Returns when accepted under back-pressure; opens the channel first if need be."""
-        channel = self.get_open_channel(peer) or await self.open_channel(peer)
-        await channel.send(message, on_progress)
+        self,
+        peer: str,
+        message: bytes | bytearray | memoryview,
+        on_progress: Progress | None = None,
+        *,
+        until: SendUntil = "accepted",
+    ) -> int:
+        """Send a message; the channel is opened first if need be.
+
+        Once accepted it is delivered once and in order, across changes of path, for as long as this node lives; or an
+        event `message:undelivered` names its id. Both only where the peer ended between taking and acknowledging it.
+
+        Args:
+            on_progress: Called as the peer's side takes parts of the message.
+            until: "accepted": queued, within a bound of what is not acknowledged. "delivered": the peer's application
+                took it.
+        Returns:
+            The message's id; those for one peer count up.
+        Raises:
+            MessageTooLarge: Nothing was sent.
+            MessageUndelivered: With "delivered": it was accepted and will not be sent any more.
+            DarkSwapError: The peer was not reached within the channel's deadline, or it closed the channel.
+        Cancellation: Before it is accepted, the message is not sent, unless it travels with the opening already;
+            afterwards it goes on.
+        """
+        if until not in ("accepted", "delivered"):
+            raise InvalidArgument("until", f"is {until!r}", 'Say "accepted" or "delivered".')
+        channel = self.get_open_channel(peer) or await self.begin_channel(peer)
+        return await channel.send(message, on_progress, delivered=until == "delivered")
 
     async def receive_webrtc_message(self, peer: str) -> bytes:
         """The next message of `peer`, whose channel must be open or closed only just now."""
@@ -331,7 +364,7 @@ class Network:
         The node goes on: a page that comes back from the browser's cache connects again.
         """
         if (built := self._lifecycle.running) is not None:
-            built.channels.farewell("leaving")
+            built.channels.leave("leaving")
             for connection in built.swarm.connections():
                 connection.abort()
 

@@ -17,7 +17,8 @@ from darkswap_browser.bridge.calls import CallDispatcher, JsBytes, JsCallbacks, 
 from darkswap_browser.bridge.webrtc_connection import ConnectionCallbacks, WebRtcConnection
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.node.config import NetworkConfig, json_argument
-from darkswap_browser.protocols.channels.channel import Channel, ChannelState
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.version import VERSION
@@ -139,7 +140,7 @@ class NodeBridge:
         return channel
 
     async def _send_rest(self, number: int, peer: str, messages: list[bytes]) -> None:
-        channel = self._channel(peer) or await self._network.open_channel(peer)
+        channel = self._channel(peer) or await self._network.begin_channel(peer)
         await channel.send_batch(messages)
         self._calls.done(number)
 

@@ -27,6 +27,7 @@
      │  ├ StreamReset                   one side broke it off
      │  ├ EndOfStream                   the peer finished writing
      │  └ StreamBusy                    two readers, or two writers, at once
+     ├ MessageUndelivered               an accepted message that is not sent any more
      ├ ConnectionLost                   a connection or the medium below it is gone
      ├ DialFailed                       every address was tried; holds the reason of each
      │  └ PeerOffline                   every relay that was asked said that the peer is not there
@@ -58,7 +59,6 @@ from darkswap_browser.errors.network import (
     Aborted,
     ConnectionLost,
     DialFailed,
-    EndOfStream,
     HandshakeFailed,
     InvalidArgument,
     LocalError,
@@ -76,16 +76,20 @@ from darkswap_browser.errors.network import (
     ResourceLimit,
     StorageError,
     StorageFull,
-    StreamBusy,
-    StreamClosed,
-    StreamError,
-    StreamReset,
     SubscriberFailed,
     TimedOut,
     TooManyRequests,
     UnknownRelay,
     Unsupported,
     VoucherInvalid,
+)
+from darkswap_browser.errors.streams import (
+    EndOfStream,
+    MessageUndelivered,
+    StreamBusy,
+    StreamClosed,
+    StreamError,
+    StreamReset,
 )
 from darkswap_browser.errors.trading import (
     BroadcastRejected,
@@ -127,6 +131,7 @@ __all__ = [
     "LocalError",
     "MalformedMessage",
     "MessageTooLarge",
+    "MessageUndelivered",
     "NoAddress",
     "NotConnected",
     "NotOnChain",

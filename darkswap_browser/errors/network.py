@@ -270,41 +270,6 @@ class ResourceLimit(RemoteError):
         return f"peer exceeded the limit of {self.limit} {self.what}"
 
 
-class StreamError(DarkSwapError):
-    code = "STREAM"
-    hint = "Open another stream."
-
-
-class StreamClosed(StreamError):
-    code = "STREAM_CLOSED"
-
-    def __str__(self) -> str:
-        return "the stream was closed on this side"
-
-
-class StreamReset(StreamError):
-    code = "STREAM_RESET"
-    retryable = True
-
-    def __str__(self) -> str:
-        return "the stream was reset"
-
-
-class EndOfStream(StreamError):
-    code = "END_OF_STREAM"
-
-    def __str__(self) -> str:
-        return "the peer finished writing"
-
-
-class StreamBusy(StreamError):
-    code = "STREAM_BUSY"
-    hint = "One reader and one writer at a time."
-
-    def __str__(self) -> str:
-        return "another task already uses the stream"
-
-
 class ConnectionLost(DarkSwapError):
     code = "CONNECTION_LOST"
     retryable = True

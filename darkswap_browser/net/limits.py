@@ -147,36 +147,45 @@ class Limits:
 
     # --- application channel
     channel_message: int = 16 * MIB
-    channel_chunk: int = 64 * KIB
-    channel_send_queue: int = 4 * MIB
-    """Bytes accepted from the application and not yet handed to the stream; then `send` waits."""
+    channel_frame: int = 1 * MIB
+    """Of a DATA frame that we accept. It is taken as it comes, so nothing of its size is kept."""
+    channel_send_queue: int = 8 * MIB
+    """Bytes accepted from the application and not acknowledged by the peer's; then `send` waits. Twice the window, so
+    that half may wait for the stream while the other half is on its way. One message may exceed it."""
+    channel_send_messages: int = 65536
+    """Messages accepted and not acknowledged; then `send` waits."""
     channel_receive_queue: int = 4 * MIB
     """Bytes of whole messages waiting for `receive`; then the stream is no longer read. One message may exceed it."""
     channel_receive_messages: int = 65536
     """Whole messages waiting for `receive`, so that floods of tiny ones are bounded too."""
     channel_first_window: int = 64 * KIB
     """What every peer accepts before it has named its window: the first messages travel with the opening one."""
-    channel_batch: int = 16 * KIB - 64
-    """Small messages are gathered up to this, so that a batch fits one WebRTC message."""
     channel_write: int = 256 * KIB
     """Most of one write to a stream: enough to make the last, short WebRTC message of a write rare."""
     channel_control: int = 1 * KIB
     """A control frame: two session ids, three numbers, a short reason."""
+    channel_progress: int = 256 * KIB
+    """Between two reports on a long message that arrives."""
     channel_ack_delay: float = 0.2
     """How long a small amount of consumed bytes may wait to be acknowledged."""
     channel_hello_timeout: float = 5.0
     """The opening exchange on a stream that is already negotiated: one round trip."""
-    channel_resume_timeout: float = 60.0
-    """How long a channel without a path is kept: a phone that changes networks is back sooner."""
+    channel_connect_timeout: float = 60.0
+    """How long a channel that was never open is sought: what waits to be sent is then refused."""
+    channel_idle_timeout: float = 60.0
+    """How long a path is sought for a channel in which nothing waits to be sent: a phone that changes networks is
+    back sooner. As long as something accepted waits the search goes on."""
     channel_resume_first: float = 0.25
     channel_resume_max: float = 5.0
     """First and longest pause between two attempts to find a path."""
     channel_close_timeout: float = 5.0
-    """How long `close` waits until the peer has everything."""
+    """How long `close` waits until the peer has everything …"""
+    channel_drain_timeout: float = 0.5
+    """… and the peer, until its application took everything, before it agrees."""
     channel_channels: int = 256
+    """Channels with different peers at once."""
     channel_channels_of_strangers: int = 128
     """Of them, those that their peers asked for: half, so that the application finds room for its own."""
-    """Channels with different peers at once."""
 
     # --- trades
     trade_message: int = 32 * KIB

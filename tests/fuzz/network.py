@@ -24,7 +24,7 @@ from darkswap_browser.net.noise.secure_stream import SecureStream
 from darkswap_browser.net.stream import BufferedStream, ReceiveBuffer
 from darkswap_browser.net.yamux.machine import YamuxMachine
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.protocols.channels.machine import Inbox
+from darkswap_browser.protocols.channels.inbox import Inbox
 from darkswap_browser.protocols.channels.messages import decode_control
 from darkswap_browser.protocols.identify.messages import decode_identify, encode_identify
 from darkswap_browser.protocols.relay.messages import (
@@ -268,5 +268,9 @@ NETWORK: dict[str, Target] = {
             b"\x05\x85\xa1s\xc4\x10" + bytes(16) + b"\xa1p\xc4\x00\xa1r\x05\xa1c\x04\xa1w\xcd\x10\x00",
         ),
     ),
-    "channel": Target(inbox, (b"\x04\x00abc\x06\x01\x06abcd\x03\x02ef\x02\x03\x07", b"\x02\x03\x05"), RemoteError),
+    "channel": Target(
+        inbox,
+        (b"\x05\x00\x03abc\x04\x00\x06ab\x05\x00cdef\x03\x01\x07\x09", b"\x03\x01\x05\x00", b"\x01\x06"),
+        RemoteError,
+    ),
 }

@@ -51,9 +51,11 @@ def _channels() -> list[Case]:
     controls: tuple[tuple[str, channels.Control], ...] = (
         ("hello, first", channels.Hello(SESSION, b"", 0, 0, 1_048_576)),
         ("hello, again", channels.Hello(SESSION, THEIRS, 2**40, 2**39, 65_536)),
-        ("ack", channels.Ack(300)),
+        ("ack", channels.Ack(300, 65_536)),
         ("close", channels.Close("disconnected")),
         ("restart", channels.Restart()),
+        ("leave", channels.Leave("leaving")),
+        ("ping", channels.Ping()),
     )
     return [
         *(
@@ -65,13 +67,8 @@ def _channels() -> list[Case]:
             )
             for name, control in controls
         ),
-        Case(name="channel frame: header of a whole message", value=200, encode=channels.whole_header),
-        Case(
-            name="channel frame: header of a first part",
-            value=65_536,
-            encode=lambda size: channels.first_header(size, 10**6),
-        ),
-        Case(name="channel frame: header of a further part", value=65_536, encode=channels.more_header),
+        Case(name="channel frame: header of data", value=65_536, encode=channels.data_header),
+        Case(name="channel frame: header of a message", value=65_536, encode=channels.message_header),
     ]
 
 

@@ -1,45 +1,26 @@
 """One application channel: whole messages to and from one peer, over whatever stream carries it at the moment.
 
-Sending costs no task switch while there is room: the first message of a moment goes out at once, those after it are
-gathered until the event loop's next turn. Receiving hands over everything that one read brought.
+Sending costs no task switch while there is room. Receiving hands over everything that one read brought.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from enum import StrEnum
-from typing import Protocol
 
 from darkswap_browser.concurrency.tasks import Tasks, result_of
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, RemoteError, StreamClosed, StreamError
 from darkswap_browser.net.connection import CircuitLimit, is_direct
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.acknowledger import Acknowledger
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
+from darkswap_browser.protocols.channels.listener import ChannelState, Listener
 from darkswap_browser.protocols.channels.machine import ChannelMachine
-from darkswap_browser.protocols.channels.messages import Ack, Close, Control, encode_control, message_bytes
-from darkswap_browser.protocols.channels.progress import Progress, ReceiveProgress, SendProgress
+from darkswap_browser.protocols.channels.messages import Ack, Close, Control, Leave, Ping, encode_control
+from darkswap_browser.protocols.channels.outbox import Undelivered
+from darkswap_browser.protocols.channels.progress import Progress, ReceiveProgress
 from darkswap_browser.protocols.channels.receiver import ChannelReceiver, Sink
-
-
-class ChannelState(StrEnum):
-    CONNECTING = "connecting"
-    OPEN = "open"
-    RESUMING = "resuming"
-    """The path is gone; messages are kept until another one is found."""
-    CLOSED = "closed"
-
-
-class ChannelListener(Protocol):
-    def changed(self, channel: Channel, reason: str) -> None:
-        """State or path are others than before."""
-        ...
-
-    def progressed(self, channel: Channel, received: int, total: int) -> None:
-        """A long message is on its way in."""
-        ...
+from darkswap_browser.protocols.channels.sender import ChannelSender
 
 
 class Channel:
@@ -51,24 +32,24 @@ class Channel:
         self.peer = peer
         self.machine = machine
         self.state = ChannelState.CONNECTING
+        self.left = False
+        """The peer said that it leaves: it may come back with this session, or with another."""
         self.link: ChannelStream | None = None
         self._limits = limits
         self._listener = listener
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self.delivery = ChannelReceiver(machine.inbox, tasks, self._consumed)
-        self._senders: deque[asyncio.Future[None]] = deque()
+        self.sending = ChannelSender(peer, machine.outbox, limits, tasks, self._pump)
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[None] = self._loop.create_future()
+        self._acks = Acknowledger(machine.inbox, limits, self._say)
         self._reading: asyncio.Event = asyncio.Event()
         self._reading.set()
         self._paused = False
-        self._outgoing = SendProgress(tasks.report)
-        self._ack_timer: asyncio.TimerHandle | None = None
         self._error: DarkSwapError | None = None
         self._close_reason: str | None = None
-        self._gathering = False
-        self._incoming = ReceiveProgress(4 * limits.channel_chunk)
+        self._incoming = ReceiveProgress(limits.channel_progress)
 
     # --- what it is
 
@@ -85,7 +66,7 @@ class Channel:
 
     @property
     def send_queue(self) -> int:
-        return self.machine.outbox.unconfirmed
+        return self.machine.outbox.unacknowledged
 
     @property
     def receive_queue(self) -> int:
@@ -98,6 +79,7 @@ class Channel:
     def inherit(self, before: Channel) -> None:
         """What still waits in an earlier channel with the same peer comes first."""
         self.delivery.inherit(before.delivery)
+        self._incoming.clear()
 
     async def wait_open(self) -> None:
         """Raises why it could not be opened."""
@@ -105,53 +87,45 @@ class Channel:
 
     # --- sending
 
-    def try_send(self, message: bytes) -> bool:
-        """Accept a message without waiting; False when the queue is full. Raises `MessageTooLarge`, or why closed."""
-        if self._error is not None or self._close_reason is not None:
-            raise self._error.fresh() if self._error is not None else StreamClosed()
-        outbox = self.machine.outbox
-        if self._senders or not outbox.has_room:
-            return False
-        outbox.accept(message)
-        if not self._gathering:
-            self._gathering = True
-            self._loop.call_soon(self._gathered)
-            self._pump()
-        return True
+    def try_send(self, message: bytes) -> int:
+        """Accept a message without waiting; its id, or 0 when it would have to wait, for room or for the peer.
 
-    async def send(self, message: bytes | bytearray | memoryview, on_progress: Progress | None = None) -> None:
-        """Returns when `message` is accepted: it then arrives once and in order, unless the peer goes for good."""
-        data = message_bytes(message)
-        if not self.try_send(data):
-            await self._wait_for_room(data)
-        if on_progress is not None:
-            self._outgoing.watch(self.machine.outbox.accepted, len(data), on_progress)
+        Raises `MessageTooLarge`, or why the channel is closed.
+        """
+        if self._close_reason is not None:
+            raise StreamClosed()
+        return self.sending.try_send(message)
 
-    async def send_batch(self, messages: Sequence[bytes]) -> None:
-        for message in messages:
-            if not self.try_send(message):
-                await self._wait_for_room(message)
+    async def send(
+        self,
+        message: bytes | bytearray | memoryview,
+        on_progress: Progress | None = None,
+        *,
+        delivered: bool = False,
+    ) -> int:
+        """Send a message; it is then delivered once and in order, or told by `ChannelListener.undelivered`.
 
-    async def _wait_for_room(self, message: bytes) -> None:
-        ticket: asyncio.Future[None] = self._loop.create_future()
-        self._senders.append(ticket)
-        try:
-            await ticket
-            if self._error is not None:
-                raise self._error.fresh()
-            self.machine.outbox.accept(message)
-        finally:
-            self._senders.remove(ticket)
-            self._wake_sender()
-        self._pump()
+        Args:
+            on_progress: Called as the peer takes parts of the message.
+            delivered: Wait until the peer's application took it, and not only until it is queued.
+        Returns:
+            The message's id; those of one peer count up.
+        Raises:
+            MessageTooLarge: Nothing was sent.
+            MessageUndelivered: With `delivered`: it was accepted and will not be sent any more.
+            DarkSwapError: Why the channel is closed, or the peer could not be reached. Nothing was accepted.
+        Cancellation: Before it is accepted, the message is not sent, unless it travels with the opening already;
+            afterwards it goes on.
+        """
+        if self._close_reason is not None:
+            raise StreamClosed()
+        return await self.sending.send(message, delivered=delivered, on_progress=on_progress)
 
-    def _wake_sender(self) -> None:
-        if self._senders and self.machine.outbox.has_room and not self._senders[0].done():
-            self._senders[0].set_result(None)
-
-    def _gathered(self) -> None:
-        self._gathering = False
-        self._pump()
+    async def send_batch(self, messages: Sequence[bytes]) -> list[int]:
+        """As `send` for each in turn; returns their ids."""
+        if self._close_reason is not None:
+            raise StreamClosed()
+        return await self.sending.send_batch(messages)
 
     def _pump(self) -> None:
         """Hand to the stream what it takes at once; the rest is a task's."""
@@ -166,13 +140,11 @@ class Channel:
                     break
         except (StreamError, ConnectionLost):
             self.detach_stream(link)
-        self._wake_sender()
 
     async def _write(self, link: ChannelStream, data: bytes) -> None:
         try:
             while data and self.link is link:
                 await link.stream.write(data)
-                self._wake_sender()
                 data = self._next_output(link) if self.link is link else b""
         except (StreamError, ConnectionLost):
             self.detach_stream(link)
@@ -187,7 +159,7 @@ class Channel:
         data = self.machine.outbox.next_write()
         if not data and self._close_reason is not None and not link.said_close and not self.machine.outbox.waiting:
             link.said_close = True
-            data = encode_control(Close(self._close_reason))
+            data = encode_control(self.machine.inbox.grant()) + encode_control(Close(self._close_reason))
         return data
 
     async def receive(self) -> bytes:
@@ -203,23 +175,12 @@ class Channel:
         self.delivery.deliver_to(sink)
 
     def _consumed(self) -> None:
-        """Grant credit at once when much was taken, after a moment when little was."""
-        inbox = self.machine.inbox
         self._reading_changed()
-        if inbox.grant_due:
-            self._acknowledge()
-        elif self._ack_timer is None and inbox.consumed != inbox.acknowledged and self._error is None:
-            self._ack_timer = self._loop.call_later(self._limits.channel_ack_delay, self._acknowledge_late)
+        self._acks.consumed()
 
-    def _acknowledge_late(self) -> None:
-        self._ack_timer = None
-        self._acknowledge()
-
-    def _acknowledge(self) -> None:
-        inbox = self.machine.inbox
-        if self.link is not None and inbox.consumed != inbox.acknowledged:
-            inbox.acknowledged = inbox.consumed
-            self.link.control.append(encode_control(Ack(inbox.consumed)))
+    def _say(self, control: bytes) -> None:
+        if self.link is not None:
+            self.link.control.append(control)
             self._pump()
 
     # --- the stream below
@@ -230,8 +191,10 @@ class Channel:
         self._stop_reading()
 
     def unpause(self) -> None:
+        """The HELLO was answered, or the stream it went out on failed: what it granted may then not have arrived."""
         self._paused = False
         self._reading_changed()
+        self._acks.acknowledge()
 
     def _reading_changed(self) -> None:
         if self._paused or self.machine.inbox.is_full:
@@ -249,14 +212,19 @@ class Channel:
         old, self.link = self.link, link
         before = self.state
         self.state = ChannelState.OPEN
+        self.left = False
         if old is not None:
             old.stream.reset()
         if greeting:
             link.control.append(greeting)
         if not self._opened.done():
             self._opened.set_result(None)
-        self.unpause()
-        self._listener.changed(self, "" if before is not ChannelState.RESUMING else "resumed")
+        self._paused = False
+        self._reading_changed()
+        self.sending.reached()
+        # The peer's HELLO told what it took.
+        self.sending.acknowledged()
+        self._listener.changed(self, "" if before is not ChannelState.RECONNECTING else "resumed")
         self._pump()
 
     async def read(self, link: ChannelStream) -> None:
@@ -303,35 +271,44 @@ class Channel:
 
     def _control(self, link: ChannelStream, control: Control) -> None:
         match control:
-            case Ack(consumed):
+            case Ack(consumed, window):
+                self.machine.outbox.grant(window)
                 self.machine.outbox.acknowledge(consumed)
-                self._outgoing.report(consumed)
+                self.sending.acknowledged()
                 self._pump()
+            case Ping():
+                self._acks.acknowledge()
+            case Leave(reason):
+                self.left = True
+                self.detach_stream(link, reason or "the peer left")
             case Close(reason):
                 self._closed_by_peer(link, reason)
             case _:
                 raise ConnectionLost("channel", "an opening message in the middle of the stream")
 
-    def detach_stream(self, link: ChannelStream) -> None:
+    def detach_stream(self, link: ChannelStream, reason: str = "path lost") -> None:
         """The stream broke; `Channels` looks for another path."""
         if self.link is not link:
             return
         self.link = None
         link.stream.reset()
         if self.state is ChannelState.OPEN:
-            self.state = ChannelState.RESUMING
-            self._listener.changed(self, "path lost")
+            self.state = ChannelState.RECONNECTING
+            self._listener.changed(self, reason)
 
-    def reset_session(self, machine: ChannelMachine) -> None:
-        """The peer lost the session (a page reload). What it sent before still waits; what it had not got is gone."""
+    def reset_session(self, machine: ChannelMachine, undelivered: Undelivered) -> None:
+        """The peer lost the session (a page reload), `machine` follows it. What the peer sent before still waits."""
         self.delivery.adopt(machine.inbox)
+        self._acks.inbox = machine.inbox
         self._incoming.clear()
         self.machine = machine
-        self._outgoing.clear()
         link, self.link = self.link, None
         if link is not None:
             link.stream.reset()
-        self.state = ChannelState.RESUMING
+        self.state = ChannelState.RECONNECTING
+        self.sending.renew(machine.outbox, undelivered)
+        if undelivered.count:
+            self._listener.undelivered(self, undelivered)
         self._listener.changed(self, "peer restarted")
 
     # --- the end
@@ -339,7 +316,9 @@ class Channel:
     async def close(self, reason: str = "") -> None:
         """Deliver what was accepted, tell the peer, and end. Waits `channel_close_timeout` at most. Idempotent.
 
-        Cancellation: Safe; the channel ends at once, and what was not delivered is lost.
+        What the peer's application did not take by then is told as undelivered, though it may still take what arrived.
+
+        Cancellation: Safe; the channel ends at once, and what was not delivered is told.
         """
         if self.state is ChannelState.CLOSED:
             return
@@ -355,11 +334,24 @@ class Channel:
         finally:
             self.end(StreamClosed())
 
-    def send_close_nowait(self, reason: str) -> None:
-        """Say goodbye without waiting: the page is about to go."""
-        if self.link is not None and self.link.prompt is not None:
-            with suppress(StreamError, ConnectionLost):
-                self.link.said_close = self.link.prompt.try_write(encode_control(Close(reason)))
+    def leave_nowait(self, reason: str) -> None:
+        """Say without waiting that the page is about to go: the path ends, and it may be the session."""
+        self._say_nowait(Leave(reason))
+
+    def close_nowait(self, reason: str) -> None:
+        """Say without waiting that the channel ends."""
+        said = self._say_nowait(Close(reason))
+        if self.link is not None and said:
+            self.link.said_close = True
+
+    def _say_nowait(self, word: Control) -> bool:
+        link = self.link
+        if link is None or link.said_close:
+            return False
+        try:
+            return link.try_write(encode_control(self.machine.inbox.grant()) + encode_control(word))
+        except (StreamError, ConnectionLost):
+            return False
 
     def _closed_by_peer(self, link: ChannelStream, reason: str) -> None:
         if self._close_reason is None:
@@ -370,14 +362,16 @@ class Channel:
         self.end(EndOfStream() if self._close_reason is None else StreamClosed(), reason or "closed by the peer")
 
     async def _answer_close(self, link: ChannelStream) -> None:
+        """Agree once the application took everything: what is acknowledged then the peer counts as delivered."""
+        await self._acks.wait_drained(self._limits.channel_drain_timeout)
         try:
-            await link.stream.write(encode_control(Close()))
+            await link.stream.write(encode_control(self.machine.inbox.grant()) + encode_control(Close()))
             await link.stream.close()
         except (StreamError, ConnectionLost):
             link.stream.reset()
 
     def end(self, error: DarkSwapError, reason: str = "") -> None:
-        """Over, because of `error`. Messages that wait can still be received."""
+        """Over, because of `error`. Messages that wait can still be received; what is not acknowledged is told."""
         if self.state is ChannelState.CLOSED:
             return
         self.state = ChannelState.CLOSED
@@ -385,15 +379,17 @@ class Channel:
         if self.link is not None and not self.link.said_close:
             self.link.stream.reset()
         self.link = None
-        if self._ack_timer is not None:
-            self._ack_timer.cancel()
+        self._acks.end()
         self.delivery.end(error)
-        for waiting in self._senders:
-            if not waiting.done():
-                waiting.set_exception(error.fresh())
+        undelivered = self.sending.end(error)
         if not self._opened.done():
             self._opened.set_exception(error)
             self._opened.exception()
         self._over.set_result(None)
         self._reading.set()
+        for each in undelivered:
+            self._listener.undelivered(self, each)
         self._listener.changed(self, reason or str(error))
+
+
+ChannelListener = Listener[Channel]

@@ -42,6 +42,10 @@ class ChannelStream:
         self.is_writing = False
         self.said_close = False
 
+    def try_write(self, data: bytes) -> bool:
+        """Write without waiting; False where that cannot be done now."""
+        return self.prompt is not None and not self.is_writing and self.prompt.try_write(data)
+
     def push_to(self, sink: Callable[[bytes], None] | None) -> None:
         """Data goes to `sink` at once, where the stream can do that and nothing read ahead is left."""
         if self._push is not None and (sink is None or not self.stream.ahead):

@@ -1,17 +1,20 @@
 """What the two ends of an application channel say: `/darkswap/channel/1.0.0`.
 
+The whole protocol is specified in web/docs/protocols/channel.md.
+
 A stream is a sequence of frames; each is an unsigned-varint length of the rest, one kind byte, and a body:
 
-    0 WHOLE    a whole message of at most `Limits.channel_chunk` bytes
-    1 FIRST    varint size of a longer message, then its first bytes
-    2 MORE     the next bytes of that message; it is complete when its size is reached
-    3 ACK      varint position: every data byte before it was taken by the application
-    4 CLOSE    msgpack {reason: str}: nothing more will come; answered with CLOSE
-    5 HELLO    msgpack {s, p, r, c, w}: the first frame in each direction, see `Hello`
-    6 RESTART  msgpack {}: the answer to a HELLO that names a session no longer known
+    0 DATA     the next bytes of the session, at least one
+    1 ACK      varint position, varint window: what the application took, and how many bytes beyond it may be sent
+    2 CLOSE    msgpack {reason: str}: nothing more will come and the session ends; answered with CLOSE
+    3 HELLO    msgpack {s, p, r, c, w}: the first frame in each direction, see `Hello`
+    4 RESTART  msgpack {}: the answer to a HELLO that names a session no longer known
+    5 LEAVE    msgpack {reason: str}: the path ends, the session may go on; not answered
+    6 PING     empty: answered with ACK
 
-WHOLE, FIRST and MORE are data frames. A *position* counts the encoded bytes of data frames from the beginning of the
-session, whatever streams carried them, so that a stream can take over where another one broke off.
+The bytes of DATA frames, one after the other, are the session: each message is an unsigned-varint length and its bytes.
+A *position* counts them from the beginning of the session, whatever frames and streams carried them, so that a stream
+can take over where another one broke off, also in the middle of a message.
 """
 
 from __future__ import annotations
@@ -34,15 +37,15 @@ MAX_REASON = 200
 MAX_FRAME_TEXT = 65_536
 """Characters: more than a control frame has bytes."""
 
-WHOLE, FIRST, MORE, ACK, CLOSE, HELLO, RESTART = range(7)
+DATA, ACK, CLOSE, HELLO, RESTART, LEAVE, PING = range(7)
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
     """`session`: the sender's; `peer_session`: the receiver's as the sender knows it, empty for none.
 
-    `received`: position up to which whole frames arrived; `consumed`: up to which they were taken, never beyond
-    `received`; `window`: bytes the sender of this accepts beyond `consumed`.
+    `received`: position up to which data arrived; `consumed`: up to which it was taken, never beyond `received`;
+    `window`: bytes the sender of this accepts beyond `consumed`.
     """
 
     session: bytes
@@ -55,6 +58,7 @@ class Hello:
 @dataclass(frozen=True, slots=True)
 class Ack:
     consumed: int
+    window: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,17 @@ class Restart:
     pass
 
 
-Control = Hello | Ack | Close | Restart
+@dataclass(frozen=True, slots=True)
+class Leave:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+Control = Hello | Ack | Close | Restart | Leave | Ping
 
 
 def message_bytes(message: object) -> bytes:
@@ -78,26 +92,25 @@ def message_bytes(message: object) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def whole_header(size: int) -> bytes:
-    """What precedes a whole message of `size` bytes."""
+def message_header(size: int) -> bytes:
+    """What precedes a message of `size` bytes in the session."""
+    return encode_varint(size)
+
+
+def data_header(size: int) -> bytes:
+    """What precedes `size` bytes of the session in a stream."""
     return encode_varint(size + 1) + b"\x00"
-
-
-def first_header(size: int, total: int) -> bytes:
-    """What precedes the first `size` bytes of a message of `total`."""
-    head = bytes((FIRST,)) + encode_varint(total)
-    return encode_varint(len(head) + size) + head
-
-
-def more_header(size: int) -> bytes:
-    return encode_varint(size + 1) + bytes((MORE,))
 
 
 def encode_control(message: Control) -> bytes:
     """A whole frame, length included."""
     match message:
-        case Ack(consumed):
-            body = bytes((ACK,)) + encode_varint(consumed)
+        case Ack(consumed, window):
+            body = bytes((ACK,)) + encode_varint(consumed) + encode_varint(window)
+        case Ping():
+            body = bytes((PING,))
+        case Leave(reason):
+            body = bytes((LEAVE,)) + pack(_LEAVE, Leave(reason[:MAX_REASON]))
         case Close(reason):
             body = bytes((CLOSE,)) + pack(_CLOSE, Close(reason[:MAX_REASON]))
         case Hello():
@@ -113,10 +126,15 @@ def decode_control(body: bytes) -> Control:
         raise MalformedMessage("channel frame", "empty")
     kind = body[0]
     if kind == ACK:
-        position, end = decode_varint(body, 1)
+        position, start = decode_varint(body, 1)
+        window, end = decode_varint(body, start)
         if end != len(body):
-            raise MalformedMessage("channel ack", "bytes after the position")
-        return Ack(position)
+            raise MalformedMessage("channel ack", "bytes after the window")
+        return Ack(position, window)
+    if kind == PING:
+        if len(body) != 1:
+            raise MalformedMessage("channel ping", "is not empty")
+        return Ping()
     record = _RECORDS.get(kind)
     if record is None:
         raise MalformedMessage("channel frame", f"kind {kind} is not expected here")
@@ -152,9 +170,15 @@ _CLOSE = Converted(
     lambda close: Close(close.reason[:MAX_REASON]),
     lambda close: close,
 )
+_LEAVE = Converted(
+    Record(Leave, ("reason", Absent(Text(MAX_FRAME_TEXT), ""))),
+    lambda leave: Leave(leave.reason[:MAX_REASON]),
+    lambda leave: leave,
+)
 _RESTART = Record(Restart)
 _RECORDS: Mapping[int, tuple[str, Kind[Any]]] = {
     HELLO: ("channel hello", _HELLO),
     CLOSE: ("channel close", _CLOSE),
     RESTART: ("channel restart", _RESTART),
+    LEAVE: ("channel leave", _LEAVE),
 }

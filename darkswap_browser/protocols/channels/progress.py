@@ -11,31 +11,36 @@ Progress = Callable[[int, int], None]
 
 
 class SendProgress:
-    """Messages whose sender wants to know. Positions count all bytes that were ever accepted.
+    """Messages whose sender wants to know.
 
     A callback that raises is reported and not called again.
     """
 
     def __init__(self, report: ReportFault = log_fault) -> None:
         self._report = report
-        self._watches: list[tuple[int, int, Progress]] = []
+        self._watches: list[tuple[int, int, int, Progress]] = []
 
-    def watch(self, end: int, size: int, on_progress: Progress) -> None:
-        """A message of `size` bytes that ends at position `end`."""
-        self._watches.append((end, size, on_progress))
+    def watch(self, number: int, end: int, size: int, on_progress: Progress) -> None:
+        """Message `number`, of `size` bytes, ends at position `end`."""
+        self._watches.append((number, end, size, on_progress))
 
     def report(self, consumed: int) -> None:
         """The peer has taken everything up to position `consumed`."""
         waiting = []
-        for end, size, on_progress in self._watches:
+        for number, end, size, on_progress in self._watches:
             with Guard(self._failed):
                 on_progress(max(0, min(size, size - (end - consumed))), size)
                 if end > consumed:
-                    waiting.append((end, size, on_progress))
+                    waiting.append((number, end, size, on_progress))
         self._watches = waiting
 
-    def clear(self) -> None:
-        self._watches.clear()
+    def move(self, acknowledged: int, end_of: Callable[[int], int]) -> None:
+        """Another session: messages up to `acknowledged` are not in it, the others end elsewhere."""
+        self._watches = [
+            (number, end_of(number), size, on_progress)
+            for number, _, size, on_progress in self._watches
+            if number > acknowledged
+        ]
 
     def _failed(self, error: BaseException) -> None:
         self._report("a progress callback", subscriber_failed("a progress callback", error))

@@ -10,10 +10,11 @@ from darkswap_browser.concurrency.faults import Guard, subscriber_failed
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError, StreamBusy
-from darkswap_browser.protocols.channels.machine import Inbox
+from darkswap_browser.protocols.channels.inbox import Inbox
 
 Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
 """Takes messages as they come; when it returns an awaitable, the next ones wait for it."""
+OnTaken = Callable[[], None]
 
 
 class ChannelReceiver:
@@ -22,45 +23,65 @@ class ChannelReceiver:
     A sink that raises is reported to the owner of `tasks` and has had its messages; the channel goes on.
     """
 
-    def __init__(self, inbox: Inbox, tasks: Tasks, taken: Callable[[], None]) -> None:
-        self._inbox = inbox
+    def __init__(self, inbox: Inbox, tasks: Tasks, taken: OnTaken) -> None:
         self._tasks = tasks
         self._taken = taken
-        self._early: deque[bytes] = deque()
+        self._sources: deque[tuple[Inbox, OnTaken]] = deque([(inbox, taken)])
+        """Inboxes of earlier sessions in which messages wait, and last the one of this session."""
         self._receiver = Waiter()
         self._sink: Sink | None = None
         self._sink_task: asyncio.Task[None] | None = None
         self._error: DarkSwapError | None = None
 
+    @property
+    def waiting_before(self) -> int:
+        """Bytes that wait in earlier sessions."""
+        return sum(inbox.waiting for inbox, _ in list(self._sources)[:-1])
+
     def adopt(self, inbox: Inbox) -> None:
         """Another session; what waits of the old one comes first."""
-        self._early.extend(self._inbox.take_all())
-        self._inbox = inbox
+        self._drop_empty(keep=0)
+        self._sources.append((inbox, self._taken))
 
     def inherit(self, before: ChannelReceiver) -> None:
         """What waits in an earlier channel comes first."""
-        self._early.extend(before.take())
+        current, _ = self._sources[-1]
+        self._sources.extendleft(source for source in reversed(before._sources) if source[0] is not current)
+        before._sources.clear()
+        self._drop_empty(keep=1)
+
+    def discard_oldest(self) -> int:
+        """Give up what waits of the oldest earlier session, which nobody receives; returns how many messages."""
+        inbox, _ = self._sources.popleft()
+        return len(inbox.take_all())
+
+    def _drop_empty(self, keep: int) -> None:
+        while len(self._sources) > keep and not len(self._sources[0][0]):
+            self._sources.popleft()
 
     def end(self, error: DarkSwapError) -> None:
         """Nothing more arrives: whoever waits then gets `error`."""
         self._error = error
         self._receiver.wake()
 
+    def __len__(self) -> int:
+        return sum(len(inbox) for inbox, _ in self._sources)
+
     def take(self) -> list[bytes]:
         """Every message that waits, without waiting."""
-        messages = self._inbox.take_all()
-        if self._early:
-            messages = [*self._early, *messages]
-            self._early.clear()
-        self._taken()
+        messages: list[bytes] = []
+        for inbox, taken in list(self._sources):
+            messages = messages + inbox.take_all() if messages else inbox.take_all()
+            taken()
+        self._drop_empty(keep=1)
         return messages
 
     async def receive(self) -> bytes:
         await self._wait()
-        if self._early:
-            return self._early.popleft()
-        message = self._inbox.take()
-        self._taken()
+        self._drop_empty(keep=1)
+        inbox, taken = self._sources[0]
+        message = inbox.take()
+        taken()
         return message
 
     async def receive_batch(self) -> list[bytes]:
@@ -68,7 +89,7 @@ class ChannelReceiver:
         return self.take()
 
     async def _wait(self) -> None:
-        while self._sink is not None or (not self._early and not len(self._inbox)):
+        while self._sink is not None or not len(self):
             if self._error is not None:
                 raise self._error.fresh()
             if self._receiver.is_waiting or self._sink is not None:
@@ -76,8 +97,12 @@ class ChannelReceiver:
             await self._receiver.wait()
 
     def deliver_to(self, sink: Sink | None) -> None:
-        """Give every message to `sink` from now on; whoever waits for one by `receive` gets `StreamBusy`."""
+        """Give every message to `sink` from now on; whoever waits for one by `receive` gets `StreamBusy`.
+
+        What an earlier sink returned is not waited for any more.
+        """
         self._sink = sink
+        self._sink_task = None
         if sink is not None:
             self._receiver.wake()
         self.arrived()
@@ -85,7 +110,7 @@ class ChannelReceiver:
     def arrived(self) -> None:
         """Messages came."""
         if self._sink is None:
-            if self._early or len(self._inbox):
+            if len(self):
                 self._receiver.wake()
         elif self._sink_task is None and (messages := self.take()):
             pending: Awaitable[None] | None = None
@@ -99,8 +124,12 @@ class ChannelReceiver:
             with Guard(self._sink_failed, awaits=True):
                 await pending
         finally:
-            self._sink_task = None
-        self.arrived()
+            # Another sink may be there by now.
+            is_current = self._sink_task is asyncio.current_task()
+            if is_current:
+                self._sink_task = None
+        if is_current:
+            self.arrived()
 
     def _sink_failed(self, error: BaseException) -> None:
         self._tasks.report("the receiver of messages", subscriber_failed("the receiver of messages", error))

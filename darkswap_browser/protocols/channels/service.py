@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.backoff import Backoff
@@ -13,12 +13,12 @@ from darkswap_browser.errors import (
     ConnectionLost,
     DarkSwapError,
     DialFailed,
+    EndOfStream,
     LocalError,
     ProtocolUnsupported,
     ProtocolViolation,
     StreamClosed,
     TimedOut,
-    TooManyRequests,
 )
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, is_direct
@@ -26,8 +26,9 @@ from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.protocols.channels.channel import Channel, ChannelListener, ChannelState
+from darkswap_browser.protocols.channels.channel import Channel, ChannelListener
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
+from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
     PROTOCOL,
@@ -37,16 +38,17 @@ from darkswap_browser.protocols.channels.messages import (
     decode_control,
     encode_control,
 )
+from darkswap_browser.protocols.channels.outbox import Undelivered
+from darkswap_browser.protocols.channels.table import ChannelTable
 
 logger = logging.getLogger(__name__)
 
 Reach = Callable[[PeerId], Awaitable[Connection]]
 """A connection to a peer that has none now. Raises `DarkSwapError`."""
 
-_NOT_EVICTED = 3
-
 _STEP_BACK = 1.0
-"""Seconds by which the peer with the greater id lets the other one go first, so that they seldom do it both."""
+"""Seconds by which the peer with the greater id lets the other one go first, so that they seldom do it both. Also how
+long the connections of a page that leaves may take to end."""
 
 
 @dataclass(slots=True)
@@ -72,9 +74,8 @@ class Channels:
         self._limits = limits
         self._reach = reach
         self._listener = listener
-        self._channels: dict[PeerId, Channel] = {}
+        self._table = ChannelTable(limits)
         self._attempts: dict[PeerId, _Attempt] = {}
-        self._strangers: set[PeerId] = set()
         self._searches: dict[PeerId, _Search] = {}
         self._tasks = Tasks(swarm.faults.report)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -85,25 +86,31 @@ class Channels:
 
     def get(self, peer: PeerId) -> Channel | None:
         """The channel with `peer`, a closed one too: messages may still wait in it."""
-        return self._channels.get(peer)
+        return self._table.get(peer)
 
     def all(self) -> tuple[Channel, ...]:
-        return tuple(self._channels.values())
+        return self._table.all()
 
     async def open(self, peer: PeerId) -> Channel:
         """The channel with `peer`, opened now if it was not. Raises why it cannot be.
 
         Cancellation: Safe. The channel goes on opening, for whoever asks next.
         """
-        self._strangers.discard(peer)
-        channel = self._channels.get(peer)
+        channel = self.begin(peer)
+        await channel.wait_open()
+        return channel
+
+    def begin(self, peer: PeerId) -> Channel:
+        """The channel with `peer`, which begins to be opened now if it was not. Raises `TooManyRequests`."""
+        self._table.set_ours(peer)
+        channel = self._table.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
-            if len(self._channels.keys() - {peer}) >= self._limits.channel_channels:
-                self._evict(self._channels.keys() - {peer}, self._limits.channel_channels)
-            channel = self._create(peer, self._machine())
+            self._table.make_room(peer)
+            # A peer that left may still have the session.
+            left = channel.machine if channel is not None and channel.left else None
+            channel = self._create(peer, left or self._machine(peer))
         if channel.link is None:
             self._search(peer, channel)
-        await channel.wait_open()
         return channel
 
     async def close(self) -> None:
@@ -114,82 +121,57 @@ class Channels:
         self._unsubscribe()
         self._swarm.unhandle(PROTOCOL)
         try:
-            await asyncio.gather(*(channel.close("stopped") for channel in self._channels.values()))
+            await asyncio.gather(*(channel.close("stopped") for channel in self._table.all()))
         finally:
             self.abort("stopped")
         await self._tasks.close()
 
-    def farewell(self, reason: str) -> None:
-        """Say goodbye to every peer without waiting."""
-        for channel in self._channels.values():
-            channel.send_close_nowait(reason)
+    def leave(self, reason: str) -> None:
+        """Say goodbye to every peer without waiting; sessions are kept, for this node may come back."""
+        for channel in self._table.all():
+            channel.leave_nowait(reason)
 
     def abort(self, reason: str) -> None:
         """End every channel without waiting: what can be said at once is said, and no path is sought any more."""
         self._unsubscribe()
         self._swarm.unhandle(PROTOCOL)
         self._tasks.cancel()
-        self.farewell(reason)
         for channel in self.all():
+            channel.close_nowait(reason)
             channel.end(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
-        before = self._channels.pop(peer, None)
         channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
-        if before is not None:
-            channel.inherit(before)
-        self._channels[peer] = channel
+        self._table.put(peer, channel)
         return channel
 
-    def _create_for_stranger(self, peer: PeerId, machine: ChannelMachine) -> Channel:
-        """A channel that its peer asked for, and that the application has not used yet."""
-        others = self._channels.keys() - {peer}
-        strangers = {other for other in others if self._is_stranger(other)}
-        if len(strangers) >= self._limits.channel_channels_of_strangers or len(others) >= self._limits.channel_channels:
-            self._evict(strangers, self._limits.channel_channels_of_strangers)
-        channel = self._create(peer, machine)
-        self._strangers.add(peer)
-        return channel
+    def _machine(self, peer: PeerId) -> ChannelMachine:
+        return ChannelMachine(self._session(), self._limits, self._table.next_id(peer))
 
-    def _is_stranger(self, peer: PeerId) -> bool:
-        """Whether the application neither opened the channel with `peer` nor sent anything on it."""
-        if peer in self._strangers and self._channels[peer].machine.outbox.messages:
-            self._strangers.discard(peer)
-        return peer in self._strangers
-
-    def _evict(self, among: Iterable[PeerId], limit: int) -> None:
-        """Give up one channel, the one that is missed least. Raises `TooManyRequests`."""
-        peer = min(among, key=self._eviction_rank, default=None)
-        if peer is None or self._eviction_rank(peer) == _NOT_EVICTED:
-            raise TooManyRequests("channels", limit)
-        self._channels[peer].end(TooManyRequests("channels", limit))
-        self._channels.pop(peer, None)
-        self._strangers.discard(peer)
-
-    def _eviction_rank(self, peer: PeerId) -> int:
-        """Closed channels with nothing to receive go first, then strangers without a path, then other closed ones."""
-        channel = self._channels[peer]
-        if channel.state is ChannelState.CLOSED:
-            return 2 if channel.receive_queue and not self._is_stranger(peer) else 0
-        return 1 if self._is_stranger(peer) and channel.state is not ChannelState.OPEN else _NOT_EVICTED
-
-    def _machine(self) -> ChannelMachine:
-        return ChannelMachine(self._random(SESSION_BYTES), self._limits)
+    def _session(self) -> bytes:
+        return self._random(SESSION_BYTES)
 
     # --- finding a path
 
     def changed(self, peer: PeerId, channel: Channel, reason: str) -> None:
         logger.debug("channel %s peer=%s path=%s %s", channel.state, peer.short, channel.path, reason)
         self._listener.changed(channel, reason)
-        if self._channels.get(peer) is not channel:
+        if self._table.get(peer) is not channel:
             return
-        if channel.state is ChannelState.RESUMING:
-            self._search(peer, channel)
+        if channel.state is ChannelState.RECONNECTING:
+            if channel.left and not channel.send_queue:
+                channel.end(EndOfStream(), reason)
+            else:
+                self._search(peer, channel)
         elif channel.state is ChannelState.CLOSED and not channel.was_open:
-            del self._channels[peer]
+            self._table.remove(peer)
 
     def progressed(self, channel: Channel, received: int, total: int) -> None:
         self._listener.progressed(channel, received, total)
+
+    def undelivered(self, channel: Channel, messages: Undelivered) -> None:
+        logger.info("messages undelivered peer=%s count=%d", channel.peer[-6:], messages.count)
+        self._listener.undelivered(channel, messages)
 
     def _search(self, peer: PeerId, channel: Channel) -> None:
         running = self._searches.get(peer)
@@ -204,16 +186,19 @@ class Channels:
 
     async def _find_path(self, peer: PeerId, channel: Channel) -> None:
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + self._limits.channel_resume_timeout
+        was_open = channel.was_open
+        limits = self._limits
+        give_up = loop.time() + (limits.channel_idle_timeout if was_open else limits.channel_connect_timeout)
         backoff = Backoff(self._limits.channel_resume_first, self._limits.channel_resume_max)
-        if channel.state is ChannelState.RESUMING and peer < self._swarm.local_peer:
+        if channel.left or (channel.state is ChannelState.RECONNECTING and peer < self._swarm.local_peer):
             await asyncio.sleep(_STEP_BACK)
         while channel.link is None and channel.state is not ChannelState.CLOSED:
             error = await self._try_path(peer, channel)
             if error is None or channel.link is not None:
                 continue
             final = isinstance(error, (ProtocolUnsupported, LocalError, DialFailed))
-            if loop.time() >= give_up or (final and channel.state is ChannelState.CONNECTING):
+            # What was accepted is kept as long as this node lives: its peer may come back.
+            if (final and not was_open) or (loop.time() >= give_up and not (was_open and channel.send_queue)):
                 channel.end(error)
                 return
             await asyncio.sleep(backoff.wait())
@@ -255,12 +240,13 @@ class Channels:
         try:
             greeting = encode_control(machine.hello())
             if early:
+                channel.sending.fill_early()
                 greeting += machine.outbox.next_write()
             opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True, first=greeting)
             stream = opened.stream
             answer = await self._read_greeting(stream)
             if isinstance(answer, Restart):
-                channel.reset_session(self._machine())
+                channel.reset_session(*machine.renewed(self._session()))
                 raise ConnectionLost("channel", "the peer began anew")
             if answer.peer_session != machine.session or machine.peer_session not in (b"", answer.session):
                 raise ProtocolViolation(PROTOCOL, "answers for another session")
@@ -291,12 +277,19 @@ class Channels:
         if isinstance(hello, Restart):
             raise ProtocolViolation(protocol, "begins with RESTART")
         peer = connection.remote_peer
-        channel = self._channels.get(peer)
+        channel = self._table.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
-            if hello.peer_session:
+            left = channel.machine if channel is not None and channel.left else None
+            if left is not None and left.judge(hello) is HelloVerdict.CONTINUE:
+                left.attach(hello)
+            elif hello.peer_session:
                 await self._refuse(stream)
                 return
-            channel = self._create_for_stranger(peer, self._attached(hello))
+            else:
+                left = self._attached(self._machine(peer), hello)
+            self._table.make_room_for_stranger(peer)
+            channel = self._create(peer, left)
+            self._table.set_stranger(peer)
             await self._serve(channel, ChannelStream(stream, connection))
             return
         verdict = channel.machine.judge(hello)
@@ -305,8 +298,9 @@ class Channels:
             return
         attempt = self._attempts.get(peer)
         if verdict is HelloVerdict.RESTARTED:
-            self._is_stranger(peer)  # notes what was sent in the session that ends here
-            channel.reset_session(self._attached(hello))
+            self._table.is_stranger(peer)  # notes what was sent in the session that ends here
+            machine, undelivered = channel.machine.renewed(self._session())
+            channel.reset_session(self._attached(machine, hello), undelivered)
         elif attempt is not None and not self._yields(attempt.connection, connection):
             stream.reset()
             return
@@ -316,9 +310,8 @@ class Channels:
             attempt.task.cancel()
         await self._serve(channel, ChannelStream(stream, connection))
 
-    def _attached(self, hello: Hello) -> ChannelMachine:
+    def _attached(self, machine: ChannelMachine, hello: Hello) -> ChannelMachine:
         """A new session's rules. Raises `ProtocolViolation`: a HELLO that cannot be changes nothing here."""
-        machine = self._machine()
         machine.attach(hello)
         return machine
 
@@ -341,7 +334,7 @@ class Channels:
     def _event(self, event: Event) -> None:
         if isinstance(event, ConnectionOpened):
             peer = event.connection.remote_peer
-            channel = self._channels.get(peer)
+            channel = self._table.get(peer)
             if channel is not None and self._is_better(event.connection, channel):
                 self._tasks.spawn(self._improve(peer, channel, event.connection), "channel upgrade")
 
@@ -368,3 +361,6 @@ class _Watch:
 
     def progressed(self, channel: Channel, received: int, total: int) -> None:
         self._owner.progressed(channel, received, total)
+
+    def undelivered(self, channel: Channel, messages: Undelivered) -> None:
+        self._owner.undelivered(channel, messages)

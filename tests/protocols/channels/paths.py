@@ -15,6 +15,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello, encode_control
+from darkswap_browser.protocols.channels.outbox import Undelivered
 from darkswap_browser.protocols.channels.service import Channels, Reach
 from tests.support.native_identity import identity
 from tests.support.pipe import CountingEntropy, PipeEnd, pipe
@@ -35,6 +36,7 @@ class PathEnd:
         self.other: PathEnd
         self.ends: list[PipeEnd] = []
         self.close_reason = ""
+        self.kind: type[PipeEnd] = PipeEnd
         self._closed = asyncio.Event()
         self._on_stream: StreamHandler | None = None
 
@@ -52,7 +54,7 @@ class PathEnd:
     async def open_stream(self) -> PipeEnd:
         if self.is_closed or self.other._on_stream is None:
             raise ConnectionLost()
-        here, there = pipe()
+        here, there = pipe(self.kind)
         self.ends.append(here)
         self.other.ends.append(there)
         self.other._on_stream(there)
@@ -81,6 +83,7 @@ class Node:
         self.swarm = swarm
         self.told: list[tuple[str, str, str]] = []
         self.progress: list[tuple[int, int]] = []
+        self.lost: list[Undelivered] = []
         self.channels = Channels(swarm, CountingEntropy(str(id(self))).bytes, limits, self._reach, self)
         self.channels.start()
         self.reachable: list[Connection] = []
@@ -95,6 +98,9 @@ class Node:
 
     def progressed(self, channel: Channel, received: int, total: int) -> None:
         self.progress.append((received, total))
+
+    def undelivered(self, channel: Channel, messages: Undelivered) -> None:
+        self.lost.append(messages)
 
     def reach_with(self, reach: Reach) -> None:
         """What looks for a connection from now on; without it there is none."""
@@ -126,12 +132,13 @@ async def say_hello(stranger: Swarm, node: Node, hello: Hello) -> None:
     await asyncio.sleep(0.01)
 
 
-def connect(a: Node, b: Node, transport: str = "webrtc") -> PathEnd:
-    """A path from `a` to `b`; returns the end at `a`."""
+def connect(a: Node, b: Node, transport: str = "webrtc", kind: type[PipeEnd] = PipeEnd) -> PathEnd:
+    """A path from `a` to `b`, whose streams are of `kind`; returns the end at `a`."""
     limit = CircuitLimit(120, 1 << 17) if transport == "circuit" else None
     here = PathEnd(b.peer, Direction.OUTBOUND, transport, limit)
     there = PathEnd(a.peer, Direction.INBOUND, transport, limit)
     here.other, there.other = there, here
+    here.kind = there.kind = kind
     b.swarm.add_connection(there)
     a.swarm.add_connection(here)
     return here

@@ -11,15 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from darkswap_browser.errors import MalformedMessage, MessageTooLarge, ProtocolViolation, RemoteError
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict, Inbox, Outbox
-from darkswap_browser.protocols.channels.messages import MORE, Ack, first_header, more_header, whole_header
+from darkswap_browser.protocols.channels.inbox import Inbox
+from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
+from darkswap_browser.protocols.channels.messages import PING, Ack, Ping, data_header, encode_control, message_header
+from darkswap_browser.protocols.channels.outbox import Outbox
 
 SMALL = Limits(
     channel_message=4000,
-    channel_chunk=256,
-    channel_batch=128,
     channel_write=512,
-    channel_send_queue=2048,
+    channel_send_queue=3072,
     channel_receive_queue=1024,
     channel_first_window=200,
     channel_receive_messages=1000,
@@ -91,7 +91,9 @@ class Pair(RuleBasedStateMachine):
     def acknowledge(self, who: int) -> None:
         side = self.sides[who]
         # An ACK overtakes nothing of importance: credit is cumulative, so it may be told at once.
-        self.other(side).machine.outbox.acknowledge(side.machine.inbox.consumed)
+        ack = side.machine.inbox.grant()
+        self.other(side).machine.outbox.grant(ack.window)
+        self.other(side).machine.outbox.acknowledge(ack.consumed)
 
     @rule(opener=st.integers(0, 1), before=st.booleans())
     def replace_stream(self, opener: int, before: bool) -> None:
@@ -123,8 +125,9 @@ class Pair(RuleBasedStateMachine):
     def memory_is_bounded(self) -> None:
         for side in self.sides:
             inbox, outbox = side.machine.inbox, side.machine.outbox
-            assert inbox.waiting <= SMALL.channel_receive_queue + SMALL.channel_write + 300
-            assert outbox.unconfirmed - outbox.waiting <= SMALL.channel_receive_queue + SMALL.channel_write
+            assert inbox.waiting <= SMALL.channel_receive_queue
+            assert outbox.unacknowledged - outbox.waiting <= SMALL.channel_receive_queue
+            assert outbox.unacknowledged <= SMALL.channel_send_queue + SMALL.channel_message + 2
 
     def teardown(self) -> None:
         self.replace_stream(0, before=False)
@@ -148,7 +151,7 @@ def test_small_messages_of_one_moment_share_a_write():
     outbox = Outbox(Limits())
     for _ in range(100):
         outbox.accept(b"x" * 10)
-    assert len(outbox.next_write()) == 100 * 12
+    assert len(outbox.next_write()) == 100 * 11 + 3
     assert outbox.next_write() == b""
 
 
@@ -159,15 +162,32 @@ def test_a_message_over_the_limit_is_refused_before_it_is_queued():
     assert outbox.waiting == 0
 
 
-def test_a_sender_stops_at_the_window_and_goes_on_with_credit():
+def test_a_sender_stops_exactly_at_the_window_and_goes_on_with_credit():
     outbox = Outbox(SMALL)
     for _ in range(10):
         outbox.accept(bytes(100))
-    outbox.rewind(0, 0)
-    first = b"".join(iter(outbox.next_write, b""))
-    assert 200 <= len(first) < 400
-    outbox.acknowledge(len(first))
+    outbox.resume(0, 0)
+    assert len(b"".join(iter(outbox.next_write, b""))) == len(data_header(200)) + 200
+    outbox.acknowledge(200)
     assert outbox.next_write()
+
+
+def test_a_granted_window_beyond_our_own_limit_is_not_used():
+    outbox = Outbox(SMALL)
+    outbox.grant(2**62)
+    while outbox.has_room:
+        outbox.accept(bytes(100))
+    while outbox.next_write():
+        pass
+    assert outbox.position == SMALL.channel_receive_queue
+    assert outbox.unacknowledged < SMALL.channel_send_queue + 102
+
+
+def test_messages_without_bytes_are_bounded_by_their_number():
+    outbox = Outbox(Limits(channel_send_messages=10))
+    while outbox.has_room:
+        outbox.accept(b"")
+    assert outbox.accepted_id == 10
 
 
 def test_an_acknowledgement_of_the_future_is_a_violation():
@@ -180,51 +200,72 @@ def test_an_acknowledgement_of_the_future_is_a_violation():
 def test_a_position_already_given_up_is_a_violation():
     outbox = Outbox(SMALL)
     for _ in range(3):
-        outbox.accept(bytes(100))
+        outbox.accept(bytes(60))
         outbox.next_write()
-    outbox.acknowledge(102 * 2)
+    outbox.acknowledge(61 * 2)
     with pytest.raises(ProtocolViolation):
-        outbox.rewind(102, 0)
+        outbox.resume(61, 0)
+
+
+def test_a_position_between_two_streams_is_gone_on_from():
+    outbox = Outbox(SMALL)
+    for number in range(3):
+        outbox.accept(bytes((number,)) * 50)
+    first = outbox.next_write().removeprefix(data_header(153))
+    outbox.resume(20, 0)
+    assert outbox.next_write(10) == data_header(10) + first[20:30]
+    # The peer had gone on reading the stream before.
+    outbox.resume(120, 51)
+    assert outbox.acknowledged_id == 1
+    assert outbox.next_write() == data_header(33) + first[120:]
+
+
+def test_what_was_written_once_is_told_and_the_rest_goes_on_in_the_next_session():
+    machine = ChannelMachine(b"a" * 16, SMALL)
+    peer = ChannelMachine(b"b" * 16, SMALL)
+    machine.attach(peer.hello())
+    for number in range(5):
+        machine.outbox.accept(bytes((number,)) * 50)
+    machine.outbox.next_write(51 * 3 + 20)
+    machine.outbox.acknowledge(51)
+    machine.outbox.resume(51, 51)
+    fresh, undelivered = machine.renewed(b"c" * 16)
+    assert (list(undelivered.ids), undelivered.maybe_delivered) == ([2, 3], True)
+    assert fresh.outbox.unwritten() == [bytes((number,)) * 50 for number in (3, 4)]
+    assert fresh.outbox.accepted_id == 5
 
 
 def test_a_sender_that_ignores_its_credit_is_stopped():
     inbox = Inbox(SMALL)
     with pytest.raises(ProtocolViolation):
         for _ in range(100):
-            inbox.receive(whole_header(200) + bytes(200))
+            inbox.receive(data_header(100) + bytes(100))
 
 
-def test_a_long_message_waits_for_the_one_before_it_to_be_taken():
+def test_a_message_that_is_not_whole_waits_for_the_one_before_it_to_be_taken():
     inbox = Inbox(SMALL)
-    inbox.receive(whole_header(10) + bytes(10))
-    inbox.receive(first_header(256, 1000) + bytes(256))
+    inbox.grant()
+    inbox.receive(data_header(11) + message_header(10) + bytes(10))
+    inbox.receive(data_header(258) + message_header(1000) + bytes(256))
     assert inbox.consumed == 0
     inbox.take()
     assert inbox.consumed == inbox.received
     assert inbox.progress == (256, 1000)
 
 
-@pytest.mark.parametrize(
-    "frames",
-    [
-        more_header(5) + bytes(5),
-        first_header(5, 4001) + bytes(5),
-        first_header(5, 0) + bytes(5),
-        first_header(5, 4) + bytes(5),
-        first_header(5, 10) + bytes(5) + whole_header(1) + b"x",
-        first_header(5, 10) + bytes(5) + first_header(5, 10) + bytes(5),
-        first_header(5, 10) + bytes(5) + b"\x01" + bytes((MORE,)),
-    ],
-    ids=["part without message", "too long", "of nothing", "overrun", "interrupted", "begun twice", "empty part"],
-)
-def test_frames_out_of_place_are_violations(frames):
+def test_a_message_longer_than_allowed_is_a_violation():
     with pytest.raises(ProtocolViolation):
-        Inbox(SMALL).receive(frames)
+        Inbox(SMALL).receive(data_header(2) + message_header(4001))
 
 
-def test_an_announced_length_is_judged_before_its_bytes_come():
+@pytest.mark.parametrize(
+    "frame",
+    [b"\xff\xff\x7f", b"\x00", data_header(0), b"\x02\x06\x00", b"\x81\x10\x01"],
+    ids=["too large", "empty", "data of nothing", "ping with a body", "large control"],
+)
+def test_a_frame_that_cannot_be_is_malformed_before_its_bytes_come(frame):
     with pytest.raises(MalformedMessage):
-        Inbox(SMALL).receive(b"\xff\xff\x7f")
+        Inbox(SMALL).receive(frame)
 
 
 @given(st.lists(st.binary(max_size=80), max_size=12))
@@ -244,6 +285,7 @@ def test_frames_may_be_cut_anywhere(cuts):
     for message in messages:
         outbox.accept(message)
     outbox.grant(10_000)
+    inbox.grant()
     data = b"".join(iter(outbox.next_write, b""))
     for size in cuts:
         if data[:size]:
@@ -265,4 +307,8 @@ def test_a_peer_that_reloaded_is_told_apart_from_one_that_comes_back():
 
 
 def test_acks_come_through_between_messages():
-    assert Inbox(SMALL).receive(whole_header(1) + b"x" + b"\x02\x03\x07") == [Ack(7)]
+    inbox = Inbox(SMALL)
+    data = data_header(2) + b"\x03x"
+    assert inbox.receive(data + encode_control(Ack(7, 300)) + data_header(2) + b"yz") == [Ack(7, 300)]
+    assert inbox.take_all() == [b"xyz"]
+    assert inbox.receive(bytes((1, PING))) == [Ping()]

@@ -13,6 +13,8 @@ from darkswap_browser.protocols.channels.messages import (
     Ack,
     Close,
     Hello,
+    Leave,
+    Ping,
     Restart,
     decode_control,
     encode_control,
@@ -21,8 +23,11 @@ from darkswap_browser.wire.varint import decode_varint
 
 SESSION = bytes(range(16))
 CONTROLS = [
-    Ack(0),
-    Ack(2**40),
+    Ack(0, 0),
+    Ack(2**40, 2**22),
+    Leave("leaving"),
+    Leave(),
+    Ping(),
     Close("bye"),
     Close(),
     Restart(),

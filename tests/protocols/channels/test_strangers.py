@@ -12,7 +12,7 @@ from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.protocols.channels.channel import ChannelState
+from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.messages import Hello
 from tests.protocols.channels.paths import Node, connect, node, say_hello
 from tests.support.native_identity import identity
@@ -91,7 +91,7 @@ async def test_accept_strangers_never_evict_a_channel_that_the_application_sent_
     await channel.send(b"accepted while resuming")
     for number in range(FEW.channel_channels_of_strangers):
         await accept_from(f"stranger {number}", victim)
-    assert victim.channels.get(friend.peer) is channel and channel.state is ChannelState.RESUMING
+    assert victim.channels.get(friend.peer) is channel and channel.state is ChannelState.RECONNECTING
     connect(friend, victim)
     theirs = await friend.channels.open(victim.peer)
     assert [await theirs.receive() for _ in range(2)] == [b"answer", b"accepted while resuming"]

@@ -72,7 +72,7 @@ export type DarkSwapErrorCode =
   | "WASM_BLOCKED" | "LOAD_FAILED" | "INTEGRITY" | "ABI_MISMATCH" | "PACKAGE_MISSING" | "NOT_INITIALIZED"
   | "RUNTIME_DEAD"
   // the call
-  | "INVALID_ARGUMENT" | "FREED" | "MESSAGE_TOO_LARGE" | "NOT_CONNECTED" | "NO_ADDRESS" | "UNKNOWN_RELAY"
+  | "INVALID_ARGUMENT" | "FREED" | "MESSAGE_TOO_LARGE" | "UNDELIVERED" | "NOT_CONNECTED" | "NO_ADDRESS" | "UNKNOWN_RELAY"
   | "UNSUPPORTED" | "TOO_MANY_REQUESTS" | "STORAGE" | "STORAGE_FULL" | "LOCAL" | "TIMEOUT" | "ABORTED"
   | "SUBSCRIBER_FAILED"
   // the other side, the network
@@ -224,7 +224,7 @@ export interface RelayMetrics {
 
 /** How messages travel: `direct` = WebRTC from page to page, `relayed` = end-to-end encrypted through the relay. */
 export type Path = "direct" | "relayed" | "none";
-export type ChannelState = "connecting" | "open" | "resuming" | "closed";
+export type ChannelState = "connecting" | "open" | "reconnecting" | "closed";
 
 export interface ChannelInfo {
   peer_id: string;
@@ -309,6 +309,12 @@ export type DarkSwapEvent = { at: number } & (
   | { type: "channel:open" | "channel:close" | "channel:update"; reason?: string } & ChannelInfo
   /** A large message on its way in; the last one tells `total` twice. */
   | { type: "message:progress"; peer_id: string; received: number; total: number }
+  /**
+   * Accepted messages that will not be sent any more: the peer began anew, or the channel ended. `ids` are those that
+   * `send_webrtc_message` gave. `maybe_delivered`: they were on their way, and the peer may have taken them; else it has
+   * not.
+   */
+  | { type: "message:undelivered"; peer_id: string; count: number; ids: number[]; maybe_delivered: boolean }
   | { type: "relay:reserved" } & RelayReservation
   /** A request for a reservation failed. One that was reserved before stands until "relay:lost". */
   | { type: "relay:failed" } & RelayTrouble

@@ -268,14 +268,15 @@ export class AppState extends EventTarget {
     if (event.type.startsWith("relay:")) this.relays.happened(event);
     if (event.type === "channel:open" || event.type === "channel:update") this._channel(this._conversation(event.peer_id), event);
     if (event.type === "channel:close") this._gone(event);
+    if (event.type === "message:undelivered") this._conversation(event.peer_id).undelivered(event);
     this.market?.happened(event);
     this.changed();
   }
 
   _channel(conversation, { state, path, limit }) {
     const before = conversation.open ? conversation.path : "none";
-    if (state === "resuming" && conversation.state === "open") conversation.addNotice("The line broke. Taking it up again…", "bad");
-    if (state === "open" && conversation.state === "resuming" && before === path) conversation.addNotice("Connected again; nothing was lost.", "good");
+    if (state === "reconnecting" && conversation.state === "open") conversation.addNotice("The line broke. Taking it up again…", "bad");
+    if (state === "open" && conversation.state === "reconnecting" && before === path) conversation.addNotice("Connected again; nothing was lost.", "good");
     conversation.state = state;
     conversation.limit = limit ?? null;
     // While it looks for another way, what was known of the last one stays on screen.

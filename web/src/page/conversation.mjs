@@ -43,11 +43,16 @@ export class Conversation {
 
   /** Messages are taken: also while the channel looks for another way, since none is lost then. */
   get open() {
-    return this.state === "open" || this.state === "resuming";
+    return this.state === "open" || this.state === "reconnecting";
   }
 
   addNotice(text, tone = "plain") {
     this._add({ kind: "notice", text, tone });
+  }
+
+  undelivered({ count, maybe_delivered: maybe }) {
+    const what = count === 1 ? "The last message" : `The last ${count} messages`;
+    this.addNotice(`${what} ${maybe ? "may not have arrived" : "did not arrive"}.`, "bad");
   }
 
   async sendNote(text) {

@@ -61,7 +61,7 @@ class ConversationPane extends PageElement {
     const dialling = session.dial?.peer === conversation.peer && session.dial.state === "running";
     return html`<header class="row">
       <h1 class="peer"><span class="sr">Conversation with </span><span translate="no" title=${conversation.peer}>${shortId(conversation.peer)}</span></h1>
-      <span class="badge ${path}" id="badge" title=${PATHS[path].long}>${icons[path]}${conversation.state === "resuming" ? "Resuming…" : PATHS[path].badge}</span>
+      <span class="badge ${path}" id="badge" title=${PATHS[path].long}>${icons[path]}${conversation.state === "reconnecting" ? "Reconnecting…" : PATHS[path].badge}</span>
       <span class="figure" id="rtt">${conversation.open && rtt ? html`<span class="sr">Round trip </span>${milliseconds(rtt)}` : ""}</span>
       ${conversation.open
         ? html`<button type="button" class="quiet" id="disconnect" @click=${() => session.disconnect(conversation.peer)}>Disconnect</button>`

@@ -47,6 +47,7 @@ const TITLES = {
   INVALID_ARGUMENT: "That does not look right",
   FREED: "This was closed before",
   MESSAGE_TOO_LARGE: "The message is too large",
+  UNDELIVERED: "The message was not delivered",
   NOT_CONNECTED: "You are not connected to that peer",
   NO_ADDRESS: "No way to that peer is known",
   UNKNOWN_RELAY: "No relay to meet at",

@@ -1,0 +1,203 @@
+"""The receiving half of a channel session: cut frames, join messages, grant credit as the application takes them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from darkswap_browser.errors import MalformedMessage, ProtocolViolation
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.messages import DATA, PROTOCOL, Ack, Control, decode_control
+from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix
+
+
+class Inbox:
+    """Messages received and not yet taken, and the one that is still arriving."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._messages: deque[bytes] = deque()
+        self._ends: deque[int] = deque()
+        self._taken = 0
+        # Of the stream: bytes of a control frame or a header that is not whole, and what is missing of a DATA frame.
+        self._pending = b""
+        self._frame_left = 0
+        # Of the session, so they outlive the stream: a length that is not whole, or a message that is not.
+        self._length = b""
+        self._partial: bytearray | None = None
+        self._total = 0
+        self.received = 0
+        """Position after the last byte of the session."""
+        self.window = limits.channel_receive_queue
+        """Bytes beyond `consumed` that the peer may send, once it is told."""
+        self._edge = limits.channel_first_window
+        """Position up to which the peer was ever allowed to send."""
+        self.acknowledged = 0
+        """What the peer was told last."""
+        self.messages = 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @property
+    def is_full(self) -> bool:
+        """Too many messages wait: read no further until some are taken."""
+        return len(self._messages) >= self._limits.channel_receive_messages
+
+    @property
+    def waiting(self) -> int:
+        return self.received - self.consumed
+
+    @property
+    def consumed(self) -> int:
+        """Parts of a message that is still arriving count as taken only when no whole one waits: so at most one
+        long message is held beyond the queue."""
+        return self._taken if self._messages else self.received
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """(bytes so far, size) of a message that is not whole."""
+        return None if self._partial is None else (len(self._partial), self._total)
+
+    @property
+    def grant_due(self) -> bool:
+        """Enough was taken since the last ACK to tell the peer. Seldom, for sending while a lot comes in costs a page
+        milliseconds; what is less is told after `channel_ack_delay`."""
+        return self.consumed - self.acknowledged >= self.window // 2
+
+    def grant(self) -> Ack:
+        """What the peer may send from now on."""
+        self.acknowledged = self.consumed
+        self._edge = max(self._edge, self.consumed + self.window)
+        return Ack(self.consumed, self.window)
+
+    def begin_stream(self) -> None:
+        """Another stream starts at `received`."""
+        self._pending = b""
+        self._frame_left = 0
+
+    def take(self) -> bytes:
+        message = self._messages.popleft()
+        self._taken = self._ends.popleft()
+        return message
+
+    def take_all(self) -> list[bytes]:
+        messages = list(self._messages)
+        if messages:
+            self._taken = self._ends[-1]
+            self._messages.clear()
+            self._ends.clear()
+        return messages
+
+    def receive(self, data: bytes) -> list[Control]:
+        """Feed bytes of the current stream; returns control messages. Raises `RemoteError` subclasses."""
+        controls: list[Control] = []
+        count = len(self._messages)
+        if self._pending:
+            data = self._pending + data
+            self._pending = b""
+        index, end = 0, len(data)
+        while index < end:
+            if self._frame_left:
+                stop = min(end, index + self._frame_left)
+                self._frame_left -= stop - index
+                self._take_data(data, index, stop)
+                index = stop
+                continue
+            after = self._begin_frame(data, index, controls)
+            if after is None:
+                self._pending = data[index:]
+                break
+            index = after
+        self.messages += len(self._messages) - count
+        if self.received > self._edge:
+            raise ProtocolViolation(PROTOCOL, "sends more than was granted")
+        return controls
+
+    def _begin_frame(self, data: bytes, index: int, controls: list[Control]) -> int | None:
+        """Take a control frame, or the header of a DATA frame; returns the index after it, None for too few bytes."""
+        header = decode_varint_prefix(data, index)
+        if header is None:
+            return None
+        size, start = header
+        if not 0 < size <= self._limits.channel_frame:
+            raise MalformedMessage("channel frame", f"announces {size} bytes")
+        if start == len(data):
+            return None
+        if data[start] == DATA:
+            if size == 1:
+                raise MalformedMessage("channel frame", "no data in it")
+            self._frame_left = size - 1
+            return start + 1
+        if size > self._limits.channel_control:
+            raise MalformedMessage("channel frame", f"announces {size} bytes of control")
+        stop = start + size
+        if stop > len(data):
+            return None
+        controls.append(decode_control(data[start:stop]))
+        return stop
+
+    def _take_data(self, data: bytes, index: int, end: int) -> None:
+        """Bytes of the session: `data` from `index` to `end`."""
+        messages, ends, most = self._messages, self._ends, self._limits.channel_message
+        origin = self.received - index
+        if not messages:
+            self._taken = self.received
+        self.received = origin + end
+        if self._partial is not None or self._length:
+            index = self._go_on(data, index, end, origin)
+        while index < end:
+            # Lengths below 16,384 are read here: this loop runs once for each small message.
+            size = data[index]
+            start = index + 1
+            if size & 0x80:
+                if start < end and 0 < data[start] < 0x80:
+                    size = size & 0x7F | data[start] << 7
+                    start += 1
+                else:
+                    header = decode_varint_prefix(data[index : min(end, index + MAX_VARINT_BYTES)])
+                    if header is None:
+                        break
+                    size = header[0]
+                    start = index + header[1]
+                if size > most:
+                    self._check_size(size)
+            stop = start + size
+            if stop > end:
+                break
+            messages.append(data[start:stop])
+            ends.append(origin + stop)
+            index = stop
+        if index < end:
+            self._length = data[index : min(end, index + MAX_VARINT_BYTES)]
+            if (header := decode_varint_prefix(self._length)) is not None:
+                self._length = b""
+                self._total = header[0]
+                self._partial = bytearray(memoryview(data)[index + header[1] : end])
+
+    def _go_on(self, data: bytes, index: int, end: int, origin: int) -> int:
+        """Complete what an earlier frame left unfinished, as far as it goes; returns the index after it."""
+        if self._length:
+            known = len(self._length)
+            joined = self._length + data[index : min(end, index + MAX_VARINT_BYTES)]
+            header = decode_varint_prefix(joined)
+            if header is None:
+                self._length = joined
+                return end
+            self._check_size(header[0])
+            self._length = b""
+            self._total = header[0]
+            self._partial = bytearray()
+            index += header[1] - known
+        partial = self._partial
+        assert partial is not None
+        stop = min(end, index + self._total - len(partial))
+        partial += memoryview(data)[index:stop]
+        if len(partial) == self._total:
+            self._messages.append(bytes(partial))
+            self._ends.append(origin + stop)
+            self._partial = None
+        return stop
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.channel_message:
+            raise ProtocolViolation(PROTOCOL, f"announces a message of {size} bytes")

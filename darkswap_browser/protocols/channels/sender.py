@@ -1,0 +1,168 @@
+"""The sending half of a channel: who waits for room, for the peer, for delivery, and for progress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.errors import DarkSwapError, MessageTooLarge, MessageUndelivered
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.messages import message_bytes
+from darkswap_browser.protocols.channels.outbox import Outbox, Undelivered
+from darkswap_browser.protocols.channels.progress import Progress, SendProgress
+
+
+@dataclass(slots=True)
+class _Waiting:
+    message: bytes
+    accepted: asyncio.Future[int]
+
+
+class ChannelSender:
+    """`pump` is called when there is something to write.
+
+    Until the peer was reached once nothing counts as accepted: messages may travel with the opening, and their senders
+    wait.
+    """
+
+    def __init__(self, peer: str, outbox: Outbox, limits: Limits, tasks: Tasks, pump: Callable[[], None]) -> None:
+        self._peer = peer
+        self._outbox = outbox
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._pump = pump
+        self._gathering = False
+        self._is_reached = False
+        self._error: DarkSwapError | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._early: deque[tuple[int, asyncio.Future[int]]] = deque()
+        self._deliveries: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._progress = SendProgress(tasks.report)
+
+    def try_send(self, message: bytes) -> int:
+        """Accept a message without waiting; its id, or 0 when it would have to wait.
+
+        Raises `MessageTooLarge`, or why the channel is closed.
+        """
+        if self._error is not None:
+            raise self._error.fresh()
+        outbox = self._outbox
+        if self._waiting or not self._is_reached or not outbox.has_room:
+            return 0
+        number = outbox.accept(message)
+        if not self._gathering:
+            # The first message of a moment goes out at once, those after it in the loop's next turn, together.
+            self._gathering = True
+            self._loop.call_soon(self._gathered)
+            self._pump()
+        return number
+
+    def _gathered(self) -> None:
+        self._gathering = False
+        self._pump()
+
+    async def send(self, message: object, *, delivered: bool = False, on_progress: Progress | None = None) -> int:
+        data = message_bytes(message)
+        number = self.try_send(data) or await self._wait_for_room(data)
+        if on_progress is not None:
+            self._progress.watch(number, self._end_of(number), len(data), on_progress)
+        if delivered:
+            await self._wait_for_delivery(number)
+        return number
+
+    async def send_batch(self, messages: Sequence[bytes]) -> list[int]:
+        return [self.try_send(message) or await self._wait_for_room(message) for message in messages]
+
+    async def _wait_for_room(self, message: bytes) -> int:
+        if len(message) > self._limits.channel_message:
+            raise MessageTooLarge(len(message), self._limits.channel_message)
+        waiting = _Waiting(message, self._loop.create_future())
+        self._waiting.append(waiting)
+        try:
+            return await waiting.accepted
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+                self.fill()
+
+    async def _wait_for_delivery(self, number: int) -> None:
+        if number > self._outbox.acknowledged_id:
+            delivered: asyncio.Future[None] = self._loop.create_future()
+            self._deliveries.append((number, delivered))
+            await delivered
+
+    def _end_of(self, number: int) -> int:
+        return self._outbox.end_of(number) if number > self._outbox.acknowledged_id else self._outbox.consumed
+
+    def fill(self) -> None:
+        """Accept what waits, as far as there is room."""
+        if self._is_reached and self._waiting:
+            while self._waiting and self._outbox.has_room:
+                waiting = self._waiting.popleft()
+                if not waiting.accepted.done():
+                    waiting.accepted.set_result(self._outbox.accept(waiting.message))
+            self._pump()
+
+    def fill_early(self) -> None:
+        """The channel is about to say its first word: messages that wait may follow it."""
+        room = self._limits.channel_first_window - self._outbox.accepted
+        while not self._is_reached and self._waiting and len(self._waiting[0].message) < room:
+            waiting = self._waiting.popleft()
+            if not waiting.accepted.done():
+                self._early.append((self._outbox.accept(waiting.message), waiting.accepted))
+                room = self._limits.channel_first_window - self._outbox.accepted
+
+    def reached(self) -> None:
+        """The peer is there: what it was sent is accepted."""
+        if self._is_reached:
+            return
+        self._is_reached = True
+        for number, accepted in self._early:
+            if not accepted.done():
+                accepted.set_result(number)
+        self._early.clear()
+        self.fill()
+
+    def acknowledged(self) -> None:
+        """The peer's application took something."""
+        number = self._outbox.acknowledged_id
+        waiting = self._deliveries
+        # Not sorted where one caller waited for room and another did not, but nearly so.
+        while waiting and waiting[0][0] <= number:
+            _, delivered = waiting.popleft()
+            if not delivered.done():
+                delivered.set_result(None)
+        self._progress.report(self._outbox.consumed)
+        self.fill()
+
+    def renew(self, outbox: Outbox, undelivered: Undelivered) -> None:
+        """Another session, which sends what is left of the one before."""
+        self._outbox = outbox
+        self._reject(undelivered)
+        self._progress.move(outbox.acknowledged_id, self._end_of)
+        self.fill()
+
+    def _reject(self, undelivered: Undelivered) -> None:
+        kept = deque[tuple[int, asyncio.Future[None]]]()
+        for number, delivered in self._deliveries:
+            if number not in undelivered.ids:
+                kept.append((number, delivered))
+            elif not delivered.done():
+                delivered.set_exception(MessageUndelivered(self._peer, number, undelivered.maybe_delivered))
+        self._deliveries = kept
+
+    def end(self, error: DarkSwapError) -> list[Undelivered]:
+        """Nothing is sent any more, because of `error`. Returns what was accepted and not acknowledged."""
+        self._error = error
+        for accepted in [*(waiting.accepted for waiting in self._waiting), *(each for _, each in self._early)]:
+            if not accepted.done():
+                accepted.set_exception(error.fresh())
+        self._waiting.clear()
+        self._early.clear()
+        left = [self._outbox.undelivered_written(), self._outbox.undelivered_unwritten()] if self._is_reached else []
+        for undelivered in left:
+            self._reject(undelivered)
+        return [undelivered for undelivered in left if undelivered.count]

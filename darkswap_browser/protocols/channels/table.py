@@ -1,0 +1,91 @@
+"""Which channels there are, and which goes when there is no room for another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from darkswap_browser.errors import TooManyRequests
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.listener import ChannelState
+
+_NOT_EVICTED = 3
+
+
+class ChannelTable:
+    """One channel for each peer, a closed one too: messages may still wait in it.
+
+    A stranger is a peer whose channel the application neither opened nor sent anything on.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._channels: dict[PeerId, Channel] = {}
+        self._strangers: set[PeerId] = set()
+        self._last_id = 0
+        """Highest id of a message in a channel that is gone, so that none is given twice."""
+
+    def get(self, peer: PeerId) -> Channel | None:
+        return self._channels.get(peer)
+
+    def all(self) -> tuple[Channel, ...]:
+        return tuple(self._channels.values())
+
+    def next_id(self, peer: PeerId) -> int:
+        """Of the first message in a new session with `peer`."""
+        before = self._channels.get(peer)
+        return 1 + max(self._last_id, 0 if before is None else before.machine.outbox.accepted_id)
+
+    def put(self, peer: PeerId, channel: Channel) -> None:
+        """`channel` takes the place of the one before it, and what waits in that one."""
+        before = self._channels.pop(peer, None)
+        if before is not None:
+            channel.inherit(before)
+        self._channels[peer] = channel
+
+    def remove(self, peer: PeerId) -> None:
+        channel = self._channels.pop(peer, None)
+        self._strangers.discard(peer)
+        if channel is not None:
+            self._last_id = max(self._last_id, channel.machine.outbox.accepted_id)
+
+    def make_room(self, peer: PeerId) -> None:
+        """For a channel that the application asked for. Raises `TooManyRequests`."""
+        others = self._channels.keys() - {peer}
+        if len(others) >= self._limits.channel_channels:
+            self._evict(others, self._limits.channel_channels)
+
+    def make_room_for_stranger(self, peer: PeerId) -> None:
+        """For a channel that its peer asked for, and that the application has not used yet. Raises
+        `TooManyRequests`."""
+        others = self._channels.keys() - {peer}
+        strangers = {other for other in others if self.is_stranger(other)}
+        if len(strangers) >= self._limits.channel_channels_of_strangers or len(others) >= self._limits.channel_channels:
+            self._evict(strangers, self._limits.channel_channels_of_strangers)
+
+    def set_stranger(self, peer: PeerId) -> None:
+        self._strangers.add(peer)
+
+    def set_ours(self, peer: PeerId) -> None:
+        self._strangers.discard(peer)
+
+    def is_stranger(self, peer: PeerId) -> bool:
+        if peer in self._strangers and self._channels[peer].machine.outbox.messages:
+            self._strangers.discard(peer)
+        return peer in self._strangers
+
+    def _evict(self, among: Iterable[PeerId], limit: int) -> None:
+        """Give up one channel, the one that is missed least."""
+        peer = min(among, key=self._eviction_rank, default=None)
+        if peer is None or self._eviction_rank(peer) == _NOT_EVICTED:
+            raise TooManyRequests("channels", limit)
+        self._channels[peer].end(TooManyRequests("channels", limit))
+        self.remove(peer)
+
+    def _eviction_rank(self, peer: PeerId) -> int:
+        """Closed channels with nothing to receive go first, then strangers without a path, then other closed ones."""
+        channel = self._channels[peer]
+        if channel.state is ChannelState.CLOSED:
+            return 2 if len(channel.delivery) and not self.is_stranger(peer) else 0
+        return 1 if self.is_stranger(peer) and channel.state is not ChannelState.OPEN else _NOT_EVICTED
