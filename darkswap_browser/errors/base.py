@@ -12,10 +12,20 @@ MAX_REASON = 300
 MAX_SENTENCE = 200
 """Characters of a message that ends with another error's."""
 
+NO_UNICODE = "holds half a surrogate pair, which is no Unicode"
+NO_UNICODE_HINT = "Do not cut texts inside of a character."
+
 
 def clipped(text: str, most: int = MAX_NAME) -> str:
     """`text`, cut where a message that repeats it would grow without bounds."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def encodable(text: str) -> str:
+    """`text` of somebody else, for records and messages: half a surrogate pair, which JavaScript allows in its texts
+    and UTF-8 does not, becomes "?".
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 class DarkSwapError(Exception):

@@ -20,6 +20,7 @@ from darkswap_browser.errors import (
     VerificationFailed,
     WalletRejected,
 )
+from darkswap_browser.errors.base import encodable
 from darkswap_browser.settlement import private_sale, self_spend
 from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.balance_change import BalanceChange, Contents, effect_of
@@ -178,7 +179,7 @@ class TradeOperations:
                 await self._chain.broadcast(raw)
                 return None
             except BroadcastRejected as error:
-                return BroadcastFailed(txid, error.reason[:MAX_DETAIL])
+                return BroadcastFailed(txid, _told(error.reason))
             except ChainError:
                 await asyncio.sleep(RETRY)
 
@@ -297,16 +298,21 @@ def _check_rate(asked: int, today: int) -> None:
         raise TradeRefused("FEE_RANGE", f"{asked} sats per 1000 vB is far from today's {today}")
 
 
+def _told(text: str) -> str:
+    """What a trade keeps and shows of a server's, a wallet's or a host's words."""
+    return encodable(text[:MAX_DETAIL])
+
+
 def _why(error: DarkSwapError) -> tuple[str, str]:
     """Code and sentence. Whatever is no failure of a check, of the chain or of the wallet is a fault of ours."""
     match error:
         case VerificationFailed(rule=rule, detail=detail):
-            return rule, detail[:MAX_DETAIL]
+            return rule, _told(detail)
         case TradeRefused(reason=code, detail=detail):
-            return code, detail[:MAX_DETAIL]
+            return code, _told(detail)
         case WalletRejected():
             return error.code, ""
         case InsufficientFunds():
-            return "INSUFFICIENT_FUNDS", str(error)[:MAX_DETAIL]
+            return "INSUFFICIENT_FUNDS", _told(str(error))
         case _:
-            return error.code, str(error)[:MAX_DETAIL]
+            return error.code, _told(str(error))

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from darkswap_browser.concurrency.faults import ReportFault, log_fault
+from darkswap_browser.concurrency.faults import Guard, ReportFault, log_fault
 from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError, ObjectClosed, ResourceLimit, StorageError
+from darkswap_browser.errors import Aborted, DarkSwapError, ObjectClosed, ResourceLimit, StorageError
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement.effects import (
     Broadcast,
@@ -120,8 +120,8 @@ class TradeRunner:
         self._add(event, None)
 
     async def request(self, event: Event) -> machine.StepOutcome:
-        """As `enqueue`, and what the machine said to it. Raises what the store raises when it cannot be kept, and
-        `ObjectClosed` when everything is stopped meanwhile.
+        """As `enqueue`, and what the machine said to it. Raises what the store raises when it cannot be kept,
+        `ObjectClosed` when everything is stopped meanwhile, and whatever else the step fails with.
         """
         self._check_running()
         answer: asyncio.Future[machine.StepOutcome] = asyncio.get_running_loop().create_future()
@@ -168,19 +168,29 @@ class TradeRunner:
     async def _drain(self) -> None:
         while self._events:
             event, self._answering = self._events.popleft()
-            try:
-                said = await self._take(event)
-            except DarkSwapError as error:
-                self._around.store_failed(error)
-                if self._answering is None:
-                    # Not a user request but an event: retry until stored, it will not come again.
-                    self._events.appendleft((event, None))
-                    await self._pause()
-                elif not self._answering.done():
-                    self._answering.set_exception(error)
-                continue
-            if self._answering is not None and not self._answering.done():
-                self._answering.set_result(said)
+            with Guard(self._step_broke, awaits=True):
+                await self._step(event)
+
+    async def _step(self, event: Event) -> None:
+        try:
+            said = await self._take(event)
+        except DarkSwapError as error:
+            self._around.store_failed(error)
+            if self._answering is None:
+                # Not a user request but an event: retry until stored, it will not come again.
+                self._events.appendleft((event, None))
+                await self._pause()
+            elif not self._answering.done():
+                self._answering.set_exception(error)
+            return
+        if self._answering is not None and not self._answering.done():
+            self._answering.set_result(said)
+
+    def _step_broke(self, error: BaseException) -> None:
+        """A fault of this program: told, also to whoever waits. The event is left out, as it would fail again."""
+        self._tasks.report("trade step", error)
+        if self._answering is not None and not self._answering.done():
+            self._answering.set_exception(error if isinstance(error, Exception) else Aborted("the trade's step"))
 
     async def _pause(self) -> None:
         """Until the store is tried again, or somebody asks for something: that does not wait behind what failed."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import InvalidArgument, InvalidOrder, LocalError, ProtocolViolation, TradeRefused
+from darkswap_browser.errors.base import NO_UNICODE, NO_UNICODE_HINT, encodable
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.orders import Order
@@ -196,8 +197,14 @@ class TradeManager:
         return self._driver.view(run)
 
     async def cancel(self, trade_id: str, reason: str = "") -> TradeView:
-        """Possible until our signature has left; of a trade that is over, nothing happens."""
+        """Possible until our signature has left; of a trade that is over, nothing happens.
+
+        Raises:
+            InvalidArgument: The signature has left, or `reason` is no Unicode text.
+        """
         run = self._driver.run(trade_id)
+        if encodable(reason) != reason:
+            raise InvalidArgument("reason", NO_UNICODE, NO_UNICODE_HINT)
         said = await run.request(CancelRequested(reason[: messages.MAX_TEXT]))
         if said is machine.StepOutcome.REFUSED and not run.is_over:
             raise InvalidArgument("trade_id", "your signature has left already", "revoke_trade takes it back.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
+from darkswap_browser.errors.base import NO_UNICODE, NO_UNICODE_HINT, encodable
+
 MAX_SHOWN = 40
 """Characters of a refused value that an error repeats."""
 
@@ -50,7 +52,7 @@ class Kind(Generic[T]):
 
 
 class Text(Kind[str]):
-    """`least` to `most` characters."""
+    """`least` to `most` characters of Unicode, without lone surrogates."""
 
     def __init__(self, most: int, least: int = 0) -> None:
         self._most, self._least = most, least
@@ -60,6 +62,8 @@ class Text(Kind[str]):
             raise Misfit("is not a text")
         if not self._least <= len(value) <= self._most:
             raise Misfit(f"has {len(value)} characters, not {amount(self._least, self._most)}")
+        if encodable(value) != value:
+            raise Misfit(NO_UNICODE, NO_UNICODE_HINT)
         return value
 
 

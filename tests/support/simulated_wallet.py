@@ -48,6 +48,8 @@ class SimulatedWallet:
         self.sign_seconds = 60.0
         self.refuses = False
         self.broken = False
+        self.trouble = "out of order"
+        """What it says when it is broken."""
         self.delay = 0.0
         self.signed: list[str] = []
         """Ids of the transactions that it signed inputs of."""
@@ -87,7 +89,7 @@ class SimulatedWallet:
         if self.refuses:
             raise WalletRejected(self.kind)
         if self.broken:
-            raise WalletFailed(self.kind, "out of order")
+            raise WalletFailed(self.kind, self.trouble)
         asked = signed = Psbt.parse(psbt)
         for index, account in inputs.items():
             signature = _signature(psbt, index, self._keys[account.script])

@@ -13,7 +13,7 @@ from darkswap_browser.bitcoin.psbt import Psbt
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.transaction import TxOutput
-from darkswap_browser.errors import WalletFailed
+from darkswap_browser.errors import InvalidArgument, WalletFailed
 from darkswap_browser.trades.views import TradeStatus
 from tests.support.simulated_wallet import SimulatedWallet
 from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
@@ -268,3 +268,25 @@ async def test_a_psbt_names_previous_transactions_where_amounts_are_not_signed()
 def _is_takers(world: TradeWorld, asked: Psbt, index: int) -> bool:
     prevout = asked.spent(index)
     return prevout is not None and prevout.script == world.taker.wallet.payment.script
+
+
+async def test_wallet_that_fails_with_half_a_surrogate_pair_ends_the_trade_at_once() -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world)
+        world.taker.wallet.broken, world.taker.wallet.trouble = True, "no \ud83d"
+        view = await world.taker.takes(order)
+        await world.taker.until("failed", 60)
+        reason = world.taker.only().reason
+        assert reason is not None and "no ?" in reason.detail
+        await asyncio.sleep(30)
+        assert await world.taker.reserved(view.id) == 0
+
+
+async def test_cancel_with_a_reason_that_is_no_unicode_is_refused_and_another_cancels() -> None:
+    async with TradeWorld() as world:
+        order = await sells_dog(world)
+        view = await world.taker.takes(order, review=True)
+        await world.taker.until("reviewing")
+        with pytest.raises(InvalidArgument, match="reason"):
+            await world.taker.trader.cancel(view.id, "bye \ud83d")
+        assert (await world.taker.trader.cancel(view.id, "bye \U0001f600")).status is TradeStatus.CANCELED

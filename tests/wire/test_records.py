@@ -110,7 +110,7 @@ FITTING: list[tuple[Kind[Any], object, object]] = [
     (Converted(Text(9), int, str), "12", 12),
 ]
 MISFITS: list[tuple[Kind[Any], list[object]]] = [
-    (Text(3, 1), ["", "abcd", b"a", None, 1]),
+    (Text(3, 1), ["", "abcd", b"a", None, 1, "\ud83d"]),
     (Hex(2), ["00f", "00fff", "00FF", "00fg", b"00ff", None]),
     (Data(3, 1), [b"", b"abcd", "a", None]),
     (RawHash(), [bytes(31), bytes(33), "00" * 32]),
