@@ -61,7 +61,3 @@ def _signals() -> asyncio.Queue[str]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.put_nowait, number.name)
     return asked
-
-
-if __name__ == "__main__":
-    sys.exit(main())

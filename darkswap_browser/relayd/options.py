@@ -23,7 +23,8 @@ go on over a direct WebRTC link, or through the relay when there is no direct pa
 """
 EXAMPLES = """\
 examples:
-  try it on this machine (the page that build.py serve opens knows this address by itself):
+  try it on this machine (`build.py serve` starts one of its own; to serve a page that knows this one as well, give
+  the address that is printed here to `build.py serve --relay ADDRESS --relay-port 0`):
       darkswap-relay
   on a server behind nginx or Caddy, which hold the certificate and pass WebSockets on to port 9095:
       darkswap-relay --announce /dns4/relay.example/tcp/443/wss
@@ -36,8 +37,8 @@ examples:
 Pages served over https can only use wss addresses (localhost excepted). Behind a proxy on the same machine all
 peers come from 127.0.0.1, which is why loopback is not counted by --reservations-per-ip.
 The first line on standard output is JSON: {"event": "ready", "peer_id": …, "addresses": […], "admin": …}.
-The log on standard error is JSON too; DARKSWAP_LOG=debug, or darkswap_browser.net=debug, tells more.
-Logs go to standard error, one JSON object a line, without IP addresses.
+Logs go to standard error, one JSON object a line, without IP addresses; DARKSWAP_LOG=debug, or
+darkswap_browser.net=debug, tells more.
 SIGTERM or Ctrl-C drains: no new reservations, up to 30 s for running circuits; a second one ends at once.
 """
 

@@ -98,7 +98,7 @@ async def test_node_logs_its_start_connections_reservations_and_stop(caplog: pyt
         assert any(each[:2] == (name, level) and each[2].startswith(beginning) for each in told), beginning
 
 
-@pytest.mark.parametrize("program", ["relayd.main", "regtest", "cli"])
+@pytest.mark.parametrize("program", ["relayd", "regtest", "cli"])
 def test_program_with_an_unknown_log_level_says_so(program: str) -> None:
     command = [sys.executable, "-m", f"darkswap_browser.{program}", *(["trades", "list"] if program == "cli" else [])]
     environment = {**os.environ, "DARKSWAP_LOG": "loud"}

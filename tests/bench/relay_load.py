@@ -51,7 +51,7 @@ PAGE = resource.getpagesize()
 
 COMMANDS = {
     "ours": (
-        *("-m", "darkswap_browser.relayd.main", "--no-identity-file", "--admin", "off"),
+        *("-m", "darkswap_browser.relayd", "--no-identity-file", "--admin", "off"),
         *("--listen", "/ip4/127.0.0.1/tcp/0/ws", "--reservations", str(HELD * 2), "--connections", str(HELD * 2)),
     ),
     "py-libp2p": (str(ROOT / "tests" / "interop" / "peers" / "py_relay.py"), str(HELD * 2)),

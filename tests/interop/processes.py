@@ -61,7 +61,7 @@ def _websocket(addresses: Sequence[str]) -> str:
 def our_relay(*arguments: str, log: Path | None = None) -> Iterator[str]:
     """Our relay on a free port; its WebSocket address."""
     with tempfile.TemporaryDirectory(prefix="darkswap-relay-") as folder:
-        command = [sys.executable, "-m", "darkswap_browser.relayd.main", "--identity", f"{folder}/identity"]
+        command = [sys.executable, "-m", "darkswap_browser.relayd", "--identity", f"{folder}/identity"]
         command += ["--listen", "/ip4/127.0.0.1/tcp/0/ws", "--admin", "off", *arguments]
         with running(command, log=log) as addresses:
             yield _websocket(addresses)

@@ -65,7 +65,7 @@ def _get(url: str) -> tuple[int, str]:
 async def relay(*arguments: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "darkswap_browser.relayd.main", "--admin", "127.0.0.1:0", "--verbose"),
+        *("-m", "darkswap_browser.relayd", "--admin", "127.0.0.1:0", "--verbose"),
         *("--listen", "/ip4/127.0.0.1/tcp/0/ws", *arguments),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -219,7 +219,7 @@ async def test_a_port_that_is_taken_is_one_sentence_and_exit_status_1() -> None:
         port = it.address("ws").port()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "darkswap_browser.relayd.main", "--no-identity-file", "--admin", "off"),
+            *("-m", "darkswap_browser.relayd", "--no-identity-file", "--admin", "off"),
             *("--listen", f"/ip4/127.0.0.1/tcp/{port}/ws"),
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},

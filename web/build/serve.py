@@ -22,6 +22,7 @@ IDENTITY = ROOT / ".cache" / "relay-identity"
 LOG = ROOT / ".cache" / "relay.log"
 CHAIN = ROOT / ".cache" / "regtest"
 CHAIN_LOG = ROOT / ".cache" / "regtest.log"
+RELAY = "darkswap_browser.relayd"
 # What a relay gets to finish after it was told to end, before it is ended; seconds.
 PATIENCE = 5.0
 
@@ -79,7 +80,7 @@ class Process:
 
 def relay(port: int, arguments: Sequence[str]) -> Process:
     """Addresses of a relay end with its peer id."""
-    command = ["darkswap_browser.relayd.main", "--identity", str(IDENTITY), "--admin", "off"]
+    command = [RELAY, "--identity", str(IDENTITY), "--admin", "off"]
     return Process("relay", [*command, "--listen", f"/ip4/127.0.0.1/tcp/{port}/ws", *arguments], LOG)
 
 
@@ -145,6 +146,8 @@ def main(arguments: Sequence[str]) -> int:
     own = list(arguments)
     rest = own[own.index("--") + 1 :] if "--" in own else []
     options = parser.parse_args(own[: len(own) - len(rest) - ("--" in own)])
+    if not {"-h", "--help"}.isdisjoint(rest):
+        return subprocess.call([sys.executable, "-m", RELAY, "--help"], cwd=ROOT)
     signal.signal(signal.SIGTERM, _end)
     try:
         run(options, rest)
