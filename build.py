@@ -291,22 +291,12 @@ def run_module(name: str, arguments: Sequence[str], failure: str | None = None) 
     return code
 
 
-def serve(rest: Sequence[str]) -> int:
-    set_up()
-    return run_module("web.build.serve", rest)
-
-
 def test(rest: Sequence[str]) -> int:
     if rest[:1] == ["--pure"]:
         set_up(build=False)
         return run_module("pytest", ["-q", *PURE_TESTS, *rest[1:]])
     set_up(browsers=(find_chromium, find_firefox))
     return run_module("pytest", [*AT_ONCE, *rest])
-
-
-def demo(rest: Sequence[str]) -> int:
-    set_up(browsers=(find_chromium,))
-    return run_module("tests.demo.demo", rest)
 
 
 def build(rest: Sequence[str]) -> int:
@@ -338,49 +328,61 @@ def check(rest: Sequence[str]) -> int:
     return 0
 
 
-def bench(rest: Sequence[str]) -> int:
-    set_up(browsers=(find_chromium,))
-    return run_module("tests.bench", rest)
-
-
-def fuzz(rest: Sequence[str]) -> int:
-    set_up(build=False)
-    return run_module("tests.fuzz", rest)
-
-
-def soak(rest: Sequence[str]) -> int:
-    set_up(build=False)
-    return run_module("tests.soak", rest)
-
-
-COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "serve": (serve, "build, then run a relay, a regtest chain and the web server, and print the address"),
-    "test": (test, "run every test, with --pure only those without a host; arguments go to pytest"),
-    "demo": (demo, "two pages meet in headless Chromium, told step by step, with screenshots"),
-    "build": (build, "wheel, compiled wheel, self-hosted Pyodide and bundles, into dist/"),
-    "check": (check, "format, lint, types, architecture"),
-    "bench": (bench, "every performance figure beside a peer in the same run"),
-    "fuzz": (fuzz, "feed one decoder hostile bytes: fuzz TARGET"),
-    "soak": (soak, "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]"),
+# A command that is a module: its name, the browsers it needs, whether it needs dist/.
+MODULES: dict[str, tuple[str, Sequence[Callable[[], None]], bool]] = {
+    "serve": ("web.build.serve", (), True),
+    "demo": ("tests.demo.demo", (find_chromium,), True),
+    "bench": ("tests.bench", (find_chromium,), True),
+    "fuzz": ("tests.fuzz", (), False),
+    "soak": ("tests.soak", (), False),
+}
+FUNCTIONS = {"test": test, "build": build, "check": check}
+COMMANDS = {
+    "serve": "build, then run a relay, a regtest chain and the web server, and print the address",
+    "test": "run every test, with --pure only those without a host; arguments go to pytest",
+    "demo": "two pages meet in headless Chromium, told step by step, with screenshots",
+    "build": "wheel, compiled wheel, self-hosted Pyodide and bundles, into dist/",
+    "check": "format, lint, types, architecture",
+    "bench": "every performance figure beside a peer in the same run",
+    "fuzz": "feed one decoder hostile bytes: fuzz TARGET",
+    "soak": "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]",
 }
 
 
+def run_command(name: str, rest: Sequence[str]) -> int:
+    if name in FUNCTIONS:
+        return FUNCTIONS[name](rest)
+    module, browsers, needs_build = MODULES[name]
+    set_up(browsers=browsers, build=needs_build)
+    return run_module(module, rest)
+
+
+def help_of(name: str, rest: Sequence[str], parser: argparse.ArgumentParser) -> int:
+    """Prints the options of one command, without setting up: those of all where what knows them is not there yet."""
+    module = "pytest" if name == "test" else MODULES[name][0] if name in MODULES else None
+    if module is None or not PYTHON.exists():
+        parser.print_help()
+        return 0
+    say(f"build.py {name}: {COMMANDS[name]}\n")
+    # Behind `--` stands the question for the relay's options.
+    return run_module(module, ["--", "--help"] if "--" in rest else ["--help"])
+
+
 def main(arguments: Sequence[str]) -> int:
-    lines = [f"  {name:6} {text}" for name, (_, text) in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="build.py",
         description=(__doc__ or "").splitlines()[0],
-        epilog="commands:\n" + "\n".join(lines),
+        epilog="commands:\n" + "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help=" ".join(COMMANDS))
-    # `--help` behind a command without options of its own must not set anything up.
-    if arguments[:1] == ["help"] or (arguments[1:] in (["--help"], ["-h"]) and arguments[0] not in ("serve", "test")):
-        parser.print_help()
-        return 0
-    options, rest = parser.parse_known_args(arguments[:1])
+    if arguments[:1] == ["help"]:
+        arguments = ["--help"]
+    if len(arguments) > 1 and arguments[0] in COMMANDS and not {"-h", "--help"}.isdisjoint(arguments[1:]):
+        return help_of(arguments[0], arguments[1:], parser)
+    name = parser.parse_args(arguments[:1]).command
     try:
-        return COMMANDS[options.command][0]([*rest, *arguments[1:]])
+        return run_command(name, arguments[1:])
     except Stop as stop:
         say("")
         print(stop, file=sys.stderr, flush=True)

@@ -32,6 +32,28 @@ def test_help_names_every_command() -> None:
         assert f"\n  {name} " in answer.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("help", "\n  serve "),
+        ("build --help", "\n  serve "),
+        ("serve --help", "--chain-data"),
+        ("serve -- --help", "--circuit-data"),
+        ("test --help", "--maxfail"),
+        ("demo --help", "Two people meet"),
+        ("bench --help", "--json"),
+        ("fuzz --help", "--seconds"),
+        ("soak --help", "first_seed"),
+    ],
+)
+def test_help_of_a_command_is_answered_without_setting_up(arguments: str, said: str) -> None:
+    answer = _run(*arguments.split())
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert said in answer.stdout
+    for step in (" …\n", "dist/ is ready"):
+        assert step not in answer.stdout
+
+
 def test_an_unknown_command_is_refused() -> None:
     answer = _run("bulid")
     assert answer.returncode == 2

@@ -7,6 +7,7 @@ Bob have a browser process and a profile each.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import random
@@ -97,7 +98,7 @@ def acts() -> list[Act]:
     return [
         Act(
             "our-relay",
-            "Through our own relay (python -m darkswap_browser.relayd.main)",
+            "Through our own relay (python -m darkswap_browser.relayd)",
             our_relay(log=RELAY_LOG),
             "/",
             "Direct",
@@ -114,6 +115,7 @@ def acts() -> list[Act]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="build.py demo", description=__doc__).parse_args()
     dist.build(NODE)
     PICTURES.mkdir(parents=True, exist_ok=True)
     for old in (*PICTURES.glob("*.png"), *PICTURES.glob("*.log")):

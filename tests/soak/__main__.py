@@ -1,7 +1,8 @@
-"""python -m tests.soak [SCHEDULES [FIRST_SEED]]: plays trades on all cores; ends with the first broken promise."""
+"""Plays trades over a bad network on all cores; ends with the first broken promise."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
@@ -9,7 +10,11 @@ from tests.soak.crowd import play
 
 
 def main(arguments: list[str]) -> int:
-    count, first = ([int(each) for each in arguments] + [1_000_000, 0][len(arguments) :])[:2]
+    parser = argparse.ArgumentParser(prog="build.py soak", description=__doc__)
+    parser.add_argument("schedules", type=int, nargs="?", default=1_000_000, help="how many (default 1000000)")
+    parser.add_argument("first_seed", type=int, nargs="?", default=0, help="of the first schedule (default 0)")
+    options = parser.parse_args(arguments)
+    count, first = options.schedules, options.first_seed
     started, done = time.monotonic(), 0
     try:
         for done in play(first, count):
