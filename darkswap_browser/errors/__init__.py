@@ -9,6 +9,7 @@
      │  ├ NoAddress                     nothing known that could reach that peer
      │  ├ UnknownRelay                  a relay named by peer id that was never named by address
      │  ├ Unsupported                   this host or this build cannot do it
+     │  ├ ListenFailed                  the host lets nothing listen there: the port is taken, or not ours
      │  ├ StorageError                  the host's store failed
      │  │  └ StorageFull                it takes no more
      │  ├ SubscriberFailed              a callback of the application raised; told as an event
@@ -55,18 +56,27 @@ Errors carry fields; `str()` builds the sentence from them. `code` is stable and
 from __future__ import annotations
 
 from darkswap_browser.errors.base import DarkSwapError
+from darkswap_browser.errors.local import (
+    InvalidArgument,
+    ListenFailed,
+    LocalError,
+    MessageTooLarge,
+    NoAddress,
+    NotConnected,
+    ObjectClosed,
+    StorageError,
+    StorageFull,
+    SubscriberFailed,
+    TooManyRequests,
+    UnknownRelay,
+    Unsupported,
+)
 from darkswap_browser.errors.network import (
     Aborted,
     ConnectionLost,
     DialFailed,
     HandshakeFailed,
-    InvalidArgument,
-    LocalError,
     MalformedMessage,
-    MessageTooLarge,
-    NoAddress,
-    NotConnected,
-    ObjectClosed,
     PeerIdMismatch,
     PeerOffline,
     ProtocolUnsupported,
@@ -74,13 +84,7 @@ from darkswap_browser.errors.network import (
     RelayRefused,
     RemoteError,
     ResourceLimit,
-    StorageError,
-    StorageFull,
-    SubscriberFailed,
     TimedOut,
-    TooManyRequests,
-    UnknownRelay,
-    Unsupported,
     VoucherInvalid,
 )
 from darkswap_browser.errors.streams import (
@@ -128,6 +132,7 @@ __all__ = [
     "InsufficientFunds",
     "InvalidArgument",
     "InvalidOrder",
+    "ListenFailed",
     "LocalError",
     "MalformedMessage",
     "MessageTooLarge",

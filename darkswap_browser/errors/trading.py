@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from darkswap_browser.errors.base import DarkSwapError, clipped
-from darkswap_browser.errors.network import InvalidArgument, LocalError, RemoteError
+from darkswap_browser.errors.local import InvalidArgument, LocalError
+from darkswap_browser.errors.network import RemoteError
 
 
 class ChainError(DarkSwapError):

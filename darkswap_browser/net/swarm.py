@@ -94,7 +94,7 @@ class Swarm:
         self._transports.append(transport)
 
     async def listen(self, address: Multiaddr) -> tuple[Multiaddr, ...]:
-        """Returns the addresses bound. Raises `Unsupported` when no transport can listen there."""
+        """Return the addresses bound; raises `ListenFailed` (a port is taken), `Unsupported` (no transport for it)."""
         for transport in self._transports:
             if transport.can_listen(address):
                 bound = await transport.listen(address, self._accept)

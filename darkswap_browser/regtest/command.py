@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(os.environ.get(logs.VARIABLE, ""), logging.Formatter(logs.FORMAT), {logs.ROOT: logging.WARNING})
         return asyncio.run(_serve(options))
     except DarkSwapError as error:
-        sys.stderr.write(f"darkswap-regtest: {error}\n")
+        sys.stderr.write(f"darkswap-regtest: {error}\n" + (f"{error.hint}\n" if error.hint else ""))
         return 1
     except OSError as error:
         sys.stderr.write(f"darkswap-regtest: {error.strerror or error}\n")

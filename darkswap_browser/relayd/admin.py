@@ -54,7 +54,7 @@ class Admin:
         self._ready = ready
 
     async def listen(self, host: str, port: int) -> LinkListener:
-        """Raises `ConnectionLost` when the port is taken."""
+        """Raises `ListenFailed` when the port is taken."""
         return await NativeSockets(plain_http=self.answer).listen_websocket(host, port, _no_websocket)
 
     def answer(self, path: str) -> HttpAnswer | None:

@@ -88,7 +88,7 @@ class RelayDaemon:
         return f"http://{f'[{host}]' if ':' in host else host}:{self._admin.port}"
 
     async def start(self) -> None:
-        """Raises `ConnectionLost` (a port is taken), `InvalidArgument` (TLS files), `Unsupported` (an address)."""
+        """Raises `ListenFailed` (a port is taken), `InvalidArgument` (TLS files), `Unsupported` (an address)."""
         for part in (self._identify, self._ping, self._liveness, self._server):
             part.start()
         for address in self._options.listen:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import ConnectionLost
+from darkswap_browser.errors import ConnectionLost, ListenFailed
 from darkswap_browser.runtime.base.links import LinkHandler, LinkListener
 from darkswap_browser.testing.link import SimulatedLink
 
@@ -146,7 +146,7 @@ class SimulatedNetwork:
             self._next_port += 1
             port = self._next_port
         if (name, port) in self._listening:
-            raise ConnectionLost(f"listening on {bind} port {port}", "the port is taken")
+            raise ListenFailed(bind, port, "the port is taken")
         self._listening[name, port] = Listening(kind, handler)
 
         async def close() -> None:

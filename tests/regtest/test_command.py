@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
 
+from darkswap_browser.errors import ListenFailed
 from tests.support.regtest import RegtestProcess
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -38,3 +41,13 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
             service.faucet("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
         assert refused.value.code == 400
         assert "is not an address of regtest" in refused.value.__notes__[0]
+
+
+def test_port_in_use_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with RegtestProcess(tmp_path / "first") as first:
+        port = first.url.rpartition(":")[2]
+        command = [sys.executable, "-m", "darkswap_browser.regtest", "--port", port, "--data", str(tmp_path / "second")]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1
+    assert f"darkswap-regtest: cannot listen on 127.0.0.1 port {port}: " in second.stderr
+    assert second.stderr.endswith(f"{ListenFailed.hint}\n")

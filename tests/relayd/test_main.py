@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from darkswap_browser.errors import ListenFailed
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.relayd.options import parse_options
@@ -227,7 +228,8 @@ async def test_a_port_that_is_taken_is_one_sentence_and_exit_status_1() -> None:
         )
         _, errors = await process.communicate()
         assert process.returncode == 1
-        assert str(port).encode() in errors
+        assert f"darkswap-relay: cannot listen on 127.0.0.1 port {port}: " in errors.decode()
+        assert errors.decode().endswith(f"{ListenFailed.hint}\n")
         assert b"Traceback" not in errors
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
+from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed
 from darkswap_browser.runtime.base.links import ByteLink
 from darkswap_browser.testing.world import EPOCH, SimulatedWorld
 from tests.support.native_identity import CRYPTO
@@ -114,7 +114,7 @@ async def test_nobody_listens_nobody_answers_and_nobody_is_there() -> None:
 async def test_a_port_is_taken_once() -> None:
     two = Two()
     await two.join()
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ListenFailed):
         await two.b.sockets.listen_tcp("0.0.0.0", 80, hold)
 
 

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from darkswap_browser.errors import ListenFailed
 from darkswap_browser.regtest.servers.requests import Response, text
 
 MAX_HEAD = 16 * 1024
@@ -58,8 +59,11 @@ class HttpServer:
         self.port = 0
 
     async def open(self, host: str, port: int) -> None:
-        """Port 0 takes a free one. Raises `OSError`."""
-        self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_HEAD)
+        """Port 0 takes a free one. Raises `ListenFailed`."""
+        try:
+            self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_HEAD)
+        except OSError as error:
+            raise ListenFailed(host, port, error.strerror or str(error)) from error
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

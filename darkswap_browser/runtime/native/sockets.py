@@ -20,7 +20,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidURI
 from websockets.http11 import Request, Response
 
-from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument
+from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed
 from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 
 WEBSOCKET_MESSAGE = 2 * 1024 * 1024
@@ -71,6 +71,14 @@ def _socket_errors(what: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
         raise ConnectionLost(what, str(error) or type(error).__name__) from error
+
+
+@contextmanager
+def _listen_errors(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ListenFailed(host, port, error.strerror or str(error)) from error
 
 
 class _Ending(asyncio.Protocol):
@@ -252,7 +260,7 @@ class NativeSockets:
             else:
                 link.reset()
 
-        with _socket_errors(f"listening on {host} port {port}"):
+        with _listen_errors(host, port):
             server = await asyncio.start_server(accepted, host, port, limit=RECEIVE_BUFFER)
 
         async def close() -> None:
@@ -270,7 +278,7 @@ class NativeSockets:
             # The library closes a connection whose handler returns; ours lives as long as its link.
             await socket.wait_closed()
 
-        with _socket_errors(f"listening on {host} port {port}"):
+        with _listen_errors(host, port):
             server = await serve(
                 accepted,
                 host,

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from darkswap_browser.errors import ConnectionLost, InvalidArgument
+from darkswap_browser.errors import ConnectionLost, InvalidArgument, ListenFailed
 from darkswap_browser.runtime.base.links import ByteLink
 from darkswap_browser.runtime.native.sockets import (
     CLOSE_SECONDS,
@@ -161,8 +161,11 @@ async def test_nobody_listens() -> None:
 
 async def test_a_port_that_is_taken_is_named() -> None:
     async with listening() as (port, _):
-        with pytest.raises(ConnectionLost, match=str(port)):
-            await NativeSockets().listen_tcp("127.0.0.1", port, _never)
+        for listen in (NativeSockets().listen_tcp, NativeSockets().listen_websocket):
+            with pytest.raises(ListenFailed, match=f"cannot listen on 127.0.0.1 port {port}: ") as caught:
+                await listen("127.0.0.1", port, _never)
+            assert not caught.value.retryable
+            assert "port" in caught.value.hint
 
 
 async def _never(link: ByteLink, ip: str) -> None:

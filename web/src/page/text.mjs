@@ -53,6 +53,7 @@ const TITLES = {
   UNKNOWN_RELAY: "No relay to meet at",
   UNSUPPORTED: "This browser cannot do that",
   SUBSCRIBER_FAILED: "This page failed to handle an event",
+  LISTEN_FAILED: "Nothing can listen there",
   TOO_MANY_REQUESTS: "Too much at once",
   STORAGE: "This device could not store something",
   STORAGE_FULL: "This device has no room left",
