@@ -78,6 +78,7 @@ class Network:
 
         Raises:
             Aborted: It was stopped meanwhile.
+            IdentityInUse: Another program runs the identity of this data folder (CPython).
             Unsupported: It was started on another event loop and not stopped there.
 
         Cancellation: Safe. A node that nobody else waited for is taken down again, and nothing of it is left.

@@ -16,12 +16,11 @@ from darkswap_browser.cli import configuration, formatting, prompts
 from darkswap_browser.cli.options import Options
 from darkswap_browser.cli.output import Output
 from darkswap_browser.cli.prompts import Terminal
-from darkswap_browser.errors import DarkSwapError, IdentityInUse, InvalidArgument
+from darkswap_browser.errors import DarkSwapError, InvalidArgument
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.node.config import NetworkConfig
-from darkswap_browser.node.identity import load_identity
+from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.trades.lock import LOCK_PATIENCE, lock_name
 from darkswap_browser.wallets.seed import SeedWalletStore
 
 WALLET = "default"
@@ -109,12 +108,8 @@ class Session:
 
     async def _alone(self) -> None:
         identity = await load_identity(self.config, self.runtime)
-        name = lock_name(self.config.bitcoin_network, str(identity.peer_id))
-        try:
-            async with asyncio.timeout(LOCK_PATIENCE), self.runtime.locks.hold(name):
-                return
-        except TimeoutError:
-            raise IdentityInUse(str(identity.peer_id)) from None
+        held = await hold_identity(self.config, self.runtime, identity)
+        await held.aclose()
 
     async def _reserve(self, *, patient: bool) -> None:
         """A place at each relay. Raises what the last one said when none gives one and nobody is `patient`."""

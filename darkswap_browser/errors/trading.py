@@ -105,18 +105,21 @@ class TradeNotFound(LocalError):
 
 
 class IdentityInUse(LocalError):
-    """Two tabs or processes with one identity: only one of them may go on with its trades."""
+    """Two tabs or processes with one identity: only one of them may go on with its trades, and of the processes of one
+    folder only one may run it at all.
+    """
 
     code = "IDENTITY_IN_USE"
     retryable = True
     hint = "Close the other tab or program that trades under this identity, or use another identity.name here."
 
-    def __init__(self, peer: str) -> None:
+    def __init__(self, peer: str, hint: str = "") -> None:
         self.peer = peer
+        self.hint = hint or type(self).hint
         super().__init__(peer)
 
     def __str__(self) -> str:
-        return f"{self.peer} trades in another tab or program"
+        return f"{self.peer} is in use by another tab or program"
 
 
 class InvalidOrder(InvalidArgument):

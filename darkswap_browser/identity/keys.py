@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from darkswap_browser.identity.peer_id import KeyType, PeerId, PublicKey
 from darkswap_browser.runtime.base.crypto import Crypto, SigningKey
+from darkswap_browser.runtime.base.host import Runtime
 
-__all__ = ["Identity", "KeyType", "PublicKey"]
+__all__ = ["Identity", "KeyType", "PublicKey", "load_or_make_key"]
+
+
+async def load_or_make_key(runtime: Runtime, name: str, *, extractable: bool = False) -> SigningKey:
+    """The key kept in the store under `name`, made at first use.
+
+    Other tabs and processes that ask for it at once get the same: a key that another replaces would be lost, and all
+    that is kept for its peer with it.
+    """
+    store = runtime.store
+    key = await store.load_signing_key(name)
+    if key is None:
+        async with runtime.locks.hold(f"darkswap/{name}"):
+            key = await store.load_signing_key(name)
+            if key is None:
+                key = await runtime.crypto.generate_signing_key(extractable=extractable)
+                await store.save_signing_key(name, key)
+    return key
 
 
 class Identity:

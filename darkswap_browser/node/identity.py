@@ -1,23 +1,48 @@
-"""The key of this node: loaded from the store, made at first use."""
+"""The key of this node: loaded from the store, made at first use, and run by one node at a time where that matters."""
 
 from __future__ import annotations
 
-from darkswap_browser.errors import Unsupported
-from darkswap_browser.identity.keys import Identity
+import asyncio
+from contextlib import AsyncExitStack
+
+from darkswap_browser.errors import IdentityInUse, Unsupported
+from darkswap_browser.identity.keys import Identity, load_or_make_key
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.runtime.base.host import Runtime
+
+PATIENCE = 3.0
+"""Seconds to wait for another node of the identity: a program that is being restarted has ended by then."""
+FOLDER_HINT = (
+    "Stop the other program, or give this one a folder of its own (the data= argument, --data or DARKSWAP_DATA) or "
+    "another identity.name."
+)
 
 
 async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
     """The key kept under the configured name, made at first use. Where storage is blocked, one for this run only."""
     if not config.persist:
         return await Identity.generate(runtime.crypto)
-    name = f"identity/{config.identity_name}"
     try:
-        key = await runtime.store.load_signing_key(name)
-        if key is None:
-            key = await runtime.crypto.generate_signing_key()
-            await runtime.store.save_signing_key(name, key)
+        return Identity(await load_or_make_key(runtime, f"identity/{config.identity_name}"))
     except Unsupported:
         return await Identity.generate(runtime.crypto)
-    return Identity(key)
+
+
+async def hold_identity(config: NetworkConfig, runtime: Runtime, identity: Identity) -> AsyncExitStack:
+    """The right to run the node of an identity, until the result is closed, which takes no time.
+
+    Two nodes of one identity take each other's place at relays, and messages for it reach either.
+
+    Raises:
+        IdentityInUse: Another process of this folder still runs it after `PATIENCE`.
+
+    Cancellation: Safe; nothing is held.
+    """
+    async with AsyncExitStack() as held:
+        if runtime.node_locks is not None and config.persist:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await held.enter_async_context(runtime.node_locks.hold(f"darkswap/node/{config.identity_name}"))
+            except TimeoutError:
+                raise IdentityInUse(str(identity.peer_id), FOLDER_HINT) from None
+        return held.pop_all()

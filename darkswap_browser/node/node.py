@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.faults import FaultReporter
@@ -13,7 +14,7 @@ from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import PeerConnector
-from darkswap_browser.node.identity import load_identity
+from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.node.page_signaling import PageSignaling, Received
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
@@ -42,6 +43,8 @@ class Node:
     webrtc: WebRtcTransport
     signals: PageSignaling
     upgrader: Upgrader
+    held: AsyncExitStack
+    """The right to run this identity."""
 
     def relay_addresses(self) -> Sequence[str]:
         """Full multiaddrs of the relays that hold a reservation for us, one each."""
@@ -70,6 +73,7 @@ class Node:
             await self.swarm.close()
         finally:
             self.abort()
+            await self.held.aclose()
 
     def abort(self) -> None:
         """Drop everything without waiting: peers are told only what can be sent at once. Idempotent.
@@ -98,15 +102,42 @@ async def create_node(
 
     Args:
         faults: Told of what fails in the background.
+    Raises:
+        IdentityInUse: Another process runs the identity of this folder.
 
     Cancellation: Safe; what was started is dropped.
     """
     identity = await load_identity(config, runtime)
-    swarm = Swarm(identity, limits, AddressBook(limits), faults)
-    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, limits, faults.report)
-    automatic = config.signaling == "automatic"
+    held = await hold_identity(config, runtime, identity)
+    try:
+        swarm = Swarm(identity, limits, AddressBook(limits), faults)
+        can_be_direct = config.direct and config.signaling == "automatic" and runtime.webrtc.available
+        stack = _assemble(swarm, config, runtime, limits, listener, received, held, can_be_direct=can_be_direct)
+    except BaseException:
+        await held.aclose()
+        raise
+    try:
+        await _start(stack, config, can_be_direct=can_be_direct, by_hand=config.signaling != "automatic")
+    except BaseException:
+        stack.abort()
+        await stack.close()
+        raise
+    return stack
+
+
+def _assemble(
+    swarm: Swarm,
+    config: NetworkConfig,
+    runtime: Runtime,
+    limits: Limits,
+    listener: ChannelListener,
+    received: Received,
+    held: AsyncExitStack,
+    *,
+    can_be_direct: bool,
+) -> Node:
+    upgrader = Upgrader(swarm.identity, runtime.crypto, runtime.entropy, limits, swarm.faults.report)
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
-    can_be_direct = config.direct and automatic and runtime.webrtc.available
     circuits = PeerConnector(swarm, client, config, can_be_direct=can_be_direct)
     signals = PageSignaling(swarm, circuits.reach_relayed, received)
     webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
@@ -119,7 +150,7 @@ async def create_node(
     swarm.add_transport(WebRtcDirectTransport(runtime.webrtc, upgrader.handshaker, runtime.entropy, limits, agent_of))
     ping = Ping(swarm, runtime.entropy, runtime.clock.monotonic)
     channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
-    stack = Node(
+    return Node(
         swarm,
         client,
         circuits,
@@ -130,14 +161,8 @@ async def create_node(
         webrtc,
         signals,
         upgrader,
+        held,
     )
-    try:
-        await _start(stack, config, can_be_direct=can_be_direct, by_hand=not automatic)
-    except BaseException:
-        stack.abort()
-        await stack.close()
-        raise
-    return stack
 
 
 async def _start(stack: Node, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:

@@ -7,7 +7,7 @@ import socket
 
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import InvalidArgument
-from darkswap_browser.identity.keys import Identity
+from darkswap_browser.identity.keys import Identity, load_or_make_key
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.limits import DEFAULT_LIMITS, KIB, Limits
@@ -137,11 +137,7 @@ def _host(options: RelayOptions) -> Runtime:
 
 async def _identity(runtime: Runtime) -> Identity:
     """The key of the identity file, made at the first start."""
-    key = await runtime.store.load_signing_key(KEY_NAME)
-    if key is None:
-        key = await runtime.crypto.generate_signing_key(extractable=True)
-        await runtime.store.save_signing_key(KEY_NAME, key)
-    return Identity(key)
+    return Identity(await load_or_make_key(runtime, KEY_NAME, extractable=True))
 
 
 def _limits(connections: int) -> Limits:

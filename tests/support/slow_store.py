@@ -67,9 +67,11 @@ class SlowStore:
         return await self._inner.keys(prefix)
 
     async def load_signing_key(self, name: str) -> SigningKey | None:
+        await asyncio.sleep(PACE)
         return await self._inner.load_signing_key(name)
 
     async def save_signing_key(self, name: str, key: SigningKey) -> None:
+        await asyncio.sleep(PACE)
         await self._inner.save_signing_key(name, key)
 
     def _judge(self) -> None:

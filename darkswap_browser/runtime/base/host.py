@@ -57,5 +57,9 @@ class Runtime:
     fetch: Fetch
     locks: Locks
     wallet_providers: WalletProviders
+    node_locks: Locks | None = None
+    """Held by the running node of an identity, where no two of them may run at once: in processes of one folder. None:
+    they may, as a site's tabs do.
+    """
     features: Mapping[str, bool] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None

@@ -61,6 +61,7 @@ def native_runtime(
 ) -> Runtime:
     """`store_path`: SQLite file, made at first use (None: in memory); the rest as in `NativeSockets`."""
     database = None if store_path is None else SqliteStore(store_path)
+    locks = NativeLocks(store_path)
     return Runtime(
         name="native",
         clock=SystemClock(),
@@ -71,8 +72,9 @@ def native_runtime(
         store=MemoryStore() if database is None else database,
         lifecycle=NullLifecycle(),
         fetch=NativeFetch(trusted),
-        locks=NativeLocks(store_path),
+        locks=locks,
         wallet_providers=NoWalletProviders(),
+        node_locks=None if store_path is None else locks,
         features={"tcp": True, "listen": True, "webrtc": False},
         close=_nothing if database is None else database.close,
     )

@@ -28,7 +28,9 @@ class NativeLocks:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
-        async with self._own.hold(name):
+        # Not `hold`: a loop that ends closes all generators at once, and one within another must not end first.
+        release = await self._own.acquire(name)
+        try:
             if self._path is None:
                 yield
                 return
@@ -39,6 +41,8 @@ class NativeLocks:
             with closing(database):
                 await _take(database, file)
                 yield
+        finally:
+            release()
 
 
 async def _take(database: sqlite3.Connection, file: str) -> None:
