@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser import Network, NetworkConfig
-from darkswap_browser.errors import ConnectionLost
+from darkswap_browser.errors import ListenFailed
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
@@ -60,7 +60,7 @@ async def test_start_that_fails_leaves_no_file_of_the_store_open(tmp_path: Path)
     elsewhere = Multiaddr.parse("/ip4/203.0.113.7/tcp/1")  # of nobody: cannot be bound
     network = Network(NetworkConfig(listen=(elsewhere,)), data=tmp_path)
     for _ in range(2):
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ListenFailed):
             await network.start()
         assert (tmp_path / "darkswap.db").exists()
         assert _open_files(tmp_path) == []
