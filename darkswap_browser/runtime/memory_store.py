@@ -21,6 +21,12 @@ class MemoryStore:
     async def delete(self, key: str) -> None:
         self._records.pop(key, None)
 
+    async def move(self, key: str, to: str, value: bytes) -> bool:
+        is_there = self._records.get(key) == value
+        if is_there:
+            self._records[to] = self._records.pop(key)
+        return is_there
+
     async def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self._records if key.startswith(prefix))
 

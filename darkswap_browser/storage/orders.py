@@ -103,6 +103,7 @@ def pending_sales(
 
 
 def order_records(
-    store: KeyValueStore, network: str, peer: str, report: QuarantineListener
+    store: KeyValueStore, network: str, peer: str, report: QuarantineListener, *, moves: bool = True
 ) -> RecordStore[OrderRecord]:
-    return RecordStore(store, f"orders/{network}/{peer}/", ORDER_RECORD, version=VERSION, cap=MAX_ORDERS, report=report)
+    prefix = f"orders/{network}/{peer}/"
+    return RecordStore(store, prefix, ORDER_RECORD, version=VERSION, cap=MAX_ORDERS, report=report, moves=moves)

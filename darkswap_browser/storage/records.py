@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 from darkswap_browser.errors import MalformedMessage, StorageError, TooManyRequests
@@ -22,10 +21,27 @@ T = TypeVar("T")
 
 
 class RecordStore(Generic[T]):
-    """`prefix` ends with "/"; `cap` is how many there may be. `version` is that of the shape of `kind`."""
+    """Records below one prefix.
+
+    Args:
+        prefix: Ends with "/".
+        version: That of the shape of `kind`.
+        cap: How many there may be.
+        report: Told of each record that cannot be read.
+        moves: Whether such a record is moved to quarantine. Not by whoever only looks: another program, maybe of
+            another version, reads it and goes on with it.
+    """
 
     def __init__(
-        self, store: KeyValueStore, prefix: str, kind: Kind[T], *, version: int, cap: int, report: QuarantineListener
+        self,
+        store: KeyValueStore,
+        prefix: str,
+        kind: Kind[T],
+        *,
+        version: int,
+        cap: int,
+        report: QuarantineListener,
+        moves: bool = True,
     ) -> None:
         self._store = store
         self._prefix = prefix
@@ -33,9 +49,10 @@ class RecordStore(Generic[T]):
         self._version = version
         self._cap = cap
         self._report = report
+        self._moves = moves
 
     async def get(self, name: str) -> T | None:
-        """None: there is none, or it was set aside."""
+        """None: there is none that can be read."""
         return await self._read(self._prefix + name)
 
     async def put(self, name: str, record: T) -> None:
@@ -59,14 +76,18 @@ class RecordStore(Generic[T]):
         return {name: record for name, record in zip(names, found, strict=True) if record is not None}
 
     async def _read(self, key: str) -> T | None:
-        data = await self._store.get(key)
-        if data is None:
-            return None
+        while (data := await self._store.get(key)) is not None:
+            try:
+                return codec.decode(self._kind, data, self._version)
+            except MalformedMessage as error:
+                if not self._moves or await self._set_aside(key, data):
+                    self._report(key, str(error))
+                    return None
+        return None
+
+    async def _set_aside(self, key: str, data: bytes) -> bool:
+        """False: the record is another by now, to be read again."""
         try:
-            return codec.decode(self._kind, data, self._version)
-        except MalformedMessage as error:
-            with suppress(StorageError):  # full: it stays where it is and is told at the next start too
-                await self._store.put(QUARANTINE_PREFIX + key, data)
-                await self._store.delete(key)
-            self._report(key, str(error))
-            return None
+            return await self._store.move(key, QUARANTINE_PREFIX + key, data)
+        except StorageError:
+            return True  # full: it stays where it is and is told at the next start too

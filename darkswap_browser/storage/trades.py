@@ -61,9 +61,10 @@ TAKE_BEGUN = stored(PendingTake, "TakeBegun", ("at", codec.TIME))
 
 
 def trade_records(
-    store: KeyValueStore, network: str, peer: str, report: QuarantineListener
+    store: KeyValueStore, network: str, peer: str, report: QuarantineListener, *, moves: bool = True
 ) -> RecordStore[TradeRecord]:
-    return RecordStore(store, f"trades/{network}/{peer}/", TRADE_RECORD, version=VERSION, cap=MAX_TRADES, report=report)
+    prefix = f"trades/{network}/{peer}/"
+    return RecordStore(store, prefix, TRADE_RECORD, version=VERSION, cap=MAX_TRADES, report=report, moves=moves)
 
 
 def pending_takes(

@@ -96,6 +96,11 @@ class SimulatedStore(MemoryStore):
         self._check()
         await super().delete(key)
 
+    async def move(self, key: str, to: str, value: bytes) -> bool:
+        self._check()
+        self._check_room()
+        return await super().move(key, to, value)
+
     async def keys(self, prefix: str) -> list[str]:
         self._check()
         return await super().keys(prefix)

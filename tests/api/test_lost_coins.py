@@ -50,6 +50,36 @@ async def test_unreadable_trade_is_told_with_its_coins_and_release_coin_frees_th
     await node.stop()
 
 
+async def test_kept_trades_and_orders_leave_what_they_cannot_read_to_the_program_that_trades() -> None:
+    world = SimulatedWorld(crypto=CRYPTO)
+    node, store = DarkSwap(CONFIG, world.runtime("alice")), world.store("alice")
+    events: list[DarkSwapEvent] = []
+    node.subscribe(events.append)
+    peer = (await load_identity(CONFIG, node.runtime)).peer_id
+    for kind in ("trades", "orders"):
+        await store.put(f"{kind}/{NETWORK}/{peer}/{TRADE}", b"of another version")
+    assert (await node.kept_trades(), await node.kept_orders()) == ([], [])
+    await asyncio.sleep(1)
+    for kind in ("trades", "orders"):
+        assert await store.get(f"{kind}/{NETWORK}/{peer}/{TRADE}") == b"of another version"
+    assert await store.keys("quarantine/") == []
+    told = [str(event.fields["hint"]) for event in events if event.type == "error"]
+    assert len(told) == 2 and not any("quarantine/" in hint for hint in told)
+    await node.stop()
+
+
+async def test_reservations_made_anew_leave_the_records_of_other_identities_where_they_are() -> None:
+    world = SimulatedWorld(crypto=CRYPTO)
+    store = world.store("alice")
+    key = f"trades/{NETWORK}/12D3KooWSomebodyElse/{TRADE}"
+    await store.put(key, b"of another version")
+    await store.put(f"coins/{NETWORK}", b"{")
+    async with DarkSwap(CONFIG, world.runtime("alice")) as node:
+        await node.release_coin(str(COIN))
+    assert await store.get(key) == b"of another version"
+    assert await store.keys("quarantine/") == [f"quarantine/coins/{NETWORK}"]
+
+
 @pytest.mark.parametrize(
     ("owner", "record"),
     [

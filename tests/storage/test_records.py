@@ -22,11 +22,17 @@ NOTE = codec.stored(Note, "Note", ("text", Text(100)))
 
 
 class Shelf:
-    def __init__(self) -> None:
-        self.store = SimulatedStore()
+    def __init__(self, store: SimulatedStore | None = None, *, moves: bool = True) -> None:
+        self.store = store or SimulatedStore()
         self.reports: list[tuple[str, str]] = []
         self.notes = RecordStore(
-            self.store, "notes/regtest/", NOTE, version=1, cap=2, report=lambda *told: self.reports.append(told)
+            self.store,
+            "notes/regtest/",
+            NOTE,
+            version=1,
+            cap=2,
+            report=lambda *told: self.reports.append(told),
+            moves=moves,
         )
 
 
@@ -63,6 +69,41 @@ async def test_a_broken_record_is_set_aside_and_told_and_the_others_stay() -> No
     assert await shelf.notes.names() == ["good"]
     assert await shelf.notes.all() == {"good": Note("one")}
     assert len(shelf.reports) == 2
+
+
+class OvertakenStore(SimulatedStore):
+    """Another tab replaces a record right after it was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.newer = b""
+
+    async def get(self, key: str) -> bytes | None:
+        found = await super().get(key)
+        if self.newer:
+            newer, self.newer = self.newer, b""
+            await self.put(key, newer)
+        return found
+
+
+async def test_record_that_another_replaces_while_it_is_set_aside_is_read_and_stays() -> None:
+    shelf = Shelf(OvertakenStore())
+    await shelf.store.put("notes/regtest/a", b"\xff\x00")
+    shelf.store.newer = codec.encode(NOTE, Note("good"), 1)
+    assert await shelf.notes.get("a") == Note("good")
+    assert await shelf.notes.all() == {"a": Note("good")}
+    assert (shelf.reports, await shelf.store.keys(QUARANTINE_PREFIX)) == ([], [])
+
+
+async def test_whoever_only_looks_leaves_a_broken_record_where_it_is() -> None:
+    shelf = Shelf(moves=False)
+    await shelf.notes.put("good", Note("one"))
+    await shelf.store.put("notes/regtest/newer", newer := codec.encode(NOTE, Note("later"), 2))
+    assert await shelf.notes.all() == {"good": Note("one")}
+    assert await shelf.notes.get("newer") is None
+    assert [key for key, _ in shelf.reports] == ["notes/regtest/newer"] * 2
+    assert await shelf.store.get("notes/regtest/newer") == newer
+    assert await shelf.store.keys(QUARANTINE_PREFIX) == []
 
 
 async def test_a_broken_record_on_a_full_store_stays_is_told_and_the_others_are_read() -> None:

@@ -62,6 +62,15 @@ class SlowStore:
             self._judge()
             await self._inner.delete(key)
 
+    async def move(self, key: str, to: str, value: bytes) -> bool:
+        await asyncio.sleep(PACE)
+        if self.died.is_set():
+            return True
+        self._judge()
+        if self.full:
+            raise StorageFull("the store", "quota exceeded")
+        return await self._inner.move(key, to, value)
+
     async def keys(self, prefix: str) -> list[str]:
         await asyncio.sleep(PACE)
         return await self._inner.keys(prefix)

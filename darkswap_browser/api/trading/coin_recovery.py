@@ -29,11 +29,11 @@ class CoinRecovery:
     """A `Recover` for the coins of every identity on this device."""
 
     def __init__(
-        self, store: KeyValueStore, network: str, aside: QuarantineListener, recovered: RecoveryListener
+        self, store: KeyValueStore, network: str, unread: QuarantineListener, recovered: RecoveryListener
     ) -> None:
         self._store = store
         self._network = network
-        self._aside = aside
+        self._unread = unread
         self._recovered = recovered
 
     async def recover(self, key: str, data: bytes, reason: str) -> ReservationTable:
@@ -60,14 +60,16 @@ class CoinRecovery:
     async def _of_trades(self) -> dict[OutPoint, str]:
         held: dict[OutPoint, str] = {}
         for peer in await self._peers("trades"):
-            for name, record in (await trade_records(self._store, self._network, peer, self._aside).all()).items():
+            records = trade_records(self._store, self._network, peer, self._unread, moves=False)
+            for name, record in (await records.all()).items():
                 held |= dict.fromkeys(_coins_of_trade(record), name)
         return held
 
     async def _of_orders(self) -> dict[OutPoint, str]:
         held: dict[OutPoint, str] = {}
         for peer in await self._peers("orders"):
-            for name, record in (await order_records(self._store, self._network, peer, self._aside).all()).items():
+            records = order_records(self._store, self._network, peer, self._unread, moves=False)
+            for name, record in (await records.all()).items():
                 for owner, coins in zip(ORDER_OWNERS, _coins_of_sale(record, peer), strict=True):
                     held |= dict.fromkeys(coins, owner + name)
         return held

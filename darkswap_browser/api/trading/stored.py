@@ -1,6 +1,6 @@
 """Orders and trades as they lie in the store, for whoever only looks: another program may go on with them meanwhile.
 
-`aside` is told of records that could not be read.
+`unread` is told of records that could not be read; they stay where they are.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from darkswap_browser.trades import view_builder
 from darkswap_browser.trades.views import TradeView
 
 
-async def orders(runtime: Runtime, network: str, peer: str, aside: QuarantineListener) -> Sequence[OrderView]:
+async def orders(runtime: Runtime, network: str, peer: str, unread: QuarantineListener) -> Sequence[OrderView]:
     """Newest change first."""
-    records = await order_records(runtime.store, network, peer, aside).all()
+    records = await order_records(runtime.store, network, peer, unread, moves=False).all()
     now = int(runtime.clock.now())
     views = [build_order_view(order_id, record, peer, now) for order_id, record in records.items()]
     return sorted(views, key=lambda view: (-view.updated_at, view.id))
 
 
-async def trades(runtime: Runtime, network: str, peer: str, aside: QuarantineListener) -> Sequence[TradeView]:
+async def trades(runtime: Runtime, network: str, peer: str, unread: QuarantineListener) -> Sequence[TradeView]:
     """Newest first."""
-    records = await trade_records(runtime.store, network, peer, aside).all()
+    records = await trade_records(runtime.store, network, peer, unread, moves=False).all()
     views = [view_builder.build_trade_view(record, peer) for record in records.values()]
     return sorted(views, key=lambda view: (-view.created_at, view.id))

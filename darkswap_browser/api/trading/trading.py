@@ -66,10 +66,9 @@ class Trading:
             entropy=runtime.entropy,
             max_fee_rate=terms.max_fee_rate,
         )
-        recovery = CoinRecovery(runtime.store, self._bitcoin_network, self._set_aside, self._coins_recovered)
-        self._purse = WalletManager(
-            runtime, self._bitcoin_network, terms, self._chain, recovery.recover, self._wallet_gone
-        )
+        bitcoin = self._bitcoin_network
+        recovery = CoinRecovery(runtime.store, bitcoin, self._left_unread, self._coins_recovered)
+        self._purse = WalletManager(runtime, bitcoin, terms, self._chain, recovery.recover, self._wallet_gone)
         self._book = AssetRegistry(lambda: self._chain, runtime.store, self._bitcoin_network)
         self._open: Engine | None = None
         self._bringing_up = SharedCall[Engine]("trading start")
@@ -145,10 +144,14 @@ class Trading:
                 await opened.close()
 
     def _set_aside(self, key: str, reason: str) -> None:
-        self._wallet_tasks.spawn(self._tell_quarantined(key, reason), "quarantined record")
-
-    async def _tell_quarantined(self, key: str, reason: str) -> None:
         hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
+        self._wallet_tasks.spawn(self._tell_unread(key, reason, hint), "quarantined record")
+
+    def _left_unread(self, key: str, reason: str) -> None:
+        hint = "What is kept there cannot be read by this program, which left it to the one that trades."
+        self._wallet_tasks.spawn(self._tell_unread(key, reason, hint), "unread record")
+
+    async def _tell_unread(self, key: str, reason: str, hint: str) -> None:
         if coins := await lost_coins.of_record(self._purse.coins, key):
             hint += f" It holds {', '.join(map(str, coins))}: release_coin frees them."
         self._node.publish("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
@@ -312,7 +315,7 @@ class Trading:
 
     async def kept_orders(self) -> Sequence[OrderInfo]:
         """As `get_orders`, without starting the node: what the program that trades has kept by now."""
-        views = await stored.orders(self._node.runtime, *await self._whose(), self._set_aside)
+        views = await stored.orders(self._node.runtime, *await self._whose(), self._left_unread)
         return [await self._order(view) for view in views]
 
     async def import_order(self, text: str) -> OrderInfo:
@@ -366,7 +369,7 @@ class Trading:
 
     async def kept_trades(self) -> Sequence[TradeInfo]:
         """As `get_trades`, without starting the node; what their transactions do is not computed."""
-        views = await stored.trades(self._node.runtime, *await self._whose(), self._set_aside)
+        views = await stored.trades(self._node.runtime, *await self._whose(), self._left_unread)
         return [await trade_info(view, None, self._book) for view in views]
 
     async def _whose(self) -> tuple[str, str]:

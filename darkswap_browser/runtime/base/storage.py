@@ -17,6 +17,10 @@ class KeyValueStore(Protocol):
 
     async def delete(self, key: str) -> None: ...
 
+    async def move(self, key: str, to: str, value: bytes) -> bool:
+        """Put the record under `to` instead, in one step, if it still is `value`. Returns whether it was."""
+        ...
+
     async def keys(self, prefix: str) -> Sequence[str]:
         """Keys that begin with `prefix`, sorted."""
         ...

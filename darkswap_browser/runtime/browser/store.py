@@ -51,6 +51,30 @@ class IndexedDbStore:
     async def delete(self, key: str) -> None:
         await self._run(RECORDS, "readwrite", lambda js_store: js_store.delete(key))
 
+    async def move(self, key: str, to: str, value: bytes) -> bool:
+        is_there = False
+        handlers: list[Handlers] = []
+
+        def begin(js_store: Any) -> Any:
+            def go_on(js_event: Any) -> None:
+                nonlocal is_there
+                js_found = js_event.target.result
+                is_there = js_found is not None and bytes(js_found.to_bytes()) == value
+                if is_there:
+                    js_store.put(js_found, to)
+                    js_store.delete(key)
+
+            js_request = js_store.get(key)
+            handlers.append(Handlers(js_request, {"success": go_on}))
+            return js_request
+
+        try:
+            await self._run(RECORDS, "readwrite", begin)
+        finally:
+            for each in handlers:
+                each.destroy()
+        return is_there
+
     async def keys(self, prefix: str) -> list[str]:
         js_range = js.IDBKeyRange.bound(prefix, prefix + "\uffff")
         js_keys = await self._run(RECORDS, "readonly", lambda js_store: js_store.getAllKeys(js_range))

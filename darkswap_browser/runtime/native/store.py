@@ -63,6 +63,10 @@ class SqliteStore:
     async def delete(self, key: str) -> None:
         self._run("DELETE FROM records WHERE key = ?", (key,))
 
+    async def move(self, key: str, to: str, value: bytes) -> bool:
+        statement = "UPDATE OR REPLACE records SET key = ? WHERE key = ? AND value = ?"
+        return self._run(statement, (to, key, value)) > 0
+
     async def keys(self, prefix: str) -> list[str]:
         # SQLite compares UTF-8 bytes, whose order is that of the characters: a range, so the index answers.
         statement = "SELECT key FROM records WHERE key >= ? AND key < ? ORDER BY key"
@@ -84,9 +88,10 @@ class SqliteStore:
         if database is not None:
             database.close()
 
-    def _run(self, statement: str, values: tuple[str | bytes, ...]) -> None:
+    def _run(self, statement: str, values: tuple[str | bytes, ...]) -> int:
+        """How many rows it changed."""
         with storage_errors(self._path):
-            self._open().execute(statement, values)
+            return self._open().execute(statement, values).rowcount
 
     def _one(self, statement: str, values: tuple[str, ...]) -> bytes | None:
         with storage_errors(self._path):

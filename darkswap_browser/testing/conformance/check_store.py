@@ -20,6 +20,16 @@ async def records_are_kept_replaced_and_deleted(store: KeyValueStore, _: Crypto)
     assert await store.get("b") == b"other"
 
 
+async def a_record_is_moved_only_as_it_was_seen(store: KeyValueStore, _: Crypto) -> None:
+    await store.put("move/from", b"seen")
+    await store.put("move/to", b"older")
+    assert not await store.move("move/from", "move/to", b"other")
+    assert not await store.move("move/none", "move/to", b"seen")
+    assert (await store.get("move/from"), await store.get("move/to")) == (b"seen", b"older")
+    assert await store.move("move/from", "move/to", b"seen")
+    assert (await store.get("move/from"), await store.get("move/to")) == (None, b"seen")
+
+
 async def values_are_any_bytes(store: KeyValueStore, _: Crypto) -> None:
     for value in (b"", b"\x00", bytes(range(256)) * 4096):
         await store.put("any", value)
@@ -65,6 +75,7 @@ async def keys_are_found_by_their_beginning_in_order(store: KeyValueStore, _: Cr
 
 CHECKS: tuple[Callable[[KeyValueStore, Crypto], Awaitable[None]], ...] = (
     records_are_kept_replaced_and_deleted,
+    a_record_is_moved_only_as_it_was_seen,
     values_are_any_bytes,
     keys_are_any_text,
     signing_keys_come_back_as_themselves,
