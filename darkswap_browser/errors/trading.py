@@ -189,3 +189,7 @@ class WalletFailed(WalletError):
     code = "WALLET_FAILED"
     retryable = True
     hint = "Unlock the wallet, check its network and account, and try again."
+
+    def __init__(self, wallet: str, reason: str = "", hint: str = "") -> None:
+        super().__init__(wallet, reason)
+        self.hint = hint or type(self).hint

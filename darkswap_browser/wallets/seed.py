@@ -10,7 +10,7 @@ sats; c is 0 on mainnet, else 1 (BIP86, BIP84). Any wallet that takes the words 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from darkswap_browser.bitcoin import bip322, hd, psbt_fields
 from darkswap_browser.bitcoin.address import STYLES, address_of
@@ -27,7 +27,7 @@ from darkswap_browser.runtime.base.storage import KeyValueStore
 from darkswap_browser.settlement.private_sale import maker_template
 from darkswap_browser.settlement.terms import TradeInput
 from darkswap_browser.wallets.base import Account, AccountPurpose
-from darkswap_browser.wallets.seed_record import ROUNDS, decrypt_seed, encrypt_seed
+from darkswap_browser.wallets.seed_record import ROUNDS, SeedRecord, decrypt_seed, encrypt_seed
 
 KIND = "seed"
 SIGN_SECONDS = 60.0
@@ -40,6 +40,18 @@ MAX_WALLETS = 100
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 SCRIPTS = {AccountPurpose.ASSETS: (86, ScriptKind.P2TR), AccountPurpose.PAYMENT: (84, ScriptKind.P2WPKH)}
 """Purpose → BIP44 purpose number, kind of script."""
+
+SetAside = Callable[[str, bytes, str], Awaitable[None]]
+"""(key, what lies there, why it cannot be read): keeps that elsewhere."""
+
+
+class _SeedDamaged(WalletFailed):
+    """The record of a wallet cannot be read, whatever the passphrase."""
+
+    retryable = False
+    hint = (
+        "Its words put it back: connect_wallet with mnemonic. Without them its coins are lost, unless the bytes mend."
+    )
 
 
 class SeedWallet:
@@ -150,19 +162,54 @@ class SeedWalletStore:
         return await self.restore(network, name, passphrase, hd.new_mnemonic(self._entropy.bytes(ENTROPY)))
 
     async def restore(self, network: str, name: str, passphrase: str, words: str) -> SeedWallet:
-        """Of words written down elsewhere (BIP39 without its own passphrase)."""
-        place = _place(network, name)
-        if network == "mainnet" and len(passphrase) < MIN_PASSPHRASE:
-            raise InvalidArgument("passphrase", f"has fewer than {MIN_PASSPHRASE} characters")
+        """Of words written down elsewhere (BIP39 without its own passphrase). Raises `InvalidArgument`."""
         words = hd.check_mnemonic(words)
+        place = _place(network, name)
         async with self._locks.hold(f"darkswap/{place}"):
             if await self._store.get(place) is not None:
                 raise InvalidArgument("name", f"{name} is taken", "Unlock that wallet, or choose another name.")
-            if len(await self.names(network)) >= MAX_WALLETS:
-                raise InvalidArgument("name", f"is one too many: {MAX_WALLETS} wallets are kept")
-            record = await encrypt_seed(self._crypto, self._entropy, place, words, passphrase, self._rounds)
-            await self._store.put(place, record)
+            await self._keep(network, name, passphrase, words)
         return SeedWallet(network, words, self._entropy)
+
+    async def unlock_or_create(self, network: str, name: str, passphrase: str) -> tuple[SeedWallet, bool]:
+        """The wallet of that name, and whether it was made just now: by one of the tabs that ask at once."""
+        place = _place(network, name)
+        async with self._locks.hold(f"darkswap/{place}"):
+            if is_new := await self._store.get(place) is None:
+                await self._keep(network, name, passphrase, hd.new_mnemonic(self._entropy.bytes(ENTROPY)))
+        return await self.unlock(network, name, passphrase), is_new
+
+    async def unlock_or_restore(
+        self, network: str, name: str, passphrase: str, words: str, set_aside: SetAside
+    ) -> SeedWallet:
+        """The wallet of that name, of these words. A record that cannot be read is set aside for them.
+
+        Raises:
+            InvalidArgument: `name` is another wallet's, or something is wrong with the words.
+            WalletFailed: The passphrase is wrong.
+        """
+        words = hd.check_mnemonic(words)
+        place = _place(network, name)
+        async with self._locks.hold(f"darkswap/{place}"):
+            record = await self._store.get(place)
+            if record is not None and (damage := _damage(record)):
+                await set_aside(place, record, damage)
+                record = None
+            if record is None:
+                await self._keep(network, name, passphrase, words)
+            elif await decrypt_seed(self._crypto, place, record, passphrase) != words:
+                raise InvalidArgument("name", f"{name} is another wallet's", "Choose another name for these words.")
+        return SeedWallet(network, words, self._entropy)
+
+    async def _keep(self, network: str, name: str, passphrase: str, words: str) -> None:
+        """In the place of what is there. Under the lock of the place only."""
+        place = _place(network, name)
+        if network == "mainnet" and len(passphrase) < MIN_PASSPHRASE:
+            raise InvalidArgument("passphrase", f"has fewer than {MIN_PASSPHRASE} characters")
+        if len({*await self.names(network), name}) > MAX_WALLETS:
+            raise InvalidArgument("name", f"is one too many: {MAX_WALLETS} wallets are kept")
+        record = await encrypt_seed(self._crypto, self._entropy, place, words, passphrase, self._rounds)
+        await self._store.put(place, record)
 
     async def unlock(self, network: str, name: str, passphrase: str) -> SeedWallet:
         return SeedWallet(network, await self.words(network, name, passphrase), self._entropy)
@@ -173,6 +220,8 @@ class SeedWalletStore:
         record = await self._store.get(place)
         if record is None:
             raise InvalidArgument("name", f"no wallet {name} is kept here for {network}")
+        if damage := _damage(record):
+            raise _SeedDamaged(KIND, f"the wallet {name} kept here cannot be read ({damage})")
         return await decrypt_seed(self._crypto, place, record, passphrase)
 
     async def forget(self, network: str, name: str) -> None:
@@ -180,6 +229,15 @@ class SeedWalletStore:
         place = _place(network, name)
         async with self._locks.hold(f"darkswap/{place}"):
             await self._store.delete(place)
+
+
+def _damage(record: bytes) -> str:
+    """Why it cannot be read, whatever the passphrase; "" when it can."""
+    try:
+        SeedRecord.decode(record)
+    except MalformedMessage as error:
+        return str(error)
+    return ""
 
 
 def _place(network: str, name: str) -> str:

@@ -23,6 +23,9 @@ MAX_WORDS = 1000
 """Bytes: 24 words of 8 letters are 215."""
 MAX_PASSPHRASE = 1000
 """Characters."""
+WRONG_HINT = (
+    "Type the passphrase again. A record that was damaged opens with none: restore its words under another name."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,17 @@ async def encrypt_seed(crypto: Crypto, entropy: Entropy, place: str, words: str,
 
 
 async def decrypt_seed(crypto: Crypto, place: str, data: bytes, passphrase: str) -> str:
-    """The words. Raises `MalformedMessage`, and `WalletFailed` for a wrong passphrase or a changed record."""
+    """The words.
+
+    Raises:
+        MalformedMessage: It is no such record.
+        WalletFailed: The passphrase is wrong, or the record was changed.
+    """
     record = SeedRecord.decode(data)
     key = await _key(crypto, record, passphrase)
     words = await crypto.open_aes_gcm(key, record.nonce, record.sealed, record.header + place.encode())
     if words is None:
-        raise WalletFailed("seed", "the passphrase is wrong, or the record was damaged")
+        raise WalletFailed("seed", "the passphrase is wrong, or the record was damaged", WRONG_HINT)
     return words.decode("utf-8")
 
 

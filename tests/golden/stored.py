@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from darkswap_browser.api.trading import coin_recovery
+from darkswap_browser.api.trading import coin_recovery, wallet_manager
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain import transaction_cache
 from darkswap_browser.market import order_codec
@@ -169,6 +169,7 @@ WRITERS = {
     reservations: ("coins reserved and frozen",),
     coin_recovery: ("coins reserved and frozen",),
     seed: ("seed wallet",),
+    wallet_manager: ("seed wallet",),
     transaction_cache: ("chain transaction",),
     identify: ("sequence of the peer record",),
 }

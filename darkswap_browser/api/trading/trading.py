@@ -16,6 +16,7 @@ from darkswap_browser.api.trading.coin_recovery import CoinRecovery
 from darkswap_browser.api.trading.engine import Engine, Event, hold_identity
 from darkswap_browser.api.trading.info import order_info, trade_info
 from darkswap_browser.api.trading.order_check import check_order
+from darkswap_browser.api.trading.record_trouble import RecordTrouble
 from darkswap_browser.api.trading.records import (
     AssetInfo,
     BalanceInfo,
@@ -67,8 +68,12 @@ class Trading:
             max_fee_rate=terms.max_fee_rate,
         )
         bitcoin = self._bitcoin_network
-        recovery = CoinRecovery(runtime.store, bitcoin, self._left_unread, self._coins_recovered)
-        self._purse = WalletManager(runtime, bitcoin, terms, self._chain, recovery.recover, self._wallet_gone)
+        trouble = RecordTrouble(network.publish, lambda key: lost_coins.of_record(self._purse.coins, key))
+        recovery = CoinRecovery(runtime.store, bitcoin, trouble.left, trouble.coins_recovered)
+        self._purse = WalletManager(
+            runtime, bitcoin, terms, self._chain, recovery.recover, self._wallet_gone, trouble.set_aside
+        )
+        self._trouble = trouble
         self._book = AssetRegistry(lambda: self._chain, runtime.store, self._bitcoin_network)
         self._open: Engine | None = None
         self._bringing_up = SharedCall[Engine]("trading start")
@@ -110,7 +115,7 @@ class Trading:
             network,
             self._chain,
             stack.relay_addresses,
-            self._set_aside,
+            self._trouble.set_aside,
             private_sales=terms.private_sales,
             report=stack.swarm.faults.report,
         )
@@ -125,8 +130,8 @@ class Trading:
             stack.circuits.reach_via,
             policy,
             terms.confirmations,
-            self._set_aside,
-            self._store_failed,
+            self._trouble.set_aside,
+            self._trouble.store_failed,
         )
         # Before they start: the first look at our orders may have to renew one.
         self._give_wallet(desk, trader)
@@ -142,31 +147,6 @@ class Trading:
         finally:
             if opened is not None:
                 await opened.close()
-
-    def _set_aside(self, key: str, reason: str) -> None:
-        hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
-        self._wallet_tasks.spawn(self._tell_unread(key, reason, hint), "quarantined record")
-
-    def _left_unread(self, key: str, reason: str) -> None:
-        hint = "What is kept there cannot be read by this program, which left it to the one that trades."
-        self._wallet_tasks.spawn(self._tell_unread(key, reason, hint), "unread record")
-
-    async def _tell_unread(self, key: str, reason: str, hint: str) -> None:
-        if coins := await lost_coins.of_record(self._purse.coins, key):
-            hint += f" It holds {', '.join(map(str, coins))}: release_coin frees them."
-        self._node.publish("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
-
-    def _coins_recovered(self, key: str, reason: str, unexplained: Sequence[OutPoint]) -> None:
-        hint = "Coins of the trades and private sales that are kept here stay reserved."
-        if unexplained:
-            coins = ", ".join(map(str, unexplained))
-            hint += f" No record explains {coins}: release_coin, or freeze_coin with false, frees each."
-        hint += " Look which coins of yours should be frozen. The bytes are still in the store, under quarantine/."
-        self._node.publish("error", {"code": "MALFORMED_MESSAGE", "message": f"{key}: {reason}", "hint": hint})
-
-    def _store_failed(self, error: DarkSwapError) -> None:
-        hint = f"{error.hint} Trades go on as soon as it works; a trade that is not signed can be canceled."
-        self._node.publish("error", {"code": error.code, "message": str(error), "hint": hint})
 
     # --- events
 
@@ -315,7 +295,7 @@ class Trading:
 
     async def kept_orders(self) -> Sequence[OrderInfo]:
         """As `get_orders`, without starting the node: what the program that trades has kept by now."""
-        views = await stored.orders(self._node.runtime, *await self._whose(), self._left_unread)
+        views = await stored.orders(self._node.runtime, *await self._whose(), self._trouble.left)
         return [await self._order(view) for view in views]
 
     async def import_order(self, text: str) -> OrderInfo:
@@ -369,7 +349,7 @@ class Trading:
 
     async def kept_trades(self) -> Sequence[TradeInfo]:
         """As `get_trades`, without starting the node; what their transactions do is not computed."""
-        views = await stored.trades(self._node.runtime, *await self._whose(), self._left_unread)
+        views = await stored.trades(self._node.runtime, *await self._whose(), self._trouble.left)
         return [await trade_info(view, None, self._book) for view in views]
 
     async def _whose(self) -> tuple[str, str]:

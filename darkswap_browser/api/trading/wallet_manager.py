@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from darkswap_browser.api.trading.assets import AssetRegistry
 from darkswap_browser.api.trading.drafts import read_settings
 from darkswap_browser.api.trading.records import AssetAmount, BalanceInfo, CoinInfo, WalletInfo
-from darkswap_browser.bitcoin import hd
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import InvalidArgument, WalletNotConnected
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.node.config import TradingConfig
 from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.storage.records import QUARANTINE_PREFIX, QuarantineListener
 from darkswap_browser.wallets import connect
 from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, Wallet, WalletCoin
 from darkswap_browser.wallets.coins import IndexedCoinStore
@@ -31,7 +31,9 @@ SETTINGS = Settings(
 
 
 class WalletManager:
-    """`gone(reason)` is called when an extension's wallet is not what was connected any more."""
+    """`gone(reason)` is called when an extension's wallet is not what was connected any more, `aside` with a record
+    that its words replaced.
+    """
 
     def __init__(
         self,
@@ -41,11 +43,13 @@ class WalletManager:
         chain: Chain,
         recover: Recover,
         gone: Callable[[str], None],
+        aside: QuarantineListener,
     ) -> None:
         self._runtime = runtime
         self._network = network
         self._config = config
         self._gone = gone
+        self._aside = aside
         self._vault = SeedWalletStore(runtime.store, runtime.crypto, runtime.entropy, runtime.locks)
         self._wallet: Wallet | None = None
         self._name = ""
@@ -104,15 +108,14 @@ class WalletManager:
         """The wallet, and whether it was made just now."""
         name, passphrase = settings.get("name", "default"), settings.get("passphrase", "")
         words = settings.get("mnemonic")
-        kept = name in await self._vault.names(self._network)
         if words is None:
-            make = self._vault.unlock if kept else self._vault.create
-            return await make(self._network, name, passphrase), not kept
-        if not kept:
-            return await self._vault.restore(self._network, name, passphrase, words), False
-        if await self._vault.words(self._network, name, passphrase) != hd.check_mnemonic(words):
-            raise InvalidArgument("name", f"{name} is another wallet's", "Choose another name for these words.")
-        return await self._vault.unlock(self._network, name, passphrase), False
+            return await self._vault.unlock_or_create(self._network, name, passphrase)
+        wallet = await self._vault.unlock_or_restore(self._network, name, passphrase, words, self._set_aside)
+        return wallet, False
+
+    async def _set_aside(self, key: str, data: bytes, reason: str) -> None:
+        await self._runtime.store.put(QUARANTINE_PREFIX + key, data)
+        self._aside(key, reason)
 
     async def close(self) -> bool:
         """Whether there was one."""
