@@ -119,13 +119,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("names no folder")
+    return Path(text)
+
+
 def _add_where(parser: argparse.ArgumentParser, level: int) -> None:
     """Each level has its own names for lists: argparse lets the inner one forget what the outer one gathered."""
     where = parser.add_argument_group("where", argument_default=argparse.SUPPRESS)
     where.add_argument("--network", choices=BITCOIN_NETWORKS, help="(default: the configuration's, else mainnet)")
     where.add_argument(
         "--data",
-        type=Path,
+        type=_folder,
         metavar="FOLDER",
         help="of wallet, orders and trades",
     )

@@ -183,7 +183,7 @@ def _as_is(value: T) -> T:
 
 
 _UNKNOWN = "is not a setting"
-_TEXT = Text(1024, 1)
+_TEXT = IDENTITY_NAME = Text(1024, 1)
 _ADDRESS = Converted(_TEXT, Multiaddr.parse, str)
 _URL, _ICE_URL = Converted(_TEXT, _url, str), Converted(_TEXT, _ice_url, str)
 _SERVERS = Listed(_URL, MAX_SERVERS)

@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 
 from darkswap_browser.errors import IdentityInUse, Unsupported
 from darkswap_browser.identity.keys import Identity, load_or_make_key
-from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node.config import IDENTITY_NAME, NetworkConfig
 from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.wire.records import read_argument
 
 PATIENCE = 3.0
 """Seconds to wait for another node of the identity: a program that is being restarted has ended by then."""
@@ -19,7 +20,11 @@ FOLDER_HINT = (
 
 
 async def load_identity(config: NetworkConfig, runtime: Runtime) -> Identity:
-    """The key kept under the configured name, made at first use. Where storage is blocked, one for this run only."""
+    """The key kept under the configured name, made at first use. Where storage is blocked, one for this run only.
+
+    Raises `InvalidArgument` for a name that is none.
+    """
+    read_argument(IDENTITY_NAME, "identity.name", config.identity_name)
     if not config.persist:
         return await Identity.generate(runtime.crypto)
     try:

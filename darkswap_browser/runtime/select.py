@@ -24,7 +24,7 @@ def load(data: DataFolder | None = None, *, persist: bool = True) -> Runtime:
             A browser has one store per site and takes no folder.
         persist: False keeps everything in memory on CPython. A browser's store is the same either way.
     Raises:
-        InvalidArgument: A folder was named in a browser.
+        InvalidArgument: `data` cannot be the name of a folder, or was given in a browser.
     """
     if sys.platform == "emscripten":
         if data is not None:
@@ -37,8 +37,19 @@ def load(data: DataFolder | None = None, *, persist: bool = True) -> Runtime:
 
     if not persist:
         return native_runtime()
-    folder = data_folder(os.environ) if data is None else Path(data)
+    folder = data_folder(os.environ) if data is None else _folder(data)
     return native_runtime(str(folder / DATABASE))
+
+
+def _folder(data: DataFolder) -> Path:
+    try:
+        name = os.fspath(data)
+        is_name = isinstance(name, str) and bool(name) and b"\0" not in os.fsencode(name)
+    except (TypeError, UnicodeEncodeError):
+        is_name = False
+    if not is_name:
+        raise InvalidArgument("data", "is not the name of a folder", 'Say "." for the one you are in.')
+    return Path(data)
 
 
 def bytes_to_js() -> Callable[[bytes], object]:

@@ -13,6 +13,8 @@ from darkswap_browser.errors.base import NO_UNICODE, NO_UNICODE_HINT, encodable
 
 MAX_SHOWN = 40
 """Characters of a refused value that an error repeats."""
+LONGEST_SHOWN = 128
+"""Bits of a refused number that an error repeats."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=str)
@@ -38,6 +40,17 @@ class Misfit(ValueError):
 def amount(least: int, most: int) -> str:
     """In words of an error: how many there may be."""
     return f"at most {most}" if least == 0 else f"{least} to {most}" if least < most else str(most)
+
+
+def shown(value: object) -> str:
+    """What an error repeats of a refused value. Those that cannot be written out are named by their type."""
+    if isinstance(value, str):
+        return encodable(repr(value[:MAX_SHOWN]))[:MAX_SHOWN]
+    if isinstance(value, int) and value.bit_length() > LONGEST_SHOWN:
+        return f"a number of {value.bit_length()} bits"
+    if value is None or isinstance(value, int | float | bytes):
+        return repr(value[:MAX_SHOWN] if isinstance(value, bytes) else value)[:MAX_SHOWN]
+    return f"of type {type(value).__name__}"
 
 
 class Kind(Generic[T]):
@@ -189,7 +202,7 @@ class Choice(Kind[E]):
     def read(self, value: Any) -> E:
         found = self._members.get(value) if isinstance(value, str) else None
         if found is None:
-            raise Misfit(f"is {repr(value)[:MAX_SHOWN]}", f"One of {', '.join(self._members)}.")
+            raise Misfit(f"is {shown(value)}", f"One of {', '.join(self._members)}.")
         return found
 
     def plain(self, value: E) -> str:
@@ -204,7 +217,7 @@ class Exactly(Kind[int]):
 
     def read(self, value: Any) -> int:
         if type(value) is not int or value != self._number:
-            raise Misfit(f"is {repr(value)[:MAX_SHOWN]}, not {self._number}")
+            raise Misfit(f"is {shown(value)}, not {self._number}")
         return self._number
 
 

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import msgpack
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage
-from darkswap_browser.wire.fields import MAX_SHOWN, Absent, Kind, Misfit, amount
+from darkswap_browser.errors.base import encodable
+from darkswap_browser.wire.fields import MAX_SHOWN, Absent, Kind, Misfit, amount, shown
 from darkswap_browser.wire.parsing import unpack_msgpack
 
 TAG = ""
@@ -194,7 +195,7 @@ class OneOf(Kind[T]):
         tag = value.get(TAG) if isinstance(value, Mapping) else None
         record = self._by_tag.get(tag) if isinstance(tag, str) else None
         if record is None:
-            raise Misfit(f"{repr(tag)[:MAX_SHOWN]} is not among what may stand there")
+            raise Misfit(f"{shown(tag)} is not among what may stand there")
         found: T = record.read(value)
         return found
 
@@ -204,7 +205,7 @@ class OneOf(Kind[T]):
 
 def _refuse_unknown(value: Mapping[Any, Any], keys: Set[str], known: Sequence[str], reason: str) -> None:
     if strange := value.keys() - keys:
-        name = min(str(each)[:MAX_SHOWN] for each in strange)
+        name = min(encodable(each[:MAX_SHOWN]) if isinstance(each, str) else shown(each) for each in strange)
         raise Misfit(reason, f"Known here: {', '.join(known)}.", f".{name}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -13,6 +14,21 @@ from darkswap_browser.node.config import NetworkConfig
 from tests.api.world import place
 
 DRAFT = {"base_asset": "BTC", "quote_asset": "BTC", "side": "sell", "amount": "1", "price": "1"}
+CUT = "bye \ud83d"
+"""Cut inside of a character, as JavaScript may."""
+COIN = f"{'00' * 32}:0"
+HUGE = 10**5000
+"""More digits than Python writes."""
+
+
+def nested(depth: int) -> list[Any]:
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+NESTED = nested(100_000)
 
 
 async def trading() -> tuple[Network, Trading]:
@@ -43,7 +59,38 @@ async def trading() -> tuple[Network, Trading]:
         ("take_order", ("00", None, "yes"), "review"),
         ("take_order", ("00", None, True, True), "fee_rate"),
         ("get_address", (5,), "purpose"),
+        ("get_address", (HUGE,), "purpose"),
+        ("get_address", (NESTED,), "purpose"),
+        ("connect_wallet", ({"type": "seed", HUGE: 1},), "a number of 16610 bits"),
+        ("create_order", ({**DRAFT, "side": HUGE},), "side"),
+        ("create_order", ({**DRAFT, "side": NESTED},), "side"),
+        ("create_order", ({**DRAFT, "fee_rule": HUGE},), "fee_rule"),
+        ("create_order", ({**DRAFT, HUGE: 1},), "a number of 16610 bits"),
+        ("sign_message", (CUT,), "message"),
+        ("sign_message", (5,), "message"),
+        ("sign_message", (None,), "message"),
+        ("release_coin", (None,), "outpoint"),
+        ("freeze_coin", (5, True), "outpoint"),
+        ("freeze_coin", (COIN, "no"), "on"),
+        ("freeze_coin", (COIN, None), "on"),
+        ("get_rune_info", (None,), "text"),
+        ("get_alkane_info", (5,), "text"),
+        ("import_order", (None,), "text"),
+        ("import_order", (CUT,), "text"),
+        ("cancel_order", ([],), "order_id"),
+        ("get_order", ({},), "order_id"),
+        ("update_order", ([], {"paused": True}), "order_id"),
+        ("take_order", ([],), "order_id"),
+        ("get_trade", ({},), "trade_id"),
+        ("confirm_trade", ([],), "trade_id"),
+        ("revoke_trade", ([],), "trade_id"),
+        ("wait_for_trade", ([],), "trade_id"),
+        ("cancel_trade", ([],), "trade_id"),
+        ("cancel_trade", ("00", 5), "reason"),
+        ("cancel_trade", ("00", CUT), "reason"),
+        ("export_mnemonic", (5,), "passphrase"),
     ],
+    ids=itertools.count(),
 )
 async def test_trading_method_with_wrong_argument_names_it(method: str, arguments: tuple[Any, ...], path: str) -> None:
     network, trades = await trading()

@@ -90,6 +90,7 @@ def test_the_environment_names_configuration_and_folder_unless_the_line_does() -
 WRONG = {
     "": "required",
     "fly": "invalid choice",
+    "trades list --data=": "names no folder",
     "wallet": "required",
     "wallet eat": "invalid choice",
     "wallet freeze": "COIN",

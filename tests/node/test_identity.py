@@ -7,13 +7,14 @@ import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from darkswap_browser.api.darkswap import DarkSwap
 from darkswap_browser.api.network import Network
 from darkswap_browser.concurrency.named_locks import NamedLocks
-from darkswap_browser.errors import IdentityInUse, Unsupported
+from darkswap_browser.errors import IdentityInUse, InvalidArgument, Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.runtime.base.host import Runtime
@@ -106,6 +107,14 @@ async def test_start_cancelled_at_any_turn_frees_the_folder() -> None:
         if not outcome.was_cancelled:
             break
     assert turn > 3
+
+
+@pytest.mark.parametrize("name", ["", "a\ud800", "x" * 2000, 5])
+async def test_identity_name_that_is_none_is_refused(name: Any) -> None:
+    for persist in (True, False):
+        with pytest.raises(InvalidArgument) as caught:
+            await Network(NetworkConfig(identity_name=name, persist=persist), tabs()[0]).start()
+        assert caught.value.path == "identity.name"
 
 
 PROGRAM = """import asyncio, sys

@@ -3,10 +3,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from darkswap_browser.errors import StorageError
+from darkswap_browser.errors import InvalidArgument, StorageError
 from darkswap_browser.runtime.select import load
 
 
@@ -26,6 +27,13 @@ async def test_load_without_persist_writes_no_file(tmp_path: Path) -> None:
     async with runtime.locks.hold("lock"):
         assert await runtime.store.get("a") == b"b"
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("data", ["", "a\0b", "a\ud800", b"bytes", 5])
+def test_load_with_what_is_no_name_of_a_folder_is_refused(data: Any) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        load(data)
+    assert caught.value.path == "data"
 
 
 async def test_load_with_a_folder_that_cannot_be_made_names_it_at_first_use(tmp_path: Path) -> None:

@@ -59,6 +59,22 @@ async def test_sqlite_store_logs_ahead_so_that_readers_do_not_wait_for_writers(t
     store.close()
 
 
+@pytest.mark.parametrize("seed", [b"x", bytes(33), b"", "text", 5, 2**62, 1.5])
+async def test_sqlite_store_tells_a_damaged_key_and_record(seed: bytes | str | float, tmp_path: Path) -> None:
+    path = str(tmp_path / "store")
+    store = SqliteStore(path)
+    await store.put("a", b"one")
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("INSERT INTO signing_keys VALUES ('me', ?)", (seed,))
+        other.execute("UPDATE records SET value = ?", (seed,))
+    with pytest.raises(StorageError, match="me"):
+        await store.load_signing_key("me")
+    if not isinstance(seed, bytes):
+        with pytest.raises(StorageError, match="a is no bytes"):
+            await store.get("a")
+    store.close()
+
+
 async def test_sqlite_store_with_a_used_up_quota_is_full_and_can_still_be_read_and_emptied(tmp_path: Path) -> None:
     path = tmp_path / "store"
     store = SqliteStore(str(path))

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.trading import drafts, lost_coins, stored
+from darkswap_browser.api.trading.arguments import FLAG, PASSPHRASE, PURPOSE, TEXT, checked
 from darkswap_browser.api.trading.assets import AssetRegistry, described
 from darkswap_browser.api.trading.coin_recovery import CoinRecovery
 from darkswap_browser.api.trading.engine import Engine, Event, hold_identity
@@ -68,12 +69,13 @@ class Trading:
             max_fee_rate=terms.max_fee_rate,
         )
         bitcoin = self._bitcoin_network
-        trouble = RecordTrouble(network.publish, lambda key: lost_coins.of_record(self._purse.coins, key))
+        self._trouble = trouble = RecordTrouble(
+            network.publish, lambda key: lost_coins.of_record(self._purse.coins, key)
+        )
         recovery = CoinRecovery(runtime.store, bitcoin, trouble.left, trouble.coins_recovered)
         self._purse = WalletManager(
             runtime, bitcoin, terms, self._chain, recovery.recover, self._wallet_gone, trouble.set_aside
         )
-        self._trouble = trouble
         self._book = AssetRegistry(lambda: self._chain, runtime.store, self._bitcoin_network)
         self._open: Engine | None = None
         self._bringing_up = SharedCall[Engine]("trading start")
@@ -208,9 +210,11 @@ class Trading:
     async def get_wallet_info(self) -> WalletInfo | None:
         return self._purse.info() if self._purse.is_connected else None
 
+    @checked(passphrase=PASSPHRASE)
     async def export_mnemonic(self, passphrase: str | None = None) -> str:
         return await self._purse.words(passphrase or "")
 
+    @checked(purpose=PURPOSE)
     async def get_address(self, purpose: str | None = None) -> str:
         return self._purse.address(purpose)
 
@@ -221,10 +225,12 @@ class Trading:
     async def get_coins(self) -> Sequence[CoinInfo]:
         return await self._purse.sheets(self._book)
 
+    @checked(outpoint=TEXT, on=FLAG)
     async def freeze_coin(self, outpoint: str, on: bool) -> None:
         await self._purse.freeze(outpoint, on)
         self._node.publish("balance_updated", {})
 
+    @checked(outpoint=TEXT)
     async def release_coin(self, outpoint: str) -> None:
         """Free a coin reserved for a trade or an order whose record is lost or unreadable.
 
@@ -238,6 +244,7 @@ class Trading:
         if await lost_coins.release(self._purse.coins, store, self._bitcoin_network, at):
             self._node.publish("balance_updated", {})
 
+    @checked(message=TEXT)
     async def sign_message(self, message: str) -> str:
         """BIP322 "simple", base64."""
         return await self._purse.sign(message)
@@ -262,6 +269,7 @@ class Trading:
         read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
         return await self._order(await opened.desk.create(read.draft))
 
+    @checked(order_id=TEXT)
     async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderInfo:
         """`price` or `total`, `expires_in` (seconds from now), `paused`."""
         given = drafts.read_settings(drafts.CHANGE, "change", change)
@@ -281,10 +289,12 @@ class Trading:
             await opened.desk.update(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
         )
 
+    @checked(order_id=TEXT)
     async def cancel_order(self, order_id: str) -> OrderInfo:
         """Of a private sale the coin is spent to ourselves: it can be completed until that is in a block."""
         return await self._order(await (await self._engine()).desk.cancel(order_id))
 
+    @checked(order_id=TEXT)
     async def get_order(self, order_id: str) -> OrderInfo | None:
         view = (await self._engine()).desk.get(order_id)
         return None if view is None else await self._order(view)
@@ -298,6 +308,7 @@ class Trading:
         views = await stored.orders(self._node.runtime, *await self._whose(), self._trouble.left)
         return [await self._order(view) for view in views]
 
+    @checked(text=TEXT)
     async def import_order(self, text: str) -> OrderInfo:
         """From its text or link; signature and coins are checked. Raises `InvalidOrder`."""
         return await self._order(await (await self._engine()).desk.import_text(text))
@@ -307,6 +318,7 @@ class Trading:
 
     # --- trades
 
+    @checked(order_id=TEXT)
     async def take_order(
         self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
     ) -> TradeInfo:
@@ -326,19 +338,24 @@ class Trading:
         rate = None if fee_rate is None else int(fee_rate * 1000)
         return await self._trade(await opened.trader.take(order_id, fill, rate, review=review))
 
+    @checked(trade_id=TEXT)
     async def confirm_trade(self, trade_id: str) -> TradeInfo:
         return await self._trade(await (await self._engine()).trader.confirm(trade_id))
 
+    @checked(trade_id=TEXT, reason=TEXT)
     async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeInfo:
         return await self._trade(await (await self._engine()).trader.cancel(trade_id, reason or ""))
 
+    @checked(trade_id=TEXT)
     async def revoke_trade(self, trade_id: str) -> TradeInfo:
         return await self._trade(await (await self._engine()).trader.revoke(trade_id))
 
+    @checked(trade_id=TEXT)
     async def wait_for_trade(self, trade_id: str) -> TradeInfo:
         """Until it is completed, failed or canceled."""
         return await self._trade(await (await self._engine()).trader.wait(trade_id))
 
+    @checked(trade_id=TEXT)
     async def get_trade(self, trade_id: str) -> TradeInfo | None:
         view = (await self._engine()).trader.get(trade_id)
         return None if view is None else await self._trade(view)
@@ -368,9 +385,11 @@ class Trading:
 
     # --- assets
 
+    @checked(text=TEXT)
     async def get_rune_info(self, text: str) -> AssetInfo | None:
         return await self._asset(AssetKind.RUNE, text)
 
+    @checked(text=TEXT)
     async def get_alkane_info(self, text: str) -> AssetInfo | None:
         return await self._asset(AssetKind.ALKANE, text)
 

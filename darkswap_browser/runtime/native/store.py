@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull
+from darkswap_browser.errors.base import clipped
 from darkswap_browser.runtime.base.crypto import SigningKey
 from darkswap_browser.runtime.native.crypto import NativeSigningKey
 
@@ -25,6 +26,10 @@ CREATE TABLE IF NOT EXISTS signing_keys (name TEXT PRIMARY KEY, seed BLOB NOT NU
 BUSY_SECONDS = 2.0
 """How long a call waits for another process that writes the same file."""
 HINT = "Check its folder, name another (the data argument, --data or DARKSWAP_DATA), or set identity.persist to false."
+
+DAMAGED_HINT = "The file is damaged, or another program wrote to it. Put it back from a copy, or use another folder."
+SEED = 32
+"""Bytes of a private key."""
 
 
 @contextmanager
@@ -75,6 +80,8 @@ class SqliteStore:
 
     async def load_signing_key(self, name: str) -> NativeSigningKey | None:
         seed = self._one("SELECT seed FROM signing_keys WHERE name = ?", (name,))
+        if seed is not None and len(seed) != SEED:
+            raise StorageError(self._path, f"the key {clipped(name)} has {len(seed)} bytes", DAMAGED_HINT)
         return None if seed is None else NativeSigningKey(seed)
 
     async def save_signing_key(self, name: str, key: SigningKey) -> None:
@@ -96,7 +103,9 @@ class SqliteStore:
     def _one(self, statement: str, values: tuple[str, ...]) -> bytes | None:
         with storage_errors(self._path):
             row = self._open().execute(statement, values).fetchone()
-        return None if row is None else bytes(row[0])
+        if row is not None and not isinstance(row[0], bytes):
+            raise StorageError(self._path, f"{clipped(values[0])} is no bytes", DAMAGED_HINT)
+        return None if row is None else row[0]
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
