@@ -140,4 +140,6 @@ def square(site: WebServer, relay: str, folder: Path) -> Iterator[TwoVisitors]:
         place = TwoVisitors(site, chain, relay, folder)
         place.configure()
         yield place
+        # Another one than at first when a test has started it anew.
+        place.chain.kill()
     site.site.configure({"relays": []})
