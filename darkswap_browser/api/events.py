@@ -52,7 +52,7 @@ class EventPublisher:
         )
         self._signals: deque[PeerSignal] = deque(maxlen=MAX_SIGNALS)
         self._signal_waiter = Waiter()
-        self._stack: Node | None = None
+        self._node: Node | None = None
         self._ends: list[Callable[[], None]] = []
         self.faults = FaultReporter()
         self.faults.listener = self._fault
@@ -103,7 +103,7 @@ class EventPublisher:
 
     def attach(self, built: Node) -> None:
         """Begin to tell of a node that has just started."""
-        self._stack = built
+        self._node = built
         self.tasks = Tasks(self.faults.report)
         self._ends = [
             built.swarm.subscribe(self._event),
@@ -118,7 +118,7 @@ class EventPublisher:
         for end in self._ends:
             end()
         self.tasks.cancel()
-        self._stack = None
+        self._node = None
         self._was_open.clear()
         self._connected.clear()
         self.publish("node", {"state": "stopped", "peer_id": str(built.swarm.local_peer)})
@@ -145,8 +145,8 @@ class EventPublisher:
             case PeerIdentified(peer, agent, _, addresses, _):
                 texts = [str(address) for address in addresses]
                 self.publish("peer:identify", {"peer_id": str(peer), "agent": agent, "addresses": texts})
-            case AddressesChanged(addresses) if self._stack is not None:
-                own = self._stack.swarm.local_peer
+            case AddressesChanged(addresses) if self._node is not None:
+                own = self._node.swarm.local_peer
                 self.publish("self:peer:update", {"addresses": [str(address.with_peer(own)) for address in addresses]})
             case DialStep(peer, step, detail):
                 self.publish("dial:step", {"peer_id": str(peer or ""), "step": step, "detail": detail})
@@ -166,7 +166,7 @@ class EventPublisher:
         self.past_received += int(figures.get("bytes_received", 0))
         self.publish("connection:close", {**_shape(ConnectionInfo.of(connection)), "reason": reason})
         peer = connection.remote_peer
-        if peer in self._connected and self._stack is not None and not self._stack.swarm.connections(peer):
+        if peer in self._connected and self._node is not None and not self._node.swarm.connections(peer):
             self._connected.remove(peer)
             self.publish("peer:disconnect", {"peer_id": str(peer)})
 

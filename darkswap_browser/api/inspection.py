@@ -16,23 +16,23 @@ from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 
 class NodeInspector:
     def __init__(self, built: Node, facts: EventPublisher) -> None:
-        self._stack = built
+        self._node = built
         self._facts = facts
         self._loop = asyncio.get_running_loop()
         self._rtt: dict[PeerId, float] = {}
 
     def metrics(self) -> RelayMetrics:
-        swarm, relays = self._stack.swarm, set(self._stack.client.relays)
+        swarm, relays = self._node.swarm, set(self._node.client.relays)
         open_ones = swarm.connections()
         best = [swarm.best_connection(peer) for peer in {each.remote_peer for each in open_ones} - relays]
         direct = sum(each is not None and is_direct(each) for each in best)
         figures = [each.stats() for each in open_ones]
-        machines = [channel.machine for channel in self._stack.channels.all()]
+        machines = [channel.machine for channel in self._node.channels.all()]
         return RelayMetrics(
-            successful_connections=self._stack.circuits.successful,
-            failed_connections=self._stack.circuits.failed,
+            successful_connections=self._node.circuits.successful,
+            failed_connections=self._node.circuits.failed,
             active_connections=len(best),
-            reservations=len(self._stack.client.reservations()),
+            reservations=len(self._node.client.reservations()),
             bytes_sent=self._facts.closed_bytes_sent + sum(int(each["bytes_sent"]) for each in figures),
             bytes_received=self._facts.past_received + sum(int(each["bytes_received"]) for each in figures),
             direct_connections=direct,
@@ -43,38 +43,38 @@ class NodeInspector:
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """Everybody connected, and everybody with a channel that has not ended."""
-        swarm, channels = self._stack.swarm, self._stack.channels
+        swarm, channels = self._node.swarm, self._node.channels
         named = [connection.remote_peer for connection in swarm.connections()]
         named += [PeerId.parse(channel.peer) for channel in channels.all() if channel.state != "closed"]
         return tuple(self._peer(peer) for peer in dict.fromkeys(named))
 
     def _peer(self, peer: PeerId) -> PeerInfo:
-        swarm = self._stack.swarm
+        swarm = self._node.swarm
         connections = tuple(ConnectionInfo.of(each) for each in swarm.connections(peer))
         return PeerInfo(
             peer_id=str(peer),
             path=_path(self._in_use(peer)),
-            channel=_state(self._stack.channels.get(peer)),
-            relay=peer in self._stack.client.relays,
+            channel=_state(self._node.channels.get(peer)),
+            relay=peer in self._node.client.relays,
             agent=swarm.address_book.agent(peer) or None,
             connections=connections,
         )
 
     def _in_use(self, peer: PeerId) -> Connection | None:
         """What carries the channel; a better connection beside it may be dead and not know yet."""
-        channel = self._stack.channels.get(peer)
+        channel = self._node.channels.get(peer)
         if channel is not None and channel.link is not None:
             return channel.link.connection
-        return self._stack.swarm.best_connection(peer)
+        return self._node.swarm.best_connection(peer)
 
     async def ping(self, peer: PeerId) -> float:
-        seconds = await self._stack.ping.ping(peer)
+        seconds = await self._node.ping.ping(peer)
         self._rtt[peer] = seconds * 1000
         return seconds * 1000
 
     async def stats(self, peer: PeerId) -> ConnectionStats:
-        swarm = self._stack.swarm
-        channel = self._stack.channels.get(peer)
+        swarm = self._node.swarm
+        channel = self._node.channels.get(peer)
         connection = self._in_use(peer)
         if connection is None and channel is None:
             raise NotConnected(str(peer))

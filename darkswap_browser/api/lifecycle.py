@@ -39,7 +39,7 @@ class NodeLifecycle:
         self._stopped = stopped
         self._hooks: list[Hook] = []
         self._starting = SharedCall[Node]("start of the node")
-        self._stack: Node | None = None
+        self._node: Node | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_claimed = False
         """Somebody was given the running node."""
@@ -51,7 +51,7 @@ class NodeLifecycle:
     @property
     def running(self) -> Node | None:
         """The node, while it is up."""
-        return self._stack
+        return self._node
 
     def add_hook(self, hook: Hook) -> None:
         """`hook` is awaited whenever the node stops, while its connections are still there."""
@@ -69,16 +69,16 @@ class NodeLifecycle:
         self._check_loop()
         while self._stopping is not None:
             await wait_ended((self._stopping,))
-        if self._stack is not None:
+        if self._node is not None:
             self._is_claimed = True
-            return self._stack
+            return self._node
         if not self._starting.is_running:
             self._loop = asyncio.get_running_loop()
             self._starting.begin(self._start())
         try:
             built = await self._starting.join()
         except asyncio.CancelledError:
-            if self._stack is not None and not self._is_claimed and not self._starting.has_callers:
+            if self._node is not None and not self._is_claimed and not self._starting.has_callers:
                 # Given up in the moment in which it came up.
                 await self.stop()
             raise
@@ -88,7 +88,7 @@ class NodeLifecycle:
     async def _start(self) -> Node:
         self._is_claimed = False
         built = await self._build()
-        self._stack = built
+        self._node = built
         self._started(built)
         logger.info("node started peer=%s", built.swarm.local_peer.short)
         return built
@@ -110,11 +110,11 @@ class NodeLifecycle:
         self._check_loop()
         await self._starting.close()
         if self._stopping is None:
-            if self._stack is None:
+            if self._node is None:
                 return
             self._given_up = asyncio.Event()
             self._stopping = asyncio.get_running_loop().create_task(
-                self._stop(self._stack, self._given_up), name="stop of the node"
+                self._stop(self._node, self._given_up), name="stop of the node"
             )
         stopping = self._stopping
         self._callers_of_stop += 1
@@ -142,18 +142,18 @@ class NodeLifecycle:
 
     def _over(self, built: Node) -> None:
         built.abort()
-        self._stack, self._stopping = None, None
+        self._node, self._stopping = None, None
         self._stopped(built)
         logger.info("node stopped peer=%s", built.swarm.local_peer.short)
 
     def abort(self) -> None:
         """Drop every connection and end what a stop waits for, without waiting."""
-        if self._stack is not None:
-            self._stack.abort()
+        if self._node is not None:
+            self._node.abort()
         self._given_up.set()
 
     def _check_loop(self) -> None:
-        in_use = self._stack is not None or self._starting.is_running
+        in_use = self._node is not None or self._starting.is_running
         if in_use and self._loop is not asyncio.get_running_loop():
             hint = "Stop a node before its event loop ends, or make another one."
             raise Unsupported("a node that was started on another event loop", hint)

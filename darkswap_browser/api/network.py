@@ -130,7 +130,7 @@ class Network:
         elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
             built.liveness.check_now()
 
-    async def stack(self) -> Node:
+    async def running_node(self) -> Node:
         """All parts of the running node, for what is built on top of it."""
         return await self._up()
 

@@ -71,7 +71,7 @@ class Entry(Message):
 
 
 @dataclass(frozen=True)
-class Sheet(Message):
+class BalanceSheet(Message):
     entries: Annotated[list[Entry], Field(1)] = field(default_factory=list)
 
 
@@ -83,7 +83,7 @@ class Outpoint(Message):
 
 @dataclass(frozen=True)
 class OutpointResponse(Message):
-    balances: Annotated[Sheet | None, Field(1)] = None
+    balances: Annotated[BalanceSheet | None, Field(1)] = None
     outpoint: Annotated[Outpoint | None, Field(2)] = None
 
 

@@ -22,10 +22,10 @@ MAX_FACTS = 10_000
 """Of one kind, under one latest block: far above what a wallet has coins."""
 
 
-Sheet = tuple[tuple[Asset, int], ...] | None
+AssetAmounts = tuple[tuple[Asset, int], ...] | None
 
 
-Content = tuple[Sheet, Sheet, tuple[str, ...] | None]
+Content = tuple[AssetAmounts, AssetAmounts, tuple[str, ...] | None]
 
 
 Contents = tuple[Content, ...]

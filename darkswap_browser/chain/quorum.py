@@ -33,7 +33,7 @@ from darkswap_browser.chain.base import (
     TxStatus,
     Utxo,
 )
-from darkswap_browser.chain.block_cache import AGREED_SECONDS, BlockCache, Content, Contents, Sheet
+from darkswap_browser.chain.block_cache import AGREED_SECONDS, AssetAmounts, BlockCache, Content, Contents
 from darkswap_browser.chain.esplora import EsploraClient
 from darkswap_browser.chain.ord import OrdClient
 from darkswap_browser.chain.requests import Server
@@ -339,14 +339,14 @@ def _rate(rates: Mapping[int, int], target: int) -> int:
 def _contents(held: OutputAssets) -> Content:
     """In an order of its own, so that equal holdings are equal values."""
     inscriptions = None if held.inscriptions is None else tuple(sorted(held.inscriptions))
-    return _sheet(held.runes), _sheet(held.alkanes), inscriptions
+    return _asset_amounts(held.runes), _asset_amounts(held.alkanes), inscriptions
 
 
-def _sheet(atoms: Mapping[Asset, int] | None) -> Sheet:
+def _asset_amounts(atoms: Mapping[Asset, int] | None) -> AssetAmounts:
     return None if atoms is None else tuple(sorted(atoms.items()))
 
 
-def _holdings(runes: Sheet, alkanes: Sheet, inscriptions: tuple[str, ...] | None) -> OutputAssets:
+def _holdings(runes: AssetAmounts, alkanes: AssetAmounts, inscriptions: tuple[str, ...] | None) -> OutputAssets:
     return OutputAssets(
         None if runes is None else dict(runes), None if alkanes is None else dict(alkanes), inscriptions
     )

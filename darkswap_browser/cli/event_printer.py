@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.cli import formatting
-from darkswap_browser.cli.formatting import Sheet
+from darkswap_browser.cli.formatting import Record
 from darkswap_browser.cli.session import Session, to_dict
 from darkswap_browser.errors import TradeNotFound
 
@@ -21,7 +21,7 @@ class EventPrinter:
         self._told: dict[str, str] = {}
         self._texts: dict[str, str] = {}
 
-    def mark_printed(self, order: Sheet) -> None:
+    def mark_printed(self, order: Record) -> None:
         """It was shown, with its text."""
         self._texts[order["id"]] = order["text"]
         self._told[order["id"]] = formatting.order_line(order, self._session.names)
@@ -50,7 +50,7 @@ class EventPrinter:
         while True:
             self.tell(await self._session.events.get())
 
-    async def until(self, trade_id: str, reached: Callable[[Sheet], bool]) -> Sheet:
+    async def until(self, trade_id: str, reached: Callable[[Record], bool]) -> Record:
         """Tells of everything until that trade is where it is waited for."""
         while True:
             found = await self._session.node.get_trade(trade_id)
@@ -62,7 +62,7 @@ class EventPrinter:
                 return trade
             self.tell(await self._session.events.get())
 
-    def end(self, trade: Sheet) -> None:
+    def end(self, trade: Record) -> None:
         """The last word on a trade."""
         line = formatting.trade_line(trade)
         lines = [line] if self._told.get(trade["id"]) != line else []
@@ -76,6 +76,6 @@ class EventPrinter:
             return
 
 
-def link_of(order: Sheet, page: str | None) -> str:
+def link_of(order: Record, page: str | None) -> str:
     """As the page itself writes links to orders; the bare text without one."""
     return order["text"] if page is None else f"{page.partition('#')[0]}#order={order['text']}"

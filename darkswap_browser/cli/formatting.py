@@ -9,7 +9,7 @@ from typing import Any
 from darkswap_browser.cli.tables import cut, pairs, table
 from darkswap_browser.market.amounts import format_amount
 
-Sheet = Mapping[str, Any]
+Record = Mapping[str, Any]
 SHORT = 10
 """Characters of an id in tables: enough to name one of thousands."""
 MAX_NAME = 40
@@ -44,7 +44,7 @@ class AssetNames:
     def learn(self, asset: str, name: str) -> None:
         self._names[asset] = name
 
-    def learn_orders(self, orders: Iterable[Sheet]) -> None:
+    def learn_orders(self, orders: Iterable[Record]) -> None:
         for order in orders:
             for side in ("base", "quote"):
                 self.learn(order[f"{side}_asset"], order[side]["name"])
@@ -84,7 +84,7 @@ def left(until: int, now: float) -> str:
 # --- wallets
 
 
-def wallet_lines(info: Sheet, balances: Sequence[Sheet]) -> list[str]:
+def wallet_lines(info: Record, balances: Sequence[Record]) -> list[str]:
     rows = [
         [each["asset"], cut(each["name"], MAX_NAME), each["available"], each["pending"], each["locked"]]
         for each in balances
@@ -96,8 +96,8 @@ def wallet_lines(info: Sheet, balances: Sequence[Sheet]) -> list[str]:
     return [*pairs(where), "", *table(["ASSET", "NAME", *figures], rows, right=figures), *doubt]
 
 
-def coin_lines(coins: Sequence[Sheet]) -> list[str]:
-    def holds(coin: Sheet) -> str:
+def coin_lines(coins: Sequence[Record]) -> list[str]:
+    def holds(coin: Record) -> str:
         assets = [f"{each['amount']} {each['asset']}" for each in coin["assets"]]
         return ", ".join([*assets, *("an inscription" for _ in coin["inscriptions"])]) or ("" if coin["known"] else "?")
 
@@ -113,13 +113,13 @@ def coin_lines(coins: Sequence[Sheet]) -> list[str]:
 # --- orders
 
 
-def offer(order: Sheet, names: AssetNames) -> str:
+def offer(order: Record, names: AssetNames) -> str:
     """What its maker does: "sell 100 NAME (RUNE:1:1) for 0.0005 BTC"."""
     base, quote = names.label(order["base_asset"]), names.label(order["quote_asset"])
     return f"{order['side']} {order['amount']} {base} for {order['total']} {quote}"
 
 
-def order_table(orders: Sequence[Sheet], names: AssetNames, now: float) -> list[str]:
+def order_table(orders: Sequence[Record], names: AssetNames, now: float) -> list[str]:
     if not orders:
         return ["No orders."]
     titles = ("ORDER", "MAKER", "SIDE", "AMOUNT", "ASSET", "TOTAL", "FOR", "LEFT", "STATUS", "ENDS")
@@ -142,7 +142,7 @@ def order_table(orders: Sequence[Sheet], names: AssetNames, now: float) -> list[
     return [*table(titles, rows, right=("AMOUNT", "TOTAL", "LEFT")), *legend]
 
 
-def order_lines(order: Sheet, names: AssetNames) -> list[str]:
+def order_lines(order: Record, names: AssetNames) -> list[str]:
     base, quote = names.label(order["base_asset"]), names.label(order["quote_asset"])
     funded = {True: "yes", False: "no: its coins are spent", None: "not known now"}[order.get("funded")]
     return pairs(
@@ -162,7 +162,7 @@ def order_lines(order: Sheet, names: AssetNames) -> list[str]:
     )
 
 
-def order_line(order: Sheet, names: AssetNames) -> str:
+def order_line(order: Record, names: AssetNames) -> str:
     lacking = " Its coins are spent." if order.get("funded") is False else ""
     done = f"{order['remaining_amount']} of {order['amount']} {names.label(order['base_asset'])} left"
     return f"order {short(order['id'])}: {order['status']}, {done}.{lacking}"
@@ -171,7 +171,7 @@ def order_line(order: Sheet, names: AssetNames) -> str:
 # --- trades
 
 
-def status_line(trade: Sheet) -> str:
+def status_line(trade: Record) -> str:
     """Where it stands, in a few words."""
     phase = str(trade["phase"])
     if phase != "pending":
@@ -181,22 +181,22 @@ def status_line(trade: Sheet) -> str:
     return f"waits for a block ({trade['confirmations']} so far)" if trade["confirmations"] else "waits for a block"
 
 
-def is_sent(trade: Sheet) -> bool:
+def is_sent(trade: Record) -> bool:
     """The network has its transaction."""
     return any(step["name"] == "confirm" and step["state"] in ("active", "done") for step in trade["steps"])
 
 
-def sent_txid(trade: Sheet) -> str:
+def sent_txid(trade: Record) -> str:
     """Of a transaction that others may have seen; empty before both have signed it."""
     known = any(step["name"] == "confirm" and step["state"] != "todo" for step in trade["steps"])
     return str(trade.get("txid", "")) if known else ""
 
 
-def is_over(trade: Sheet) -> bool:
+def is_over(trade: Record) -> bool:
     return trade["status"] in ("completed", "failed", "canceled")
 
 
-def trade_summary(trade: Sheet, names: AssetNames) -> str:
+def trade_summary(trade: Record, names: AssetNames) -> str:
     """From this side: "give 50 NAME (RUNE:1:1), get 0.0005 BTC"."""
     base = f"{trade['amount']} {names.label(trade['base_asset'])}"
     quote = f"{trade['total']} {names.label(trade['quote_asset'])}"
@@ -204,7 +204,7 @@ def trade_summary(trade: Sheet, names: AssetNames) -> str:
     return f"give {base}, get {quote}" if gives_base else f"give {quote}, get {base}"
 
 
-def trade_table(trades: Sequence[Sheet], names: AssetNames) -> list[str]:
+def trade_table(trades: Sequence[Record], names: AssetNames) -> list[str]:
     if not trades:
         return ["No trades."]
     titles = ("TRADE", "ORDER", "ROLE", "SIDE", "AMOUNT", "ASSET", "TOTAL", "FOR", "STATUS", "BEGAN")
@@ -227,7 +227,7 @@ def trade_table(trades: Sequence[Sheet], names: AssetNames) -> list[str]:
     return [*table(titles, rows, right=("AMOUNT", "TOTAL")), *legend]
 
 
-def trade_lines(trade: Sheet, names: AssetNames) -> list[str]:
+def trade_lines(trade: Record, names: AssetNames) -> list[str]:
     reason = trade.get("reason")
     return pairs(
         [
@@ -245,10 +245,10 @@ def trade_lines(trade: Sheet, names: AssetNames) -> list[str]:
     )
 
 
-def effect_lines(effect: Sheet, names: AssetNames) -> list[str]:
+def effect_lines(effect: Record, names: AssetNames) -> list[str]:
     """What the very transaction does, as the engine computed it from its inputs and outputs."""
 
-    def amounts(of: Sequence[Sheet]) -> str:
+    def amounts(of: Sequence[Record]) -> str:
         for each in of:
             names.learn(each["asset"], each["name"])
         return ", ".join(f"{each['amount']} {names.label(each['asset'])}" for each in of)
@@ -263,7 +263,7 @@ def effect_lines(effect: Sheet, names: AssetNames) -> list[str]:
     )
 
 
-def trade_line(trade: Sheet) -> str:
+def trade_line(trade: Record) -> str:
     reason, txid = trade.get("reason"), sent_txid(trade)
     why = f" {reason['message']}" if reason else ""
     return f"trade {short(trade['id'])}: {status_line(trade)}.{why}" + (f" Txid {txid}." if txid else "")
@@ -272,7 +272,7 @@ def trade_line(trade: Sheet) -> str:
 # --- events
 
 
-def event_line(kind: str, fields: Sheet, names: AssetNames) -> str:
+def event_line(kind: str, fields: Record, names: AssetNames) -> str:
     """Empty for what people need not know."""
     if kind in ORDER_EVENTS:
         names.learn_orders([fields["order"]])

@@ -6,7 +6,7 @@ import asyncio
 
 from darkswap_browser.cli import formatting
 from darkswap_browser.cli.event_printer import EventPrinter, link_of
-from darkswap_browser.cli.formatting import Sheet
+from darkswap_browser.cli.formatting import Record
 from darkswap_browser.cli.session import Session, to_dict, to_dicts
 from darkswap_browser.errors import InvalidOrder, OrderNotFound
 
@@ -37,19 +37,19 @@ async def _make(session: Session, side: str) -> None:
         if check.problems:
             raise InvalidOrder(check.problems[0].field, check.problems[0].message.rstrip("."))
         order = to_dict(await node.create_order(draft))
-        story = EventPrinter(session, given.page)
-        _present(session, story, "order", order)
+        printer = EventPrinter(session, given.page)
+        _present(session, printer, "order", order)
         session.out.print_note(
             f"Your part of the fee will be about {check.fee_sats} sats at {check.fee_rate} sats per vbyte."
         )
         if not given.exit:
-            await _stay(session, story)
+            await _stay(session, printer)
 
 
-def _present(session: Session, story: EventPrinter, kind: str, order: Sheet) -> None:
+def _present(session: Session, printer: EventPrinter, kind: str, order: Record) -> None:
     """An order and what is to be passed on of it."""
     session.names.learn_orders([order])
-    story.mark_printed(order)
+    printer.mark_printed(order)
     link = link_of(order, session.given.page)
     lines = [*formatting.order_lines(order, session.names), "", "Pass this on to whoever may take it:", link]
     session.out.event(kind, {"order": order, "link": link}, lines)
@@ -57,24 +57,24 @@ def _present(session: Session, story: EventPrinter, kind: str, order: Sheet) -> 
 
 async def serve(session: Session) -> None:
     async with session.running_node(meet=True, patient=True):
-        story = EventPrinter(session, session.given.page)
-        await _stay(session, story)
+        printer = EventPrinter(session, session.given.page)
+        await _stay(session, printer)
 
 
-async def _stay(session: Session, story: EventPrinter) -> None:
+async def _stay(session: Session, printer: EventPrinter) -> None:
     """Until Ctrl-C or SIGTERM, which is an orderly end here."""
     node = session.node
     peer, orders = await node.local_peer_id(), to_dicts(await node.get_orders())
     live = [each for each in orders if each["is_local"] and each["status"] in ("open", "paused")]
     session.names.learn_orders(live)
     for each in live:
-        story.mark_printed(each)
+        printer.mark_printed(each)
     relays = [each.relay_peer_id for each in await node.get_relay_reservations()]
     count = f"{len(live)} open order{'' if len(live) == 1 else 's'}"
     ready = {"peer_id": peer, "relays": relays, "orders": live}
     session.out.event("ready", ready, [f"Answering for {count} as {peer}. Ctrl-C ends it; orders stay open."])
     try:
-        await story.go_on()
+        await printer.go_on()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None:

@@ -6,7 +6,7 @@ import asyncio
 
 from darkswap_browser.cli import formatting, prompts
 from darkswap_browser.cli.event_printer import EventPrinter
-from darkswap_browser.cli.formatting import Sheet
+from darkswap_browser.cli.formatting import Record
 from darkswap_browser.cli.session import Session, to_dict, to_dicts
 from darkswap_browser.errors import InvalidOrder, TradeNotFound
 
@@ -20,23 +20,23 @@ async def take(session: Session) -> int:
         order = to_dict(await node.import_order(given.text))
         session.names.learn_orders([order])
         session.out.event("order", {"order": order}, [*formatting.order_lines(order, session.names), ""])
-        story = EventPrinter(session)
-        story.mark_printed(order)
+        printer = EventPrinter(session)
+        printer.mark_printed(order)
         if order["is_local"]:
             raise InvalidOrder("order", "is your own", "Orders are for others to take.")
         trade_id = (await node.take_order(order["id"], given.amount, True, given.fee_rate)).id
-        if not await _agreed(session, story, trade_id):
+        if not await _agreed(session, printer, trade_id):
             session.out.event("ended", {"trade": await node.get_trade(trade_id)}, ["Not taken. Nothing was signed."])
             return FAILED
-        trade = await story.until(trade_id, _ended_or_sent if given.no_wait else formatting.is_over)
-    return _end(story, trade, sent=given.no_wait)
+        trade = await printer.until(trade_id, _ended_or_sent if given.no_wait else formatting.is_over)
+    return _end(printer, trade, sent=given.no_wait)
 
 
-async def _agreed(session: Session, story: EventPrinter, trade_id: str) -> bool:
+async def _agreed(session: Session, printer: EventPrinter, trade_id: str) -> bool:
     """Shows what the transaction does, asks, and begins to sign. Whoever goes without an answer has said no."""
     node = session.node
     try:
-        trade = await story.until(trade_id, lambda each: each["phase"] == "reviewing" or formatting.is_over(each))
+        trade = await printer.until(trade_id, lambda each: each["phase"] == "reviewing" or formatting.is_over(each))
         if formatting.is_over(trade):
             return True  # its end is told by whoever waits for it
         lines = formatting.effect_lines(trade["effect"], session.names) if "effect" in trade else []
@@ -52,12 +52,12 @@ async def _agreed(session: Session, story: EventPrinter, trade_id: str) -> bool:
     return True
 
 
-def _ended_or_sent(trade: Sheet) -> bool:
+def _ended_or_sent(trade: Record) -> bool:
     return formatting.is_over(trade) or formatting.is_sent(trade)
 
 
-def _end(story: EventPrinter, trade: Sheet, *, sent: bool = False) -> int:
-    story.end(trade)
+def _end(printer: EventPrinter, trade: Record, *, sent: bool = False) -> int:
+    printer.end(trade)
     done = trade["status"] == "completed" or (sent and not formatting.is_over(trade) and formatting.is_sent(trade))
     return 0 if done else FAILED
 
@@ -91,9 +91,9 @@ async def revoke(session: Session) -> int:
     await session.learn_names()
     async with session.running_node() as node:
         await node.revoke_trade(trade_id)
-        story = EventPrinter(session)
-        trade = await story.until(trade_id, formatting.is_over)
-    story.end(trade)
+        printer = EventPrinter(session)
+        trade = await printer.until(trade_id, formatting.is_over)
+    printer.end(trade)
     return 0 if trade["phase"] == "revoked" else FAILED
 
 
@@ -101,9 +101,9 @@ async def wait(session: Session) -> int:
     trade_id = await session.trade_id(session.given.id)
     await session.learn_names()
     async with session.running_node():
-        story = EventPrinter(session)
-        trade = await story.until(trade_id, formatting.is_over)
-    return _end(story, trade)
+        printer = EventPrinter(session)
+        trade = await printer.until(trade_id, formatting.is_over)
+    return _end(printer, trade)
 
 
 async def resume(session: Session) -> int:
@@ -112,7 +112,7 @@ async def resume(session: Session) -> int:
     async with session.running_node() as node:
         going = [each.id for each in await node.get_trades() if not formatting.is_over(to_dict(each))]
         session.out.event("ready", {"trades": going}, [f"Going on: {len(going)}."])
-        story = EventPrinter(session)
-        ends = [await story.until(trade_id, formatting.is_over) for trade_id in going]
-    codes = [_end(story, trade) for trade in ends]
+        printer = EventPrinter(session)
+        ends = [await printer.until(trade_id, formatting.is_over) for trade_id in going]
+    codes = [_end(printer, trade) for trade in ends]
     return max(codes, default=0)

@@ -112,17 +112,17 @@ async def create_node(
     try:
         swarm = Swarm(identity, limits, AddressBook(limits), faults)
         can_be_direct = config.direct and config.signaling == "automatic" and runtime.webrtc.available
-        stack = _assemble(swarm, config, runtime, limits, listener, received, held, can_be_direct=can_be_direct)
+        node = _assemble(swarm, config, runtime, limits, listener, received, held, can_be_direct=can_be_direct)
     except BaseException:
         await held.aclose()
         raise
     try:
-        await _start(stack, config, can_be_direct=can_be_direct, by_hand=config.signaling != "automatic")
+        await _start(node, config, can_be_direct=can_be_direct, is_manual=config.signaling != "automatic")
     except BaseException:
-        stack.abort()
-        await stack.close()
+        node.abort()
+        await node.close()
         raise
-    return stack
+    return node
 
 
 def _assemble(
@@ -165,20 +165,20 @@ def _assemble(
     )
 
 
-async def _start(stack: Node, config: NetworkConfig, *, can_be_direct: bool, by_hand: bool) -> None:
-    stack.ping.start()
-    stack.liveness.start()
-    stack.identify.start()
-    stack.client.start()
-    stack.channels.start()
-    await stack.swarm.listen(Multiaddr.parse("/p2p-circuit"))
+async def _start(node: Node, config: NetworkConfig, *, can_be_direct: bool, is_manual: bool) -> None:
+    node.ping.start()
+    node.liveness.start()
+    node.identify.start()
+    node.client.start()
+    node.channels.start()
+    await node.swarm.listen(Multiaddr.parse("/p2p-circuit"))
     if can_be_direct:
-        await stack.swarm.listen(Multiaddr.parse("/webrtc"))
-    if by_hand:
-        stack.signals.answer_by_hand()
+        await node.swarm.listen(Multiaddr.parse("/webrtc"))
+    if is_manual:
+        node.signals.answer_manually()
     for address in config.listen:
-        await stack.swarm.listen(address)
+        await node.swarm.listen(address)
     for address in config.relays:
-        relay = stack.client.add_relay(address)
+        relay = node.client.add_relay(address)
         if config.reserve:
-            stack.client.keep_reservation(relay)
+            node.client.keep_reservation(relay)

@@ -30,7 +30,7 @@ class PageSignaling:
         self._open: dict[PeerId, Libp2pSignaling] = {}
         self._tasks = Tasks(swarm.faults.report)
 
-    def answer_by_hand(self) -> None:
+    def answer_manually(self) -> None:
         """Inbound negotiations go to the page instead of the node."""
         self._swarm.handle(SIGNALING_PROTOCOL, self._accept, on_limited=True, max_inbound=4)
 

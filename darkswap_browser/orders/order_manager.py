@@ -65,9 +65,9 @@ class OrderManager:
         self._chain = chain
         self._relays = relays
         records = order_records(runtime.store, network, str(identity.peer_id), aside)
-        self._shelf = OrderBook(records, str(identity.peer_id), self._now, report)
+        self._book = OrderBook(records, str(identity.peer_id), self._now, report)
         begun = pending_sales(runtime.store, network, str(identity.peer_id), aside)
-        self._sales = PrivateSales(chain, self._shelf, begun, self._purse, self._now)
+        self._sales = PrivateSales(chain, self._book, begun, self._connected, self._now)
         self._private_sales = private_sales
         self._wallet: Wallet | None = None
         self._coins: CoinStore | None = None
@@ -81,7 +81,7 @@ class OrderManager:
     async def start(self) -> None:
         """Load what is kept and begin to watch. Idempotent. Cancellation: Safe; nothing was begun."""
         if not self._started:
-            await self._shelf.load()
+            await self._book.load()
             self._started = True
             self._tasks.spawn(self._watch(), "order watch")
 
@@ -98,7 +98,7 @@ class OrderManager:
 
     def subscribe(self, callback: Callable[[OrderEvent], None]) -> Callable[[], None]:
         """Call `callback` with every change; returns how to stop it."""
-        return self._shelf.subscribe(callback)
+        return self._book.subscribe(callback)
 
     # --- our own
 
@@ -108,7 +108,7 @@ class OrderManager:
         """
         if draft.private_sale and not self._private_sales:
             raise private_sales_disabled()
-        self._shelf.check_capacity(str(self._identity.peer_id))
+        self._book.check_capacity(str(self._identity.peer_id))
         order = self.build_order(draft)
         orders.check_order(order)
         if draft.private_sale:
@@ -126,7 +126,7 @@ class OrderManager:
 
     async def _put(self, order: Order) -> OrderView:
         record = OrderRecord(text=await self._sign(order), funded=True, seq=0, updated_at=self._now())
-        return await self._shelf.put(order.order_id, record, "created")
+        return await self._book.put(order.order_id, record, "created")
 
     def build_order(self, draft: OrderDraft) -> Order:
         """Ours, as it would be made now, without the coins behind it; not judged."""
@@ -166,7 +166,7 @@ class OrderManager:
             status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
             funded = record.funded if funded is None else funded
             revised = replace(record, text=text, earlier=earlier, status=status, seq=order.seq, funded=funded)
-            return await self._shelf.put(order_id, revised, "updated")
+            return await self._book.put(order_id, revised, "updated")
 
     async def cancel(self, order_id: str) -> OrderView:
         """For good: a signed cancellation is kept until the order would have expired. Of a private sale, the coin is
@@ -181,9 +181,9 @@ class OrderManager:
             record, order = self._own(order_id)
             seq = record.seq + 1
             packed = await self._cancellation(order, seq)
-            record = self._shelf.record(order_id)  # trades may have taken of it meanwhile
+            record = self._book.record(order_id)  # trades may have taken of it meanwhile
             ended = replace(record, status=status, cancellation=packed, seq=seq)
-            return await self._shelf.put(order_id, ended, "canceled")
+            return await self._book.put(order_id, ended, "canceled")
 
     async def _cancellation(self, order: Order, seq: int) -> bytes:
         item = Cancellation(maker=order.maker, order_id=order.order_id, seq=seq, at=self._now())
@@ -191,7 +191,7 @@ class OrderManager:
         return order_codec.encode_cancellation(SignedCancellation(item, signature))
 
     def _own(self, order_id: str) -> tuple[OrderRecord, Order]:
-        record = self._shelf.record(order_id)
+        record = self._book.record(order_id)
         order = order_codec.decode_text(record.text).order
         if order.maker != str(self._identity.peer_id):
             raise InvalidOrder("order_id", "is another maker's order")
@@ -199,13 +199,13 @@ class OrderManager:
             raise InvalidOrder("order_id", f"is {record.status.value} already")
         return record, order
 
-    def _purse(self) -> tuple[Wallet, CoinStore]:
+    def _connected(self) -> tuple[Wallet, CoinStore]:
         if self._wallet is None or self._coins is None:
             raise WalletNotConnected
         return self._wallet, self._coins
 
     async def _with_funds(self, order: Order, atoms: int) -> Order:
-        return await funding.attach_funding(order, atoms, *self._purse())
+        return await funding.attach_funding(order, atoms, *self._connected())
 
     async def _sign(self, order: Order) -> str:
         signed = SignedOrder(order, await self._identity.sign(order_codec.signing_bytes(order)))
@@ -232,17 +232,17 @@ class OrderManager:
             self._runtime.crypto, order_codec.signing_bytes(order), signed.signature
         ):
             raise InvalidOrder("order", "is not signed by its maker", "Do not trade with whoever sent it.")
-        known = self._shelf.find(order.order_id)
+        known = self._book.find(order.order_id)
         if known is not None and (
             self._is_local(order) or known.cancellation or not await self._is_newer(known, order)
         ):
-            return self._shelf.view(order.order_id, known)
+            return self._book.view(order.order_id, known)
         orders.check_current(replace(order, paused=False), self._now())
         if known is None:
-            self._shelf.check_capacity(order.maker)
+            self._book.check_capacity(order.maker)
         status = OrderStatus.PAUSED if order.paused else OrderStatus.OPEN
         record = OrderRecord(text=order_codec.encode_text(signed), status=status, seq=order.seq, updated_at=self._now())
-        await self._shelf.put(order.order_id, record, "created" if known is None else "updated")
+        await self._book.put(order.order_id, record, "created" if known is None else "updated")
         return await self.refresh_funding(order.order_id)
 
     async def _is_newer(self, known: OrderRecord, order: Order) -> bool:
@@ -250,41 +250,41 @@ class OrderManager:
         try:
             return orders.supersedes(order.seq, known.seq, same=before == order)
         except InvalidOrder:
-            for order_id, record in self._shelf.all().items():
+            for order_id, record in self._book.all().items():
                 if order_codec.decode_text(record.text).order.maker == order.maker:
-                    await self._shelf.drop(order_id)
+                    await self._book.drop(order_id)
             raise
 
     async def refresh_funding(self, order_id: str) -> OrderView:
         """Looks at the coins behind an order: `funded` True, False, or None when the chain did not tell."""
-        record = self._shelf.record(order_id)
+        record = self._book.record(order_id)
         order = order_codec.decode_text(record.text).order
         try:
             funded: bool | None = await funding.fetch_funding_status(order, self._chain)
         except ChainError:
             funded = None
-        current = self._shelf.record(order_id)
+        current = self._book.record(order_id)
         if current.text != record.text or current.funded is funded:
-            return self._shelf.view(order_id, current)
-        return await self._shelf.put(order_id, replace(current, funded=funded), "updated")
+            return self._book.view(order_id, current)
+        return await self._book.put(order_id, replace(current, funded=funded), "updated")
 
     # --- what there is
 
     def get(self, order_id: str) -> OrderView | None:
-        record = self._shelf.find(order_id)
-        return None if record is None else self._shelf.view(order_id, record)
+        record = self._book.find(order_id)
+        return None if record is None else self._book.view(order_id, record)
 
     def all(self) -> Sequence[OrderView]:
         """Newest change first."""
-        return self._shelf.views()
+        return self._book.views()
 
     def order(self, order_id: str) -> Order:
         """The latest revision. Raises `OrderNotFound`."""
-        return order_codec.decode_text(self._shelf.record(order_id).text).order
+        return order_codec.decode_text(self._book.record(order_id).text).order
 
     def revision(self, order_id: str, order_hash: str) -> str | None:
         """Text of an order of ours: the latest revision, or an older one on the same terms, when that is its hash."""
-        record = self._shelf.find(order_id)
+        record = self._book.find(order_id)
         for text in (record.text, *record.earlier) if record is not None else ():
             if order_codec.order_hash(order_codec.decode_text(text).order) == order_hash:
                 return text
@@ -299,27 +299,27 @@ class OrderManager:
             return
         orders.check_current(order, self._now())
         orders.check_fill(order, atoms, views.remaining_atoms(order, record.fills))
-        await self._shelf.put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
+        await self._book.put(order_id, replace(record, fills=(*record.fills, Fill(trade_id, atoms))), "updated")
 
     async def release_fill(self, order_id: str, trade_id: str) -> None:
         """That trade came to nothing. Idempotent."""
-        record = self._shelf.find(order_id)
+        record = self._book.find(order_id)
         if record is not None and any(fill.trade_id == trade_id for fill in record.fills):
             fills = tuple(fill for fill in record.fills if fill.trade_id != trade_id)
             status = record.status
             if status is OrderStatus.FILLED:
                 status = OrderStatus.PAUSED if self.order(order_id).paused else OrderStatus.OPEN
-            await self._shelf.put(order_id, replace(record, fills=fills, status=status), "updated")
+            await self._book.put(order_id, replace(record, fills=fills, status=status), "updated")
 
     def open_fills(self) -> Sequence[tuple[str, str]]:
         """Orders of ours and the trades that take of them now."""
         return [
-            (key, fill.trade_id) for key, record in self._shelf.all().items() for fill in record.fills if not fill.done
+            (key, fill.trade_id) for key, record in self._book.all().items() for fill in record.fills if not fill.done
         ]
 
     async def complete_fill(self, order_id: str, trade_id: str) -> None:
         """That trade is confirmed. Idempotent."""
-        record = self._shelf.find(order_id)
+        record = self._book.find(order_id)
         if record is None or not any(fill.trade_id == trade_id and not fill.done for fill in record.fills):
             return
         fills = tuple(replace(fill, done=True) if fill.trade_id == trade_id else fill for fill in record.fills)
@@ -327,7 +327,7 @@ class OrderManager:
         full = sum(fill.atoms for fill in fills if fill.done) >= order.base_atoms
         # A canceled order stays so: what a reorganisation undoes must not open it again.
         status = OrderStatus.FILLED if full and not record.cancellation else record.status
-        await self._shelf.put(order_id, replace(record, fills=fills, status=status), "filled")
+        await self._book.put(order_id, replace(record, fills=fills, status=status), "filled")
         await self._look(order_id, foreign=False)
 
     # --- watching
@@ -335,7 +335,7 @@ class OrderManager:
     async def _watch(self) -> None:
         rounds = 0
         while True:
-            for order_id in self._shelf.all():
+            for order_id in self._book.all():
                 await self._look(order_id, foreign=rounds % FOREIGN_ROUNDS == 0)
             await self._sales.discard_uncommitted()
             rounds += 1
@@ -348,7 +348,7 @@ class OrderManager:
             return  # looked at again next time; a taker's own checks hold meanwhile
 
     async def _judge(self, order_id: str, *, foreign: bool) -> None:
-        record = self._shelf.find(order_id)
+        record = self._book.find(order_id)
         if record is None:
             return
         order = order_codec.decode_text(record.text).order
@@ -358,9 +358,9 @@ class OrderManager:
             await self._sales.refresh(order_id)
         elif record.status.is_over:
             if self._now() >= order.expires_at + orders.CLOCK_SKEW and not self._is_local(order):
-                await self._shelf.drop(order_id)
+                await self._book.drop(order_id)
         elif over:
-            await self._shelf.put(order_id, replace(record, status=OrderStatus.EXPIRED), "expired")
+            await self._book.put(order_id, replace(record, status=OrderStatus.EXPIRED), "expired")
         elif self._is_local(order):
             await self._look_at_own(order_id, record, order)
         elif foreign:
@@ -379,7 +379,7 @@ class OrderManager:
                 found = await self._with_funds(order, atoms)
             except InsufficientFunds:
                 if record.funded is not False:
-                    await self._shelf.put(order_id, replace(self._shelf.record(order_id), funded=False), "updated")
+                    await self._book.put(order_id, replace(self._book.record(order_id), funded=False), "updated")
                 return
             await self._revise(
                 order_id, lambda latest: replace(latest, funding=found.funding, proofs=found.proofs), funded=True

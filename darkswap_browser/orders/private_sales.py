@@ -38,20 +38,20 @@ class SaleSpend:
 
 
 class PrivateSales:
-    """`purse()` raises `WalletNotConnected`. `begun` keeps the ids of sales that are being made, for crashes."""
+    """`connected()` raises `WalletNotConnected`; `begun` keeps the ids of sales that are being made."""
 
     def __init__(
         self,
         chain: Chain,
-        shelf: OrderBook,
+        book: OrderBook,
         begun: RecordStore[PendingSale],
-        purse: Callable[[], tuple[Wallet, CoinStore]],
+        connected: Callable[[], tuple[Wallet, CoinStore]],
         now: Callable[[], int],
     ) -> None:
         self._chain = chain
-        self._shelf = shelf
+        self._book = book
         self._begun = begun
-        self._purse = purse
+        self._connected = connected
         self._now = now
         self._making: set[str] = set()
         self._taking_back = SharedCalls()
@@ -66,7 +66,7 @@ class PrivateSales:
         `WalletFailed`, `VerificationFailed`, `ChainError`.
         """
         orders.check_whole_lot(order)
-        wallet, coins = self._purse()
+        wallet, coins = self._connected()
         if not isinstance(wallet, PrivateSaleSigner):
             raise Unsupported(f"a private sale with {wallet.kind}", "The wallet of this page can sign one.")
         self._making.add(order.order_id)
@@ -84,7 +84,7 @@ class PrivateSales:
         return replace(made, proofs=(proof,), sale=PresignedSale(payment.script, serialize_witness(witness)))
 
     async def commit(self, order_id: str) -> None:
-        """It is on the shelf now."""
+        """Keep the coins reserved: the order is stored now."""
         self._making.discard(order_id)
         await self._begun.delete(order_id)
 
@@ -92,7 +92,7 @@ class PrivateSales:
         """It came to nothing, and its signature to nobody."""
         self._making.discard(order_id)
         try:
-            _, coins = self._purse()
+            _, coins = self._connected()
         except WalletNotConnected:
             return  # `discard_uncommitted` will, when there is one again
         await self._free(coins, order_id)
@@ -103,7 +103,7 @@ class PrivateSales:
         try:
             for order_id in await self._begun.names():
                 if order_id not in self._making:
-                    await (self.discard if self._shelf.find(order_id) is None else self.commit)(order_id)
+                    await (self.discard if self._book.find(order_id) is None else self.commit)(order_id)
         except DarkSwapError:
             return  # at the next look
 
@@ -111,20 +111,20 @@ class PrivateSales:
 
     async def refresh(self, order_id: str) -> None:
         """What the chain says became of one, also after its time is over. Raises `ChainError`, `WalletNotConnected`."""
-        record = self._shelf.record(order_id)
+        record = self._book.record(order_id)
         if record.released:
             return
         order = order_codec.decode_text(record.text).order
         fate = await self._fate(order)
-        record = self._shelf.record(order_id)  # it may have been canceled meanwhile
+        record = self._book.record(order_id)  # it may have been canceled meanwhile
         status, fills, kind = self._told(record, order, fate)
         if (status, fills) != (record.status, record.fills):
-            await self._shelf.put(order_id, replace(record, status=status, fills=fills), kind)
+            await self._book.put(order_id, replace(record, status=status, fills=fills), kind)
         if record.reclaim and not fate.txid:
             await self._send(record.reclaim)
         if fate.depth > FINALITY_MARGIN_BLOCKS:
-            await self._free(self._purse()[1], order_id)
-            await self._shelf.put(order_id, replace(self._shelf.record(order_id), released=True), "updated")
+            await self._free(self._connected()[1], order_id)
+            await self._book.put(order_id, replace(self._book.record(order_id), released=True), "updated")
 
     def _told(self, record: OrderRecord, order: Order, fate: SaleSpend) -> tuple[OrderStatus, tuple[Fill, ...], str]:
         """Status, fills, and the kind of event. What a reorganisation undid stands open again."""
@@ -163,7 +163,7 @@ class PrivateSales:
         return await self._taking_back.run(order_id, lambda: self._take_back(order_id, sign))
 
     async def _take_back(self, order_id: str, sign: Callable[[Order, int], Awaitable[bytes]]) -> OrderView:
-        record = self._shelf.record(order_id)
+        record = self._book.record(order_id)
         order = order_codec.decode_text(record.text).order
         fate = await self._fate(order)
         if fate.depth or record.released:
@@ -174,15 +174,15 @@ class PrivateSales:
         made = await self._reclaim(order, record.reclaim)
         seq = record.seq if record.cancellation else record.seq + 1
         packed = record.cancellation or await sign(order, seq)
-        latest = self._shelf.record(order_id)
+        latest = self._book.record(order_id)
         ended = replace(latest, status=OrderStatus.CANCELED, cancellation=packed, seq=seq, reclaim=made.serialize())
-        view = await self._shelf.put(order_id, ended, "canceled")
+        view = await self._book.put(order_id, ended, "canceled")
         await self._send(made.serialize())
         return view
 
     async def _reclaim(self, order: Order, before: bytes) -> Transaction:
         """`before`: an earlier one, which this one must replace."""
-        wallet, coins = self._purse()
+        wallet, coins = self._connected()
         (outpoint,) = order.funding
         lot = lot_input(order, await fetch_output(self._chain, outpoint))
         rate, beat, spent = await self._chain.fee_rate(1), 0, [lot]

@@ -84,7 +84,7 @@ class Faucet:
         self._node = node
         self._runes = runes
         self._alkanes = alkanes
-        self.purse = FaucetFunds(node)
+        self.funds = FaucetFunds(node)
 
     def assets(self) -> list[AssetMetadata]:
         """What there is to be had."""
@@ -107,7 +107,7 @@ class Faucet:
             decimals = next((each.decimals for each in self.assets() if each.asset == asset), 0)
             atoms = DEFAULT_SATS if asset == BTC else DEFAULT_UNITS * 10**decimals
         if asset.kind is AssetKind.BTC:
-            return self.purse.pay(script, atoms)
+            return self.funds.pay(script, atoms)
         if atoms < 1:
             raise InvalidArgument("atoms", "must be at least 1")
         identity = asset.block, asset.tx
@@ -136,7 +136,7 @@ class Faucet:
 
     def _transfer(self, script: bytes, home: bytes, stock: TxInput, message: bytes) -> str:
         """The edict's share to `script` at output 0, the rest back home at output 1."""
-        outpoint, held = self.purse.coin(2 * POSTAGE + FEE + POSTAGE)
+        outpoint, held = self.funds.coin(2 * POSTAGE + FEE + POSTAGE)
         stocked = self._node.ledger.coins[stock.outpoint].output.sats
         outputs = [TxOutput(POSTAGE, script), TxOutput(POSTAGE, home), TxOutput(0, message)]
         outputs.append(TxOutput(held + stocked - 2 * POSTAGE - FEE, BITCOIN))

@@ -41,7 +41,7 @@ ISSUES = (
 )
 
 
-def build_genesis(node: RegtestNode, runes: RuneIndex, purse: FaucetFunds) -> None:
+def build_genesis(node: RegtestNode, runes: RuneIndex, funds: FaucetFunds) -> None:
     """Does what is not done yet; a process killed in the middle goes on at the next start."""
     if node.ledger.height == 0:
         node.mine(1, ALKANES)
@@ -50,11 +50,11 @@ def build_genesis(node: RegtestNode, runes: RuneIndex, purse: FaucetFunds) -> No
         node.mine(missing, BITCOIN)
     issues = [each for each in ISSUES if rune_names.parse(each.name)[0] not in runes.by_name]
     if issues:
-        _etch(node, purse, issues)
+        _etch(node, funds, issues)
 
 
-def _etch(node: RegtestNode, purse: FaucetFunds, issues: list[GenesisRune]) -> None:
-    outpoint, held = purse.coin(COMMITMENT_SATS * (len(issues) + 1))
+def _etch(node: RegtestNode, funds: FaucetFunds, issues: list[GenesisRune]) -> None:
+    outpoint, held = funds.coin(COMMITMENT_SATS * (len(issues) + 1))
     outputs = [TxOutput(COMMITMENT_SATS, _commitment(each)[0]) for each in issues]
     outputs.append(TxOutput(held - COMMITMENT_SATS * (len(issues) + 1), BITCOIN))
     commit = Transaction((unlocked(outpoint, BITCOIN_WITNESS),), tuple(outputs))

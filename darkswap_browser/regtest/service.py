@@ -52,7 +52,7 @@ class RegtestService:
         self.node = RegtestNode(options.folder, options.clock, options.rules, self._indexes)
         self.faucet = Faucet(self.node, self.runes, self.alkanes)
         self.faults = Faults()
-        build_genesis(self.node, self.runes, self.faucet.purse)
+        build_genesis(self.node, self.runes, self.faucet.funds)
         self._servers: dict[str, Server] = {
             "api": EsploraServer(self.node).answer,
             "ord": OrdServer(self.node, self.runes).answer,

@@ -30,7 +30,7 @@ class Validate:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Taker: rebuild, compare the txid, gather evidence, run the rules. → `Verified` or `CheckFailed`."""
+    """Taker: rebuild, compare the txid, fetch a chain snapshot, run the rules. → `Verified` or `CheckFailed`."""
 
 
 @dataclass(frozen=True, slots=True)

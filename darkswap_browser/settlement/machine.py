@@ -104,7 +104,7 @@ class StepOutcome(StrEnum):
     REFUSED = "refused"
     """Out of order: a message or wish that this state has no use for."""
     STALE = "stale"
-    """A result, or a sight of the chain, that nobody waits for any more."""
+    """A result, or an observation of the chain, that nobody waits for any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +364,7 @@ def _buried(trade: Trade, depth: int) -> bool:
 
 
 def _kept(state: Committed, then: Committed) -> Step:
-    """A sight that tells nothing new repeats no more than broadcasts."""
+    """An observation that tells nothing new repeats no more than broadcasts."""
     if then != state:
         return _to(then)
     return Step(

@@ -19,7 +19,7 @@ from darkswap_browser.wire.fields import Data, Digits, Hex, Text, Whole
 from darkswap_browser.wire.records import Converted, Listed, Record, Row, pack, unpack
 
 MAX_DEPTH = 8
-"""Levels of nesting; a declaration has four: map, coins, coin, amounts."""
+"""Levels of nesting; a contribution has four: map, coins, coin, amounts."""
 MAX_MESSAGE = 64 * 1024
 """Bytes: 40 inputs with witnesses of a key path take less than 10 KiB."""
 MAX_SCRIPT = 34
@@ -40,7 +40,7 @@ Witnesses = tuple[tuple[int, tuple[bytes, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class OwnershipProof:
-    """A BIP322-simple witness for one script of the declaration."""
+    """A BIP322-simple witness for one script of the contribution."""
 
     script: bytes
     witness: tuple[bytes, ...]
@@ -125,7 +125,7 @@ def body_of(message: TradeEnvelope) -> Body | None:
     return body
 
 
-def _checked_declaration(found: Contribution) -> Contribution:
+def _checked_contribution(found: Contribution) -> Contribution:
     if len(found.coins) > MAX_INPUTS:
         raise MalformedMessage(_WHAT, f"has more than {MAX_INPUTS} coins")
     return found
@@ -151,7 +151,7 @@ _COIN: Row[TradeInput] = Row(
     ("script", _SCRIPT),
     ("atoms", _ATOMS),
 )
-_DECLARATION = Converted(
+_CONTRIBUTION = Converted(
     Record(
         Contribution,
         ("asset_coins", Listed(_COIN, MAX_INPUTS)),
@@ -160,7 +160,7 @@ _DECLARATION = Converted(
         ("asset_change", _SCRIPT),
         ("bitcoin_change", _SCRIPT),
     ),
-    _checked_declaration,
+    _checked_contribution,
     _same,
 )
 _WITNESS = Listed(Data(MAX_WITNESS_ITEM), MAX_WITNESS_ITEMS)
@@ -178,10 +178,10 @@ _BODIES: Mapping[str, Record[Any]] = {
         ("fill", _ATOMS),
         ("fee_rate", Whole(2**32 - 1, 1)),
         ("deadline", Whole(2**40)),
-        ("declaration", _DECLARATION),
+        ("declaration", _CONTRIBUTION),
         ("proofs", Listed(_PROOF, 2 * MAX_INPUTS)),
     ),
-    "take_accept": Record(TakeAccept, ("declaration", _DECLARATION), ("txid", _HASH)),
+    "take_accept": Record(TakeAccept, ("declaration", _CONTRIBUTION), ("txid", _HASH)),
     "taker_signatures": Record(
         TakerSignatures, ("witnesses", Converted(Listed(_INPUT, MAX_INPUTS), _checked_order, _same))
     ),

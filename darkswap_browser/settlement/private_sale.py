@@ -33,7 +33,7 @@ from darkswap_browser.settlement.transaction import (
     PlannedOutput,
     Settlement,
     check_apart,
-    check_declaration,
+    check_contribution,
     check_terms,
     fee_for,
 )
@@ -88,7 +88,7 @@ def check_lot(order: Order, lot: TradeInput) -> None:
     check_witness(lot, maker_payment(lot, order.quote_atoms, sale.payment_script), parse_witness(sale.witness))
 
 
-def declaration_of(order: Order, lot: TradeInput) -> Contribution:
+def maker_contribution(order: Order, lot: TradeInput) -> Contribution:
     """What the maker brings to the transaction, and where it is paid."""
     script = sale_of(order).payment_script
     return Contribution(
@@ -114,8 +114,8 @@ def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settle
     """Build the one transaction that these arguments have. Raises `TradeRefused` with a cancel code."""
     check_terms(terms)
     _check_shape(terms, maker)
-    check_declaration(terms, Role.MAKER, maker)
-    check_declaration(terms, Role.TAKER, taker)
+    check_contribution(terms, Role.MAKER, maker)
+    check_contribution(terms, Role.TAKER, taker)
     check_apart(maker, taker)
     _demand(bool(taker.bitcoin_coins), "INSUFFICIENT_FUNDS", "the taker brings no coin")
     (lot,) = maker.asset_coins

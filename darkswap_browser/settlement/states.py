@@ -39,7 +39,7 @@ class Trade:
     own: Contribution | None = None
     theirs: Contribution | None = None
     txid: str = ""
-    """The settlement's, once both declarations are known."""
+    """The settlement's, once both contributions are known."""
     last_sent: Body | None = None
     """What we sent last, under the number `sent`."""
     sent: int = 0

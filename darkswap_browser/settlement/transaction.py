@@ -1,4 +1,4 @@
-"""The settlement: one transaction that both sides build from terms and declarations, byte for byte the same.
+"""The settlement: one transaction that both sides build from terms and contributions, byte for byte the same.
 
 Inputs: assets of the base giver, assets of the other side, bitcoin of the base giver, bitcoin of the other side; each
 group by (txid, vout). Outputs: base delivery, quote delivery, what is left of base, what is left of quote, bitcoin
@@ -85,8 +85,8 @@ def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settle
     declared = {Role.MAKER: maker, Role.TAKER: taker}
     check_terms(terms)
     _demand(not terms.private_sale, "TERMS", "a private sale has another transaction")
-    for role, declaration in declared.items():
-        check_declaration(terms, role, declaration)
+    for role, contribution in declared.items():
+        check_contribution(terms, role, contribution)
     check_apart(maker, taker)
     giver, receiver = terms.base_giver, terms.base_giver.other
     groups = [
@@ -131,10 +131,10 @@ def check_terms(terms: TradeTerms) -> None:
     _demand(terms.fee_rate > 0, "FEE_RANGE", "the fee rate is nothing")
 
 
-def check_declaration(terms: TradeTerms, role: Role, declaration: Contribution) -> None:
+def check_contribution(terms: TradeTerms, role: Role, contribution: Contribution) -> None:
     """Whether one side's coins and scripts can be in a settlement. Raises `TradeRefused`."""
     asset, atoms = terms.gives(role)
-    coins = declaration.coins
+    coins = contribution.coins
     _demand(len(coins) <= MAX_INPUTS, "TERMS", f"the {role} brings more than {MAX_INPUTS} coins")
     _demand(len({coin.outpoint for coin in coins}) == len(coins), "TERMS", f"the {role} brings a coin twice")
     for coin in coins:
@@ -142,14 +142,16 @@ def check_declaration(terms: TradeTerms, role: Role, declaration: Contribution) 
             kind_of(coin.script) in INPUT_KINDS, "TERMS", f"the {role}'s coin {coin.outpoint} is of no kind we sign"
         )
         _demand(coin.sats > 0, "TERMS", f"the {role}'s coin {coin.outpoint} is empty")
-    for script in (declaration.receive_script, declaration.asset_change_script, declaration.bitcoin_change_script):
+    for script in (contribution.receive_script, contribution.asset_change_script, contribution.bitcoin_change_script):
         _demand(kind_of(script) in OUTPUT_KINDS, "TERMS", f"the {role} wants an output that is not standard")
-    _demand(all(coin.atoms == 0 for coin in declaration.bitcoin_coins), "TERMS", "a bitcoin coin claims to hold assets")
+    _demand(
+        all(coin.atoms == 0 for coin in contribution.bitcoin_coins), "TERMS", "a bitcoin coin claims to hold assets"
+    )
     if asset == BTC:
-        _demand(not declaration.asset_coins, "TERMS", f"the {role} gives bitcoin and brings other assets")
+        _demand(not contribution.asset_coins, "TERMS", f"the {role} gives bitcoin and brings other assets")
     else:
-        _demand(all(coin.atoms > 0 for coin in declaration.asset_coins), "TERMS", "an asset coin holds none of it")
-        held = sum(coin.atoms for coin in declaration.asset_coins)
+        _demand(all(coin.atoms > 0 for coin in contribution.asset_coins), "TERMS", "an asset coin holds none of it")
+        held = sum(coin.atoms for coin in contribution.asset_coins)
         _demand(held <= MAX_U128, "TERMS", f"the {role} claims more than there can be")
         _demand(held >= atoms, "INSUFFICIENT_FUNDS", f"the {role} brings {held} atoms of {asset} and owes {atoms}")
 
@@ -215,11 +217,11 @@ def _with_change(
     return fixed + [change_of[role] for role in order if role in change_of], fees
 
 
-def _balance(terms: TradeTerms, role: Role, declaration: Contribution, fixed: Sequence[PlannedOutput]) -> int:
+def _balance(terms: TradeTerms, role: Role, contribution: Contribution, fixed: Sequence[PlannedOutput]) -> int:
     """Sats of a side's coins beyond what its own outputs and its bitcoin payment take. What it gets in bitcoin is an
     output of its own that the other side fills; postage is paid by whom the output belongs to.
     """
-    brought = sum(coin.sats for coin in declaration.coins)
+    brought = sum(coin.sats for coin in contribution.coins)
     owned = sum(output.sats for output in fixed if output.owner is role)
     gives, atoms = terms.gives(role)
     gets, received = terms.gets(role)

@@ -98,7 +98,7 @@ COIN = stored(
     TradeInput, "Coin", ("outpoint", OUTPOINT), ("sats", Whole(MAX_SATS)), ("script", SCRIPT), ("atoms", ATOMS)
 )
 COINS = Listed(COIN, MAX_INPUTS)
-DECLARATION = stored(
+CONTRIBUTION = stored(
     Contribution,
     "Declaration",
     ("asset_coins", COINS),
@@ -119,12 +119,12 @@ REQUEST = stored(
     ("fill", ATOMS),
     ("fee_rate", COUNT),
     ("deadline", TIME),
-    ("declaration", DECLARATION),
+    ("declaration", CONTRIBUTION),
     ("proofs", Listed(PROOF, 2 * MAX_INPUTS)),
 )
 BODY: OneOf[sent.Body] = OneOf(
     REQUEST,
-    stored(sent.TakeAccept, "TakeAccept", ("declaration", DECLARATION), ("txid", TXID)),
+    stored(sent.TakeAccept, "TakeAccept", ("declaration", CONTRIBUTION), ("txid", TXID)),
     stored(sent.TakerSignatures, "TakerSignatures", ("witnesses", WITNESSES)),
     stored(sent.FinalTransaction, "FinalTransaction", ("raw", TRANSACTION)),
     stored(sent.Cancel, "Cancel", ("code", CODE), ("reason", WORDS)),
@@ -139,8 +139,8 @@ TRADE = stored(
     ("sign_seconds", COUNT),
     ("confirmations", COUNT),
     ("created_at", TIME),
-    ("own", Maybe(DECLARATION)),
-    ("theirs", Maybe(DECLARATION)),
+    ("own", Maybe(CONTRIBUTION)),
+    ("theirs", Maybe(CONTRIBUTION)),
     ("txid", TXID),
     ("said", Maybe(BODY)),
     ("sent", COUNT),

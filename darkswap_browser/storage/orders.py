@@ -19,7 +19,7 @@ MAX_ORDERS = 1000
 
 MAX_BEGUN = 100
 MAX_EARLIER = 64
-"""Far more revisions than the desk keeps."""
+"""Far more revisions than are kept of an order."""
 MAX_FILLS = 10_000
 """Of some 60 bytes: more do not fit into a record."""
 

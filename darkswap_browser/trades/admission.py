@@ -29,8 +29,8 @@ PUBLIC_CODES = (*THEIR_FAULT, "FEE_RANGE", "TIMEOUT", "USER_REJECTED", "ORDER_GO
 
 
 class TradeAdmission:
-    def __init__(self, desk: OrderManager, policy: TradePolicy, limits: Limits) -> None:
-        self._desk = desk
+    def __init__(self, order_manager: OrderManager, policy: TradePolicy, limits: Limits) -> None:
+        self._order_manager = order_manager
         self._policy = policy
         self._limits = limits
         self._tries = FailureLimiter(limits.trade_failures_allowed, limits.trade_failures_tracked)
@@ -45,12 +45,12 @@ class TradeAdmission:
             raise TradeRefused("BUSY", "too many trades go on already")
         if not self._tries.is_allowed(_keys(peer, request)):
             raise TradeRefused("BUSY", "too many requests for this order, or with these coins, came to nothing")
-        view = self._desk.get(request.order_id)
+        view = self._order_manager.get(request.order_id)
         if view is None or not view.is_local or view.status.is_over:
             raise TradeRefused("ORDER_GONE", "there is no such order any more")
         if view.private_sale:
             raise TradeRefused("ORDER_GONE", "it is a private sale, which its text completes without being asked for")
-        text = self._desk.revision(request.order_id, request.order_hash)
+        text = self._order_manager.revision(request.order_id, request.order_hash)
         if text is None:
             raise TradeRefused("PRICE_CHANGED", "the order was changed since")
         if not self._policy.fee_floor <= request.fee_rate <= self._policy.fee_cap:
@@ -58,7 +58,7 @@ class TradeAdmission:
         if not now < request.deadline <= now + LONGEST + orders.CLOCK_SKEW:
             raise TradeRefused("TIMEOUT", "the deadline is in the past or too far away; look at both clocks")
         try:
-            await self._desk.reserve_fill(request.order_id, trade_id, request.fill)
+            await self._order_manager.reserve_fill(request.order_id, trade_id, request.fill)
         except InvalidOrder as error:
             if error.path == "amount":
                 left = f"{view.remaining_atoms} base atoms are left"
@@ -71,10 +71,10 @@ class TradeAdmission:
     def check_still_offered(self, record: TradeRecord) -> None:
         """Before the last signature: the maker may have thought better of it. Raises `TradeRefused`."""
         order_id = record.state.trade.terms.order_id
-        view = self._desk.get(order_id)
+        view = self._order_manager.get(order_id)
         if view is None or view.status is OrderStatus.CANCELED:
             raise TradeRefused("ORDER_GONE", "the order was canceled meanwhile")
-        latest, taken = self._desk.order(order_id), order_codec.decode_text(record.order).order
+        latest, taken = self._order_manager.order(order_id), order_codec.decode_text(record.order).order
         if not same_terms(replace(latest, paused=taken.paused), taken):
             raise TradeRefused("PRICE_CHANGED", "the order was changed meanwhile")
 

@@ -14,7 +14,7 @@ from darkswap_browser.settlement.chain_snapshot import ChainSnapshot, InputSnaps
 
 async def fetch_chain_snapshot(chain: Chain, outpoints: Sequence[OutPoint], now: float) -> ChainSnapshot:
     """Raises `ChainError` when servers are silent or contradict each other. What is not on chain, and what lagging
-    indexes do not know, is evidence of its own.
+    indexes do not know, is a finding of its own.
     """
     tip, genesis, (holdings, lag), facts = await asyncio.gather(
         chain.tip(verify=True),

@@ -62,9 +62,9 @@ class ChainUnavailable:
 ChainObservation = InBlock | InMempool | SpentElsewhere | NotSeen | ChainUnavailable
 
 
-def event_of(sight: ChainObservation) -> events.Event | None:
+def event_of(observation: ChainObservation) -> events.Event | None:
     """What it is to the trade's rules; None where they have no use for it."""
-    match sight:
+    match observation:
         case InBlock(txid, height, confirmations):
             return events.Confirmed(txid, height, confirmations)
         case InMempool(txid):
@@ -106,7 +106,7 @@ async def _rival(chain: Chain, watched: Watch, tip: Tip) -> ChainObservation:
 
 
 class ChainWatcher:
-    """`report(trade_id, sight)`, from the event loop. `faults` is told when a watch fails, which then ends."""
+    """`report(trade_id, observation)`, from the event loop. `faults` is told when a watch fails, which then ends."""
 
     def __init__(
         self, chain: Chain, report: Callable[[str, ChainObservation], None], faults: ReportFault = log_fault
@@ -157,10 +157,10 @@ class ChainWatcher:
         told = 0.0
         while True:
             pace = FAST_POLL_SECONDS if loop.time() < until else SLOW_POLL_SECONDS
-            sight = await self._look(watched, pace)
-            if sight != last or loop.time() - told >= SLOW_POLL_SECONDS:
-                last, told = sight, loop.time()
-                self._report(trade_id, sight)
+            observation = await self._look(watched, pace)
+            if observation != last or loop.time() - told >= SLOW_POLL_SECONDS:
+                last, told = observation, loop.time()
+                self._report(trade_id, observation)
             await asyncio.sleep(pace)
 
     async def _look(self, watched: Watch, pace: float) -> ChainObservation:

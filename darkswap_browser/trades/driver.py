@@ -1,4 +1,4 @@
-"""What every trade is surrounded by: the store, the peer, the chain, the wallet, and whoever listens to its story."""
+"""What every trade is surrounded by: the store, the peer, the chain, the wallet, and its subscribers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ StoreTrouble = Callable[[DarkSwapError], None]
 
 
 class Driver:
-    """The trades that are known here, and the `Surroundings` of each."""
+    """The trades that are known here, and the `TradeContext` of each."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Driver:
         network: str,
         chain: Chain,
         coins: CoinStore,
-        desk: OrderManager,
+        orders: OrderManager,
         links: TradeStreams,
         policy: TradePolicy,
         limits: Limits,
@@ -90,13 +90,13 @@ class Driver:
         self._limits = limits
         self._chain = chain
         self._coins = coins
-        self._desk = desk
+        self._orders = orders
         self._links = links
         self._wallet: Wallet | None = None
         self._wallet_there = Waiter()
         self._records = trade_records(runtime.store, network, self._local, aside)
-        self.intake = TradeAdmission(desk, policy, limits)
-        self.workshop = TradeOperations(chain, policy, runtime.clock.now, self._purse, self._busy)
+        self.admission = TradeAdmission(orders, policy, limits)
+        self.operations = TradeOperations(chain, policy, runtime.clock.now, self._connected, self._busy)
         self._watcher = ChainWatcher(chain, self._seen, report)
         self.runs: dict[str, TradeRunner] = {}
         self._blind: dict[str, str] = {}
@@ -209,7 +209,7 @@ class Driver:
         elif not any(each.needs_peer and each.state.trade.peer == peer for each in self.runs.values()):
             self._links.release(PeerId.parse(peer))
 
-    # --- what a trade needs (Surroundings)
+    # --- what a trade needs (TradeContext)
 
     def now(self) -> int:
         return int(self._runtime.clock.now())
@@ -229,7 +229,7 @@ class Driver:
 
     async def send(self, record: TradeRecord, message: Send) -> None:
         trade = record.state.trade
-        body = self.intake.redact_cancel(message.body)
+        body = self.admission.redact_cancel(message.body)
         sealed = await envelopes.sign_message(self._identity, trade.role, trade.terms.trade_id, message.seq, body)
         await self._links.send(PeerId.parse(trade.peer), sealed)
 
@@ -237,21 +237,21 @@ class Driver:
         trade = record.state.trade
         match effect:
             case Validate():
-                return await self.workshop.validate(trade, record.request.proofs if record.request else ())
+                return await self.operations.validate(trade, record.request.proofs if record.request else ())
             case Verify():
-                return await self.workshop.verify(trade)
+                return await self.operations.verify(trade)
             case Sign():
-                return await self.workshop.sign(trade)
+                return await self.operations.sign(trade)
             case Countersign(witnesses):
                 try:
-                    self.intake.check_still_offered(record)
+                    self.admission.check_still_offered(record)
                 except TradeRefused as refusal:
                     return SignFailed(refusal.reason, refusal.detail)
-                return await self.workshop.countersign(trade, witnesses)
+                return await self.operations.countersign(trade, witnesses)
             case SelfSpend():
-                return await self.workshop.self_spend(trade)
+                return await self.operations.self_spend(trade)
             case Broadcast(txid, raw):
-                return await self.workshop.broadcast(txid, raw)
+                return await self.operations.broadcast(txid, raw)
 
     def perform_now(self, run: TradeRunner, effect: Effect) -> None:
         match effect:
@@ -265,7 +265,7 @@ class Driver:
                 if isinstance(run.state, Completed):
                     order_id = run.state.trade.terms.order_id
                     self._tasks.spawn(
-                        self._until_done(lambda: self._desk.complete_fill(order_id, run.id)), "order fill"
+                        self._until_done(lambda: self._orders.complete_fill(order_id, run.id)), "order fill"
                     )
                 self._tell(run)
 
@@ -273,31 +273,36 @@ class Driver:
         terms = run.state.trade.terms
         await self._coins.release(run.id)
         if isinstance(run.state, Settled):
-            await self._desk.complete_fill(terms.order_id, run.id)
+            await self._orders.complete_fill(terms.order_id, run.id)
         else:
-            await self._desk.release_fill(terms.order_id, run.id)
+            await self._orders.release_fill(terms.order_id, run.id)
         if not run.record.released:
-            self.intake.record_outcome(run.record)
+            self.admission.record_outcome(run.record)
             run.record = replace(run.record, released=True)
             await self.save(run.record)
-        self.workshop.forget(run.id)
+        self.operations.forget(run.id)
         self._blind.pop(run.id, None)
 
     # --- chain and wallet
 
-    def _seen(self, trade_id: str, sight: ChainObservation) -> None:
+    def _seen(self, trade_id: str, observation: ChainObservation) -> None:
         run = self.runs.get(trade_id)
         if run is None:
             return
-        blind = sight.reason if isinstance(sight, ChainUnavailable) else ""
+        blind = observation.reason if isinstance(observation, ChainUnavailable) else ""
         if blind != self._blind.get(trade_id, ""):
             self._blind[trade_id] = blind
             self._tell(run)
-        event = event_of(sight)
+        event = event_of(observation)
         if event is not None:
             run.enqueue(event)
         trade = run.state.trade
-        if isinstance(sight, InMempool | InBlock) and sight.txid == trade.txid and not trade.raw and not run.is_over:
+        if (
+            isinstance(observation, InMempool | InBlock)
+            and observation.txid == trade.txid
+            and not trade.raw
+            and not run.is_over
+        ):
             self._tasks.spawn(self._fetch(run), "trade fetch")
 
     async def _fetch(self, run: TradeRunner) -> None:
@@ -305,12 +310,12 @@ class Driver:
         trade = run.state.trade
         try:
             raw = await self._chain.transaction(trade.txid)
-            self.workshop.verify_final_transaction(trade, raw)
+            self.operations.verify_final_transaction(trade, raw)
         except DarkSwapError:
             return  # seen again soon
         run.enqueue(FinalTransactionFetched(raw))
 
-    async def _purse(self) -> ConnectedWallet:
+    async def _connected(self) -> ConnectedWallet:
         """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""
         while self._wallet is None:
             await self._wallet_there.wait()

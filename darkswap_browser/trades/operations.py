@@ -1,6 +1,6 @@
 """What a trade asks to be done that needs chain or wallet: checks, signatures, the self-spend, the broadcast.
 
-Every method ends in an event for the machine. Nothing is signed that `checks` did not pass on evidence of the moment.
+Every method ends in an event for the machine. Nothing is signed that `checks` did not pass on a fresh chain snapshot.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from darkswap_browser.wallets.base import AccountPurpose, ConnectedWallet, Walle
 from darkswap_browser.wallets.signing import accounts_for, create_signing_psbt, sign_own_inputs
 
 SNAPSHOT_MAX_AGE_SECONDS = 15.0
-"""Seconds for which evidence is good enough to sign on: the time from a check to the signature that follows it."""
+"""Seconds for which a chain snapshot may be signed on: the time from a check to the signature that follows it."""
 FAR = 4
 """Times by which a taker's fee rate may differ from what our servers say …"""
 CHEAP = 20_000
@@ -68,22 +68,22 @@ MAX_DETAIL = 200
 
 
 class TradeOperations:
-    """`purse()` waits until a wallet is connected; `busy(trade_id)` tells the coins that other trades hold."""
+    """`connected()` waits until a wallet is; `busy(trade_id)` tells the coins that other trades hold."""
 
     def __init__(
         self,
         chain: Chain,
         policy: TradePolicy,
         now: Callable[[], float],
-        purse: Callable[[], Awaitable[ConnectedWallet]],
+        connected: Callable[[], Awaitable[ConnectedWallet]],
         busy: Callable[[str], frozenset[OutPoint]],
     ) -> None:
         self._chain = chain
         self._policy = policy
         self._now = now
-        self._purse = purse
+        self._connected = connected
         self._busy = busy
-        self._evidence: dict[str, ChainSnapshot] = {}
+        self._snapshot: dict[str, ChainSnapshot] = {}
 
     # --- before signatures
 
@@ -93,8 +93,8 @@ class TradeOperations:
             theirs = _known(trade.theirs)
             _check_proofs(trade.terms, theirs, proofs)
             _check_rate(trade.terms.fee_rate, await self._chain.fee_rate(1))
-            purse = await self._purse()
-            own = await choose_contribution(trade.terms, trade.role, purse.wallet, purse.coins)
+            connected = await self._connected()
+            own = await choose_contribution(trade.terms, trade.role, connected.wallet, connected.coins)
             settlement = settlement_of(trade.terms, trade.role, own, theirs)
             await self._check(trade, own, settlement, settlement.txid)
             return Validated(own, settlement.txid)
@@ -114,28 +114,28 @@ class TradeOperations:
             return CheckFailed(*_why(error))
 
     async def _check(self, trade: Trade, own: Contribution, settlement: Settlement, told: str) -> None:
-        purse = await self._purse()
+        connected = await self._connected()
         outpoints = [each.outpoint for each in settlement.tx.inputs]
-        evidence = await fetch_chain_snapshot(self._chain, outpoints, self._now())
-        self._evidence[trade.terms.trade_id] = evidence
-        sight = VerificationContext(
+        snapshot = await fetch_chain_snapshot(self._chain, outpoints, self._now())
+        self._snapshot[trade.terms.trade_id] = snapshot
+        context = VerificationContext(
             role=trade.role,
             agreed=trade.terms,
             own=own,
             theirs=_known(trade.theirs),
             settlement=settlement,
             peer_txid=told,
-            evidence=evidence,
-            own_scripts=frozenset(account.script for account in purse.wallet.accounts),
+            snapshot=snapshot,
+            own_scripts=frozenset(account.script for account in connected.wallet.accounts),
             own_coins=frozenset(coin.outpoint for coin in own.coins),
             busy=self._busy(trade.terms.trade_id),
             policy=self._policy,
         )
-        check_before_signing(sight)
+        check_before_signing(context)
         for coin in own.coins:
-            height = evidence.of(coin.outpoint).height
-            v19_spendable(0 if height is None else evidence.tip_height - height + 1, self._policy.confirmations)
-        v20_no_conflict(settlement, {each: evidence.of(each).spent_by for each in outpoints})
+            height = snapshot.of(coin.outpoint).height
+            v19_spendable(0 if height is None else snapshot.tip_height - height + 1, self._policy.confirmations)
+        v20_no_conflict(settlement, {each: snapshot.of(each).spent_by for each in outpoints})
 
     # --- signatures
 
@@ -149,7 +149,7 @@ class TradeOperations:
         try:
             settlement = _settlement(trade)
             v17_their_signatures(settlement, trade.role.other, theirs)
-            self._evidence.pop(trade.terms.trade_id, None)
+            self._snapshot.pop(trade.terms.trade_id, None)
             own = await self._sign(trade, settlement)
             both = (own, theirs) if trade.role is Role.MAKER else (theirs, own)
             return Countersigned(complete(settlement, *both).serialize())
@@ -157,13 +157,13 @@ class TradeOperations:
             return SignFailed(*_why(error))
 
     async def _sign(self, trade: Trade, settlement: Settlement) -> Witnesses:
-        known = self._evidence.get(trade.terms.trade_id)
+        known = self._snapshot.get(trade.terms.trade_id)
         if known is None or self._now() - known.now > SNAPSHOT_MAX_AGE_SECONDS:
             await self._check(trade, _known(trade.own), settlement, trade.txid)
-        purse = await self._purse()
-        accounts = accounts_for(purse.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
+        connected = await self._connected()
+        accounts = accounts_for(connected.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
         wanted = await create_signing_psbt(self._chain, settlement.tx, settlement.prevouts, accounts)
-        returned = await purse.wallet.sign_psbt(wanted.serialize(), accounts)
+        returned = await connected.wallet.sign_psbt(wanted.serialize(), accounts)
         return v15_v16_wallet_answer(returned, wanted, settlement, trade.role)
 
     # --- after signatures
@@ -192,11 +192,11 @@ class TradeOperations:
 
     async def _self_spend(self, trade: Trade) -> Transaction:
         """The largest coin of plain bitcoin if there is one; else an asset's, which goes back to where it was."""
-        purse = await self._purse()
+        connected = await self._connected()
         own, settlement = _known(trade.own), _settlement(trade)
         rate = await self._chain.fee_rate(1)
         beat = sum(settlement.fees.values())
-        change = find_account(purse.wallet, AccountPurpose.PAYMENT).script
+        change = find_account(connected.wallet, AccountPurpose.PAYMENT).script
         coins = await self._spent_before(trade)
         if coins:
             paid = sum(coin.sats for coin in coins) - sum(
@@ -215,14 +215,14 @@ class TradeOperations:
             if lacking(coins) > 0 and each not in coins:
                 coins.append(each)
         if lacking(coins) > 0:
-            more = await purse.coins.select_bitcoin(
+            more = await connected.coins.select_bitcoin(
                 lambda some: lacking([*coins, *map(_plain, some)]) + sum(each.utxo.sats for each in some),
                 trade.terms.trade_id,
             )
             coins += map(_plain, more)
         made = self_spend.build(coins, keep, change, beat, rate)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
-        return await sign_own_inputs(purse.wallet, self._chain, made, prevouts)
+        return await sign_own_inputs(connected.wallet, self._chain, made, prevouts)
 
     async def _spent_before(self, trade: Trade) -> list[TradeInput]:
         """The coins of our earlier self-spend, in its order; none when there is none."""
@@ -251,15 +251,15 @@ class TradeOperations:
         )
 
     def _contents(self, trade: Trade, own: Contribution, theirs: Contribution) -> Contents:
-        evidence = self._evidence.get(trade.terms.trade_id)
-        if evidence is not None:
-            return {each: dict(facts.assets) for each, facts in evidence.coins.items()}
+        snapshot = self._snapshot.get(trade.terms.trade_id)
+        if snapshot is not None:
+            return {each: dict(facts.assets) for each, facts in snapshot.coins.items()}
         terms, role = trade.terms, trade.role
         given = {coin.outpoint: {terms.gives(role)[0]: coin.atoms} for coin in own.asset_coins}
         return given | {coin.outpoint: {terms.gets(role)[0]: coin.atoms} for coin in theirs.asset_coins}
 
     def forget(self, trade_id: str) -> None:
-        self._evidence.pop(trade_id, None)
+        self._snapshot.pop(trade_id, None)
 
 
 def settlement_of(terms: TradeTerms, role: Role, own: Contribution, theirs: Contribution) -> Settlement:
@@ -271,10 +271,10 @@ def _settlement(trade: Trade) -> Settlement:
     return settlement_of(trade.terms, trade.role, _known(trade.own), _known(trade.theirs))
 
 
-def _known(declaration: Contribution | None) -> Contribution:
-    if declaration is None:
+def _known(contribution: Contribution | None) -> Contribution:
+    if contribution is None:
         raise TradeRefused("TERMS", "the other side has not told what it brings")
-    return declaration
+    return contribution
 
 
 def _check_proofs(terms: TradeTerms, theirs: Contribution, proofs: Sequence[OwnershipProof]) -> None:

@@ -41,8 +41,8 @@ Work = Validate | Verify | Sign | Countersign | SelfSpend | Broadcast
 """Effects that take time and end in an event."""
 
 
-class Surroundings(Protocol):
-    """What a trade is surrounded by; the trader gives it."""
+class TradeContext(Protocol):
+    """What a trade needs of its surroundings; the driver provides it."""
 
     def now(self) -> int:
         """Unix seconds."""
@@ -72,7 +72,7 @@ class Surroundings(Protocol):
 class TradeRunner:
     """`record` is what is saved. Nothing runs while nothing happens."""
 
-    def __init__(self, record: TradeRecord, around: Surroundings, inbox: int, report: ReportFault = log_fault) -> None:
+    def __init__(self, record: TradeRecord, around: TradeContext, inbox: int, report: ReportFault = log_fault) -> None:
         self.record = record
         self._around = around
         self._most = inbox

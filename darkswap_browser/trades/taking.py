@@ -17,7 +17,7 @@ from darkswap_browser.settlement.machine import PEER_SIGN_SECONDS
 from darkswap_browser.settlement.messages import TakeRequest
 from darkswap_browser.settlement.states import Trade
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
-from darkswap_browser.settlement.transaction import check_declaration, check_terms
+from darkswap_browser.settlement.transaction import check_contribution, check_terms
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.trades.contribution import choose_contribution, prove_ownership
 from darkswap_browser.wallets.accounts import find_account
@@ -84,8 +84,8 @@ async def prepare_purchase(
     terms = trade.terms
     check_terms(terms)
     lot = private_sale.lot_input(order, await fetch_output(chain, order.funding[0]))
-    theirs = private_sale.declaration_of(order, lot)
-    check_declaration(terms, Role.MAKER, theirs)
+    theirs = private_sale.maker_contribution(order, lot)
+    check_contribution(terms, Role.MAKER, theirs)
     private_sale.check_lot(order, lot)
     chosen = await coins.select_bitcoin(
         lambda some: private_sale.required_sats(terms, lot, [each.utxo.script for each in some]), terms.trade_id

@@ -45,7 +45,7 @@ class TradeManager:
         network: str,
         chain: Chain,
         coins: CoinStore,
-        desk: OrderManager,
+        orders: OrderManager,
         reach: ConnectToPeer,
         policy: TradePolicy,
         confirmations: int,
@@ -57,7 +57,7 @@ class TradeManager:
         self._local = str(swarm.local_peer)
         self._chain = chain
         self._coins = coins
-        self._desk = desk
+        self._orders = orders
         self._reach = reach
         self._policy = policy
         self._confirmations = confirmations
@@ -69,7 +69,7 @@ class TradeManager:
             network,
             chain,
             coins,
-            desk,
+            orders,
             self._links,
             policy,
             swarm.limits,
@@ -95,9 +95,9 @@ class TradeManager:
             if trade_id not in self._driver.runs:
                 await self._coins.release(trade_id)
             await self._begun.delete(trade_id)
-        for order_id, trade_id in self._desk.open_fills():
+        for order_id, trade_id in self._orders.open_fills():
             if trade_id not in self._driver.runs:
-                await self._desk.release_fill(order_id, trade_id)
+                await self._orders.release_fill(order_id, trade_id)
 
     def stop_nowait(self) -> None:
         """End everything at once, without waiting; everything is saved already. Idempotent."""
@@ -139,10 +139,10 @@ class TradeManager:
         `Unsupported` for a private sale where those are switched off.
         """
         wallet = self._driver.wallet
-        order = self._desk.order(order_id)
+        order = self._orders.order(order_id)
         if order.maker == self._local:
             raise InvalidOrder("order_id", "is an order of your own", "Orders are for others to take.")
-        view = self._desk.get(order_id)
+        view = self._orders.get(order_id)
         amount = order.base_atoms if fill is None else fill
         taking.check_takeable(order, view, amount, self._now())
         self._check_sale(order)
@@ -238,7 +238,7 @@ class TradeManager:
         trade = self._driver.run(trade_id).state.trade
         if trade.own is None or trade.theirs is None:
             return None
-        return self._driver.workshop.preview(trade)
+        return self._driver.operations.preview(trade)
 
     # --- beginnings
 
@@ -270,7 +270,7 @@ class TradeManager:
         if body is None:
             return
         if isinstance(body, FinalTransaction) and not trade.raw and envelope.seq > trade.received:
-            self._driver.workshop.verify_final_transaction(trade, body.raw)
+            self._driver.operations.verify_final_transaction(trade, body.raw)
         if run.is_over and isinstance(trade.last_sent, Cancel) and not isinstance(body, Cancel):
             await self._driver.send(run.record, Send(trade.sent, trade.last_sent))
         run.enqueue(MessageReceived(envelope.seq, body))
@@ -305,7 +305,7 @@ class TradeManager:
         wallet, trade_id = self._driver.wallet, envelope.trade_id
         live = [run.state.trade.peer for run in self._driver.runs.values() if run.is_being_agreed]
         busy = [*live, *(asker for other, asker in self._admitting.items() if other != trade_id)]
-        text = await self._driver.intake.admit(str(peer), trade_id, request, busy, self._now())
+        text = await self._driver.admission.admit(str(peer), trade_id, request, busy, self._now())
         order = order_codec.decode_text(text).order
         try:
             await self._driver.make_room()
@@ -318,7 +318,7 @@ class TradeManager:
                 TradeRecord(state=state, order=text, request=request, updated_at=self._now())
             )
         except BaseException:
-            await self._driver.run_with_retry(lambda: self._desk.release_fill(order.order_id, trade_id))
+            await self._driver.run_with_retry(lambda: self._orders.release_fill(order.order_id, trade_id))
             raise
 
     def _now(self) -> int:

@@ -38,7 +38,7 @@ CALLS: dict[str, Call] = {
     "get_multiaddrs": lambda node, to: node.get_multiaddrs(),
     "swarm": lambda node, to: node.swarm(),
     "relay": lambda node, to: node.relay(),
-    "stack": lambda node, to: node.stack(),
+    "running_node": lambda node, to: node.running_node(),
     "add_relay": lambda node, to: node.add_relay(to.here.address),
     "make_relay_reservation": lambda node, to: node.make_relay_reservation(to.relay),
     "is_relay_reservation_valid": lambda node, to: node.is_relay_reservation_valid(to.relay),
@@ -112,7 +112,7 @@ async def _cancelled(name: str, cancel: Callable[..., Coroutine[Any, Any, Any]])
         await _talk(alice, bob, own, peer, b"before")
         if name.startswith("receive"):
             asyncio.get_running_loop().call_later(0.01, _send_soon, bob, own)
-    built = await alice.stack()
+    built = await alice.running_node()
     outcome = await cancel(CALLS[name](alice, to))
     if outcome.was_cancelled and name == "make_relay_reservation" and outcome.error is not None:
         assert not await alice.get_relay_reservations()

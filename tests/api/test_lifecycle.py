@@ -29,7 +29,7 @@ async def test_stop_cancelled_at_any_turn_leaves_nothing_and_starts_again():
         here.world.cut("alice", "bob")
         here.world.cut("alice", "relay")
         await alice.send_webrtc_message(peer, bytes(1000))
-        built = await alice.stack()
+        built = await alice.running_node()
         outcome = await cancel_on_turn(alice.stop(), turn)
         await asyncio.sleep(1)
         assert (built.swarm.connections(), built.swarm.protocols) == ((), ())
@@ -104,11 +104,11 @@ async def test_stop_while_it_starts_aborts_the_start():
 async def test_start_while_it_stops_waits_and_starts_another_node():
     here = await place()
     alice, bob, _ = await talking(here)
-    old = await alice.stack()
+    old = await alice.running_node()
     stopping = asyncio.create_task(alice.stop())
     await asyncio.sleep(0)
     await alice.start()
-    assert stopping.done() and await alice.stack() is not old
+    assert stopping.done() and await alice.running_node() is not old
     await alice.make_relay_reservation(here.relay_id)
     await asyncio.gather(alice.stop(), alice.stop(), bob.stop())
 
@@ -131,7 +131,7 @@ async def test_stop_hook_that_fails_still_stops_the_node_and_is_raised():
     here = await place()
     before = asyncio.all_tasks()
     alice = await here.node("alice")
-    built = await alice.stack()
+    built = await alice.running_node()
 
     async def broken() -> None:
         raise ValueError("a hook")
@@ -194,7 +194,7 @@ async def test_free_right_after_stop_joins_it_and_nothing_is_left_ten_minutes_la
     here = await place()
     before = asyncio.all_tasks()
     alice, bob, _ = await talking(here)
-    built, replies = await alice.stack(), Replies()
+    built, replies = await alice.running_node(), Replies()
     node = NodeBridge(alice, replies, bytes)
     node.call(1, "stop", "[]")
     await asyncio.sleep(0)

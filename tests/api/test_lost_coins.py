@@ -145,9 +145,9 @@ async def test_coins_of_an_unreadable_trade_can_be_traded_again_once_released() 
             await lost_coins.release(world.taker.coins, store, NETWORK, coin)
         await world.taker.stop()
         await store.put(key, b"of another version")
-        await world.maker.trader.cancel(world.maker.only().id)
+        await world.maker.trades.cancel(world.maker.only().id)
         await world.reload(world.taker)
-        assert world.taker.trader.all() == [] and len(world.taker.aside) == 1
+        assert world.taker.trades.all() == [] and len(world.taker.aside) == 1
         assert await world.taker.reserved(view.id) == 1
         assert await lost_coins.release(world.taker.coins, store, NETWORK, coin)
         await world.taker.takes(order)
@@ -176,7 +176,7 @@ async def test_unreadable_reservations_are_rebuilt_and_what_nobody_explains_stay
         table = ReservationTable.decode(await store.get(key) or b"")
         assert (table.held, table.frozen) == ({held: view.id}, {OTHER})
         assert [told for told, _ in world.taker.aside] == [key]
-        await world.taker.trader.confirm(view.id)
+        await world.taker.trades.confirm(view.id)
         await world.settles()
         await world.taker.until("completed")
 
@@ -187,7 +187,7 @@ async def test_unreadable_reservations_without_a_word_keep_coins_of_trades_and_p
         store, key = world.maker.peer.runtime.store, f"coins/{NETWORK}"
         await store.put(key, b"?")
         assert await private_sales.held(world.maker, order) == [private_sales.lot_of(order)]
-        assert (await world.maker.desk.cancel(order.id)).id == order.id
+        assert (await world.maker.orders.cancel(order.id)).id == order.id
         fees = await world.maker.coins.reserved(f"cancel {order.id}")
         await store.put(key, b"?")
         assert await world.maker.coins.reserved(f"cancel {order.id}") == fees

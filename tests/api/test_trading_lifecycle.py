@@ -102,10 +102,10 @@ async def test_start_of_a_running_node_that_fails_leaves_it_running() -> None:
     first, second = DarkSwap(CONFIG, world.runtime("alice")), DarkSwap(CONFIG, world.tab("second", "alice"))
     await first.start()
     await Network.start(second)
-    built = await second.stack()
+    built = await second.running_node()
     with pytest.raises(IdentityInUse):
         await second.start()
-    assert await second.stack() is built
+    assert await second.running_node() is built
     await asyncio.gather(first.stop(), second.stop())
 
 
@@ -135,9 +135,9 @@ async def test_start_given_up_by_one_of_two_callers_goes_on() -> None:
         other = asyncio.ensure_future(node.start())
         await cancel_on_turn(node.start(), turn)
         await other
-        built = await node.stack()
+        built = await node.running_node()
         await node.start()
-        assert await node.stack() is built
+        assert await node.running_node() is built
         await node.stop()
 
 

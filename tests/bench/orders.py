@@ -19,9 +19,9 @@ ROUNDS = 9
 
 
 def orders() -> list[Row]:
-    shelf = asyncio.run(_filled())
-    first = _milliseconds(shelf)
-    again = statistics.median(_milliseconds(shelf) for _ in range(ROUNDS))
+    book = asyncio.run(_filled())
+    first = _milliseconds(book)
+    again = statistics.median(_milliseconds(book) for _ in range(ROUNDS))
     return [
         Row(
             name=f"list of {ORDERS} orders",
@@ -37,16 +37,16 @@ def orders() -> list[Row]:
 
 async def _filled() -> OrderBook:
     records = order_records(MemoryStore(), "mainnet", "me", lambda key, why: None)
-    shelf = OrderBook(records, "me", lambda: CREATED, log_fault)
+    book = OrderBook(records, "me", lambda: CREATED, log_fault)
     for number in range(ORDERS):
         text = order_codec.encode_text(signed(funded(nonce=number.to_bytes(16, "big"))))
         record = OrderRecord(text=text, status=OrderStatus.OPEN, seq=0, updated_at=CREATED)
-        await shelf.put(f"{number:064x}", record, "created")
-    await shelf.load()
-    return shelf
+        await book.put(f"{number:064x}", record, "created")
+    await book.load()
+    return book
 
 
-def _milliseconds(shelf: OrderBook) -> float:
+def _milliseconds(book: OrderBook) -> float:
     before = time.perf_counter()
-    assert len(shelf.views()) == ORDERS
+    assert len(book.views()) == ORDERS
     return 1000 * (time.perf_counter() - before)

@@ -111,7 +111,7 @@ from darkswap_browser.bitcoin.psbt import with_witness
 
 here = deals.deal(Asset.rune(840000, 1), BTC, left=5)
 role = Role.MAKER
-sight, theirs = here.sight(role), here.witnesses(Role.TAKER)
+context, theirs = here.context(role), here.witnesses(Role.TAKER)
 asked = here.asked(role)
 answer = asked
 for index, witness in here.witnesses(role):
@@ -121,7 +121,7 @@ times = []
 for _ in range(ROUNDS):
     started = time.perf_counter()
     built = settlement.build(here.terms, here.declared[Role.MAKER], here.declared[Role.TAKER])
-    checks.check_before_signing(sight)
+    checks.check_before_signing(context)
     own = signatures.v15_v16_wallet_answer(returned, asked, built, role)
     signatures.v17_their_signatures(built, role.other, theirs)
     final = signatures.complete(built, own, theirs)

@@ -41,45 +41,45 @@ class Act:
     badge: str
 
 
-def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, story: DemoReport, letter: Path) -> None:
-    story.begin(act.name, act.title)
-    with story.tell("Alice opens the page over a line of 4 MB/s; it draws at once and tells how far Python is"):
+def play(act: Act, server: WebServer, alice: Visitor, bob: Visitor, report: DemoReport, letter: Path) -> None:
+    report.begin(act.name, act.title)
+    with report.tell("Alice opens the page over a line of 4 MB/s; it draws at once and tells how far Python is"):
         alice.network(bytes_per_second=4_000_000)
         alice.open(act.path)
         alice.wait_for("h1", "Talk to another browser")
-    story.picture(alice, "loading")
+    report.picture(alice, "loading")
     alice.network()
-    with story.tell("Python runs, and the relay holds a place for Alice"):
+    with report.tell("Python runs, and the relay holds a place for Alice"):
         alice.ready()
-    story.picture(alice, "ready")
-    with story.tell("Bob opens Alice's link; his page connects by itself"):
+    report.picture(alice, "ready")
+    with report.tell("Bob opens Alice's link; his page connects by itself"):
         bob.open(alice.link())
         bob.wait_for("#badge", act.badge, timeout=90)
-    with story.tell(f"Both see a {act.badge.lower()} link"):
+    with report.tell(f"Both see a {act.badge.lower()} link"):
         alice.wait_for("#badge", act.badge)
-    with story.tell("Bob says hello, and sees that it was delivered"):
+    with report.tell("Bob says hello, and sees that it was delivered"):
         bob.say("Hello Alice, it is Bob.")
         alice.hears("Hello Alice, it is Bob.")
         bob.wait_for(".mine .state", "delivered")
-    with story.tell("Alice answers"):
+    with report.tell("Alice answers"):
         alice.say("Hello Bob! No server reads this.")
         bob.hears("Hello Bob! No server reads this.")
-    with story.tell(f"Bob sends a file of {letter.stat().st_size // 1024} KiB; Alice receives it, byte for byte"):
+    with report.tell(f"Bob sends a file of {letter.stat().st_size // 1024} KiB; Alice receives it, byte for byte"):
         bob.send_file(letter)
         saved = letter.parent / act.name
         saved.mkdir()
         received = alice.saves_file(letter.name, FILE_SIZE, saved)
         if hashlib.sha256(received).digest() != hashlib.sha256(letter.read_bytes()).digest():
             raise AssertionError("the file that arrived is not the one that was sent")
-    with story.tell("Live figures appear beside the conversation"):
+    with report.tell("Live figures appear beside the conversation"):
         bob.wait_for("#rtt", "ms")
-    story.picture(alice, "talk")
-    story.picture(bob, "talk")
-    story.line(f"Bob's steps: {steps(bob)}")
-    with story.tell("Alice disconnects; Bob's page says so"):
+    report.picture(alice, "talk")
+    report.picture(bob, "talk")
+    report.line(f"Bob's steps: {steps(bob)}")
+    with report.tell("Alice disconnects; Bob's page says so"):
         alice.click("#disconnect")
         bob.wait_for("#reconnect")
-    story.picture(bob, "gone")
+    report.picture(bob, "gone")
 
 
 def steps(visitor: Visitor) -> str:
@@ -120,7 +120,7 @@ def main() -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     for old in (*PICTURES.glob("*.png"), *PICTURES.glob("*.log")):
         old.unlink()
-    story = DemoReport()
+    report = DemoReport()
     with contextlib.ExitStack() as stack:
         server = WebServer(Site({"/": dist.DIST}))
         stack.callback(server.close)
@@ -139,14 +139,14 @@ def main() -> int:
             for act in acts():
                 with act.relay as relay:
                     server.site.configure({"relays": [relay]})
-                    play(act, server, alice, bob, story, letter)
+                    play(act, server, alice, bob, report, letter)
             with our_relay(log=RELAY_LOG) as relay, square(server, relay, folder / "chain") as place:
                 traders = [TradingVisitor(each.name, each.page, place.chain) for each in visitors]
-                play_trades(place, *traders, story)
+                play_trades(place, *traders, report)
         except (WebDriverException, AssertionError, RuntimeError, TimeoutError) as error:
-            print(f"\nThe demo stopped at: {story.step}\n{error}", file=sys.stderr)
+            print(f"\nThe demo stopped at: {report.step}\n{error}", file=sys.stderr)
             for visitor in visitors:
-                story.picture(visitor, "failed")
+                report.picture(visitor, "failed")
             return 1
     print(f"\nDone. Pictures: {PICTURES.relative_to(ROOT)}/", flush=True)
     return 0

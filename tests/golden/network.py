@@ -212,7 +212,7 @@ def _yamux(data: bytes) -> tuple[int, ...]:
 
 def _alkanes() -> list[Case]:
     number = alkanes.Uint128(uint(5), uint(1))
-    sheet = alkanes.Sheet([alkanes.Entry(alkanes.Rune(alkanes.RuneId(number, number)), number)])
+    sheet = alkanes.BalanceSheet([alkanes.Entry(alkanes.Rune(alkanes.RuneId(number, number)), number)])
     return [
         _protobuf(
             "alkanes: request for an outpoint",

@@ -26,39 +26,39 @@ class Clock:
         return self.time
 
 
-def _shelf(clock: Clock, store: SimulatedStore | None = None) -> OrderBook:
+def _book(clock: Clock, store: SimulatedStore | None = None) -> OrderBook:
     records = order_records(store or SimulatedStore(), "mainnet", "me", lambda key, why: None)
     return OrderBook(records, "me", clock.now, log_fault)
 
 
 async def test_view_of_an_unchanged_order_is_the_same_until_it_expires() -> None:
     clock = Clock()
-    shelf = _shelf(clock)
-    await shelf.put(MADE.order_id, RECORD, "created")
-    (view,) = shelf.views()
+    book = _book(clock)
+    await book.put(MADE.order_id, RECORD, "created")
+    (view,) = book.views()
     clock.time = MADE.expires_at - 1
-    assert shelf.views()[0] is view and view.status is OrderStatus.OPEN
+    assert book.views()[0] is view and view.status is OrderStatus.OPEN
     clock.time = MADE.expires_at
-    assert shelf.views()[0].status is OrderStatus.EXPIRED
+    assert book.views()[0].status is OrderStatus.EXPIRED
 
 
 async def test_view_of_a_changed_order_is_of_the_change() -> None:
-    shelf = _shelf(Clock())
-    await shelf.put(MADE.order_id, RECORD, "created")
-    assert shelf.views()[0].funded is None
-    await shelf.put(MADE.order_id, replace(RECORD, funded=False), "updated")
-    assert shelf.views()[0].funded is False
-    await shelf.drop(MADE.order_id)
-    assert shelf.views() == []
-    await shelf.put(MADE.order_id, RECORD, "created")
-    assert shelf.views()[0].funded is None
+    book = _book(Clock())
+    await book.put(MADE.order_id, RECORD, "created")
+    assert book.views()[0].funded is None
+    await book.put(MADE.order_id, replace(RECORD, funded=False), "updated")
+    assert book.views()[0].funded is False
+    await book.drop(MADE.order_id)
+    assert book.views() == []
+    await book.put(MADE.order_id, RECORD, "created")
+    assert book.views()[0].funded is None
 
 
 async def test_view_after_a_change_that_could_not_be_stored_is_as_before() -> None:
     store = SimulatedStore()
-    shelf = _shelf(Clock(), store)
-    await shelf.put(MADE.order_id, RECORD, "created")
+    book = _book(Clock(), store)
+    await book.put(MADE.order_id, RECORD, "created")
     store.full = True
     with pytest.raises(StorageFull):
-        await shelf.put(MADE.order_id, replace(RECORD, funded=False), "updated")
-    assert shelf.views()[0].funded is None
+        await book.put(MADE.order_id, replace(RECORD, funded=False), "updated")
+    assert book.views()[0].funded is None

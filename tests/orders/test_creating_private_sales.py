@@ -41,7 +41,7 @@ async def test_private_sales_are_off_until_their_risks_are_accepted() -> None:
         with pytest.raises(Unsupported) as refused:
             await careful.takes(order)
         assert all(risk in refused.value.hint for risk in RISKS)
-        assert await careful.holds_nothing() and careful.trader.all() == []
+        assert await careful.holds_nothing() and careful.trades.all() == []
 
 
 async def test_only_one_coin_that_holds_exactly_the_lot_is_sold() -> None:
@@ -66,7 +66,7 @@ async def test_nothing_but_a_whole_lot_for_bitcoin_is_sold_so(draft: dict[str, A
         usual = {"base": DOG, "base_atoms": 1000, "quote": BTC, "quote_atoms": PRICE, "side": "sell"} | draft
         usual["side"] = Side(usual["side"])
         with pytest.raises(InvalidOrder) as refused:
-            await there.maker.desk.create(OrderDraft(private_sale=True, **usual))
+            await there.maker.orders.create(OrderDraft(private_sale=True, **usual))
         assert refused.value.path == path and not there.maker.wallet.sold
 
 
@@ -75,7 +75,7 @@ async def test_a_maker_who_declines_has_sold_nothing() -> None:
         there.maker.wallet.refuses = True
         with pytest.raises(WalletRejected):
             await sells(there.maker)
-        assert await there.maker.holds_nothing() and not there.maker.desk.all()
+        assert await there.maker.holds_nothing() and not there.maker.orders.all()
         there.maker.wallet.refuses = False
         there.maker.servers.down = True
         with pytest.raises(ChainUnreachable):
@@ -86,10 +86,10 @@ async def test_a_maker_who_declines_has_sold_nothing() -> None:
 
 async def test_a_wallet_that_cannot_sell_is_told_from_one_that_is_not_there() -> None:
     async with world() as there:
-        there.maker.desk.set_wallet(CannotSell(there.maker.wallet), there.maker.coins)
+        there.maker.orders.set_wallet(CannotSell(there.maker.wallet), there.maker.coins)
         with pytest.raises(Unsupported, match="simulated"):
             await sells(there.maker)
-        there.maker.desk.set_wallet(None, None)
+        there.maker.orders.set_wallet(None, None)
         with pytest.raises(WalletNotConnected):
             await sells(there.maker)
         assert await there.maker.holds_nothing()
@@ -129,8 +129,8 @@ async def test_a_page_that_dies_while_it_makes_a_sale_leaves_no_coin_behind(key:
         await asyncio.wait((making,))
         assert making.cancelled() or isinstance(making.exception(), Aborted)
         await asyncio.sleep(70)
-        if maker.desk.all():
-            (view,) = maker.desk.all()
+        if maker.orders.all():
+            (view,) = maker.orders.all()
             assert key == "orders/" and kept
             assert await held(maker, view) == [lot_of(view)]
         else:
@@ -143,6 +143,6 @@ async def test_what_was_signed_once_is_not_changed() -> None:
         order = await sells(there.maker)
         for change in ({"quote_atoms": PRICE + 1}, {"paused": True}, {"expires_in": 1000}):
             with pytest.raises(InvalidOrder) as refused:
-                await there.maker.desk.update(order.id, **change)  # type: ignore[arg-type]
+                await there.maker.orders.update(order.id, **change)  # type: ignore[arg-type]
             assert refused.value.path == "sale"
         assert told(there.maker, order).text == order.text

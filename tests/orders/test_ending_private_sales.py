@@ -60,14 +60,14 @@ async def test_the_signature_outlives_the_order_and_whoever_kept_it_can_still_bu
         await there.taker.takes(order, review=True)
         await there.taker.until("reviewing")
         await asyncio.sleep(260)
-        await there.taker.trader.confirm(there.taker.only().id)
+        await there.taker.trades.confirm(there.taker.only().id)
         await there.taker.until("pending")
         await asyncio.sleep(300)
         assert told(there.maker, order).status is OrderStatus.EXPIRED
         assert await held(there.maker, order) == [lot_of(order)]
         late = await there.party("late", "ws")
         with pytest.raises(InvalidOrder, match="expires_at"):
-            await late.desk.import_text(order.text)
+            await late.orders.import_text(order.text)
         await there.mined(seconds=40)
         assert told(there.maker, order).status is OrderStatus.FILLED
 
@@ -82,7 +82,7 @@ async def test_a_sale_is_taken_back_by_spending_its_coin_to_ourselves(base: Asse
             there.maker.give(546, DIESEL, 1000)
         order = await sells(there.maker, base=base)
         before = there.maker.balance()
-        view = await there.maker.desk.cancel(order.id)
+        view = await there.maker.orders.cancel(order.id)
         assert view.status is OrderStatus.CANCELED and not view.is_active
         ((txid, tx),) = there.chain.mempool.items()
         assert view.cancel_txid == txid and lot_of(order) in [each.outpoint for each in tx.inputs]
@@ -92,14 +92,14 @@ async def test_a_sale_is_taken_back_by_spending_its_coin_to_ourselves(base: Asse
         assert (there.maker.balance(base), there.maker.balance()) == (1000, before - fee) and fee > 0
         assert await held(there.maker, order) == [lot_of(order)]
         with pytest.raises(InvalidOrder, match="is over already"):
-            await there.maker.desk.cancel(order.id)
+            await there.maker.orders.cancel(order.id)
         await there.mined(BLOCKS, seconds=40)
         assert await there.maker.holds_nothing() and told(there.maker, order).status is OrderStatus.CANCELED
         assert told(there.maker, order).cancel_txid is None
         again = await sells(there.maker, base=base)
-        await there.taker.desk.import_text(order.text)
+        await there.taker.orders.import_text(order.text)
         with pytest.raises(InvalidOrder, match="no coins behind it"):
-            await there.taker.trader.take(order.id)
+            await there.taker.trades.take(order.id)
         await there.taker.takes(again)
         await there.taker.until("pending")
 
@@ -107,7 +107,7 @@ async def test_a_sale_is_taken_back_by_spending_its_coin_to_ourselves(base: Asse
 async def test_until_the_spend_is_in_a_block_a_sale_can_still_be_completed() -> None:
     async with world() as there:
         order = await sells(there.maker)
-        await there.maker.desk.cancel(order.id)
+        await there.maker.orders.cancel(order.id)
         ((mine, _),) = there.chain.mempool.items()
         there.taker.servers.hidden = {mine}
         there.taker.servers.told_spends[lot_of(order)] = None
@@ -130,7 +130,7 @@ async def test_a_sale_that_is_being_bought_is_not_taken_back() -> None:
         txid = (await there.taker.until("pending")).txid
         await asyncio.sleep(1)
         with pytest.raises(InvalidOrder, match=f"being bought now, by {txid}"):
-            await there.maker.desk.cancel(order.id)
+            await there.maker.orders.cancel(order.id)
         assert told(there.maker, order).status is OrderStatus.OPEN
 
 
@@ -138,13 +138,13 @@ async def test_taking_back_is_done_again_with_a_higher_fee_and_over_reloads() ->
     async with world() as there:
         order = await sells(there.maker)
         there.maker.servers.rate = 1_000
-        await there.maker.desk.cancel(order.id)
+        await there.maker.orders.cancel(order.id)
         ((first, low),) = there.chain.mempool.items()
         there.chain.mempool.clear()
         await there.reload(there.maker)
         await asyncio.sleep(40)
         assert list(there.chain.mempool) == [first]
-        view = await there.maker.desk.cancel(order.id)
+        view = await there.maker.orders.cancel(order.id)
         ((second, high),) = there.chain.mempool.items()
         assert second == view.cancel_txid != first
         assert sum(each.sats for each in high.outputs) < sum(each.sats for each in low.outputs)
@@ -158,7 +158,7 @@ async def test_a_page_that_dies_while_it_takes_a_sale_back_goes_on_or_begins_aga
         maker = there.maker
         order = await sells(maker)
         maker.store.die_at(lambda name, _: name.startswith("orders/"), kept=kept)
-        canceling = asyncio.create_task(maker.desk.cancel(order.id))
+        canceling = asyncio.create_task(maker.orders.cancel(order.id))
         await maker.store.died.wait()
         await there.reload(maker)
         canceling.cancel()
@@ -167,7 +167,7 @@ async def test_a_page_that_dies_while_it_takes_a_sale_back_goes_on_or_begins_aga
         assert len(there.chain.mempool) == kept
         if not kept:
             assert told(maker, order).status is OrderStatus.OPEN
-            await maker.desk.cancel(order.id)
+            await maker.orders.cancel(order.id)
         (spend,) = there.chain.mempool.values()
         assert len(await maker.coins.reserved(f"cancel {order.id}")) == len(spend.inputs) - 1
         await there.mined(1 + BLOCKS, seconds=40)
@@ -179,7 +179,7 @@ async def test_an_expired_sale_is_taken_back_too() -> None:
         order = await sells(there.maker, expires_in=10)
         await asyncio.sleep(40)
         assert told(there.maker, order).status is OrderStatus.EXPIRED
-        await there.maker.desk.cancel(order.id)
+        await there.maker.orders.cancel(order.id)
         await there.mined(1 + BLOCKS, seconds=40)
         assert told(there.maker, order).status is OrderStatus.CANCELED and await there.maker.holds_nothing()
 
@@ -190,16 +190,16 @@ async def test_taking_back_needs_bitcoin_for_its_fee_and_leaves_all_as_it_was_wi
         seller.give(546, CAT, 5)
         order = await sells(seller, 5, CAT)
         with pytest.raises(InsufficientFunds):
-            await seller.desk.cancel(order.id)
+            await seller.orders.cancel(order.id)
         assert told(seller, order).status is OrderStatus.OPEN and await held(seller, order) == [lot_of(order)]
         seller.give(20_000)
         seller.wallet.refuses = True
         with pytest.raises(WalletRejected):
-            await seller.desk.cancel(order.id)
+            await seller.orders.cancel(order.id)
         assert told(seller, order).status is OrderStatus.OPEN
         assert (await seller.coins.balances())[0].reserved == 0
         seller.wallet.refuses = False
-        await seller.desk.cancel(order.id)
+        await seller.orders.cancel(order.id)
 
 
 async def test_a_lot_that_its_owner_spends_elsewhere_ends_the_sale() -> None:

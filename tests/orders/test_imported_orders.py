@@ -69,8 +69,8 @@ async def test_an_order_that_does_not_hold_is_not_taken_in(damage: str) -> None:
                 later = order.created_at + CLOCK_SKEW + 100
                 text = await _resigned(world.maker, replace(order, created_at=later, expires_at=later + 60))
         with pytest.raises(InvalidOrder):
-            await world.taker.desk.import_text(text)
-        assert world.taker.desk.all() == []
+            await world.taker.orders.import_text(text)
+        assert world.taker.orders.all() == []
 
 
 async def test_a_maker_who_signs_two_revisions_under_one_number_is_dropped() -> None:
@@ -80,12 +80,12 @@ async def test_a_maker_who_signs_two_revisions_under_one_number_is_dropped() -> 
         first, second = await eve.offers(DOG, 600, BTC, 30_000), await eve.offers(DOG, 700, BTC, 30_000)
         honest = await sells_dog(world)
         for each in (first, second, honest):
-            await world.taker.desk.import_text(each.text)
+            await world.taker.orders.import_text(each.text)
         order = order_codec.decode_text(first.text).order
         with pytest.raises(InvalidOrder) as refused:
-            await world.taker.desk.import_text(await _resigned(eve, replace(order, quote_atoms=20_000)))
+            await world.taker.orders.import_text(await _resigned(eve, replace(order, quote_atoms=20_000)))
         assert refused.value.path == "seq"
-        assert [each.id for each in world.taker.desk.all()] == [honest.id]
+        assert [each.id for each in world.taker.orders.all()] == [honest.id]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_whether_an_order_is_funded_is_read_from_the_chain_and_its_proofs(
                 order = replace(order, funding=(OutPoint("ab" * 32, 0),))
             case "another asset":
                 order = replace(order, base=CAT)
-        view = await world.taker.desk.import_text(await _resigned(world.maker, order))
+        view = await world.taker.orders.import_text(await _resigned(world.maker, order))
         assert (view.funded, view.is_active) == ((True, True) if lie == "nothing" else (False, False))
 
 
@@ -124,7 +124,7 @@ async def test_an_order_to_buy_is_funded_while_its_least_part_is(least: int, fun
         made = await world.maker.offers(DOG, 600, BTC, 25_000, side=Side.BUY)
         order = order_codec.decode_text(made.text).order
         larger = replace(order, quote_atoms=80_000, min_fill=least)
-        view = await world.taker.desk.import_text(await _resigned(world.maker, larger))
+        view = await world.taker.orders.import_text(await _resigned(world.maker, larger))
         assert view.funded is funded
 
 
@@ -132,7 +132,7 @@ async def test_while_the_chain_is_silent_nobody_knows_whether_an_order_is_funded
     async with TradeWorld() as world:
         made = await sells_dog(world)
         world.taker.servers.down = True
-        view = await world.taker.desk.import_text(made.text)
+        view = await world.taker.orders.import_text(made.text)
         assert (view.funded, view.is_active) == (None, True)
         world.taker.servers.down = False
         await asyncio.sleep(ROUND * FOREIGN_ROUNDS)
@@ -151,9 +151,9 @@ async def test_the_first_link_of_an_order_in_parts_is_good_for_one_taker_after_a
         await world.maker.until("completed")
         await asyncio.sleep(1)
         assert view_of(world.maker, order).text != order.text
-        seen = await second.desk.import_text(order.text)
+        seen = await second.orders.import_text(order.text)
         assert seen.funded is None and seen.is_active
-        await second.trader.take(order.id, 300)
+        await second.trades.take(order.id, 300)
         await second.until("pending")
         world.chain.mine()
         await second.until("completed")
@@ -163,13 +163,13 @@ async def test_the_first_link_of_an_order_in_parts_is_good_for_one_taker_after_a
 async def test_a_taker_who_pays_may_come_back_as_often_as_it_likes() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world, min_fill=100)
-        await world.taker.desk.import_text(order.text)
+        await world.taker.orders.import_text(order.text)
         for _ in range(world.sim.limits.trades_per_peer + 1):
             world.maker.give(10_000, DOG, 100)
             world.taker.give(20_000)
-            trade = await world.taker.trader.take(order.id, 100)
+            trade = await world.taker.trades.take(order.id, 100)
             await asyncio.sleep(5)
-            view = world.taker.trader.get(trade.id)
+            view = world.taker.trades.get(trade.id)
             assert view is not None and view.phase == "pending", view
 
 
@@ -179,7 +179,7 @@ async def test_a_revision_made_while_no_relay_holds_a_place_names_those_of_befor
         world.maker.relays = (relay,)
         order = await sells_dog(world, min_fill=100)
         world.maker.relays = ()
-        changed = await world.maker.desk.update(order.id, quote_atoms=31_000)
+        changed = await world.maker.orders.update(order.id, quote_atoms=31_000)
         assert order_codec.decode_text(changed.text).order.relays == (relay,)
 
 
@@ -189,7 +189,7 @@ async def test_a_revision_made_while_no_relay_holds_a_place_names_those_of_befor
 async def test_an_order_whose_coin_is_spent_ends_and_its_takers_see_it() -> None:
     async with TradeWorld() as world:
         made = await sells_dog(world)
-        await world.taker.desk.import_text(made.text)
+        await world.taker.orders.import_text(made.text)
         _spend(world, order_codec.decode_text(made.text).order.funding[0])
         await asyncio.sleep(ROUND * FOREIGN_ROUNDS)
         assert view_of(world.maker, made).status is OrderStatus.UNFUNDED
@@ -200,17 +200,17 @@ async def test_an_order_whose_coin_is_spent_ends_and_its_takers_see_it() -> None
 async def test_orders_expire_are_told_of_and_those_of_others_forgotten() -> None:
     async with TradeWorld() as world:
         made = await sells_dog(world, expires_in=100)
-        await world.taker.desk.import_text(made.text)
+        await world.taker.orders.import_text(made.text)
         await asyncio.sleep(101)
         assert view_of(world.maker, made).status is OrderStatus.EXPIRED and not view_of(world.taker, made).is_active
         with pytest.raises(InvalidOrder):
-            await world.taker.trader.take(made.id)
+            await world.taker.trades.take(made.id)
         await asyncio.sleep(ROUND)
         assert [event.kind for event in world.maker.order_events][-1] == "expired"
         with pytest.raises(InvalidOrder, match="expired already"):
-            await world.maker.desk.update(made.id, expires_in=100)
+            await world.maker.orders.update(made.id, expires_in=100)
         await asyncio.sleep(CLOCK_SKEW + ROUND)
-        assert world.taker.desk.get(made.id) is None and view_of(world.maker, made).status is OrderStatus.EXPIRED
+        assert world.taker.orders.get(made.id) is None and view_of(world.maker, made).status is OrderStatus.EXPIRED
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -233,8 +233,8 @@ async def test_other_coins_take_the_place_of_those_that_a_partial_trade_spent(si
         before, after = (order_codec.decode_text(each.text).order for each in (order, renewed))
         assert not set(before.funding) & set(after.funding)
         third = await world.party("third", "ws")
-        assert (await third.desk.import_text(renewed.text)).is_active
-        assert world.maker.desk.revision(order.id, order.hash) is not None, "who holds the older text may still take"
+        assert (await third.orders.import_text(renewed.text)).is_active
+        assert world.maker.orders.revision(order.id, order.hash) is not None, "who holds the older text may still take"
 
 
 async def test_an_order_without_coins_for_its_rest_is_said_to_be_unfunded_until_there_are_some() -> None:

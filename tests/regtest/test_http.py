@@ -101,7 +101,7 @@ async def test_the_timer_mines(tmp_path: Path) -> None:
                 mined.set()
 
         service.node.ledger.indexes.append(Bell())
-        service.faucet.purse.pay(BITCOIN, 100_000)
+        service.faucet.funds.pay(BITCOIN, 100_000)
         await mined.wait()
 
 
@@ -109,7 +109,7 @@ async def test_six_blocks_settle_a_transaction_and_then_the_chain_rests(tmp_path
     service = RegtestService(RegtestOptions(folder=tmp_path))
     service.node.mine(SETTLED, BITCOIN)
     assert not service.is_due()
-    service.faucet.purse.pay(BITCOIN, 100_000)
+    service.faucet.funds.pay(BITCOIN, 100_000)
     height = service.node.ledger.height
     while service.is_due():
         service.node.mine(1, BITCOIN)

@@ -128,7 +128,8 @@ ROWS = (
     Row("V8", "below what is relayed", "beyond what I accept", seen(policy=TradePolicy(fee_floor=2501))),
     Row("V8", "more than I accept", "beyond what I accept", seen(policy=TradePolicy(fee_cap=2499))),
     Row("V8", "a fee of theirs put on me", "not my share",
-        lambda: remade(RUNE_DEAL.sight(TAKER), fees={MAKER: 1, TAKER: sum(RUNE_DEAL.settlement().fees.values()) - 1})),
+        lambda: remade(RUNE_DEAL.context(TAKER),
+            fees={MAKER: 1, TAKER: sum(RUNE_DEAL.settlement().fees.values()) - 1})),
     Row("V8", "all of it", "absurd", absurd_fee),
     Row("V9", "no transaction", "is not known", coin(TAKER, MAKER, "asset_coins", raw=None)),
     Row("V9", "no transaction at all", "ends", made_by(lambda made: made.serialize()[:-1])),
@@ -140,7 +141,7 @@ ROWS = (
     Row("V10", "spent already", "is spent already", coin(TAKER, MAKER, "bitcoin_coins", spent_by="55" * 32)),
     Row("V10", "not in a block", "has 0 confirmations", coin(TAKER, MAKER, "asset_coins", height=None)),
     Row("V10", "not deep enough", "has 6 confirmations", seen(policy=TradePolicy(confirmations=TIP - HEIGHT + 2))),
-    Row("V10", "a young reward", "a block's reward", lambda: deal(RUNE, BTC, coinbase=True).sight(TAKER)),
+    Row("V10", "a young reward", "a block's reward", lambda: deal(RUNE, BTC, coinbase=True).context(TAKER)),
     Row("V11", "an index far behind", "2 blocks behind", told(index_lag=2)),
     Row("V11", "runes that no index knows", "no index knows", coin(TAKER, MAKER, "asset_coins", runes=None)),
     Row("V11", "emptied", "holds 0 atoms", coin(TAKER, MAKER, "asset_coins", runes={})),
@@ -174,9 +175,9 @@ ROWS = (
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.rule}-{row.what}")
 def test_what_goes_wrong_is_noticed_by_its_rule(row: Row) -> None:
-    sight = row.look()
+    context = row.look()
     with pytest.raises(VerificationFailed) as failed:
-        check_before_signing(sight)
+        check_before_signing(context)
     assert (failed.value.rule, row.detail in failed.value.detail) == (row.rule, True), str(failed.value)
 
 
@@ -186,7 +187,7 @@ def test_every_rule_before_signing_has_its_rows() -> None:
 
 @pytest.mark.parametrize(("pair", "left", "role"), [*product(PAIRS, (0, 123), Role)], ids=named)
 def test_nothing_is_found_where_nothing_is_wrong(pair: tuple[Asset, Asset], left: int, role: Role) -> None:
-    check_before_signing(deal(*pair, left=left, base_giver=role.other).sight(role))
+    check_before_signing(deal(*pair, left=left, base_giver=role.other).context(role))
 
 
 def test_what_does_not_harm_is_no_hindrance() -> None:
@@ -209,12 +210,12 @@ def test_what_does_not_harm_is_no_hindrance() -> None:
 def test_a_reward_is_as_good_as_any_coin_when_it_is_mature() -> None:
     done = deal(RUNE, BTC, coinbase=True)
     for tip, mature in ((HEIGHT + MATURITY - 2, False), (HEIGHT + MATURITY - 1, True)):
-        sight = replace(done.sight(TAKER), evidence=replace(done.evidence(), tip_height=tip))
+        context = replace(done.context(TAKER), snapshot=replace(done.snapshot(), tip_height=tip))
         if mature:
-            check_before_signing(sight)
+            check_before_signing(context)
         else:
             with pytest.raises(VerificationFailed, match="V10"):
-                check_before_signing(sight)
+                check_before_signing(context)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,6 @@ def test_the_rule_of_protostones_stands_by_itself(look: Look, detail: str) -> No
 
 def test_a_traded_asset_that_is_lost_is_told_by_the_effect_too() -> None:
     """What is left of it, into the OP_RETURN; V7 is before it and refuses this too."""
-    sight = stone(RUNE_DEAL, lambda good: replace(good, edicts=(*good.edicts[:1], Edict(FIRST_RUNES, 0, DATA))))()
+    context = stone(RUNE_DEAL, lambda good: replace(good, edicts=(*good.edicts[:1], Edict(FIRST_RUNES, 0, DATA))))()
     with pytest.raises(VerificationFailed, match="V14: it loses a traded asset"):
-        BEFORE_SIGNING["V14"](sight)
+        BEFORE_SIGNING["V14"](context)

@@ -35,7 +35,7 @@ def test_a_taker_alone_completes_what_the_maker_signed(asset: Asset, style: Styl
     settlement, tx = done.settlement(), finished(done)
     assert kernel_verifies(tx, settlement.prevouts)
     check_form(tx, STRICT)
-    check_before_signing(done.sight(TAKER))
+    check_before_signing(done.context(TAKER))
     assert v18_final(settlement, tx.serialize()) == tx
     assert assets_of_outputs(tx, {asset: done.terms.base_atoms}) == {0: {asset: done.terms.base_atoms}}
     placed = place(tx, done.contents())

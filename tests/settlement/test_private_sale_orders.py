@@ -39,7 +39,7 @@ def offered(done: TradeFixture = DONE) -> tuple[Order, settlements.TradeInput]:
 def test_what_the_maker_signs_alone_is_good_in_the_whole(done: TradeFixture) -> None:
     order, lot = offered(done)
     sales.check_lot(order, lot)
-    assert sales.declaration_of(order, lot) == done.declared[MAKER]
+    assert sales.maker_contribution(order, lot) == done.declared[MAKER]
     settlement = done.settlement()
     v17_their_signatures(settlement, MAKER, sales.witnesses_of(order))
     tx = complete(settlement, sales.witnesses_of(order), done.witnesses(TAKER))
@@ -100,10 +100,10 @@ def test_a_spend_that_does_not_pay_the_maker_is_no_purchase() -> None:
 
 
 def look(done: TradeFixture, **facts: object) -> VerificationContext:
-    sight = done.sight(TAKER)
+    context = done.context(TAKER)
     (lot,) = done.declared[MAKER].asset_coins
-    told = replace(sight.evidence.of(lot.outpoint), **facts)  # type: ignore[arg-type]
-    return replace(sight, evidence=replace(sight.evidence, coins={**sight.evidence.coins, lot.outpoint: told}))
+    told = replace(context.snapshot.of(lot.outpoint), **facts)  # type: ignore[arg-type]
+    return replace(context, snapshot=replace(context.snapshot, coins={**context.snapshot.coins, lot.outpoint: told}))
 
 
 @pytest.mark.parametrize(

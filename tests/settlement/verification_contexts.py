@@ -27,43 +27,43 @@ MAKERS_INPUTS = 3
 
 
 def seen(role: Role = TAKER, done: TradeFixture = RUNE_DEAL, **changes: Any) -> Look:
-    return lambda: replace(done.sight(role), **changes)
+    return lambda: replace(done.context(role), **changes)
 
 
 def agreed(**changes: Any) -> Look:
     """The settlement is of other terms than those I keep."""
-    return lambda: replace(RUNE_DEAL.sight(TAKER), agreed=replace(RUNE_DEAL.terms, **changes))
+    return lambda: replace(RUNE_DEAL.context(TAKER), agreed=replace(RUNE_DEAL.terms, **changes))
 
 
 def told(role: Role = TAKER, done: TradeFixture = RUNE_DEAL, **changes: Any) -> Look:
     """Of the chain as a whole."""
-    return lambda: replace(done.sight(role), evidence=replace(done.evidence(), **changes))
+    return lambda: replace(done.context(role), snapshot=replace(done.snapshot(), **changes))
 
 
 def coin(role: Role, whose: Role, group: str, done: TradeFixture = RUNE_DEAL, **changes: Any) -> Look:
     """What is told of one coin, the first of its group."""
 
     def look() -> VerificationContext:
-        evidence = done.evidence()
+        snapshot = done.snapshot()
         outpoint = getattr(done.declared[whose], group)[0].outpoint
-        facts = NOTHING_KNOWN if changes.get("known") is False else replace(evidence.of(outpoint), **changes)
-        return replace(done.sight(role), evidence=replace(evidence, coins={**evidence.coins, outpoint: facts}))
+        facts = NOTHING_KNOWN if changes.get("known") is False else replace(snapshot.of(outpoint), **changes)
+        return replace(done.context(role), snapshot=replace(snapshot, coins={**snapshot.coins, outpoint: facts}))
 
     return look
 
 
-def remade(sight: VerificationContext, **changes: Any) -> VerificationContext:
+def remade(context: VerificationContext, **changes: Any) -> VerificationContext:
     """Another settlement, which both sides claim to have computed."""
-    settlement = replace(sight.settlement, **changes)
-    return replace(sight, settlement=settlement, peer_txid=settlement.txid)
+    settlement = replace(context.settlement, **changes)
+    return replace(context, settlement=settlement, peer_txid=settlement.txid)
 
 
 def transaction(change: Callable[[Transaction], Transaction], role: Role = TAKER) -> Look:
     """The transaction is another one than planned, and the other side agrees."""
 
     def look() -> VerificationContext:
-        sight = RUNE_DEAL.sight(role)
-        return remade(sight, tx=change(sight.tx))
+        context = RUNE_DEAL.context(role)
+        return remade(context, tx=change(context.tx))
 
     return look
 
@@ -76,12 +76,12 @@ def inputs(change: Callable[[list[Any]], list[Any]], role: Role = TAKER, **also:
     """Of (input, what it spends, whose it is)."""
 
     def look() -> VerificationContext:
-        sight = RUNE_DEAL.sight(role)
-        plan = sight.settlement
+        context = RUNE_DEAL.context(role)
+        plan = context.settlement
         rows = change([*zip(plan.tx.inputs, plan.prevouts, plan.input_owners, strict=True)])
         spent, prevouts, owners = (tuple(column) for column in zip(*rows, strict=True))
         tx = replace(plan.tx, inputs=spent)
-        return replace(remade(sight, tx=tx, prevouts=prevouts, input_owners=owners), **also)
+        return replace(remade(context, tx=tx, prevouts=prevouts, input_owners=owners), **also)
 
     return look
 
@@ -90,10 +90,10 @@ def planned(change: Callable[[list[PlannedOutput]], list[PlannedOutput]], role: 
     """Plan and transaction agree, on something else than was agreed."""
 
     def look() -> VerificationContext:
-        sight = RUNE_DEAL.sight(role)
-        plan = tuple(change(list(sight.settlement.outputs)))
+        context = RUNE_DEAL.context(role)
+        plan = tuple(change(list(context.settlement.outputs)))
         made = tuple(TxOutput(each.sats, each.script) for each in plan)
-        return remade(sight, outputs=plan, tx=replace(sight.tx, outputs=made))
+        return remade(context, outputs=plan, tx=replace(context.tx, outputs=made))
 
     return look
 
@@ -102,12 +102,12 @@ def stone(done: TradeFixture, make: Callable[[Runestone], Runestone]) -> Look:
     """A runestone that plan and transaction agree on."""
 
     def look() -> VerificationContext:
-        sight = done.sight(TAKER)
-        runestone = make(sight.settlement.runestone)
-        data = replace(sight.settlement.outputs[-1], script=runestone.encipher())
-        plan = (*sight.settlement.outputs[:-1], data)
-        tx = replace(sight.tx, outputs=(*sight.tx.outputs[:-1], TxOutput(0, data.script)))
-        return remade(sight, runestone=runestone, outputs=plan, tx=tx)
+        context = done.context(TAKER)
+        runestone = make(context.settlement.runestone)
+        data = replace(context.settlement.outputs[-1], script=runestone.encipher())
+        plan = (*context.settlement.outputs[:-1], data)
+        tx = replace(context.tx, outputs=(*context.tx.outputs[:-1], TxOutput(0, data.script)))
+        return remade(context, runestone=runestone, outputs=plan, tx=tx)
 
     return look
 
@@ -129,32 +129,32 @@ def first(change: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
 def paid_by_mistake() -> VerificationContext:
     """The taker's change goes to a script of the maker: a present, but not what was agreed."""
     mine = script_of(MAKER, "payment", ScriptKind.P2TR)
-    return RUNE_DEAL.with_declared(TAKER, bitcoin_change_script=mine).sight(MAKER)
+    return RUNE_DEAL.with_declared(TAKER, bitcoin_change_script=mine).context(MAKER)
 
 
 def crowd(count: int) -> VerificationContext:
     """As many coins of the maker, declared and spent."""
-    sight = RUNE_DEAL.sight(TAKER)
-    plan = sight.settlement
+    context = RUNE_DEAL.context(TAKER)
+    plan = context.settlement
     more = tuple(TradeInput(OutPoint(f"{number:064x}", 0), 9, STRANGER) for number in range(count - MAKERS_INPUTS))
-    theirs = replace(sight.theirs, bitcoin_coins=sight.theirs.bitcoin_coins + more)
+    theirs = replace(context.theirs, bitcoin_coins=context.theirs.bitcoin_coins + more)
     tx = replace(plan.tx, inputs=plan.tx.inputs + tuple(TxInput(each.outpoint) for each in more))
     prevouts = plan.prevouts + tuple(TxOutput(each.sats, each.script) for each in more)
     owners = plan.input_owners + (MAKER,) * len(more)
-    return replace(remade(sight, tx=tx, prevouts=prevouts, input_owners=owners), theirs=theirs)
+    return replace(remade(context, tx=tx, prevouts=prevouts, input_owners=owners), theirs=theirs)
 
 
 def absurd_fee() -> VerificationContext:
     """All but a little of what the taker brings goes to the miners, and the plan says so."""
-    sight = deal(RUNE, BTC, spare=10**8).sight(TAKER)
-    plan = sight.settlement
+    context = deal(RUNE, BTC, spare=10**8).context(TAKER)
+    plan = context.settlement
     place = next(
         index for index in plan.outputs_of(TAKER) if plan.outputs[index].purpose is OutputPurpose.BITCOIN_CHANGE
     )
     changed = [replace(each, sats=600) if index == place else each for index, each in enumerate(plan.outputs)]
     fees = {**plan.fees, TAKER: plan.fees[TAKER] + plan.outputs[place].sats - 600}
     made = tuple(TxOutput(each.sats, each.script) for each in changed)
-    return remade(sight, outputs=tuple(changed), fees=fees, tx=replace(plan.tx, outputs=made))
+    return remade(context, outputs=tuple(changed), fees=fees, tx=replace(plan.tx, outputs=made))
 
 
 def made_by(change: Callable[[Transaction], bytes]) -> Look:
@@ -168,7 +168,7 @@ def lied(**lie: Any) -> Look:
 
     def look() -> VerificationContext:
         true = RUNE_DEAL.declared[MAKER].bitcoin_coins[0]
-        return RUNE_DEAL.with_declared(MAKER, bitcoin_coins=(replace(true, **lie),)).sight(TAKER)
+        return RUNE_DEAL.with_declared(MAKER, bitcoin_coins=(replace(true, **lie),)).context(TAKER)
 
     return look
 
@@ -180,4 +180,4 @@ def missing_output() -> VerificationContext:
     declared = RUNE_DEAL.declared[MAKER]
     changed = RUNE_DEAL.with_declared(MAKER, bitcoin_coins=tuple(map(lie, declared.bitcoin_coins)))
     made = {coin.outpoint: RUNE_DEAL.made_by[OutPoint(coin.outpoint.txid, 1)] for coin in changed.declared[MAKER].coins}
-    return replace(changed, made_by={**RUNE_DEAL.made_by, **made}).sight(TAKER)
+    return replace(changed, made_by={**RUNE_DEAL.made_by, **made}).context(TAKER)

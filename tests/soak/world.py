@@ -1,7 +1,7 @@
 """Seeded schedules of one trade: two machines, a bad network, crashes, users and a chain that reorganises.
 
 `explore(seed)` plays one and returns its story; a broken promise is an `AssertionError` that tells seed and story.
-Only the machine is under test: evidence, keys and servers are single facts here.
+Only the machine is under test: snapshot, keys and servers are single facts here.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ LARGEST = 1 << 20
 
 
 class Attacker(TradingPeer):
-    """Its trader is never started: the attacker reads and writes the streams itself."""
+    """Its trade manager is never started: the attacker reads and writes the streams itself."""
 
     role = Role.TAKER
 
@@ -51,8 +51,8 @@ class Attacker(TradingPeer):
         self.broken = 0
         """Streams that the other side broke off."""
         self._reading: set[asyncio.Task[None]] = set()
-        await self.desk.start()
-        self.desk.set_wallet(self.wallet, self.coins)
+        await self.orders.start()
+        self.orders.set_wallet(self.wallet, self.coins)
         self.peer.swarm.handle(TRADE_PROTOCOL, self._accept, on_limited=True, max_inbound=8)
 
     async def stop(self) -> None:

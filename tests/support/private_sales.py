@@ -42,7 +42,7 @@ async def held(seller: TradingPeer, view: OrderView) -> list[OutPoint]:
 
 
 def told(party: TradingPeer, view: OrderView) -> OrderView:
-    found = party.desk.get(view.id)
+    found = party.orders.get(view.id)
     assert found is not None
     return found
 

@@ -21,8 +21,8 @@ PATIENCE = 30.0
 
 @asynccontextmanager
 async def regtest_service(folder: Path, **options: Any) -> AsyncIterator[RegtestService]:
-    """For tests marked native: it listens on a free port, `service.url`; `service.node` and `service.purse` are at
-    hand. Blocks on demand only, unless `block_seconds` says otherwise.
+    """For tests marked native: it listens on a free port, `service.url`; `service.node` and `service.faucet.funds`
+    are at hand. Blocks on demand only, unless `block_seconds` says otherwise.
     """
     async with RegtestService(RegtestOptions(folder=folder, **options)) as service:
         yield service

@@ -66,7 +66,7 @@ class TradeFixture:
         build = sales.build if self.terms.private_sale else settlements.build
         return build(self.terms, self.declared[Role.MAKER], self.declared[Role.TAKER])
 
-    def evidence(self) -> ChainSnapshot:
+    def snapshot(self) -> ChainSnapshot:
         """What honest servers say."""
         facts = {}
         for role in Role:
@@ -83,9 +83,9 @@ class TradeFixture:
         return ChainSnapshot(now=NOW, genesis=GENESIS["regtest"], tip_height=TIP, coins=facts)
 
     def contents(self) -> dict[OutPoint, dict[Asset, int]]:
-        return {outpoint: dict(facts.assets) for outpoint, facts in self.evidence().coins.items()}
+        return {outpoint: dict(facts.assets) for outpoint, facts in self.snapshot().coins.items()}
 
-    def sight(self, role: Role) -> VerificationContext:
+    def context(self, role: Role) -> VerificationContext:
         """All as it should be."""
         settlement = self.settlement()
         return VerificationContext(
@@ -95,7 +95,7 @@ class TradeFixture:
             theirs=self.declared[role.other],
             settlement=settlement,
             peer_txid=settlement.txid,
-            evidence=self.evidence(),
+            snapshot=self.snapshot(),
             own_scripts=frozenset(keys_of(role)),
             own_coins=frozenset(coin.outpoint for coin in self.declared[role].coins),
         )

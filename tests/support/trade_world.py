@@ -67,7 +67,7 @@ class TradingPeer:
         recovery = CoinRecovery(runtime.store, NETWORK, self._set_aside, lambda key, why, _: self._set_aside(key, why))
         reservations = CoinReservations(runtime.store, runtime.locks, NETWORK, recovery.recover)
         self.coins = IndexedCoinStore(chain, reservations, lambda: self.wallet.accounts)
-        self.desk = OrderManager(
+        self.orders = OrderManager(
             runtime,
             SlowIdentity(self.peer.swarm.identity.key),
             NETWORK,
@@ -76,38 +76,38 @@ class TradingPeer:
             self._set_aside,
             private_sales=self.world.policy.private_sales,
         )
-        self.trader = TradeManager(
+        self.trades = TradeManager(
             runtime,
             self.peer.swarm,
             NETWORK,
             chain,
             self.coins,
-            self.desk,
+            self.orders,
             self._reach,
             self.world.policy,
             1,
             self._set_aside,
             lambda error: self.store_trouble.append(error.code),
         )
-        self.trader.subscribe(self._heard)
-        self.desk.subscribe(self.order_events.append)
+        self.trades.subscribe(self._heard)
+        self.orders.subscribe(self.order_events.append)
 
     def _set_aside(self, key: str, why: str) -> None:
         self.aside.append((key, why))
 
     async def start(self, *, wallet: bool = True) -> None:
-        await self.desk.start()
-        await self.trader.start()
+        await self.orders.start()
+        await self.trades.start()
         if wallet:
             self.open_wallet()
 
     def open_wallet(self) -> None:
-        self.desk.set_wallet(self.wallet, self.coins)
-        self.trader.set_wallet(self.wallet)
+        self.orders.set_wallet(self.wallet, self.coins)
+        self.trades.set_wallet(self.wallet)
 
     async def stop(self) -> None:
-        await self.trader.stop()
-        await self.desk.stop()
+        await self.trades.stop()
+        await self.orders.stop()
 
     async def _reach(self, peer: PeerId, relays: Sequence[str]) -> Connection:
         known = self.peer.swarm.best_connection(peer)
@@ -135,17 +135,17 @@ class TradingPeer:
     async def offers(self, base: Asset, atoms: int, quote: Asset, quote_atoms: int, **more: object) -> OrderView:
         side = more.pop("side", Side.SELL)
         draft = OrderDraft(base=base, quote=quote, side=side, base_atoms=atoms, quote_atoms=quote_atoms, **more)  # type: ignore[arg-type]
-        return await self.desk.create(draft)
+        return await self.orders.create(draft)
 
     async def takes(
         self, order: OrderView, fill: int | None = None, rate: int | None = None, *, review: bool = False
     ) -> TradeView:
-        await self.desk.import_text(order.text)
-        return await self.trader.take(order.id, fill, rate, review=review)
+        await self.orders.import_text(order.text)
+        return await self.trades.take(order.id, fill, rate, review=review)
 
     def only(self) -> TradeView:
         """Its one trade."""
-        (view,) = self.trader.all()
+        (view,) = self.trades.all()
         return view
 
     async def reserved(self, trade_id: str) -> int:
@@ -156,12 +156,12 @@ class TradingPeer:
         store = self.peer.runtime.store
         claims = await store.get(f"coins/{NETWORK}")
         held = ReservationTable.decode(claims).held if claims is not None else {}
-        return not held and not self.desk.open_fills() and not await store.keys("pending-takes/")
+        return not held and not self.orders.open_fills() and not await store.keys("pending-takes/")
 
     async def until(self, phase: str, seconds: float = 1000.0) -> TradeView:
         """Its newest trade in that phase, once there is one."""
         async with asyncio.timeout(seconds):
-            while (found := next((view for view in self.trader.all() if view.phase == phase), None)) is None:
+            while (found := next((view for view in self.trades.all() if view.phase == phase), None)) is None:
                 self._news.clear()
                 await self._news.wait()
         return found

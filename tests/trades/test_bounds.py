@@ -37,7 +37,7 @@ async def _with_history(world: TradeWorld, most: int) -> list[str]:
     """The taker has `most` ended trades, loaded again, oldest first."""
     view = await world.taker.takes(await sells_dog(world), review=True)
     await world.taker.until("reviewing")
-    await world.taker.trader.cancel(view.id)
+    await world.taker.trades.cancel(view.id)
     await asyncio.sleep(10)
     records = trade_records(world.taker.peer.runtime.store, NETWORK, str(world.taker.peer.id), _never)
     record = (await records.all())[view.id]
@@ -54,7 +54,7 @@ def _copy(record: TradeRecord, trade_id: str, at: int) -> TradeRecord:
 
 
 async def _kept(party: TradingPeer) -> set[str]:
-    return {view.id for view in party.trader.all()}
+    return {view.id for view in party.trades.all()}
 
 
 @pytest.mark.parametrize("room", [0, 1])
@@ -66,7 +66,7 @@ async def test_take_with_all_trades_kept_evicts_the_oldest_and_with_room_none(ro
         assert len(kept) == MAX_TRADES and view.id in kept
         assert (ids[0] in kept) is bool(room) and ids[1] in kept
         await world.taker.until("reviewing")
-        await world.taker.trader.cancel(view.id)
+        await world.taker.trades.cancel(view.id)
         await asyncio.sleep(10)
 
 
@@ -86,14 +86,14 @@ async def test_take_with_all_trades_kept_does_not_evict_one_whose_coins_are_rese
         # So that no coin can be released meanwhile.
         async with taker.peer.runtime.locks.hold(f"darkswap/coins/{NETWORK}"):
             await taker.start()
-            await world.taker.desk.import_text(offered.text)
-            taking = asyncio.create_task(world.taker.trader.take(offered.id, review=True))
+            await world.taker.orders.import_text(offered.text)
+            taking = asyncio.create_task(world.taker.trades.take(offered.id, review=True))
             await asyncio.sleep(5)
             kept = await _kept(world.taker)
             assert ids[0] in kept and ids[1] not in kept
         view = await taking
         await world.taker.until("reviewing")
-        await world.taker.trader.cancel(view.id)
+        await world.taker.trades.cancel(view.id)
         await asyncio.sleep(10)
 
 
@@ -135,15 +135,15 @@ async def test_run_broadcasts_again_after_fifteen_seconds_and_not_before() -> No
 
 async def test_shelf_with_all_orders_kept_has_no_room_and_with_one_less_it_has() -> None:
     records = order_records(SimulatedStore(), NETWORK, "me", _never)
-    shelf = OrderBook(records, "me", lambda: START, log_fault)
+    book = OrderBook(records, "me", lambda: START, log_fault)
     text = order_codec.encode_text(signed(order()))
     for number in range(MAX_ORDERS):
         if number == MAX_ORDERS - 1:
-            shelf.check_capacity("somebody")
+            book.check_capacity("somebody")
         record = OrderRecord(text=text, status=OrderStatus.FILLED, seq=0, updated_at=0)
-        await shelf.put(f"{number:064x}", record, "created")
+        await book.put(f"{number:064x}", record, "created")
     with pytest.raises(InvalidOrder, match="1000"):
-        shelf.check_capacity("somebody")
+        book.check_capacity("somebody")
 
 
 @pytest.mark.parametrize("beyond", [0, 1, 2**31])
@@ -155,13 +155,13 @@ async def test_order_on_an_output_that_does_not_exist_is_not_funded(beyond: int)
         assert source is not None
         outpoint = OutPoint(coin.txid, len(source[0].outputs) + beyond)
         text = await _resigned(world.maker, replace(made, funding=(outpoint,)))
-        assert (await world.taker.desk.import_text(text)).funded is False
+        assert (await world.taker.orders.import_text(text)).funded is False
 
 
 async def test_canceled_private_sale_holds_its_lot_until_the_seventh_confirmation() -> None:
     async with private_sales.world() as there:
         made = await private_sales.sells(there.maker)
-        await there.maker.desk.cancel(made.id)
+        await there.maker.orders.cancel(made.id)
         for blocks in (1, 5):
             await there.mined(blocks, seconds=40)
             assert await private_sales.held(there.maker, made) == [private_sales.lot_of(made)]

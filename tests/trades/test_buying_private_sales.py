@@ -37,14 +37,14 @@ async def test_a_lot_is_bought_while_its_maker_is_away(base: Asset) -> None:
         assert order.private_sale and order.fee_rule is FeeRule.TAKER_PAYS and order.funded
         before = there.maker.balance(), there.taker.balance()
         await closed(there, there.maker)
-        seen = await there.taker.desk.import_text(order.text)
+        seen = await there.taker.orders.import_text(order.text)
         assert seen.funded and seen.is_active and seen.private_sale
-        await there.taker.trader.take(order.id)
+        await there.taker.trades.take(order.id)
         view = await there.taker.until("pending")
         tx = Transaction.parse(view.raw or b"")
         assert kernel_verifies(tx, prevouts_of(there, tx))
         await there.mined()
-        view = await there.taker.trader.wait(view.id)
+        view = await there.taker.trades.wait(view.id)
         assert view.status is TradeStatus.COMPLETED
         assert (there.taker.balance(base), there.maker.balance(base)) == (1000, 0)
         fee = sum(each.sats for each in prevouts_of(there, tx)) - sum(each.sats for each in tx.outputs)
@@ -61,13 +61,13 @@ async def test_what_is_bought_is_shown_before_it_is_signed() -> None:
         view = await there.taker.until("reviewing")
         assert [name for name, _ in view.steps] == ["verify", "review", "sign", "broadcast", "confirm"]
         assert view.can_confirm and view.can_cancel and not there.chain.mempool
-        effect = there.taker.trader.effect(trade.id)
+        effect = there.taker.trades.effect(trade.id)
         assert effect is not None and not effect.lost
         assert (effect.gives, effect.gets) == ({BTC: PRICE}, {DOG: 1000})
-        await there.taker.trader.confirm(trade.id)
+        await there.taker.trades.confirm(trade.id)
         view = await there.taker.until("pending")
         assert dict(view.steps)["sign"] == "done" and there.taker.wallet.signed == [view.txid]
-        assert there.maker.trader.all() == []
+        assert there.maker.trades.all() == []
 
 
 async def test_a_buyer_who_thinks_better_of_it_has_signed_nothing() -> None:
@@ -75,11 +75,11 @@ async def test_a_buyer_who_thinks_better_of_it_has_signed_nothing() -> None:
         order = await sells(there.maker)
         trade = await there.taker.takes(order, review=True)
         await there.taker.until("reviewing")
-        view = await there.taker.trader.cancel(trade.id)
+        view = await there.taker.trades.cancel(trade.id)
         assert view.status is TradeStatus.CANCELED and not there.taker.wallet.signed
         await asyncio.sleep(1)
         assert await there.taker.holds_nothing()
-        await there.taker.trader.take(order.id)
+        await there.taker.trades.take(order.id)
         await there.taker.until("pending")
 
 
@@ -111,7 +111,7 @@ async def both_sign(there: TradeWorld, order: OrderView, *rates: int) -> list[Tr
         buyer.wallet.delay = 3
         await buyer.takes(order, rate=rate, review=True)
     for buyer in buyers:
-        await buyer.trader.confirm((await buyer.until("reviewing")).id)
+        await buyer.trades.confirm((await buyer.until("reviewing")).id)
     for buyer in buyers:
         await buyer.until("pending")
     await asyncio.sleep(1)
@@ -147,7 +147,7 @@ async def test_a_buyer_who_looks_before_he_signs_sees_that_it_is_bought() -> Non
         await there.taker.takes(order)
         await there.taker.until("pending")
         await asyncio.sleep(1)
-        await other.trader.confirm(other.only().id)
+        await other.trades.confirm(other.only().id)
         view = await other.until("failed")
         assert view.reason is not None and view.reason.code == "V10"
         await asyncio.sleep(1)
@@ -162,7 +162,7 @@ async def test_a_purchase_that_no_server_has_can_be_taken_back() -> None:
         await there.taker.until("exposed")
         assert there.taker.only().can_revoke and "purchase" in there.taker.only().advice
         there.taker.servers.rejects = ""
-        await there.taker.trader.revoke(trade.id)
+        await there.taker.trades.revoke(trade.id)
         await asyncio.sleep(2)
         await there.mined(1 + BLOCKS)
         assert there.taker.only().phase == "revoked" and await there.taker.holds_nothing()
@@ -174,9 +174,9 @@ async def test_one_does_not_buy_a_lot_twice_or_one_of_ones_own() -> None:
         order = await sells(there.maker)
         await there.taker.takes(order)
         with pytest.raises(InvalidOrder, match="by you already"):
-            await there.taker.trader.take(order.id)
+            await there.taker.trades.take(order.id)
         with pytest.raises(InvalidOrder, match="of your own"):
-            await there.maker.trader.take(order.id)
+            await there.maker.trades.take(order.id)
         await there.taker.until("pending")
 
 
@@ -193,7 +193,7 @@ async def test_a_buyer_with_too_little_is_told_so() -> None:
         order = await sells(there.maker, sats=99_000)
         with pytest.raises(InsufficientFunds):
             await there.taker.takes(order)
-        assert await there.taker.holds_nothing() and there.taker.trader.all() == []
+        assert await there.taker.holds_nothing() and there.taker.trades.all() == []
 
 
 async def test_a_request_for_a_private_sale_is_not_answered_with_coins() -> None:
@@ -210,9 +210,9 @@ async def test_a_request_for_a_private_sale_is_not_answered_with_coins() -> None
             declaration=Contribution(receive_script=script, asset_change_script=script, bitcoin_change_script=script),
             proofs=(),
         )
-        intake = TradeAdmission(there.maker.desk, ON, DEFAULT_LIMITS)
+        admission = TradeAdmission(there.maker.orders, ON, DEFAULT_LIMITS)
         with pytest.raises(TradeRefused, match="private sale"):
-            await intake.admit(str(there.taker.peer.id), "ab" * 16, wanted, [], order.created_at)
+            await admission.admit(str(there.taker.peer.id), "ab" * 16, wanted, [], order.created_at)
 
 
 # --- taken in from text
@@ -233,13 +233,13 @@ async def test_a_signature_that_sells_something_else_is_seen_when_the_order_come
             message = ownership_message(made.order_id, made.funding)
             proof = await there.maker.wallet.sign_message(there.maker.wallet.assets, message)
             text = await resigned(there, replace(made, proofs=(replace(made.proofs[0], witness=proof),)))
-            assert (await there.taker.desk.import_text(text)).funded is False
+            assert (await there.taker.orders.import_text(text)).funded is False
 
 
 async def test_a_buyer_checks_all_of_it_himself_though_the_order_looked_well() -> None:
     async with world() as there:
         order = await sells(there.maker)
-        await there.taker.desk.import_text(order.text)
+        await there.taker.orders.import_text(order.text)
         lot = lot_of(order)
         for holdings in (
             OutputAssets({DOG: 1000, CAT: 1}, {}, ()),
@@ -248,8 +248,8 @@ async def test_a_buyer_checks_all_of_it_himself_though_the_order_looked_well() -
             OutputAssets({DOG: 1000}, {}, ("an inscription",)),
         ):
             there.taker.servers.told_holdings = {lot: holdings}
-            trade = await there.taker.trader.take(order.id)
-            view = await there.taker.trader.wait(trade.id)
+            trade = await there.taker.trades.take(order.id)
+            view = await there.taker.trades.wait(trade.id)
             assert view.reason is not None and view.reason.code == "V11"
         await asyncio.sleep(1)
         assert not there.taker.wallet.signed and await there.taker.holds_nothing()

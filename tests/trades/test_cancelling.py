@@ -16,11 +16,11 @@ from tests.support.cancelling import cancel_at, cancel_on_turn
 from tests.support.trade_world import BTC, DOG, TradeWorld, TradingPeer, sells_dog
 
 SETTLE = 65.0
-"""Seconds: two rounds of the desk, which puts right what was left half made."""
+"""Seconds: two rounds of the order manager, which puts right what was left half made."""
 
 
 async def _live(party: TradingPeer) -> TradeView | None:
-    live = [view for view in party.trader.all() if not view.status.is_over]
+    live = [view for view in party.trades.all() if not view.status.is_over]
     assert len(live) <= 1
     return live[0] if live else None
 
@@ -28,13 +28,13 @@ async def _live(party: TradingPeer) -> TradeView | None:
 async def test_take_cancelled_at_any_await_releases_its_coins_or_goes_on() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
-        await world.taker.desk.import_text(order.text)
+        await world.taker.orders.import_text(order.text)
         for number in count(1):
-            outcome = await cancel_at(world.taker.trader.take(order.id, review=True), number)
+            outcome = await cancel_at(world.taker.trades.take(order.id, review=True), number)
             await asyncio.sleep(10)
             if (view := await _live(world.taker)) is not None:
                 assert view.phase == "reviewing", number
-                await world.taker.trader.cancel(view.id)
+                await world.taker.trades.cancel(view.id)
                 await asyncio.sleep(10)
             assert await world.taker.holds_nothing() and await world.maker.holds_nothing(), number
             if not outcome.was_cancelled:
@@ -47,9 +47,9 @@ async def test_create_cancelled_at_any_await_makes_an_order_or_leaves_nothing() 
         for number in count(1):
             outcome = await cancel_at(sells_dog(world), number)
             await asyncio.sleep(SETTLE)
-            for view in world.maker.desk.all():
+            for view in world.maker.orders.all():
                 if view.status is OrderStatus.OPEN:
-                    await world.maker.desk.cancel(view.id)
+                    await world.maker.orders.cancel(view.id)
             assert await world.maker.holds_nothing(), number
             if not outcome.was_cancelled:
                 break
@@ -61,7 +61,7 @@ async def test_private_sale_cancelled_at_any_await_reserves_its_lot_only_if_it_i
         async with private_sales.world() as world:
             outcome = await cancel_at(private_sales.sells(world.maker), number)
             await asyncio.sleep(SETTLE)
-            made = world.maker.desk.all()
+            made = world.maker.orders.all()
             store = world.maker.peer.runtime.store
             assert await store.keys("pending-sales/") == [], number
             if made:
@@ -78,9 +78,9 @@ async def test_private_sale_cancel_cancelled_at_any_await_can_be_repeated() -> N
     for number in count(1):
         async with private_sales.world() as world:
             order = await private_sales.sells(world.maker)
-            outcome = await cancel_on_turn(world.maker.desk.cancel(order.id), number)
+            outcome = await cancel_on_turn(world.maker.orders.cancel(order.id), number)
             if private_sales.told(world.maker, order).status is OrderStatus.OPEN:
-                await world.maker.desk.cancel(order.id)
+                await world.maker.orders.cancel(order.id)
             await asyncio.sleep(SETTLE)
             await world.mined(private_sales.BLOCKS, seconds=SETTLE)
             assert private_sales.told(world.maker, order).status is OrderStatus.CANCELED, number
@@ -92,9 +92,9 @@ async def test_private_sale_cancel_cancelled_at_any_await_can_be_repeated() -> N
 
 Call = Callable[[TradingPeer, str], Coroutine[Any, Any, TradeView]]
 CALLS: dict[str, Call] = {
-    "confirm": lambda party, trade_id: party.trader.confirm(trade_id),
-    "cancel": lambda party, trade_id: party.trader.cancel(trade_id),
-    "wait": lambda party, trade_id: party.trader.wait(trade_id),
+    "confirm": lambda party, trade_id: party.trades.confirm(trade_id),
+    "cancel": lambda party, trade_id: party.trades.cancel(trade_id),
+    "wait": lambda party, trade_id: party.trades.wait(trade_id),
 }
 
 
@@ -109,13 +109,13 @@ async def test_call_of_a_trade_cancelled_at_any_await_can_be_repeated(name: str)
             outcome = await cancel_at(call, number) if name != "wait" else await cancel_at(call, 1)
             await asyncio.sleep(5)
             if name == "cancel":
-                assert (await world.taker.trader.cancel(view.id)).phase == "canceled"
+                assert (await world.taker.trades.cancel(view.id)).phase == "canceled"
                 await asyncio.sleep(10)
                 assert await world.taker.holds_nothing() and await world.maker.holds_nothing(), number
             else:
-                await world.taker.trader.confirm(view.id)
+                await world.taker.trades.confirm(view.id)
                 await world.settles()
-                assert (await world.taker.trader.wait(view.id)).phase == "completed", number
+                assert (await world.taker.trades.wait(view.id)).phase == "completed", number
         if name == "wait" or not outcome.was_cancelled:
             break
 
@@ -126,10 +126,10 @@ async def test_revoke_cancelled_at_any_await_is_revoked_all_the_same_or_can_be_r
             world.maker.wallet.delay = 500
             view = await world.taker.takes(await sells_dog(world))
             await world.taker.until("signatures_out")
-            outcome = await cancel_at(world.taker.trader.revoke(view.id), number)
+            outcome = await cancel_at(world.taker.trades.revoke(view.id), number)
             await asyncio.sleep(5)
             if world.taker.only().phase != "revoking":
-                await world.taker.trader.revoke(view.id)
+                await world.taker.trades.revoke(view.id)
             await world.mined(8, seconds=100)
             assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing(), number
         if not outcome.was_cancelled:
@@ -140,10 +140,10 @@ async def test_import_and_change_cancelled_at_any_await_can_be_repeated() -> Non
     async with TradeWorld() as world:
         order = await sells_dog(world)
         for number in count(1):
-            outcome = await cancel_at(world.taker.desk.import_text(order.text), number)
-            assert (await world.taker.desk.import_text(order.text)).funded is True, number
-            change = await cancel_at(world.maker.desk.update(order.id, quote_atoms=20_000 + number), number)
-            changed = await world.maker.desk.update(order.id, quote_atoms=30_000 + number)
+            outcome = await cancel_at(world.taker.orders.import_text(order.text), number)
+            assert (await world.taker.orders.import_text(order.text)).funded is True, number
+            change = await cancel_at(world.maker.orders.update(order.id, quote_atoms=20_000 + number), number)
+            changed = await world.maker.orders.update(order.id, quote_atoms=30_000 + number)
             assert changed.quote_atoms == 30_000 + number
             if not outcome.was_cancelled and not change.was_cancelled:
                 break
@@ -159,11 +159,11 @@ async def test_stop_cancelled_at_any_await_ends_everything_and_trades_go_on_afte
             view = await world.taker.takes(order, review=True)
             await world.taker.until("reviewing")
             before = len(asyncio.all_tasks())
-            outcome = await cancel_at(party.trader.stop(), number)
+            outcome = await cancel_at(party.trades.stop(), number)
             await asyncio.sleep(1)
             assert len(asyncio.all_tasks()) < before, number
             await world.reload(party)
-            await world.taker.trader.confirm(view.id)
+            await world.taker.trades.confirm(view.id)
             await world.settles()
             assert world.taker.balance(DOG) == 600 and order.quote == BTC, number
         if not outcome.was_cancelled:

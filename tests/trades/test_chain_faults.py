@@ -61,7 +61,7 @@ async def test_a_completed_trade_that_a_reorganisation_undoes_is_pending_again_a
         for party in (world.maker, world.taker):
             assert party.only().phase == "settled" and party.only().completed_at == first[party]
             assert await party.holds_nothing()
-        order = world.maker.desk.get(trade.order_id)
+        order = world.maker.orders.get(trade.order_id)
         assert order is not None and (order.status, order.filled_atoms) == (OrderStatus.FILLED, 600)
         assert world.taker.balance(DOG) == 600
 
@@ -126,7 +126,7 @@ async def test_a_rival_in_a_block_fails_the_trade_once_it_is_buried_and_frees_co
             assert view.reason is not None and view.reason.code == "INPUT_SPENT"
             assert await party.holds_nothing()
             assert [event.kind for event in party.events].count("failed") == 1
-        order = world.maker.desk.get(trade.order_id)
+        order = world.maker.orders.get(trade.order_id)
         assert order is not None and (order.status, order.remaining_atoms) == (OrderStatus.OPEN, 600)
 
 
@@ -135,7 +135,7 @@ async def test_a_reorganisation_that_brings_a_rival_undoes_a_completed_trade_and
         trade = await pending(world)
         await world.mined(3)
         assert world.maker.only().phase == "completed"
-        order = world.maker.desk.get(trade.order_id)
+        order = world.maker.orders.get(trade.order_id)
         assert order is not None and order.status is OrderStatus.FILLED
         rival = _rival(world, trade.txid or "")
         world.chain.reorg(3, without=[trade.txid or ""], instead=[rival])
@@ -143,7 +143,7 @@ async def test_a_reorganisation_that_brings_a_rival_undoes_a_completed_trade_and
         assert world.maker.only().phase == world.taker.only().phase == "conflicted"
         await world.mined(FINALITY_MARGIN_BLOCKS)
         assert world.maker.only().phase == world.taker.only().phase == "failed"
-        order = world.maker.desk.get(trade.order_id)
+        order = world.maker.orders.get(trade.order_id)
         assert order is not None and (order.status, order.filled_atoms) == (OrderStatus.OPEN, 0)
         assert await world.maker.holds_nothing() and world.maker.balance(DOG) == 1000
 
@@ -219,7 +219,7 @@ async def test_what_is_taken_back_is_not_broadcast_when_the_servers_come_back() 
         view = await world.maker.until("pending")
         await asyncio.sleep(8)
         world.maker.servers.down = False
-        await world.maker.trader.revoke(view.id)
+        await world.maker.trades.revoke(view.id)
         world.maker.servers.offered.clear()
         await asyncio.sleep(25)
         assert set(world.maker.servers.offered) == set(world.chain.mempool) == {world.maker.only().revoke_txid}
@@ -234,14 +234,14 @@ async def test_nothing_is_signed_while_the_chain_cannot_be_judged(when: str, fau
         def break_it() -> None:
             party.servers.down, party.servers.lag = fault == "down", 2 * (fault == "lag")
 
-        party.trader.subscribe(lambda event: break_it() if event.trade.phase == when else None)
+        party.trades.subscribe(lambda event: break_it() if event.trade.phase == when else None)
         world.maker.servers.delay = world.taker.servers.delay = 0.2
         await world.taker.takes(await sells_dog(world), review=when == "signing")
         if when == "signing":
             view = await world.taker.until("reviewing")
             await asyncio.sleep(20)
-            await world.taker.trader.confirm(view.id)
-        view = await party.trader.wait(party.only().id) if party.trader.all() else await party.until("failed")
+            await world.taker.trades.confirm(view.id)
+        view = await party.trades.wait(party.only().id) if party.trades.all() else await party.until("failed")
         assert (view.phase, party.wallet.signed) == ("failed", [])
         assert view.reason is not None
         expected = {"CHAIN_UNREACHABLE"} if fault == "down" else {"INDEXER_LAG", "V11", "V12"}
@@ -258,14 +258,14 @@ async def test_nothing_is_signed_while_the_chain_cannot_be_judged(when: str, fau
 async def test_a_trade_is_not_begun_while_the_chain_cannot_be_judged() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
-        await world.taker.desk.import_text(order.text)
+        await world.taker.orders.import_text(order.text)
         world.taker.servers.down = True
         with pytest.raises(ChainUnreachable):
-            await world.taker.trader.take(order.id)
+            await world.taker.trades.take(order.id)
         world.taker.servers.down, world.taker.servers.lag = False, 2
         with pytest.raises(IndexerLagging):
-            await world.taker.trader.take(order.id)
-        assert world.taker.trader.all() == [] and await world.taker.holds_nothing()
+            await world.taker.trades.take(order.id)
+        assert world.taker.trades.all() == [] and await world.taker.holds_nothing()
 
 
 @pytest.mark.parametrize("rule", ["V1", "V9", "V10", "V11", "V12"])
@@ -293,10 +293,10 @@ async def test_a_taker_does_not_sign_against_what_its_own_servers_say(rule: str)
                 case "V12":
                     servers.told_holdings[mine] = OutputAssets({DOG: 1}, {}, ())
 
-        world.taker.trader.subscribe(lambda event: lie(event.trade.phase))
+        world.taker.trades.subscribe(lambda event: lie(event.trade.phase))
         servers.delay = 0.1
         trade = await world.taker.takes(order)
-        view = await world.taker.trader.wait(trade.id)
+        view = await world.taker.trades.wait(trade.id)
         assert view.reason is not None
         assert (view.phase, view.reason.code, world.taker.wallet.signed) == ("failed", rule, [])
         await asyncio.sleep(1)

@@ -26,7 +26,7 @@ class Scene:
         self.servers = SimServers(self.chain)
         self.coin = self.chain.fund(SCRIPT, 10_000)
         self.sights: list[ChainObservation] = []
-        self.watcher = ChainWatcher(self.servers, lambda trade_id, sight: self.sights.append(sight))
+        self.watcher = ChainWatcher(self.servers, lambda trade_id, observation: self.sights.append(observation))
         self.made = spending(self.coin, 9000)
         self.watcher.watch("one", Watch((self.made.txid, SELF_SPEND), (self.coin,)))
 
@@ -45,13 +45,13 @@ async def test_a_settlement_is_seen_from_nowhere_to_mempool_to_depth_and_back() 
     scene.chain.accept(scene.made.serialize())
     assert await scene.see() == InMempool(scene.made.txid)
     scene.chain.mine()
-    sight = await scene.see()
-    assert isinstance(sight, InBlock)
-    assert (sight.height, sight.confirmations) == (2, 1)
+    observation = await scene.see()
+    assert isinstance(observation, InBlock)
+    assert (observation.height, observation.confirmations) == (2, 1)
     scene.chain.mine(2)
-    sight = await scene.see()
-    assert isinstance(sight, InBlock)
-    assert sight.confirmations == 3
+    observation = await scene.see()
+    assert isinstance(observation, InBlock)
+    assert observation.confirmations == 3
     scene.chain.reorg(3)
     assert await scene.see() == InMempool(scene.made.txid)
     await scene.watcher.close()

@@ -33,7 +33,7 @@ class Chaos:
         return [self.world.maker, *self.takers]
 
     def tell(self, what: str) -> None:
-        phases = [[view.phase for view in party.trader.all()] for party in self.parties]
+        phases = [[view.phase for view in party.trades.all()] for party in self.parties]
         self.story.append(f"{asyncio.get_running_loop().time():8.2f} {what} {phases}")
 
     # --- what goes wrong
@@ -98,9 +98,9 @@ class Chaos:
     async def user(self, party: TradingPeer) -> None:
         """Somebody presses a button, whether it makes sense or not."""
         press = self.chance.choice(
-            (party.trader.confirm, party.trader.revoke, party.trader.cancel, party.trader.revoke)
+            (party.trades.confirm, party.trades.revoke, party.trades.cancel, party.trades.revoke)
         )
-        for view in party.trader.all():
+        for view in party.trades.all():
             try:
                 async with asyncio.timeout(20):
                     await press(view.id)
@@ -142,7 +142,7 @@ class Chaos:
         ]
         for _ in range(self.chance.randrange(3, 9)):
             await asyncio.sleep(self.chance.choice((0.02, 0.1, 0.5, 3, 20)))
-            self.txids |= {txid for party in self.parties for view in party.trader.all() for txid in _txids(view)}
+            self.txids |= {txid for party in self.parties for view in party.trades.all() for txid in _txids(view)}
             await self.disturb()
         for task in begun:
             task.cancel()
@@ -153,11 +153,11 @@ class Chaos:
     async def _begin(self, taker: TradingPeer, text: str, order_id: str, fill: int, review: bool) -> None:
         await asyncio.sleep(self.chance.random())
         try:
-            await taker.desk.import_text(text)
-            trade = await taker.trader.take(order_id, fill, review=review)
+            await taker.orders.import_text(text)
+            trade = await taker.trades.take(order_id, fill, review=review)
             if review:
                 await taker.until("reviewing")
-                await taker.trader.confirm(trade.id)
+                await taker.trades.confirm(trade.id)
         except (DarkSwapError, TimeoutError) as error:
             self.tell(f"the taker hears: {error!r}")
 
@@ -170,32 +170,32 @@ class Chaos:
             await asyncio.sleep(30)
             self.world.chain.mine()
             for party in self.parties:
-                for view in party.trader.all():
+                for view in party.trades.all():
                     if view.phase == "exposed":
-                        await party.trader.revoke(view.id)
+                        await party.trades.revoke(view.id)
         self.tell("the end")
 
     async def judge(self) -> None:
         chain, maker = self.world.chain, self.world.maker
         await asyncio.sleep(30)
         for party in self.parties:
-            assert all(view.phase in OVER for view in party.trader.all()), f"{party.peer.name} never ends"
+            assert all(view.phase in OVER for view in party.trades.all()), f"{party.peer.name} never ends"
             assert await party.holds_nothing(), f"{party.peer.name} holds something"
             assert party.aside == []
-        settled = {view.txid for party in self.parties for view in party.trader.all() if view.phase == "settled"}
+        settled = {view.txid for party in self.parties for view in party.trades.all() if view.phase == "settled"}
         in_chain = {
-            view.txid for party in self.parties for view in party.trader.all() if view.txid and chain.find(view.txid)
+            view.txid for party in self.parties for view in party.trades.all() if view.txid and chain.find(view.txid)
         }
         assert settled == in_chain
         for txid in settled:
-            phases = [view.phase for party in self.parties for view in party.trader.all() if view.txid == txid]
+            phases = [view.phase for party in self.parties for view in party.trades.all() if view.txid == txid]
             assert phases == ["settled", "settled"]
-        sold = sum(view.base_atoms for view in maker.trader.all() if view.phase == "settled")
+        sold = sum(view.base_atoms for view in maker.trades.all() if view.phase == "settled")
         for taker in self.takers:
-            bought = sum(view.base_atoms for view in taker.trader.all() if view.phase == "settled")
+            bought = sum(view.base_atoms for view in taker.trades.all() if view.phase == "settled")
             assert taker.balance(DOG) == bought
         assert maker.balance(DOG) + sold == self.dogs
-        (order,) = [view for view in maker.desk.all() if view.is_local]
+        (order,) = [view for view in maker.orders.all() if view.is_local]
         assert (order.filled_atoms, order.remaining_atoms) == (sold, 600 - sold)
         assert sum(party.balance() for party in self.parties) > self.sats - 20_000 * len(self.takers), "more than fees"
 

@@ -55,7 +55,7 @@ class Story:
     async def confirm(self) -> None:
         if self.review:
             view = await self.world.taker.until("reviewing")
-            await self.world.taker.trader.confirm(view.id)
+            await self.world.taker.trades.confirm(view.id)
 
     async def _blocks(self) -> None:
         while True:
@@ -75,7 +75,7 @@ class Story:
         await asyncio.sleep(1)
         assert (world.taker.balance(DOG), world.maker.balance(DOG)) == (600, 400)
         assert await world.taker.holds_nothing() and await world.maker.holds_nothing()
-        view = world.maker.desk.get(self.order.id)
+        view = world.maker.orders.get(self.order.id)
         assert view is not None and (view.status, view.filled_atoms) == (OrderStatus.FILLED, 600)
         await self.end()
 
@@ -94,7 +94,7 @@ async def test_a_page_that_dies_as_a_state_is_saved_goes_on_after_its_reload(who
         await world.reload(party)
         if (who, state, kept) == ("taker", "requesting", False):
             # The call of the page that died never returned; its user takes the order again.
-            assert party.trader.all() == [] and await party.holds_nothing()
+            assert party.trades.all() == [] and await party.holds_nothing()
             await party.takes(story.order)
         if story.review:
             await story.confirm()
@@ -114,7 +114,7 @@ async def test_a_page_that_dies_at_any_of_its_writes_goes_on_after_its_reload(wh
         await party.store.died.wait()
         await world.reload(party)
         await asyncio.sleep(60)
-        if not world.taker.trader.all():
+        if not world.taker.trades.all():
             await world.taker.takes(story.order)
         await story.ends_well()
 
@@ -166,9 +166,9 @@ async def test_a_taker_who_never_comes_back_holds_the_makers_coins_no_longer_tha
         await world.taker.stop()
         world.sim.world.kill("taker", silent=True)
         await asyncio.sleep(400)
-        assert all(view.status is TradeStatus.FAILED for view in world.maker.trader.all())
+        assert all(view.status is TradeStatus.FAILED for view in world.maker.trades.all())
         assert await world.maker.holds_nothing() and world.maker.wallet.signed == []
-        view = world.maker.desk.get(story.order.id)
+        view = world.maker.orders.get(story.order.id)
         assert view is not None and view.is_active and view.remaining_atoms == 600
         await story.end()
 
@@ -199,11 +199,11 @@ async def test_a_maker_who_comes_back_too_late_finds_its_order_whole(state: str)
         await world.maker.store.died.wait()
         await world.reload(world.maker, away=700)
         await asyncio.sleep(30)
-        assert {view.phase for view in world.maker.trader.all()} <= {"expired", "canceled"}
+        assert {view.phase for view in world.maker.trades.all()} <= {"expired", "canceled"}
         assert world.taker.only().phase in ("expired", "canceled")
         for party in (world.maker, world.taker):
             assert await party.holds_nothing() and party.wallet.signed == []
-        view = world.maker.desk.get(story.order.id)
+        view = world.maker.orders.get(story.order.id)
         assert view is not None and view.remaining_atoms == 600 and view.is_active
         await story.end()
 
@@ -218,7 +218,7 @@ async def test_coins_reserved_for_a_trade_that_was_never_saved_are_free_after_th
         held = await world.taker.peer.runtime.store.get("coins/regtest")
         assert (held is not None) is kept
         await world.reload(world.taker)
-        assert world.taker.trader.all() == [] and await world.taker.holds_nothing()
+        assert world.taker.trades.all() == [] and await world.taker.holds_nothing()
         await world.taker.takes(story.order)
         await story.ends_well()
 
@@ -229,11 +229,11 @@ async def test_a_part_of_an_order_held_for_a_trade_that_was_never_saved_is_free_
         world.maker.store.die_at(entering("validating"), kept=False)
         await story.begin()
         await world.maker.store.died.wait()
-        assert world.maker.desk.open_fills() != []
+        assert world.maker.orders.open_fills() != []
         await world.taker.stop()
         world.sim.world.kill("taker", silent=True)
         await world.reload(world.maker)
-        assert world.maker.desk.open_fills() == [] and world.maker.trader.all() == []
+        assert world.maker.orders.open_fills() == [] and world.maker.trades.all() == []
         await story.end()
 
 
@@ -246,6 +246,6 @@ async def test_both_pages_may_die_again_and_again() -> None:
             await world.reload(world.maker)
             await asyncio.sleep(0.7)
             await world.reload(world.taker)
-        if not world.taker.trader.all():
+        if not world.taker.trades.all():
             await world.taker.takes(story.order)
         await story.ends_well()

@@ -24,17 +24,17 @@ async def _free(world: TradeWorld) -> None:
 async def _paused_at(world: TradeWorld, phase: str) -> str:
     """A trade that stays in `phase`: id of it."""
     order = await sells_dog(world)
-    await world.taker.desk.import_text(order.text)
+    await world.taker.orders.import_text(order.text)
     match phase:
         case "requesting" | "validating":
             world.maker.servers.delay = 30
         case "verifying":
-            world.taker.trader.subscribe(
+            world.taker.trades.subscribe(
                 lambda event: setattr(world.taker.servers, "delay", 30 * (event.trade.phase == "verifying"))
             )
         case "signing" | "offered":
             world.taker.wallet.delay = 1_000
-    trade = await world.taker.trader.take(order.id, review=phase == "reviewing")
+    trade = await world.taker.trades.take(order.id, review=phase == "reviewing")
     party: TradingPeer = world.maker if phase in ("validating", "offered") else world.taker
     await party.until(phase)
     await asyncio.sleep(1)
@@ -47,14 +47,14 @@ async def test_either_side_may_leave_until_its_signature_has_left(phase: str) ->
         trade_id = await _paused_at(world, phase)
         leaves, other = (world.maker, world.taker) if phase in ("validating", "offered") else (world.taker, world.maker)
         assert leaves.only().can_cancel
-        view = await leaves.trader.cancel(trade_id, "I must go")
+        view = await leaves.trades.cancel(trade_id, "I must go")
         assert (view.phase, view.status, view.can_cancel) == ("canceled", TradeStatus.CANCELED, False)
         assert view.reason is not None and view.reason.detail == "You canceled it."
         assert view.advice == "Nothing that was signed left this device. Your coins are free."
         told = await other.until("canceled")
         assert told.reason is not None and told.reason.code == "USER_REJECTED"
         assert told.reason.detail.endswith("It was declined. They say: “I must go”")
-        assert (await leaves.trader.cancel(trade_id)).phase == "canceled"
+        assert (await leaves.trades.cancel(trade_id)).phase == "canceled"
         world.taker.wallet.delay = 0
         await _free(world)
 
@@ -72,7 +72,7 @@ async def test_whatever_takes_too_long_for_the_taker_is_given_up(phase: str, cod
     async with TradeWorld() as world:
         trade_id = await _paused_at(world, phase)
         ends = world.taker.only().expires_at
-        view = await world.taker.trader.wait(trade_id)
+        view = await world.taker.trades.wait(trade_id)
         assert (view.phase, view.status, view.expires_at) == ("expired", TradeStatus.FAILED, None)
         assert view.reason is not None and (view.reason.code, view.reason.detail) == (code, words)
         assert ends == view.updated_at
@@ -89,7 +89,7 @@ async def test_whatever_takes_too_long_for_the_maker_is_given_up_and_the_taker_i
         await world.taker.takes(order)
         made = await world.maker.until("expired")
         assert made.reason is not None and made.reason.detail == "Checking the taker's coins took too long."
-        view = await world.taker.trader.wait(world.taker.only().id)
+        view = await world.taker.trades.wait(world.taker.only().id)
         assert view.reason is not None and view.reason.code == "TIMEOUT"
         await _free(world)
 
@@ -97,23 +97,23 @@ async def test_whatever_takes_too_long_for_the_maker_is_given_up_and_the_taker_i
 async def test_a_maker_who_cannot_be_reached_is_said_to_be_away_before_anything_is_reserved() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
-        await world.taker.desk.import_text(order.text)
+        await world.taker.orders.import_text(order.text)
         world.parties.remove(world.maker)
         with pytest.raises(NoAddress):
-            await world.taker.trader.take(order.id)
+            await world.taker.trades.take(order.id)
         world.parties.append(world.maker)
-        assert world.taker.trader.all() == [] and await world.taker.holds_nothing()
+        assert world.taker.trades.all() == [] and await world.taker.holds_nothing()
 
 
 async def test_a_maker_without_a_wallet_says_so() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
-        world.maker.trader.set_wallet(None)
+        world.maker.trades.set_wallet(None)
         await world.taker.takes(order)
         view = await world.taker.until("canceled")
         assert view.reason is not None and view.reason.code == "WALLET_NOT_CONNECTED"
         assert view.reason.detail == "The maker ended it. The maker's wallet is closed."
-        assert world.maker.trader.all() == []
+        assert world.maker.trades.all() == []
         await _free(world)
 
 
@@ -140,12 +140,12 @@ async def test_a_maker_whose_coins_went_elsewhere_says_so_without_telling_what_i
 async def test_who_waits_for_a_trade_of_a_page_that_closes_is_told() -> None:
     async with TradeWorld() as world:
         trade_id = await _paused_at(world, "reviewing")
-        waiting = asyncio.create_task(world.taker.trader.wait(trade_id))
+        waiting = asyncio.create_task(world.taker.trades.wait(trade_id))
         await asyncio.sleep(1)
         await world.taker.stop()
         with pytest.raises(ObjectClosed):
             await waiting
-        for call in (world.taker.trader.wait, world.taker.trader.cancel, world.taker.trader.confirm):
+        for call in (world.taker.trades.wait, world.taker.trades.cancel, world.taker.trades.confirm):
             with pytest.raises(ObjectClosed):
                 await call(trade_id)
         assert world.taker.only().phase == "reviewing", "what was saved is all that stays"
@@ -154,16 +154,16 @@ async def test_who_waits_for_a_trade_of_a_page_that_closes_is_told() -> None:
 async def test_no_trade_is_begun_that_cannot_be_kept() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
-        await world.taker.desk.import_text(order.text)
+        await world.taker.orders.import_text(order.text)
         world.taker.store.broken = True
         with pytest.raises(StorageError):
-            await world.taker.trader.take(order.id)
+            await world.taker.trades.take(order.id)
         world.taker.store.broken, world.maker.store.broken = False, True
-        await world.taker.trader.take(order.id)
+        await world.taker.trades.take(order.id)
         view = await world.taker.until("canceled")
         assert view.reason is not None and view.reason.code == "BUSY"
         world.maker.store.broken = False
-        assert world.maker.trader.all() == []
+        assert world.maker.trades.all() == []
         await _free(world)
 
 
@@ -172,11 +172,11 @@ async def test_a_step_that_cannot_be_kept_is_taken_when_it_can() -> None:
         trade_id = await _paused_at(world, "reviewing")
         world.taker.store.broken = True
         with pytest.raises(StorageError):
-            await world.taker.trader.confirm(trade_id)
+            await world.taker.trades.confirm(trade_id)
         assert world.taker.only().phase == "reviewing"
         world.taker.store.broken = False
         world.maker.wallet.delay = 5
-        await world.taker.trader.confirm(trade_id)
+        await world.taker.trades.confirm(trade_id)
         await world.maker.until("countersigning")
         world.maker.store.broken = True
         await asyncio.sleep(20)
@@ -201,11 +201,11 @@ async def test_a_deadline_that_passes_while_nothing_can_be_kept_still_ends_the_t
 async def test_coins_of_a_trade_that_could_not_be_kept_are_free_once_the_store_works_again(kept: str) -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
-        await world.taker.desk.import_text(order.text)
+        await world.taker.orders.import_text(order.text)
         store = world.taker.store
         store.watch(lambda key, data: setattr(store, "broken", store.broken or key.startswith(kept)))
         with pytest.raises(StorageError):
-            await world.taker.trader.take(order.id)
+            await world.taker.trades.take(order.id)
         assert not await world.taker.holds_nothing()
         store.watch(lambda key, data: None)
         store.broken = False
@@ -220,11 +220,11 @@ async def test_a_part_of_an_order_is_free_again_when_its_trade_could_not_be_kept
         store.watch(lambda key, data: setattr(store, "broken", True))
         await world.taker.takes(order)
         view = await world.taker.until("canceled")
-        assert view.reason is not None and view.reason.code == "BUSY" and world.maker.desk.open_fills() != []
+        assert view.reason is not None and view.reason.code == "BUSY" and world.maker.orders.open_fills() != []
         store.watch(lambda key, data: None)
         store.broken = False
         await asyncio.sleep(10)
-        assert world.maker.desk.open_fills() == [] and world.maker.trader.all() == []
+        assert world.maker.orders.open_fills() == [] and world.maker.trades.all() == []
 
 
 # --- how many
@@ -253,17 +253,17 @@ async def test_the_history_survives_reloads_newest_first() -> None:
         order = await sells_dog(world, min_fill=100)
         trade = await world.taker.takes(order, 300, review=True)
         await world.taker.until("reviewing")
-        await world.taker.trader.cancel(trade.id)
+        await world.taker.trades.cancel(trade.id)
         await asyncio.sleep(5)
         again = await world.taker.takes(order, 300)
         await world.settles()
         await world.mined(FINALITY_MARGIN_BLOCKS)
-        before = world.taker.trader.all()
+        before = world.taker.trades.all()
         assert [view.id for view in before] == [again.id, trade.id]
         await world.reload(world.taker)
-        assert world.taker.trader.all() == before and world.taker.events == []
+        assert world.taker.trades.all() == before and world.taker.events == []
         with pytest.raises(InvalidArgument, match="this trade is over"):
-            await world.taker.trader.confirm(trade.id)
+            await world.taker.trades.confirm(trade.id)
 
 
 @pytest.mark.parametrize("way", ["direct", "relayed"])
@@ -273,7 +273,7 @@ async def test_trade_canceled_right_before_the_node_stops_is_canceled_for_the_ma
             world.maker = await _maker_behind_a_relay(world)
         trade_id = await _paused_at(world, "reviewing")
         await world.maker.until("offered")
-        await world.taker.trader.cancel(trade_id)
+        await world.taker.trades.cancel(trade_id)
         await world.taker.stop()
         await world.taker.peer.close()
         await asyncio.sleep(5)
@@ -286,7 +286,7 @@ async def test_cancel_that_is_lost_frees_the_part_of_the_order_at_the_deadline()
         trade_id = await _paused_at(world, "reviewing")
         ends = (await world.maker.until("offered")).expires_at
         world.sim.world.kill("taker")
-        await world.taker.trader.cancel(trade_id)
+        await world.taker.trades.cancel(trade_id)
         await world.taker.stop()
         view = await world.maker.until("expired")
         assert ends is not None and ends <= view.updated_at <= ends + MAX_SLEEP_SECONDS

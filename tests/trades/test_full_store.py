@@ -22,11 +22,11 @@ async def test_cancel_on_a_full_store_behind_an_event_that_cannot_be_kept_works_
     async with TradeWorld() as world:
         trade_id = await _reviewing(world)
         world.taker.store.full = True
-        await world.maker.trader.cancel(world.maker.only().id, "changed my mind")
+        await world.maker.trades.cancel(world.maker.only().id, "changed my mind")
         await asyncio.sleep(100)
         assert world.taker.only().phase == "reviewing" and world.taker.store_trouble == ["STORAGE_FULL"]
         async with asyncio.timeout(1):
-            assert (await world.taker.trader.cancel(trade_id)).phase == "canceled"
+            assert (await world.taker.trades.cancel(trade_id)).phase == "canceled"
         world.taker.store.full = False
         await asyncio.sleep(20)
         assert await world.taker.holds_nothing()
@@ -38,10 +38,10 @@ async def test_cancel_on_a_full_store_holds_after_a_restart() -> None:
     async with TradeWorld() as world:
         trade_id = await _reviewing(world)
         world.taker.store.full = True
-        await world.taker.trader.cancel(trade_id)
+        await world.taker.trades.cancel(trade_id)
         await world.reload(world.taker)
         await asyncio.sleep(1000)
-        assert world.taker.trader.all() == [] and not world.taker.wallet.settled
+        assert world.taker.trades.all() == [] and not world.taker.wallet.settled
 
 
 async def test_confirm_on_a_full_store_fails_at_once_and_works_when_there_is_room() -> None:
@@ -50,10 +50,10 @@ async def test_confirm_on_a_full_store_fails_at_once_and_works_when_there_is_roo
         world.taker.store.full = True
         async with asyncio.timeout(1):
             with pytest.raises(StorageFull):
-                await world.taker.trader.confirm(trade_id)
+                await world.taker.trades.confirm(trade_id)
         assert not world.taker.wallet.settled
         world.taker.store.full = False
-        await world.taker.trader.confirm(trade_id)
+        await world.taker.trades.confirm(trade_id)
         await world.settles()
         assert world.taker.only().phase == "completed"
 
@@ -65,9 +65,9 @@ async def test_cancel_on_a_store_that_is_gone_fails_at_once_and_can_be_repeated(
         for _ in range(2):
             async with asyncio.timeout(1):
                 with pytest.raises(StorageError):
-                    await world.taker.trader.cancel(trade_id)
+                    await world.taker.trades.cancel(trade_id)
         assert world.taker.store_trouble == ["STORAGE"]
         world.taker.store.broken = False
-        assert (await world.taker.trader.cancel(trade_id)).phase == "canceled"
+        assert (await world.taker.trades.cancel(trade_id)).phase == "canceled"
         await asyncio.sleep(10)
         assert await world.taker.holds_nothing()

@@ -89,7 +89,7 @@ async def test_what_no_honest_peer_sends_ends_its_stream_and_nothing_else(what: 
         terms, request = await eve.request(order)
         await BREAKING[what](eve, terms, request)
         assert await eve.hears(2) is None
-        assert (eve.broken, world.maker.trader.all(), world.maker.wallet.signed) == (1, [], [])
+        assert (eve.broken, world.maker.trades.all(), world.maker.wallet.signed) == (1, [], [])
         await eve.open(world.maker)
         await eve.say(terms.trade_id, 1, request)
         assert isinstance(await eve.hears(), TakeAccept), "another stream is as good as the first"
@@ -151,7 +151,7 @@ async def test_a_message_about_somebody_elses_trade_ends_the_stream_of_who_sent_
         await eve.say(trade.id, 7, Cancel("USER_REJECTED", "not mine to cancel"), role)
         await asyncio.sleep(2)
         assert eve.broken == 1
-        await world.taker.trader.confirm(trade.id)
+        await world.taker.trades.confirm(trade.id)
         await world.settles()
         assert world.taker.balance(DOG) == 600
 
@@ -166,7 +166,7 @@ async def test_a_request_with_the_id_of_somebody_elses_trade_starts_none() -> No
         _, request = await eve.request(order, trade_id=trade.id)
         await eve.say(trade.id, 1, request)
         await asyncio.sleep(2)
-        assert eve.broken == 1 and len(world.maker.trader.all()) == 1
+        assert eve.broken == 1 and len(world.maker.trades.all()) == 1
 
 
 async def test_a_flood_ends_its_stream_while_others_go_on_trading() -> None:
@@ -182,7 +182,7 @@ async def test_a_flood_ends_its_stream_while_others_go_on_trading() -> None:
         await asyncio.sleep(1)
         assert eve.broken == 1
         assert eve.heard.qsize() <= DEFAULT_LIMITS.trade_burst + 1
-        assert world.maker.trader.all() == []
+        assert world.maker.trades.all() == []
         await world.taker.takes(order)
         await world.settles()
         assert world.taker.balance(DOG) == 600
@@ -317,7 +317,7 @@ async def test_of_two_who_take_the_whole_order_at_once_one_gets_it() -> None:
         bodies = [await peer.hears() for peer in (eve, mallory)]
         assert sorted(type(body).__name__ for body in bodies) == ["Cancel", "TakeAccept"]
         assert [body.code for body in bodies if isinstance(body, Cancel)] == ["INSUFFICIENT_FUNDS"]
-        view = world.maker.desk.get(order.id)
+        view = world.maker.orders.get(order.id)
         assert view is not None and view.remaining_atoms == 0
 
 

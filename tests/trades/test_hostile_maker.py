@@ -228,7 +228,7 @@ async def test_a_cancel_before_the_signature_frees_everything_and_quotes_the_mak
     async with TradeWorld() as world:
         scene = await Scene.set(world)
         await scene.eve.say(scene.trade_id, 1, Cancel("PRICE_CHANGED", "sorry"))
-        view = await world.taker.trader.wait(scene.trade_id)
+        view = await world.taker.trades.wait(scene.trade_id)
         assert (view.phase, view.status) == ("canceled", TradeStatus.CANCELED)
         assert view.reason is not None and view.reason.code == "PRICE_CHANGED"
         assert (

@@ -26,7 +26,7 @@ async def _untouched(maker: TradingPeer, order: OrderView) -> None:
     await asyncio.sleep(1)
     assert maker.wallet.signed == []
     assert await maker.holds_nothing()
-    view = maker.desk.get(order.id)
+    view = maker.orders.get(order.id)
     assert view is not None and view.remaining_atoms == order.base_atoms
 
 
@@ -60,7 +60,7 @@ async def test_a_request_is_not_let_in(why: str) -> None:
         code, change = REFUSED[why]
         await eve.say(terms.trade_id, 1, change(request, int(world.maker.peer.runtime.clock.now())))
         assert await eve.hears_code() == code
-        assert world.maker.trader.all() == [] and eve.broken == 0
+        assert world.maker.trades.all() == [] and eve.broken == 0
         await _untouched(world.maker, order)
         await _still_trades(world, order)
 
@@ -70,20 +70,20 @@ async def test_an_order_canceled_paused_or_changed_meanwhile_is_not_traded_on_th
         eve = await attacker(world)
         await eve.open(world.maker)
         canceled, changed, paused = [await sells_dog(world) for _ in range(3)]
-        await world.maker.desk.cancel(canceled.id)
-        await world.maker.desk.update(changed.id, quote_atoms=40_000)
-        await world.maker.desk.update(paused.id, paused=True)
+        await world.maker.orders.cancel(canceled.id)
+        await world.maker.orders.update(changed.id, quote_atoms=40_000)
+        await world.maker.orders.update(paused.id, paused=True)
         for order, code in ((canceled, "ORDER_GONE"), (changed, "PRICE_CHANGED"), (paused, "PRICE_CHANGED")):
             terms, request = await eve.request(order)
             await eve.coins.release(terms.trade_id)
             await eve.say(terms.trade_id, 1, request)
             assert await eve.hears_code() == code
-        paused_now = world.maker.desk.get(paused.id)
+        paused_now = world.maker.orders.get(paused.id)
         assert paused_now is not None
         terms, request = await eve.request(paused_now)
         await eve.say(terms.trade_id, 1, request)
         assert await eve.hears_code() == "ORDER_GONE"
-        assert world.maker.trader.all() == []
+        assert world.maker.trades.all() == []
 
 
 # --- coins that are not as told
@@ -329,11 +329,11 @@ async def test_a_maker_who_thought_better_of_it_does_not_sign_and_one_who_only_p
         terms, settlement = await eve.offered(order)
         match change:
             case "canceled":
-                await world.maker.desk.cancel(order.id)
+                await world.maker.orders.cancel(order.id)
             case "changed":
-                await world.maker.desk.update(order.id, quote_atoms=50_000)
+                await world.maker.orders.update(order.id, quote_atoms=50_000)
             case "paused":
-                await world.maker.desk.update(order.id, paused=True)
+                await world.maker.orders.update(order.id, paused=True)
         await eve.signs(terms, eve.witnesses(settlement))
         body = await eve.hears()
         if change == "paused":
@@ -351,7 +351,7 @@ async def test_a_cancellation_that_was_lost_is_said_again_to_who_goes_on() -> No
         await eve.open(world.maker)
         terms, settlement = await eve.offered(order)
         world.sim.world.cut("maker", "eve")
-        await world.maker.trader.cancel(terms.trade_id, "not today")
+        await world.maker.trades.cancel(terms.trade_id, "not today")
         await asyncio.sleep(30)
         assert eve.heard.empty()
         world.sim.world.heal("maker", "eve")

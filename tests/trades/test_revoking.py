@@ -53,7 +53,7 @@ async def test_a_silent_maker_leaves_the_taker_exposed_who_takes_the_signature_b
         assert view.can_revoke and "take your signature back" in view.advice.lower()
         await asyncio.sleep(600)
         assert world.taker.only() == view and await world.taker.reserved(trade.id) > 0
-        view = await world.taker.trader.revoke(trade.id)
+        view = await world.taker.trades.revoke(trade.id)
         assert view.phase == "revoking"
         await asyncio.sleep(25)
         view = world.taker.only()
@@ -61,7 +61,7 @@ async def test_a_silent_maker_leaves_the_taker_exposed_who_takes_the_signature_b
         await world.mined()
         assert not world.taker.only().can_revoke and await world.taker.reserved(trade.id) > 0
         await world.mined(FINALITY_MARGIN_BLOCKS)
-        view = await world.taker.trader.wait(trade.id)
+        view = await world.taker.trades.wait(trade.id)
         assert (view.phase, view.state, view.status) == ("revoked", TradeState.CANCELED, TradeStatus.CANCELED)
         await asyncio.sleep(1)
         assert await world.taker.holds_nothing()
@@ -79,7 +79,7 @@ async def test_a_self_spend_pays_more_than_the_settlement_and_replaces_it_in_the
         await world.maker.until("pending")
         await asyncio.sleep(1)
         (settlement,) = world.chain.mempool.values()
-        await world.taker.trader.revoke(world.taker.only().id)
+        await world.taker.trades.revoke(world.taker.only().id)
         await asyncio.sleep(5)
         (spend,) = world.chain.mempool.values()
         assert spend.txid == world.taker.only().revoke_txid != settlement.txid
@@ -90,7 +90,7 @@ async def test_a_self_spend_pays_more_than_the_settlement_and_replaces_it_in_the
         assert (view.phase, view.status) == ("failed", TradeStatus.FAILED)
         assert view.reason is not None and view.reason.code == "INPUT_SPENT"
         assert await world.maker.holds_nothing() and await world.taker.holds_nothing()
-        order = world.maker.desk.get(view.order_id)
+        order = world.maker.orders.get(view.order_id)
         assert order is not None and order.remaining_atoms == 600
 
 
@@ -101,7 +101,7 @@ async def test_a_maker_who_completes_while_the_signature_is_taken_back_has_the_t
         await world.maker.until("countersigning")
         await asyncio.sleep(1)
         txid = world.taker.only().txid
-        await world.taker.trader.revoke(world.taker.only().id)
+        await world.taker.trades.revoke(world.taker.only().id)
         await world.maker.until("pending")
         await asyncio.sleep(25)
         assert world.maker.only().reason is not None, "the network does not take the settlement beside the self-spend"
@@ -143,7 +143,7 @@ async def test_a_maker_who_declines_at_the_last_look_is_told_in_words_and_the_si
         assert (made.phase, made.status) == ("canceled", TradeStatus.CANCELED)
         assert made.reason is not None and made.reason.detail == "You canceled it."
         assert await world.maker.holds_nothing()
-        await world.taker.trader.revoke(trade.id)
+        await world.taker.trades.revoke(trade.id)
         await buried(world)
         assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
 
@@ -154,7 +154,7 @@ async def test_runes_and_alkanes_come_home_when_only_they_can_be_spent(asset: As
         world.taker.give(10_000, asset, 1_500)
         world.maker.give(100_000)
         trade = await exposed(world, await world.maker.offers(asset, 600, BTC, 30_000, side=Side.BUY))
-        await world.taker.trader.revoke(trade.id)
+        await world.taker.trades.revoke(trade.id)
         await buried(world)
         assert world.taker.only().phase == "revoked"
         assert world.taker.balance(asset) == 1_500 and await world.taker.holds_nothing()
@@ -167,13 +167,13 @@ async def test_without_funds_for_its_fee_a_signature_stays_out_and_that_is_said(
         world.maker.give(100_000)
         world.taker = poor
         trade = await exposed(world, await world.maker.offers(DOG, 600, BTC, 30_000, side=Side.BUY))
-        await poor.trader.revoke(trade.id)
+        await poor.trades.revoke(trade.id)
         view = await poor.until("exposed")
         assert view.reason is not None and view.reason.code == "REVOKE_FAILED"
         assert "BTC" in view.reason.detail
         assert view.can_revoke and await poor.reserved(trade.id) == 1
         poor.give(20_000)
-        await poor.trader.revoke(trade.id)
+        await poor.trades.revoke(trade.id)
         await buried(world)
         assert poor.only().phase == "revoked" and poor.balance(DOG) == 1_500
 
@@ -188,7 +188,7 @@ async def test_all_bitcoin_of_the_trade_may_pay_for_taking_it_back() -> None:
         trade = await exposed(world, await sells_dog(world, 600, 10_000))
         poor.servers.rate = 25_000
         assert await poor.reserved(trade.id) == 6
-        await poor.trader.revoke(trade.id)
+        await poor.trades.revoke(trade.id)
         await poor.until("revoking")
         await buried(world)
         assert poor.only().phase == "revoked"
@@ -198,11 +198,11 @@ async def test_all_bitcoin_of_the_trade_may_pay_for_taking_it_back() -> None:
 async def test_a_second_wish_pays_more_with_the_same_coins(rate: int) -> None:
     async with TradeWorld() as world:
         trade = await exposed(world)
-        await world.taker.trader.revoke(trade.id)
+        await world.taker.trades.revoke(trade.id)
         await asyncio.sleep(5)
         (first,) = world.chain.mempool.values()
         world.taker.servers.rate = rate
-        await world.taker.trader.revoke(trade.id)
+        await world.taker.trades.revoke(trade.id)
         await asyncio.sleep(5)
         (second,) = world.chain.mempool.values()
         assert [each.outpoint for each in first.inputs] == [each.outpoint for each in second.inputs]
@@ -227,7 +227,7 @@ async def test_taking_back_goes_on_after_a_reload(state: str) -> None:
         world.sim.world.kill("maker", silent=True)
         if state in ("revoking", "revoked"):
             await world.taker.until("signatures_out")
-            asking = asyncio.create_task(world.taker.trader.revoke(world.taker.only().id))
+            asking = asyncio.create_task(world.taker.trades.revoke(world.taker.only().id))
             if state == "revoked":
                 await asking
                 await buried(world)
@@ -238,7 +238,7 @@ async def test_taking_back_goes_on_after_a_reload(state: str) -> None:
             asking.cancel()
         if state in ("signatures_out", "exposed"):
             await world.taker.until("exposed")
-            await world.taker.trader.revoke(world.taker.only().id)
+            await world.taker.trades.revoke(world.taker.only().id)
         await buried(world)
         assert world.taker.only().phase == "revoked" and await world.taker.holds_nothing()
         await asyncio.gather(begun, return_exceptions=True)
@@ -254,7 +254,7 @@ async def test_a_maker_whose_broadcast_nobody_takes_may_take_its_signature_back_
         view = world.maker.only()
         assert view.can_revoke and view.reason is not None
         assert (view.reason.code, view.reason.detail) == ("BROADCAST_REJECTED", "The network says: mempool full")
-        await world.maker.trader.revoke(trade.id)
+        await world.maker.trades.revoke(trade.id)
         world.maker.servers.rejects = ""
         await buried(world)
         assert world.maker.only().phase == "revoked"
@@ -267,33 +267,33 @@ async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
     async with TradeWorld() as world:
         party: TradingPeer = world.taker
         with pytest.raises(TradeNotFound):
-            await party.trader.revoke("ab" * 16)
+            await party.trades.revoke("ab" * 16)
         trade = await party.takes(await sells_dog(world), review=True)
         with pytest.raises(InvalidArgument, match="no signature to take back"):
-            await party.trader.revoke(trade.id)
-        party.trader.set_wallet(None)
+            await party.trades.revoke(trade.id)
+        party.trades.set_wallet(None)
         with pytest.raises(WalletNotConnected):
-            await party.trader.revoke(trade.id)
+            await party.trades.revoke(trade.id)
         party.open_wallet()
         await party.until("reviewing")
-        await party.trader.confirm(trade.id)
+        await party.trades.confirm(trade.id)
         await party.until("pending")
         await asyncio.sleep(3)
         with pytest.raises(InvalidArgument, match="no signature to take back"):
-            await party.trader.revoke(trade.id)
+            await party.trades.revoke(trade.id)
         with pytest.raises(InvalidArgument, match="left already"):
-            await party.trader.cancel(trade.id)
+            await party.trades.cancel(trade.id)
         await world.mined()
         await world.mined(FINALITY_MARGIN_BLOCKS)
-        assert (await party.trader.revoke(trade.id)).phase == "settled"
-        assert (await party.trader.cancel(trade.id)).phase == "settled"
+        assert (await party.trades.revoke(trade.id)).phase == "settled"
+        assert (await party.trades.cancel(trade.id)).phase == "settled"
 
 
 async def test_a_self_spend_that_the_network_does_not_take_is_told_and_tried_again() -> None:
     async with TradeWorld() as world:
         trade = await exposed(world)
         world.taker.servers.rejects = "mempool full"
-        await world.taker.trader.revoke(trade.id)
+        await world.taker.trades.revoke(trade.id)
         await asyncio.sleep(25)
         view = world.taker.only()
         assert view.phase == "revoking" and view.can_revoke

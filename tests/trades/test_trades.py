@@ -45,7 +45,7 @@ async def test_both_sides_get_what_the_order_says_and_pay_what_they_were_shown(
         order = await maker.offers(base, ATOMS[base], quote, ATOMS[quote], side=side)
         trade = await taker.takes(order)
         await taker.until("pending")
-        effects = {party: party.trader.effect(trade.id) for party in (maker, taker)}
+        effects = {party: party.trades.effect(trade.id) for party in (maker, taker)}
         await world.mined()
         fees = 0
         for party, gives, gets in ((maker, given, got), (taker, got, given)):
@@ -71,7 +71,7 @@ async def test_both_views_tell_one_trade_from_its_two_sides() -> None:
         began = int(world.maker.peer.runtime.clock.now())
         trade = await world.taker.takes(order)
         await world.settles()
-        taken, made = await world.taker.trader.wait(trade.id), await world.maker.trader.wait(trade.id)
+        taken, made = await world.taker.trades.wait(trade.id), await world.maker.trades.wait(trade.id)
         for name in ("id", "order_id", "maker", "taker", "base", "base_atoms", "quote", "quote_atoms", "side", "txid"):
             assert getattr(taken, name) == getattr(made, name), name
         assert (taken.peer, made.peer) == (str(world.maker.peer.id), str(world.taker.peer.id))
@@ -121,17 +121,17 @@ async def test_a_whole_order_is_filled_and_cannot_be_taken_again() -> None:
         order = await sells_dog(world)
         await world.taker.takes(order)
         await world.taker.until("pending")
-        view = world.maker.desk.get(order.id)
+        view = world.maker.orders.get(order.id)
         assert view is not None
         assert (view.remaining_atoms, view.filled_atoms, view.is_active) == (0, 0, False)
         await world.mined()
-        view = world.maker.desk.get(order.id)
+        view = world.maker.orders.get(order.id)
         assert view is not None
         assert (view.status, view.filled_atoms, view.is_active) == (OrderStatus.FILLED, 600, False)
         assert [event.kind for event in world.maker.order_events][-1] == "filled"
-        await world.taker.desk.refresh_funding(order.id)
+        await world.taker.orders.refresh_funding(order.id)
         with pytest.raises(InvalidOrder, match="no coins behind it"):
-            await world.taker.trader.take(order.id)
+            await world.taker.trades.take(order.id)
 
 
 async def test_two_takers_take_their_parts_of_one_order_one_after_the_other() -> None:
@@ -142,7 +142,7 @@ async def test_two_takers_take_their_parts_of_one_order_one_after_the_other() ->
         await world.taker.takes(order, 200)
         await world.settles()
         await asyncio.sleep(60)
-        view = world.maker.desk.get(order.id)
+        view = world.maker.orders.get(order.id)
         assert view is not None
         assert (view.remaining_atoms, view.filled_atoms, view.status) == (400, 200, OrderStatus.OPEN)
         assert view.seq == 1, "other coins stand behind it now"
@@ -151,7 +151,7 @@ async def test_two_takers_take_their_parts_of_one_order_one_after_the_other() ->
         await world.mined()
         assert third.only().status is TradeStatus.COMPLETED
         assert (world.taker.balance(DOG), third.balance(DOG), world.maker.balance(DOG)) == (200, 400, 400)
-        view = world.maker.desk.get(order.id)
+        view = world.maker.orders.get(order.id)
         assert view is not None and view.status is OrderStatus.FILLED
         assert world.taker.only().quote_atoms + third.only().quote_atoms == 30_000
 
@@ -168,7 +168,7 @@ async def test_two_takers_take_parts_at_once_when_there_are_coins_for_both() -> 
             await party.until("pending")
         await world.mined()
         assert {party.only().status for party in (world.taker, third)} == {TradeStatus.COMPLETED}
-        view = world.maker.desk.get(order.id)
+        view = world.maker.orders.get(order.id)
         assert view is not None and view.status is OrderStatus.FILLED
 
 
@@ -179,7 +179,7 @@ async def test_less_than_the_least_part_or_more_than_all_is_not_even_asked_for()
             with pytest.raises(InvalidOrder) as refused:
                 await world.taker.takes(order, fill)
             assert refused.value.path == "amount"
-        assert world.maker.trader.all() == [] and await world.taker.holds_nothing()
+        assert world.maker.trades.all() == [] and await world.taker.holds_nothing()
 
 
 async def test_with_review_nothing_is_signed_before_it_is_confirmed() -> None:
@@ -188,25 +188,25 @@ async def test_with_review_nothing_is_signed_before_it_is_confirmed() -> None:
         view = await world.taker.until("reviewing")
         assert view.can_confirm and view.state is TradeState.TAKER_PSBT_SENT
         assert ("review", "active") in view.steps
-        effect = world.taker.trader.effect(trade.id)
+        effect = world.taker.trades.effect(trade.id)
         assert effect is not None and effect.gets == {DOG: 600} and effect.gives == {BTC: 30_000}
         await asyncio.sleep(90)
         assert world.taker.wallet.signed == [] and world.taker.only().phase == "reviewing"
-        await world.taker.trader.confirm(trade.id)
-        await world.taker.trader.confirm(trade.id)
+        await world.taker.trades.confirm(trade.id)
+        await world.taker.trades.confirm(trade.id)
         await world.taker.until("pending")
         await world.mined()
         assert world.taker.only().status is TradeStatus.COMPLETED
         assert len(world.taker.wallet.signed) == 1
         with pytest.raises(InvalidArgument):
             await world.mined(FINALITY_MARGIN_BLOCKS)
-            await world.taker.trader.confirm(trade.id)
+            await world.taker.trades.confirm(trade.id)
 
 
 async def test_a_review_that_nobody_answers_runs_out_with_nothing_signed() -> None:
     async with TradeWorld() as world:
         trade = await world.taker.takes(await sells_dog(world), review=True)
-        view = await world.taker.trader.wait(trade.id)
+        view = await world.taker.trades.wait(trade.id)
         assert (view.phase, view.status) == ("expired", TradeStatus.FAILED)
         await asyncio.sleep(5)
         assert world.taker.wallet.signed == world.maker.wallet.signed == []
@@ -219,7 +219,7 @@ async def test_the_taker_pays_all_fees_where_the_order_says_so() -> None:
         order = await sells_dog(world, fee_rule=FeeRule.TAKER_PAYS)
         trade = await world.taker.takes(order, rate=3_000)
         await world.settles()
-        made, taken = world.maker.trader.effect(trade.id), world.taker.trader.effect(trade.id)
+        made, taken = world.maker.trades.effect(trade.id), world.taker.trades.effect(trade.id)
         assert made is not None and taken is not None
         assert (made.fee_sats, taken.fee_sats > 500) == (0, True)
         assert world.maker.balance() == before + 30_000
@@ -241,4 +241,4 @@ async def test_nobody_takes_an_order_of_his_own() -> None:
     async with TradeWorld() as world:
         order = await sells_dog(world)
         with pytest.raises(InvalidOrder, match="your own"):
-            await world.maker.trader.take(order.id)
+            await world.maker.trades.take(order.id)

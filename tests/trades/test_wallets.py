@@ -231,7 +231,7 @@ async def test_another_wallet_than_the_trade_was_begun_with_signs_nothing_of_it(
         await world.taker.until("reviewing")
         world.taker.wallet = SimulatedWallet("another")
         world.taker.open_wallet()
-        await world.taker.trader.confirm(trade.id)
+        await world.taker.trades.confirm(trade.id)
         view = await world.taker.until("failed")
         assert view.reason is not None and view.reason.code == "WALLET_FAILED"
         assert "another account or wallet" in view.reason.detail
@@ -250,7 +250,7 @@ async def test_a_proof_that_is_declined_begins_no_trade() -> None:
         world.taker.open_wallet()
         with pytest.raises(WalletFailed):
             await world.taker.takes(order)
-        assert world.taker.trader.all() == [] and await world.taker.holds_nothing()
+        assert world.taker.trades.all() == [] and await world.taker.holds_nothing()
 
 
 async def test_a_psbt_names_previous_transactions_where_amounts_are_not_signed() -> None:
@@ -288,5 +288,5 @@ async def test_cancel_with_a_reason_that_is_no_unicode_is_refused_and_another_ca
         view = await world.taker.takes(order, review=True)
         await world.taker.until("reviewing")
         with pytest.raises(InvalidArgument, match="reason"):
-            await world.taker.trader.cancel(view.id, "bye \ud83d")
-        assert (await world.taker.trader.cancel(view.id, "bye \U0001f600")).status is TradeStatus.CANCELED
+            await world.taker.trades.cancel(view.id, "bye \ud83d")
+        assert (await world.taker.trades.cancel(view.id, "bye \U0001f600")).status is TradeStatus.CANCELED

@@ -52,29 +52,29 @@ class Engine:
 
     def __init__(
         self,
-        stack: Node,
-        desk: OrderManager,
-        trader: TradeManager,
+        node: Node,
+        orders: OrderManager,
+        trades: TradeManager,
         lock: AsyncExitStack,
         publish: Callable[[TradeManager, Event], Awaitable[None]],
     ) -> None:
-        self.stack = stack
-        self.desk = desk
-        self.trader = trader
+        self.node = node
+        self.orders = orders
+        self.trades = trades
         self._lock = lock
         self._publish = publish
-        self._report = stack.swarm.faults.report
+        self._report = node.swarm.faults.report
         self._tasks = Tasks(self._report)
         self._events: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
         self._news = Waiter()
 
     async def start(self) -> None:
         """Take up what was going on. After a failure, and after a cancellation, `close` is due."""
-        self.desk.subscribe(self._happened)
-        self.trader.subscribe(self._happened)
+        self.orders.subscribe(self._happened)
+        self.trades.subscribe(self._happened)
         self._tasks.spawn(self._publish_all(), "trading events")
-        await self.desk.start()
-        await self.trader.start()
+        await self.orders.start()
+        await self.trades.start()
 
     async def close(self) -> None:
         """Say what trades still have to say, end everything and let go of the lock. Idempotent.
@@ -83,11 +83,11 @@ class Engine:
         """
         try:
             try:
-                await self.trader.stop()
+                await self.trades.stop()
             finally:
-                self.desk.stop_nowait()
+                self.orders.stop_nowait()
                 self._tasks.cancel()
-            await self.desk.stop()
+            await self.orders.stop()
             await self._tasks.close()
         finally:
             await self._lock.aclose()
@@ -100,5 +100,5 @@ class Engine:
         while True:
             while self._events:
                 with Guard(lambda error: self._report("the telling of a trading event", error), awaits=True):
-                    await self._publish(self.trader, self._events.popleft())
+                    await self._publish(self.trades, self._events.popleft())
             await self._news.wait()

@@ -14,21 +14,23 @@ from darkswap_browser.wallets.coins import holds_only, is_free
 
 
 async def check_order(
-    read: ParsedDraft, order: Order, purse: WalletManager, rate: int, *, private_sales: bool
+    read: ParsedDraft, order: Order, wallet_manager: WalletManager, rate: int, *, private_sales: bool
 ) -> OrderCheck:
-    """`order`: what the desk would make of it; `rate`: today's, in sats per 1000 vB. Raises `ChainError`."""
+    """`order`: what creating it would make of it; `rate`: today's, in sats per 1000 vB. Raises `ChainError`."""
     draft, fee = read.draft, 0
     problems = drafts.find_problems(order, private_sale=draft.private_sale)
     if draft.private_sale and not private_sales:
         problems.append(OrderProblem("private_sale", "Private sales are switched off here (trade.private_sales)."))
-    if not purse.is_connected:
+    if not wallet_manager.is_connected:
         problems.append(OrderProblem("wallet", "Connect a wallet first."))
     elif draft.private_sale:
-        problems += await _lot_problem(read, purse)
+        problems += await _lot_problem(read, wallet_manager)
     else:
-        fee = drafts.fee_of(draft, (purse.account(AccountPurpose.ASSETS), purse.account(AccountPurpose.PAYMENT)), rate)
-        await purse.coins.refresh()
-        balances = {each.asset: each for each in await purse.coins.balances()}
+        fee = drafts.fee_of(
+            draft, (wallet_manager.account(AccountPurpose.ASSETS), wallet_manager.account(AccountPurpose.PAYMENT)), rate
+        )
+        await wallet_manager.coins.refresh()
+        balances = {each.asset: each for each in await wallet_manager.coins.balances()}
         gives = read.base if draft.side is Side.SELL else read.quote
         lacking = drafts.funds_problem(draft, gives, balances, fee)
         problems += [lacking] if lacking is not None else []
@@ -44,10 +46,10 @@ async def check_order(
     )
 
 
-async def _lot_problem(read: ParsedDraft, purse: WalletManager) -> list[OrderProblem]:
+async def _lot_problem(read: ParsedDraft, wallet_manager: WalletManager) -> list[OrderProblem]:
     """A private sale gives away one coin as it lies; its maker pays no fee."""
     draft = read.draft
-    coins = [each for each in await purse.coins.refresh() if is_free(each) and holds_only(each, draft.base)]
+    coins = [each for each in await wallet_manager.coins.refresh() if is_free(each) and holds_only(each, draft.base)]
     held = sorted({each.holdings.assets[draft.base] for each in coins}, reverse=True)
     if draft.base_atoms in held:
         return []

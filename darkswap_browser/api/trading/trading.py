@@ -51,7 +51,7 @@ class Trading:
 
     def __init__(self, network: Network) -> None:
         config = network.config
-        self._node = network
+        self._network = network
         self._bitcoin_network = config.bitcoin_network
         self._terms = config.trading.with_public_servers(config.bitcoin_network)
         terms, runtime = self._terms, network.runtime
@@ -70,10 +70,10 @@ class Trading:
         )
         bitcoin = self._bitcoin_network
         self._trouble = trouble = RecordTrouble(
-            network.publish, lambda key: lost_coins.of_record(self._purse.coins, key)
+            network.publish, lambda key: lost_coins.of_record(self._wallet_manager.coins, key)
         )
         recovery = CoinRecovery(runtime.store, bitcoin, trouble.left, trouble.coins_recovered)
-        self._purse = WalletManager(
+        self._wallet_manager = WalletManager(
             runtime, bitcoin, terms, self._chain, recovery.recover, self._wallet_gone, trouble.set_aside
         )
         self._book = AssetRegistry(lambda: self._chain, runtime.store, self._bitcoin_network)
@@ -90,16 +90,16 @@ class Trading:
 
     async def _engine(self) -> Engine:
         """Callers at once share one start; it is given up when all of them were cancelled."""
-        stack = await self._node.stack()
-        if self._open is not None and self._open.stack is stack:
+        node = await self._network.running_node()
+        if self._open is not None and self._open.node is node:
             return self._open
         if not self._bringing_up.is_running:
-            self._bringing_up.begin(self._bring_up(stack))
+            self._bringing_up.begin(self._bring_up(node))
         return await self._bringing_up.join()
 
-    async def _bring_up(self, stack: Node) -> Engine:
-        runtime, network, peer = self._node.runtime, self._bitcoin_network, str(stack.swarm.local_peer)
-        engine = self._make_engine(stack, await hold_identity(runtime, network, peer))
+    async def _bring_up(self, node: Node) -> Engine:
+        runtime, network, peer = self._network.runtime, self._bitcoin_network, str(node.swarm.local_peer)
+        engine = self._make_engine(node, await hold_identity(runtime, network, peer))
         try:
             await engine.start()
         except BaseException:
@@ -108,41 +108,41 @@ class Trading:
         self._open = engine
         return engine
 
-    def _make_engine(self, stack: Node, lock: AsyncExitStack) -> Engine:
-        runtime, network = self._node.runtime, self._bitcoin_network
+    def _make_engine(self, node: Node, lock: AsyncExitStack) -> Engine:
+        runtime, network = self._network.runtime, self._bitcoin_network
         terms = self._terms
-        desk = OrderManager(
+        orders = OrderManager(
             runtime,
-            stack.swarm.identity,
+            node.swarm.identity,
             network,
             self._chain,
-            stack.relay_addresses,
+            node.relay_addresses,
             self._trouble.set_aside,
             private_sales=terms.private_sales,
-            report=stack.swarm.faults.report,
+            report=node.swarm.faults.report,
         )
         policy = TradePolicy(fee_cap=terms.max_fee_rate, private_sales=terms.private_sales)
-        trader = TradeManager(
+        trades = TradeManager(
             runtime,
-            stack.swarm,
+            node.swarm,
             network,
             self._chain,
-            self._purse.coins,
-            desk,
-            stack.circuits.reach_via,
+            self._wallet_manager.coins,
+            orders,
+            node.circuits.reach_via,
             policy,
             terms.confirmations,
             self._trouble.set_aside,
             self._trouble.store_failed,
         )
         # Before they start: the first look at our orders may have to renew one.
-        self._give_wallet(desk, trader)
-        return Engine(stack, desk, trader, lock, self._publish)
+        self._give_wallet(orders, trades)
+        return Engine(node, orders, trades, lock, self._publish)
 
     async def _close(self) -> None:
         """Cancellation: Safe; everything was told to end, and another start may follow."""
         opened, self._open = self._open, None
-        self._purse.end_discovery()
+        self._wallet_manager.end_discovery()
         self._bringing_up.cancel()
         try:
             await self._bringing_up.close()
@@ -152,15 +152,15 @@ class Trading:
 
     # --- events
 
-    async def _publish(self, trader: TradeManager, event: Event) -> None:
+    async def _publish(self, trades: TradeManager, event: Event) -> None:
         if isinstance(event, OrderEvent):
             sheet = await order_info(event.order, self._book)
-            self._node.publish(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
+            self._network.publish(f"order_{event.kind}", {"order_id": sheet.id, "order": sheet})
             return
-        trade = await self._sheet(trader, event.trade)
-        self._node.publish(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
+        trade = await self._sheet(trades, event.trade)
+        self._network.publish(f"trade_{event.kind}", {"trade_id": trade.id, "trade": trade})
         if event.kind != "updated":
-            self._node.publish("balance_updated", {})
+            self._network.publish("balance_updated", {})
 
     # --- wallet
 
@@ -169,66 +169,66 @@ class Trading:
 
         An extension that puts itself into the page later is told by a `wallet_available` event, until the node stops.
         """
-        self._purse.begin_discovery(self._wallet_available)
-        return await self._purse.available()
+        self._wallet_manager.begin_discovery(self._wallet_available)
+        return await self._wallet_manager.available()
 
     async def connect_wallet(self, config: Mapping[str, object]) -> WalletInfo:
         """`WalletConfig` of darkswap.d.ts. Raises `InvalidArgument`, `WalletRejected`, `WalletFailed`."""
         opened = await self._engine()
-        info = await self._purse.open(config)
-        self._give_wallet(opened.desk, opened.trader)
-        self._node.publish("wallet_connected", {"wallet": info})
+        info = await self._wallet_manager.open(config)
+        self._give_wallet(opened.orders, opened.trades)
+        self._network.publish("wallet_connected", {"wallet": info})
         return info
 
     async def open_wallet(self, config: Mapping[str, object]) -> WalletInfo:
         """As `connect_wallet`, without starting the node: to look at a wallet, or to have it there from the start."""
-        return await self._purse.open(config)
+        return await self._wallet_manager.open(config)
 
     async def disconnect_wallet(self) -> None:
         await self._let_go("You disconnected it.")
 
     async def _let_go(self, reason: str) -> None:
-        if await self._purse.close():
+        if await self._wallet_manager.close():
             if self._open is not None:
-                self._give_wallet(self._open.desk, self._open.trader)
-            self._node.publish("wallet_disconnected", {"reason": reason})
+                self._give_wallet(self._open.orders, self._open.trades)
+            self._network.publish("wallet_disconnected", {"reason": reason})
 
     def _wallet_available(self, kind: str) -> None:
-        self._node.publish("wallet_available", {"kind": kind})
+        self._network.publish("wallet_available", {"kind": kind})
 
     def _wallet_gone(self, reason: str) -> None:
         self._wallet_tasks.spawn(self._let_go(reason), "wallet gone")
 
-    def _give_wallet(self, desk: OrderManager, trader: TradeManager) -> None:
-        wallet = self._purse.wallet if self._purse.is_connected else None
-        desk.set_wallet(wallet, self._purse.coins if wallet is not None else None)
-        trader.set_wallet(wallet)
+    def _give_wallet(self, orders: OrderManager, trades: TradeManager) -> None:
+        wallet = self._wallet_manager.wallet if self._wallet_manager.is_connected else None
+        orders.set_wallet(wallet, self._wallet_manager.coins if wallet is not None else None)
+        trades.set_wallet(wallet)
 
     async def is_wallet_connected(self) -> bool:
-        return self._purse.is_connected
+        return self._wallet_manager.is_connected
 
     async def get_wallet_info(self) -> WalletInfo | None:
-        return self._purse.info() if self._purse.is_connected else None
+        return self._wallet_manager.info() if self._wallet_manager.is_connected else None
 
     @checked(passphrase=PASSPHRASE)
     async def export_mnemonic(self, passphrase: str | None = None) -> str:
-        return await self._purse.words(passphrase or "")
+        return await self._wallet_manager.words(passphrase or "")
 
     @checked(purpose=PURPOSE)
     async def get_address(self, purpose: str | None = None) -> str:
-        return self._purse.address(purpose)
+        return self._wallet_manager.address(purpose)
 
     async def get_balances(self) -> Sequence[BalanceInfo]:
         """Bitcoin first; asks the chain."""
-        return await self._purse.balances(self._book)
+        return await self._wallet_manager.balances(self._book)
 
     async def get_coins(self) -> Sequence[CoinInfo]:
-        return await self._purse.sheets(self._book)
+        return await self._wallet_manager.sheets(self._book)
 
     @checked(outpoint=TEXT, on=FLAG)
     async def freeze_coin(self, outpoint: str, on: bool) -> None:
-        await self._purse.freeze(outpoint, on)
-        self._node.publish("balance_updated", {})
+        await self._wallet_manager.freeze(outpoint, on)
+        self._network.publish("balance_updated", {})
 
     @checked(outpoint=TEXT)
     async def release_coin(self, outpoint: str) -> None:
@@ -239,15 +239,15 @@ class Trading:
         Raises:
             InvalidArgument: It is frozen, or held by a trade or an order that is known here.
         """
-        store = self._node.runtime.store
+        store = self._network.runtime.store
         at = OutPoint.parse(outpoint)
-        if await lost_coins.release(self._purse.coins, store, self._bitcoin_network, at):
-            self._node.publish("balance_updated", {})
+        if await lost_coins.release(self._wallet_manager.coins, store, self._bitcoin_network, at):
+            self._network.publish("balance_updated", {})
 
     @checked(message=TEXT)
     async def sign_message(self, message: str) -> str:
         """BIP322 "simple", base64."""
-        return await self._purse.sign(message)
+        return await self._wallet_manager.sign(message)
 
     # --- orders
 
@@ -256,8 +256,8 @@ class Trading:
         opened = await self._engine()
         try:
             read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
-            order, rate = opened.desk.build_order(read.draft), await self._chain.fee_rate(1)
-            return await check_order(read, order, self._purse, rate, private_sales=self._terms.private_sales)
+            order, rate = opened.orders.build_order(read.draft), await self._chain.fee_rate(1)
+            return await check_order(read, order, self._wallet_manager, rate, private_sales=self._terms.private_sales)
         except (InvalidArgument, ChainError) as error:
             return drafts.refused(error)
 
@@ -267,7 +267,7 @@ class Trading:
         """
         opened = await self._engine()
         read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
-        return await self._order(await opened.desk.create(read.draft))
+        return await self._order(await opened.orders.create(read.draft))
 
     @checked(order_id=TEXT)
     async def update_order(self, order_id: str, change: Mapping[str, object]) -> OrderInfo:
@@ -276,7 +276,7 @@ class Trading:
         opened = await self._engine()
         if "price" in given and "total" in given:
             raise InvalidArgument("price", "is given, and total as well: only one can be")
-        order = opened.desk.order(order_id)
+        order = opened.orders.order(order_id)
         base, quote = await self._book.info(order.base), await self._book.info(order.quote)
         quote_atoms: int | None = None
         if "total" in given:
@@ -286,32 +286,32 @@ class Trading:
             quote_atoms = total_for(given["price"], order.base_atoms, base.decimals, quote.decimals, up=up)
         expires_in, paused = given.get("expires_in"), given.get("paused")
         return await self._order(
-            await opened.desk.update(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
+            await opened.orders.update(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
         )
 
     @checked(order_id=TEXT)
     async def cancel_order(self, order_id: str) -> OrderInfo:
         """Of a private sale the coin is spent to ourselves: it can be completed until that is in a block."""
-        return await self._order(await (await self._engine()).desk.cancel(order_id))
+        return await self._order(await (await self._engine()).orders.cancel(order_id))
 
     @checked(order_id=TEXT)
     async def get_order(self, order_id: str) -> OrderInfo | None:
-        view = (await self._engine()).desk.get(order_id)
+        view = (await self._engine()).orders.get(order_id)
         return None if view is None else await self._order(view)
 
     async def get_orders(self) -> Sequence[OrderInfo]:
         """Newest change first."""
-        return [await self._order(view) for view in (await self._engine()).desk.all()]
+        return [await self._order(view) for view in (await self._engine()).orders.all()]
 
     async def kept_orders(self) -> Sequence[OrderInfo]:
         """As `get_orders`, without starting the node: what the program that trades has kept by now."""
-        views = await stored.orders(self._node.runtime, *await self._whose(), self._trouble.left)
+        views = await stored.orders(self._network.runtime, *await self._whose(), self._trouble.left)
         return [await self._order(view) for view in views]
 
     @checked(text=TEXT)
     async def import_order(self, text: str) -> OrderInfo:
         """From its text or link; signature and coins are checked. Raises `InvalidOrder`."""
-        return await self._order(await (await self._engine()).desk.import_text(text))
+        return await self._order(await (await self._engine()).orders.import_text(text))
 
     async def _order(self, view: OrderView) -> OrderInfo:
         return await order_info(view, self._book)
@@ -330,55 +330,55 @@ class Trading:
         if amount is not None:
             if not isinstance(amount, str):
                 raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
-            base = await self._book.info(opened.desk.order(order_id).base)
+            base = await self._book.info(opened.orders.order(order_id).base)
             fill = parse_amount(amount, base.decimals)
         is_number = isinstance(fee_rate, int | float) and not isinstance(fee_rate, bool)
         if fee_rate is not None and not (is_number and 0 < fee_rate < 1_000_000):
             raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
         rate = None if fee_rate is None else int(fee_rate * 1000)
-        return await self._trade(await opened.trader.take(order_id, fill, rate, review=review))
+        return await self._trade(await opened.trades.take(order_id, fill, rate, review=review))
 
     @checked(trade_id=TEXT)
     async def confirm_trade(self, trade_id: str) -> TradeInfo:
-        return await self._trade(await (await self._engine()).trader.confirm(trade_id))
+        return await self._trade(await (await self._engine()).trades.confirm(trade_id))
 
     @checked(trade_id=TEXT, reason=TEXT)
     async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeInfo:
-        return await self._trade(await (await self._engine()).trader.cancel(trade_id, reason or ""))
+        return await self._trade(await (await self._engine()).trades.cancel(trade_id, reason or ""))
 
     @checked(trade_id=TEXT)
     async def revoke_trade(self, trade_id: str) -> TradeInfo:
-        return await self._trade(await (await self._engine()).trader.revoke(trade_id))
+        return await self._trade(await (await self._engine()).trades.revoke(trade_id))
 
     @checked(trade_id=TEXT)
     async def wait_for_trade(self, trade_id: str) -> TradeInfo:
         """Until it is completed, failed or canceled."""
-        return await self._trade(await (await self._engine()).trader.wait(trade_id))
+        return await self._trade(await (await self._engine()).trades.wait(trade_id))
 
     @checked(trade_id=TEXT)
     async def get_trade(self, trade_id: str) -> TradeInfo | None:
-        view = (await self._engine()).trader.get(trade_id)
+        view = (await self._engine()).trades.get(trade_id)
         return None if view is None else await self._trade(view)
 
     async def get_trades(self) -> Sequence[TradeInfo]:
         """Newest first."""
-        return [await self._trade(view) for view in (await self._engine()).trader.all()]
+        return [await self._trade(view) for view in (await self._engine()).trades.all()]
 
     async def kept_trades(self) -> Sequence[TradeInfo]:
         """As `get_trades`, without starting the node; what their transactions do is not computed."""
-        views = await stored.trades(self._node.runtime, *await self._whose(), self._trouble.left)
+        views = await stored.trades(self._network.runtime, *await self._whose(), self._trouble.left)
         return [await trade_info(view, None, self._book) for view in views]
 
     async def _whose(self) -> tuple[str, str]:
-        identity = await load_identity(self._node.config, self._node.runtime)
+        identity = await load_identity(self._network.config, self._network.runtime)
         return self._bitcoin_network, str(identity.peer_id)
 
     async def _trade(self, view: TradeView) -> TradeInfo:
-        return await self._sheet((await self._engine()).trader, view)
+        return await self._sheet((await self._engine()).trades, view)
 
-    async def _sheet(self, trader: TradeManager, view: TradeView) -> TradeInfo:
+    async def _sheet(self, trades: TradeManager, view: TradeView) -> TradeInfo:
         try:
-            effect = trader.effect(view.id)
+            effect = trades.effect(view.id)
         except DarkSwapError:
             effect = None  # terms that no transaction can be built of: the trade itself says why
         return await trade_info(view, effect, self._book)

@@ -27,7 +27,7 @@ ALKANES_TAG = 1
 CHUNK = 15
 MESSAGE, POINTER, REFUND = 81, 91, 93
 AlkaneId = tuple[int, int]
-Sheet = Counter[AlkaneId]
+Balances = Counter[AlkaneId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class _Stranded(Exception):
     """The index fails on this transaction, so that its alkanes stay where nobody can spend them."""
 
 
-def flow(transaction: Transaction, pool: Mapping[AlkaneId, int]) -> list[Sheet] | None:
+def flow(transaction: Transaction, pool: Mapping[AlkaneId, int]) -> list[Balances] | None:
     """What each output gets of the inputs' alkanes. None: no protostone moves them, and they are stranded."""
     stone = decipher(transaction)
     if stone is None or stone.flaw or not stone.protocol:
@@ -115,45 +115,45 @@ def flow(transaction: Transaction, pool: Mapping[AlkaneId, int]) -> list[Sheet] 
 
 
 class _Flow:
-    """Sheets by index: outputs first, then one unused (it means all outputs), then the stones themselves."""
+    """Balances by index: outputs first, then one unused (it means all outputs), then the stones themselves."""
 
     def __init__(self, transaction: Transaction, stones: Sequence[Protostone], pool: Mapping[AlkaneId, int]) -> None:
         self._outputs = len(transaction.outputs)
         self._open = [vout for vout, each in enumerate(transaction.outputs) if each.script[:1] != b"\x6a"]
         self._stones = stones
-        self._sheets: dict[int, Sheet] = {}
+        self._balances: dict[int, Balances] = {}
         first = next((at for at, stone in enumerate(stones) if stone.tag == ALKANES_TAG), None)
         if first is None:
             raise _Stranded
-        self._sheets[self._outputs + 1 + first] = Counter(pool)
+        self._balances[self._outputs + 1 + first] = Counter(pool)
 
-    def run(self) -> list[Sheet]:
+    def run(self) -> list[Balances]:
         for at, stone in enumerate(self._stones):
-            self._step(stone, self._sheets.pop(self._outputs + 1 + at, Counter()))
-        empty: Sheet = Counter()
-        return [+self._sheets.get(vout, empty) if vout in self._open else empty for vout in range(self._outputs)]
+            self._step(stone, self._balances.pop(self._outputs + 1 + at, Counter()))
+        empty: Balances = Counter()
+        return [+self._balances.get(vout, empty) if vout in self._open else empty for vout in range(self._outputs)]
 
-    def _step(self, stone: Protostone, sheet: Sheet) -> None:
+    def _step(self, stone: Protostone, balance: Balances) -> None:
         """Stones of other protocols hand on what they were sent; only their messages are nobody's business here."""
         if stone.message and stone.tag == ALKANES_TAG:
             if stone.pointer is None or stone.refund is None:
                 raise _Stranded
-            self._give(stone.refund, sheet)
+            self._give(stone.refund, balance)
             return
         for block, tx, amount, output in stone.edicts:
             # "All outputs" is compared in 32 bits, every other output has to fit them.
             if (block == 0 and tx != 0) or (output > U32 and output & U32 != self._outputs):
                 raise _Stranded
             alkane = block, tx
-            for target, share in self._shares(sheet[alkane], amount, output):
+            for target, share in self._shares(balance[alkane], amount, output):
                 self._give(target, Counter({alkane: share}))
-                sheet[alkane] -= share
+                balance[alkane] -= share
         default = stone.pointer if stone.pointer is not None else next(iter(self._open), None)
         if default is not None:
-            self._give(default, sheet)
+            self._give(default, balance)
 
-    def _give(self, target: int, sheet: Sheet) -> None:
-        self._sheets.setdefault(target, Counter()).update(sheet)
+    def _give(self, target: int, balance: Balances) -> None:
+        self._balances.setdefault(target, Counter()).update(balance)
 
     def _shares(self, left: int, amount: int, output: int) -> list[tuple[int, int]]:
         if output & U32 != self._outputs:
@@ -174,22 +174,22 @@ class AlkaneIndex:
     def connect(self, connected: ConnectedBlock) -> None:
         for txid, transaction in zip(connected.txids, connected.block.transactions, strict=True):
             spent = [each.outpoint for each in transaction.inputs if each.outpoint in self.balances]
-            pool: Sheet = Counter()
+            pool: Balances = Counter()
             for outpoint in spent:
                 pool.update(self.balances[outpoint])
-            sheets = flow(transaction, pool) if spent else None
-            if sheets is not None:
+            balances = flow(transaction, pool) if spent else None
+            if balances is not None:
                 for outpoint in spent:
                     self._ledger.undo.delete(self.balances, outpoint)
-                for vout, sheet in enumerate(sheets):
-                    self._put(OutPoint(txid, vout), sheet)
+                for vout, balance in enumerate(balances):
+                    self._put(OutPoint(txid, vout), balance)
         first = connected.block.transactions[0].outputs[0]
         if connected.height == 1 and first.script == self._treasury:
             self._put(OutPoint(connected.txids[0], 0), {alkane: seed.supply for alkane, seed in SEEDS.items()})
 
-    def _put(self, outpoint: OutPoint, sheet: Mapping[AlkaneId, int]) -> None:
-        if sheet:
-            self._ledger.undo.set(self.balances, outpoint, dict(sorted(sheet.items())))
+    def _put(self, outpoint: OutPoint, balance: Mapping[AlkaneId, int]) -> None:
+        if balance:
+            self._ledger.undo.set(self.balances, outpoint, dict(sorted(balance.items())))
 
 
 def transfer(edict: Edict, pointer: int) -> list[tuple[int, int]]:
