@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import JavascriptException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -21,6 +22,21 @@ const done = arguments[0];
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
   done(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`)));
 """
+
+
+# One command for a second of looking: asked from outside, twenty times a second, the asking costs as much as the page.
+_SEEN = """
+const [selector, words, limit, done] = arguments;
+const end = performance.now() + limit;
+const look = () => {
+  const element = document.querySelector(selector);
+  if (element !== null && (element.innerText ?? "").includes(words)) done(true);
+  else if (performance.now() > end) done(false);
+  else setTimeout(look, 50);
+};
+look();
+"""
+_LOOK_SECONDS = 1.0
 
 
 class Visitor:
@@ -41,11 +57,23 @@ class Visitor:
 
     def wait_for(self, selector: str, words: str = "", timeout: float = 30.0) -> None:
         """Until an element with that selector says `words`."""
-        self.wait_until(
-            lambda: self.sees(selector) and words in self.text(selector),
-            f"{self.name} to see {words or selector!r}",
-            timeout,
-        )
+        self.page.focus()
+        until = time.monotonic() + timeout
+        while not self._seen(selector, words, min(_LOOK_SECONDS, timeout)):
+            if time.monotonic() > until:
+                raise TimeoutException(
+                    f"waited {timeout:g} s for {self.name} to see {words or selector!r}; the page says:\n"
+                    + self.text("body")
+                )
+
+    def _seen(self, selector: str, words: str, seconds: float) -> bool:
+        """Whether it is seen by then; False also when the page was left meanwhile."""
+        try:
+            return bool(self.driver.execute_async_script(_SEEN, selector, words, int(seconds * 1000)))
+        except JavascriptException as error:
+            if "unloaded" in str(error):
+                return False
+            raise
 
     def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
         self.page.focus()
@@ -100,7 +128,7 @@ class Visitor:
 
     def ready(self, timeout: float = 60.0) -> Visitor:
         """Until a relay holds a place for this tab, so that its link works."""
-        self.wait_until(lambda: self.sees("#open-tab"), f"{self.name} to have a link", timeout)
+        self.wait_for("#open-tab", timeout=timeout)
         return self
 
     def value(self, selector: str) -> str:
