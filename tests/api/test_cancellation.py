@@ -47,6 +47,7 @@ CALLS: dict[str, Call] = {
     "connect": lambda node, to: node.connect(to.peer),
     "disconnect": lambda node, to: node.disconnect(to.peer),
     "get_metrics": lambda node, to: node.get_metrics(),
+    "begin_channel": lambda node, to: node.begin_channel(to.peer),
     "open_channel": lambda node, to: node.open_channel(to.peer),
     "create_webrtc_data_channel": lambda node, to: node.create_webrtc_data_channel(to.peer),
     "send_webrtc_message": lambda node, to: node.send_webrtc_message(to.peer, b"cancelled perhaps"),

@@ -16,6 +16,13 @@ from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.noise import payload
 from darkswap_browser.net.yamux import frames
 from darkswap_browser.protocols.channels import messages as channels
+from darkswap_browser.protocols.channels.snapshot import (
+    ChannelSnapshot,
+    InboxSnapshot,
+    OutboxSnapshot,
+    decode_snapshot,
+    encode_snapshot,
+)
 from darkswap_browser.protocols.identify import messages as identify
 from darkswap_browser.protocols.relay import messages as relay
 from darkswap_browser.protocols.relay.messages import (
@@ -66,6 +73,18 @@ def _channels() -> list[Case]:
                 decode=lambda data: channels.decode_control(_unframed(data)),
             )
             for name, control in controls
+        ),
+        Case(
+            name="channel session",
+            value=ChannelSnapshot(
+                SESSION,
+                THEIRS,
+                True,
+                OutboxSnapshot(7, 8, 300, 306, 307, 301, 65_536, (b"ab", b"", b"cdef")),
+                InboxSnapshot(500, 490, 70_000, 480, 65_536, (b"x", b"yz"), b"\x05abc"),
+            ),
+            encode=encode_snapshot,
+            decode=decode_snapshot,
         ),
         Case(name="channel frame: header of data", value=65_536, encode=channels.data_header),
         Case(name="channel frame: header of a message", value=65_536, encode=channels.message_header),
@@ -240,7 +259,7 @@ MODULES = {
     envelope: ("signed envelope",),
     peer_record: ("peer record",),
     payload: ("noise payload",),
-    channels: ("channel frame",),
+    channels: ("channel frame", "channel session"),
     identify: ("identify",),
     relay: ("hop", "stop", "reservation voucher"),
     signaling: ("signaling",),

@@ -244,12 +244,14 @@ class Channel:
             self.detach_stream(link)
 
     def _take(self, link: ChannelStream, data: bytes) -> None:
-        """Bytes of the stream, in order."""
-        if self.link is not link:
-            return
+        if self.link is link:
+            self.arrived(link, data)
+
+    def arrived(self, link: ChannelStream, data: bytes, controls: Sequence[Control] = ()) -> None:
+        """Bytes of the stream, in order; `controls`: of what came before them and the inbox has already."""
         try:
             inbox = self.machine.inbox
-            controls = inbox.receive(data)
+            controls = [*controls, *inbox.receive(data)]
             # A CLOSE comes after every message, so messages are delivered first; a sink that raises loses no credit.
             try:
                 for report in self._incoming.reports(inbox.progress):

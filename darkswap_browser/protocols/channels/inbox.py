@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from darkswap_browser.errors import MalformedMessage, ProtocolViolation
+from darkswap_browser.errors import InvalidArgument, MalformedMessage, ProtocolViolation
 from darkswap_browser.net.limits import Limits
-from darkswap_browser.protocols.channels.messages import DATA, PROTOCOL, Ack, Control, decode_control
+from darkswap_browser.protocols.channels.messages import DATA, PROTOCOL, Ack, Control, decode_control, message_header
+from darkswap_browser.protocols.channels.snapshot import InboxSnapshot
 from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix
 
 
@@ -197,6 +198,38 @@ class Inbox:
             self._ends.append(origin + stop)
             self._partial = None
         return stop
+
+    # --- another holder goes on
+
+    def export(self) -> InboxSnapshot:
+        rest = self._length
+        if self._partial is not None:
+            rest = message_header(self._total) + bytes(self._partial)
+        return InboxSnapshot(
+            self.received,
+            self.consumed,
+            self._edge,
+            self.acknowledged,
+            self.window,
+            tuple(self._messages),
+            rest,
+        )
+
+    @classmethod
+    def restore(cls, snapshot: InboxSnapshot, limits: Limits) -> Inbox:
+        """Raises `RemoteError` subclasses or `InvalidArgument` for what cannot be one inbox."""
+        inbox = cls(limits)
+        data = b"".join(part for each in snapshot.messages for part in (message_header(len(each)), each))
+        data += snapshot.rest
+        if not snapshot.acknowledged <= snapshot.taken <= snapshot.received <= snapshot.edge:
+            raise InvalidArgument("inbox", "has positions that cannot be")
+        inbox.received = snapshot.received - len(data)
+        inbox._take_data(data, 0, len(data))
+        inbox._taken = snapshot.taken
+        inbox._edge, inbox.acknowledged, inbox.window = snapshot.edge, snapshot.acknowledged, snapshot.window
+        if len(inbox) != len(snapshot.messages):
+            raise InvalidArgument("inbox", "has a whole message in its rest")
+        return inbox
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.channel_message:

@@ -9,7 +9,8 @@ the peer stops reading as well, answers with its own HELLO, and sends from the o
 from the peer's.
 
 A peer that begins a new session knows nothing of the old one. What was never written whole goes out in the new
-session, in order; what was written and not acknowledged is told, for the peer may have taken it.
+session, in order; what was written and not acknowledged is told, for the peer may have taken it. A HELLO alone does not
+end a session: it may have been on its way since before the last one. Its sender must answer our HELLO with an ACK.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.inbox import Inbox
 from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello
 from darkswap_browser.protocols.channels.outbox import Outbox, Undelivered
+from darkswap_browser.protocols.channels.snapshot import ChannelSnapshot
 
 
 class HelloVerdict(Enum):
     CONTINUE = "continue"
     """The session we share, or the first word of a new one."""
     RESTARTED = "restarted"
-    """The peer began anew (a page reload): our session with it is over, begin another."""
+    """The peer began anew (a page reload), if it is still there: our session is over once it answers with an ACK."""
     UNKNOWN = "unknown"
     """The peer continues a session that we do not have: answer RESTART."""
 
@@ -77,13 +79,28 @@ class ChannelMachine:
         self.peer_session = hello.session
         self.inbox.begin_stream()
 
-    def renewed(self, session: bytes) -> tuple[ChannelMachine, Undelivered]:
-        """The session that follows this one with a peer that began anew, and what is told of this one.
+    def follow(self, before: ChannelMachine) -> Undelivered:
+        """This new session takes the place of `before` with a peer that began anew; returns what is told of that one.
 
-        What waits in the inbox stays there; nothing else of this machine is used any more.
+        What waits in the inbox of `before` stays there; nothing else of it is used any more.
         """
-        outbox = self.outbox
-        fresh = ChannelMachine(session, self._limits, outbox.written_id + 1)
-        for message in outbox.unwritten():
-            fresh.outbox.accept(message)
-        return fresh, outbox.undelivered_written()
+        self.outbox.follow(before.outbox)
+        return before.outbox.undelivered_written()
+
+    # --- another holder goes on
+
+    def export(self) -> ChannelSnapshot:
+        """The session as another holder of this identity takes it up. No stream may be read or written after this."""
+        return ChannelSnapshot(
+            self.session, self.peer_session, self._greeted, self.outbox.export(), self.inbox.export()
+        )
+
+    @classmethod
+    def restore(cls, snapshot: ChannelSnapshot, limits: Limits) -> ChannelMachine:
+        """Raises `InvalidArgument` or `RemoteError` subclasses for what cannot be a session."""
+        machine = cls(snapshot.session, limits)
+        machine.peer_session = snapshot.peer_session
+        machine._greeted = snapshot.greeted
+        machine.outbox = Outbox.restore(snapshot.outbox, limits)
+        machine.inbox = Inbox.restore(snapshot.inbox, limits)
+        return machine

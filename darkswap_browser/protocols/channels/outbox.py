@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from darkswap_browser.errors import MessageTooLarge, ProtocolViolation
+from darkswap_browser.errors import InvalidArgument, MessageTooLarge, ProtocolViolation
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.messages import PROTOCOL, data_header, message_header
+from darkswap_browser.protocols.channels.snapshot import OutboxSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,28 +153,37 @@ class Outbox:
         """A new stream begins: send from `received`, which the peer has."""
         if not max(self.consumed, consumed) <= received <= self._furthest:
             raise ProtocolViolation(PROTOCOL, "resumes at a position that cannot be")
+        self._seek(received)
+        self.acknowledge(consumed)
+
+    def _seek(self, position: int) -> None:
+        """The next byte for the stream is the one at `position`."""
         sent, unsent, ends = self._sent, self._unsent, self._ends
         end = self.position - self._offset
-        while end > received:
+        while end > position:
             unsent.appendleft(sent.pop())
             ends.pop()
             end = ends[-1] if ends else self._base
         # Further than the last stream came: the peer went on reading the one before it.
-        while unsent and end + _encoded(unsent[0]) <= received:
+        while unsent and end + _encoded(unsent[0]) <= position:
             end += _encoded(unsent[0])
             sent.append(unsent.popleft())
             ends.append(end)
-        self._offset = received - end
-        self._moved(received)
-        self.acknowledge(consumed)
+        self._offset = position - end
+        self._moved(position)
 
     def end_of(self, number: int) -> int:
         """Position after the message with this id, which must be kept here."""
         kept = [*self._sent, *self._unsent]
         return self._base + sum(_encoded(each) for each in kept[: number - self.acknowledged_id])
 
+    def follow(self, before: Outbox) -> None:
+        """Take over what `before` never wrote whole: the peer cannot have taken it. Nothing was accepted here yet."""
+        self.acknowledged_id = self.written_id = self.accepted_id = before.written_id
+        for message in before.unwritten():
+            self.accept(message)
+
     def unwritten(self) -> list[bytes]:
-        """Messages no byte of whose end was ever given to a stream: the peer cannot have taken them."""
         return [*self._sent, *self._unsent][self.written_id - self.acknowledged_id :]
 
     def undelivered_written(self) -> Undelivered:
@@ -182,6 +192,37 @@ class Outbox:
 
     def undelivered_unwritten(self) -> Undelivered:
         return Undelivered(self.written_id + 1, self.accepted_id - self.written_id, maybe_delivered=False)
+
+    # --- another holder goes on
+
+    def export(self) -> OutboxSnapshot:
+        return OutboxSnapshot(
+            self.acknowledged_id + 1,
+            self.written_id,
+            self._base,
+            self.position,
+            self._furthest,
+            self.consumed,
+            self.window,
+            (*self._sent, *self._unsent),
+        )
+
+    @classmethod
+    def restore(cls, snapshot: OutboxSnapshot, limits: Limits) -> Outbox:
+        """Raises `InvalidArgument` for numbers that cannot be those of one outbox."""
+        outbox = cls(limits, snapshot.first)
+        outbox._base = outbox.position = outbox.accepted = snapshot.base
+        for message in snapshot.messages:
+            outbox.accept(message)
+        outbox.written_id = snapshot.written
+        outbox.consumed = snapshot.consumed
+        outbox._furthest = snapshot.furthest
+        outbox.window = snapshot.window
+        in_order = snapshot.base <= snapshot.consumed <= snapshot.position <= snapshot.furthest <= outbox.accepted
+        if not in_order or not snapshot.first - 1 <= snapshot.written <= outbox.accepted_id:
+            raise InvalidArgument("outbox", "has positions that cannot be")
+        outbox._seek(snapshot.position)
+        return outbox
 
 
 def _encoded(message: bytes) -> int:

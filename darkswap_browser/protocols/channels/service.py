@@ -18,7 +18,6 @@ from darkswap_browser.errors import (
     ProtocolUnsupported,
     ProtocolViolation,
     StreamClosed,
-    TimedOut,
 )
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, is_direct
@@ -28,6 +27,7 @@ from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
+from darkswap_browser.protocols.channels.greeting import read_confirmation, read_greeting, refuse
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
@@ -35,7 +35,6 @@ from darkswap_browser.protocols.channels.messages import (
     SESSION_BYTES,
     Hello,
     Restart,
-    decode_control,
     encode_control,
 )
 from darkswap_browser.protocols.channels.outbox import Undelivered
@@ -76,6 +75,8 @@ class Channels:
         self._listener = listener
         self._table = ChannelTable(limits)
         self._attempts: dict[PeerId, _Attempt] = {}
+        self._doubts: dict[PeerId, asyncio.Future[None]] = {}
+        """Peers that seem to have begun anew; no stream of ours is opened until it is sure."""
         self._searches: dict[PeerId, _Search] = {}
         self._tasks = Tasks(swarm.faults.report)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -214,8 +215,9 @@ class Channels:
 
     async def _attach(self, peer: PeerId, channel: Channel, connection: Connection) -> DarkSwapError | None:
         """Open a stream on `connection` for `channel`; None also when the peer's stream won meanwhile."""
-        if peer in self._attempts:
-            await asyncio.wait((self._attempts[peer].task,))
+        running = self._doubts.get(peer) or (self._attempts[peer].task if peer in self._attempts else None)
+        if running is not None:
+            await asyncio.wait((running,))
             return None
         # What it raises is handled below.
         task = self._tasks.spawn(self._greet(channel, connection), "channel greeting", expected=Exception)
@@ -244,9 +246,10 @@ class Channels:
                 greeting += machine.outbox.next_write()
             opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True, first=greeting)
             stream = opened.stream
-            answer = await self._read_greeting(stream)
+            answer = await read_greeting(stream, self._limits)
             if isinstance(answer, Restart):
-                channel.reset_session(*machine.renewed(self._session()))
+                fresh = self._machine(connection.remote_peer)
+                channel.reset_session(fresh, fresh.follow(machine))
                 raise ConnectionLost("channel", "the peer began anew")
             if answer.peer_session != machine.session or machine.peer_session not in (b"", answer.session):
                 raise ProtocolViolation(PROTOCOL, "answers for another session")
@@ -257,23 +260,14 @@ class Channels:
             channel.unpause()
             raise
         link = ChannelStream(stream, connection)
-        channel.attach_stream(link)
+        # The ACK tells a peer that would have to end another session for ours that we are there.
+        channel.attach_stream(link, encode_control(machine.inbox.grant()))
         self._tasks.spawn(channel.read(link), "channel read")
-
-    async def _read_greeting(self, stream: BufferedStream) -> Hello | Restart:
-        try:
-            async with asyncio.timeout(self._limits.channel_hello_timeout):
-                control = decode_control(await stream.read_message(self._limits.channel_control))
-        except TimeoutError:
-            raise TimedOut("opening the channel", self._limits.channel_hello_timeout) from None
-        if not isinstance(control, (Hello, Restart)):
-            raise ProtocolViolation(PROTOCOL, "does not begin with HELLO")
-        return control
 
     # --- the peer's streams
 
     async def _accept(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
-        hello = await self._read_greeting(stream)
+        hello = await read_greeting(stream, self._limits)
         if isinstance(hello, Restart):
             raise ProtocolViolation(protocol, "begins with RESTART")
         peer = connection.remote_peer
@@ -283,7 +277,7 @@ class Channels:
             if left is not None and left.judge(hello) is HelloVerdict.CONTINUE:
                 left.attach(hello)
             elif hello.peer_session:
-                await self._refuse(stream)
+                await refuse(stream)
                 return
             else:
                 left = self._attached(self._machine(peer), hello)
@@ -294,21 +288,39 @@ class Channels:
             return
         verdict = channel.machine.judge(hello)
         if verdict is HelloVerdict.UNKNOWN:
-            await self._refuse(stream)
+            await refuse(stream)
             return
         attempt = self._attempts.get(peer)
         if verdict is HelloVerdict.RESTARTED:
-            self._table.is_stranger(peer)  # notes what was sent in the session that ends here
-            machine, undelivered = channel.machine.renewed(self._session())
-            channel.reset_session(self._attached(machine, hello), undelivered)
-        elif attempt is not None and not self._yields(attempt.connection, connection):
+            await self._replace_session(peer, channel, hello, ChannelStream(stream, connection))
+            return
+        if attempt is not None and not self._yields(attempt.connection, connection):
             stream.reset()
             return
-        else:
-            channel.machine.attach(hello)
+        channel.machine.attach(hello)
         if attempt is not None:
             attempt.task.cancel()
         await self._serve(channel, ChannelStream(stream, connection))
+
+    async def _replace_session(self, peer: PeerId, channel: Channel, hello: Hello, link: ChannelStream) -> None:
+        """The peer begins anew, if it is there to answer; until it does, the session that we have goes on."""
+        machine = self._attached(self._machine(peer), hello)
+        doubt = self._doubts[peer] = asyncio.get_running_loop().create_future()
+        try:
+            controls = await read_confirmation(machine, link.stream, self._limits)
+        finally:
+            doubt.set_result(None)
+            if self._doubts.get(peer) is doubt:
+                del self._doubts[peer]
+        if channel.state is ChannelState.CLOSED or channel.machine.peer_session == hello.session:
+            raise ConnectionLost("channel", "another stream was first")
+        if peer in self._attempts:
+            self._attempts[peer].task.cancel()
+        self._table.is_stranger(peer)  # notes what was sent in the session that ends here
+        channel.reset_session(machine, machine.follow(channel.machine))
+        channel.attach_stream(link)
+        channel.arrived(link, b"", controls)
+        await channel.read(link)
 
     def _attached(self, machine: ChannelMachine, hello: Hello) -> ChannelMachine:
         """A new session's rules. Raises `ProtocolViolation`: a HELLO that cannot be changes nothing here."""
@@ -318,10 +330,6 @@ class Channels:
     async def _serve(self, channel: Channel, link: ChannelStream) -> None:
         channel.attach_stream(link, encode_control(channel.machine.hello()))
         await channel.read(link)
-
-    async def _refuse(self, stream: BufferedStream) -> None:
-        await stream.write(encode_control(Restart()))
-        await stream.close()
 
     def _yields(self, ours: Connection, theirs: Connection) -> bool:
         """Both opened a stream at once; both sides come to the same answer: a direct path, else the smaller id."""

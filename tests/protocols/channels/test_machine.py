@@ -229,7 +229,8 @@ def test_what_was_written_once_is_told_and_the_rest_goes_on_in_the_next_session(
     machine.outbox.next_write(51 * 3 + 20)
     machine.outbox.acknowledge(51)
     machine.outbox.resume(51, 51)
-    fresh, undelivered = machine.renewed(b"c" * 16)
+    fresh = ChannelMachine(b"c" * 16, SMALL)
+    undelivered = fresh.follow(machine)
     assert (list(undelivered.ids), undelivered.maybe_delivered) == ([2, 3], True)
     assert fresh.outbox.unwritten() == [bytes((number,)) * 50 for number in (3, 4)]
     assert fresh.outbox.accepted_id == 5

@@ -1,0 +1,50 @@
+"""The first words on a stream."""
+
+from __future__ import annotations
+
+import asyncio
+
+from darkswap_browser.errors import ProtocolViolation, TimedOut
+from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.protocols.channels.machine import ChannelMachine
+from darkswap_browser.protocols.channels.messages import (
+    PROTOCOL,
+    Ack,
+    Control,
+    Hello,
+    Restart,
+    decode_control,
+    encode_control,
+)
+
+
+async def read_greeting(stream: BufferedStream, limits: Limits) -> Hello | Restart:
+    """The first frame of a stream. Raises what the stream raises, `TimedOut` and `RemoteError` subclasses."""
+    try:
+        async with asyncio.timeout(limits.channel_hello_timeout):
+            control = decode_control(await stream.read_message(limits.channel_control))
+    except TimeoutError:
+        raise TimedOut("opening the channel", limits.channel_hello_timeout) from None
+    if not isinstance(control, (Hello, Restart)):
+        raise ProtocolViolation(PROTOCOL, "does not begin with HELLO")
+    return control
+
+
+async def read_confirmation(machine: ChannelMachine, stream: BufferedStream, limits: Limits) -> list[Control]:
+    """Answer the HELLO; returns what the peer says to that, an ACK among it. What came before is in the inbox."""
+    await stream.write(encode_control(machine.hello()))
+    controls: list[Control] = []
+    try:
+        async with asyncio.timeout(limits.channel_hello_timeout):
+            while not any(isinstance(control, Ack) for control in controls):
+                controls += machine.inbox.receive(await stream.read())
+    except TimeoutError:
+        raise TimedOut("opening the channel", limits.channel_hello_timeout) from None
+    return controls
+
+
+async def refuse(stream: BufferedStream) -> None:
+    """Say that the session is not known here."""
+    await stream.write(encode_control(Restart()))
+    await stream.close()
