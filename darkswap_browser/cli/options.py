@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.market.amounts import parse_decimal
@@ -105,10 +106,31 @@ def _read_terms(parser: argparse.ArgumentParser, given: argparse.Namespace) -> N
 # --- the tree of verbs
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "darkswap", description=ABOUT, epilog=EXAMPLES, formatter_class=RAW, allow_abbrev=False
-    )
+class _Parser(argparse.ArgumentParser):
+    """Names an option that does not exist; argparse would take its value for the verb and name that."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._subparsers is not None:
+            self._check_options_before_the_verb(list(args))
+        return super().parse_known_args(args, namespace)
+
+    def _check_options_before_the_verb(self, arguments: Sequence[str]) -> None:
+        rest = list(arguments)
+        while rest and rest[0].startswith("-") and rest[0] != "--":
+            name, equals, _ = rest.pop(0).partition("=")
+            action = self._option_string_actions.get(name)
+            if action is None:
+                self._refuse(name)
+            if action.nargs != 0 and not equals:
+                del rest[:1]
+
+    def _refuse(self, name: str) -> NoReturn:
+        near = difflib.get_close_matches(name, self._option_string_actions, 1)
+        self.error(f"there is no option {name} before the verb" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _parser() -> _Parser:
+    parser = _Parser("darkswap", description=ABOUT, epilog=EXAMPLES, formatter_class=RAW, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"darkswap {VERSION}")
     _add_where(parser, 0)
     groups = parser.add_subparsers(dest="group", required=True, metavar="wallet | order | take | trades")
@@ -141,13 +163,11 @@ def _add_where(parser: argparse.ArgumentParser, level: int) -> None:
     where.add_argument("--json", action="store_true", help="for machines")
 
 
-def _group(groups: _Subparsers[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+def _group(groups: _Subparsers[_Parser], name: str, text: str) -> _Parser:
     return groups.add_parser(name, help=text, description=text, allow_abbrev=False)
 
 
-def _verb(
-    verbs: _Subparsers[argparse.ArgumentParser], name: str, text: str, *arguments: str
-) -> argparse.ArgumentParser:
+def _verb(verbs: _Subparsers[_Parser], name: str, text: str, *arguments: str) -> _Parser:
     parser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
     for each in arguments:
         parser.add_argument(each.lower(), metavar=each)
@@ -155,7 +175,7 @@ def _verb(
     return parser
 
 
-def _add_wallet(groups: _Subparsers[argparse.ArgumentParser]) -> None:
+def _add_wallet(groups: _Subparsers[_Parser]) -> None:
     verbs = _group(groups, "wallet", "Twelve words of your own, for test networks and small sums.").add_subparsers(
         dest="verb", required=True
     )
@@ -172,7 +192,7 @@ def _add_wallet(groups: _Subparsers[argparse.ArgumentParser]) -> None:
     faucet.add_argument("atoms", type=_whole, nargs="?", metavar="ATOMS")
 
 
-def _add_order(groups: _Subparsers[argparse.ArgumentParser]) -> None:
+def _add_order(groups: _Subparsers[_Parser]) -> None:
     verbs = _group(groups, "order", "Offers of your own.").add_subparsers(dest="verb", required=True)
     for side in ("sell", "buy"):
         make = _verb(verbs, side, f"Offer to {side} AMOUNT of an asset, and stay to answer whoever takes it.")
@@ -201,7 +221,7 @@ def _add_order(groups: _Subparsers[argparse.ArgumentParser]) -> None:
         parser.add_argument("--page", metavar="URL", help="of a page; prints links to it that hold the order")
 
 
-def _add_take(groups: _Subparsers[argparse.ArgumentParser]) -> None:
+def _add_take(groups: _Subparsers[_Parser]) -> None:
     text = "Take an order: see what the transaction does, say yes, wait until it is in a block."
     take = _group(groups, "take", text)
     take.set_defaults(verb="take")
@@ -213,7 +233,7 @@ def _add_take(groups: _Subparsers[argparse.ArgumentParser]) -> None:
     _add_where(take, 1)
 
 
-def _add_trades(groups: _Subparsers[argparse.ArgumentParser]) -> None:
+def _add_trades(groups: _Subparsers[_Parser]) -> None:
     trades = _group(groups, "trades", "What came of orders.")
     _add_where(trades, 1)
     verbs = trades.add_subparsers(dest="verb")

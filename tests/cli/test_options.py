@@ -118,6 +118,11 @@ WRONG = {
     "take darkswap:1abc --passphrase x": "unrecognized",
     "trades fly": "invalid choice",
     "--network moon trades": "invalid choice",
+    "--netwrok regtest trades": "there is no option --netwrok before the verb; did you mean --network?",
+    "--netwrok=regtest trades": "there is no option --netwrok before the verb; did you mean --network?",
+    "--data d --xyz 1 trades": "there is no option --xyz before the verb",
+    "trades --netwrok regtest list": "did you mean --network?",
+    "order --yes list": "there is no option --yes before the verb",
 }
 
 
