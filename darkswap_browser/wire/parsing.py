@@ -17,17 +17,25 @@ from darkswap_browser.errors import MalformedMessage
 
 # A JSON string (also one that is cut off), or a bracket.
 _JSON_TOKENS = re.compile(r'"(?:[^"\\]+|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
-# Values of msgpack that are one byte: small numbers, empty containers and texts, nil, the unused byte, false, true.
-_MSGPACK_SINGLES = re.compile(rb"[\x00-\x80\x90\xa0\xc0-\xc3\xe0-\xff]+")
-# First byte → bytes of the length that follows it.
-_MSGPACK_TEXTS = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
-_MSGPACK_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
-_MSGPACK_FIXED = {
-    **{0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8},
-    **{0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17},
+# First byte of msgpack → bytes of a value whose first byte tells its size; 0: a container, or a length follows.
+_MSGPACK_SIZES = [1] * 256
+_MSGPACK_SIZES[0x81:0x90] = _MSGPACK_SIZES[0x91:0xA0] = [0] * 15
+_MSGPACK_SIZES[0xA0:0xC0] = range(1, 33)
+_MSGPACK_SIZES[0xC4:0xCA] = [0] * 6
+_MSGPACK_SIZES[0xCA:0xD9] = [5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18]
+_MSGPACK_SIZES[0xD9:0xE0] = [0] * 7
+# First byte → values in the container, for those whose first byte tells it.
+_MSGPACK_MEMBERS = [0] * 256
+_MSGPACK_MEMBERS[0x81:0x90] = range(2, 32, 2)
+_MSGPACK_MEMBERS[0x91:0xA0] = range(1, 16)
+# First byte → bytes of the length that follows it, values in a container for each it counts, bytes for each otherwise,
+# and bytes besides.
+_MSGPACK_LENGTHS = {
+    **{0xC4: (1, 0, 1, 0), 0xC5: (2, 0, 1, 0), 0xC6: (4, 0, 1, 0), 0xD9: (1, 0, 1, 0), 0xDA: (2, 0, 1, 0)},
+    **{0xDB: (4, 0, 1, 0), 0xC7: (1, 0, 1, 1), 0xC8: (2, 0, 1, 1), 0xC9: (4, 0, 1, 1)},
+    **{0xDC: (2, 1, 0, 0), 0xDD: (4, 1, 0, 0), 0xDE: (2, 2, 0, 0), 0xDF: (4, 2, 0, 0)},
 }
-_MSGPACK_ARRAYS = {0xDC: 2, 0xDD: 4}
-_MSGPACK_MAPS = {0xDE: 2, 0xDF: 4}
+_MSGPACK_CONTAINERS = bytes((*range(0x81, 0x90), *range(0x91, 0xA0), *range(0xDC, 0xE0)))
 
 
 def parse_json(what: str, text: str | bytes, max_depth: int, **hooks: Any) -> Any:
@@ -88,44 +96,35 @@ def _json_depth(text: str, enough: int) -> int:
 
 def _msgpack_depth(data: bytes, enough: int) -> int:
     """Levels of nesting; counting stops above `enough`. Bytes that are cut off or wrong are left to the parser."""
-    waiting = [1]
-    at = 0
-    while at < len(data):
-        while waiting and not waiting[-1]:
-            waiting.pop()
-        if not waiting:
-            return 0
-        singles = _MSGPACK_SINGLES.match(data, at)
-        if singles is not None:
-            # Zero and one-byte values may end several levels at once; how many values are left is all that counts.
-            taken = min(singles.end() - at, waiting[-1])
-            waiting[-1] -= taken
-            at += taken
-            continue
-        waiting[-1] -= 1
-        at, members = _msgpack_header(data, at)
-        if members:
-            waiting.append(members)
-            if len(waiting) - 1 > enough:
-                return len(waiting) - 1
+    # Too few bytes that could begin a container: most messages end here.
+    if len(data) - len(data.translate(None, _MSGPACK_CONTAINERS)) <= enough:
+        return 0
+    # Values still to come in the container being read, and in each one around it.
+    left, around = 1, list[int]()
+    at, end = 0, len(data)
+    sizes, counts, lengths = _MSGPACK_SIZES, _MSGPACK_MEMBERS, _MSGPACK_LENGTHS
+    # Strangers choose the data: one turn for each value, without a call, since thousands of values may come.
+    while at < end:
+        first = data[at]
+        size = sizes[first]
+        left -= 1
+        if size:
+            at += size
+        else:
+            at += 1
+            members = counts[first]
+            if not members:
+                width, values, unit, besides = lengths[first]
+                length = data[at] if width == 1 and at < end else int.from_bytes(data[at : at + width], "big")
+                at += width + unit * length + besides
+                members = values * length
+            if members:
+                around.append(left)
+                if len(around) > enough:
+                    return len(around)
+                left = members
+        while not left:
+            if not around:
+                return 0
+            left = around.pop()
     return 0
-
-
-def _msgpack_header(data: bytes, at: int) -> tuple[int, int]:
-    """Where the next value begins after the one at `at`, and how many values it holds if it is a container."""
-    first = data[at]
-    if 0x81 <= first <= 0x8F:
-        return at + 1, 2 * (first - 0x80)
-    if 0x91 <= first <= 0x9F:
-        return at + 1, first - 0x90
-    if 0xA1 <= first <= 0xBF:
-        return at + 1 + first - 0xA0, 0
-    for sizes, factor in ((_MSGPACK_ARRAYS, 1), (_MSGPACK_MAPS, 2)):
-        if first in sizes:
-            start = at + 1 + sizes[first]
-            return start, factor * int.from_bytes(data[at + 1 : start], "big")
-    for sizes, extra in ((_MSGPACK_TEXTS, 0), (_MSGPACK_EXTENSIONS, 1)):
-        if first in sizes:
-            start = at + 1 + sizes[first]
-            return start + extra + int.from_bytes(data[at + 1 : start], "big"), 0
-    return at + 1 + _MSGPACK_FIXED.get(first, 0), 0
