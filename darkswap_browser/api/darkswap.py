@@ -35,12 +35,13 @@ class DarkSwap(Network, Trading):
         """Bring the node up and take up its trades. Idempotent; callers at once share one start.
 
         Raises:
-            Aborted: It was stopped meanwhile.
+            Aborted: It was stopped meanwhile, or this is called in a stop hook of it.
             IdentityInUse: Another trades with this identity. The node is down again, unless it ran before.
             Unsupported: It was started on another event loop and not stopped there.
 
         Cancellation: Safe. When the last caller gives up, the node is taken down again, unless it ran before.
         """
+        self._lifecycle.check_hook()
         if not self._whole_start.is_running:
             self._whole_start.begin(self._start_all())
         try:

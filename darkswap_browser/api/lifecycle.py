@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Set
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from darkswap_browser.concurrency.shared_call import SharedCall
 from darkswap_browser.concurrency.tasks import cancel_and_wait, is_end_of_owner, result_of, wait_ended
-from darkswap_browser.errors import Unsupported
+from darkswap_browser.errors import Aborted, Unsupported
 from darkswap_browser.node.node import Node
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,10 @@ Hook = Callable[[], Awaitable[None]]
 
 _STOPS: ContextVar[frozenset[asyncio.Task[Any] | None]] = ContextVar("darkswap_stops", default=frozenset())
 """The stops that the running code is part of, by their tasks. What a hook starts inherits it."""
+_HOOKS: set[asyncio.Task[Any] | None] = set()
+"""The tasks of the stop hooks that run now: what waits in them keeps a stop waiting."""
+_WAITS: dict[asyncio.Task[Any], list[asyncio.Task[Any]]] = {}
+"""Stop → the stops that its hook waits for."""
 
 
 class NodeLifecycle:
@@ -61,14 +65,16 @@ class NodeLifecycle:
         """The running node, started if it was not; a stop under way is waited for first.
 
         Raises:
-            Aborted: It was stopped while it started.
+            Aborted: It was stopped while it started, or this is called in a hook of the stop that it would wait for.
             Unsupported: It runs on another event loop.
 
         Cancellation: Safe. A node that nobody else waited for is taken down again.
         """
         self._check_loop()
+        self.check_hook()
         while self._stopping is not None:
-            await wait_ended((self._stopping,))
+            with _waiting_for(self._stopping):
+                await wait_ended((self._stopping,))
         if self._node is not None:
             self._is_claimed = True
             return self._node
@@ -99,13 +105,14 @@ class NodeLifecycle:
         Raises:
             Unsupported: It runs on another event loop.
 
-        In a stop hook it returns at once: the stop waits for the hook. In another task of the node, as that of a
-        message sink or of a protocol, it is cancelled when the stop comes to that task, and the stop goes on.
+        In a stop hook it returns at once where the stop waits for the hook, be it by way of other nodes. In another
+        task of the node, as that of a message sink or of a protocol, it is cancelled when the stop comes to that task,
+        and the stop goes on.
 
         Cancellation: Safe. When the last caller gives up, nobody is said goodbye to any more: connections are dropped,
         and nothing is left a moment later.
         """
-        if self._stopping in _STOPS.get():
+        if self._stopping is not None and _is_waiting_for(self._stopping, _STOPS.get()):
             return
         self._check_loop()
         await self._starting.close()
@@ -120,7 +127,8 @@ class NodeLifecycle:
         self._callers_of_stop += 1
         is_in_its_way = False
         try:
-            await result_of(stopping)
+            with _waiting_for(stopping):
+                await result_of(stopping)
         except asyncio.CancelledError as error:
             # Most likely it is the stop that ends the task we are in, and waits for it.
             is_in_its_way = is_end_of_owner(error)
@@ -152,11 +160,51 @@ class NodeLifecycle:
             self._node.abort()
         self._given_up.set()
 
+    def check_hook(self) -> None:
+        """Raises `Aborted` in a hook of the stop that a start would wait for."""
+        is_hook = asyncio.current_task() in _HOOKS
+        if is_hook and self._stopping is not None and _is_waiting_for(self._stopping, _STOPS.get()):
+            raise Aborted("a call in a stop hook that needs the node")
+
     def _check_loop(self) -> None:
+        if self._node is not None and self._loop is not None and self._loop.is_closed():
+            # Its loop ended without a stop: nothing of it runs any more, and nobody can end it but us.
+            built, self._node, self._stopping, self._callers_of_stop = self._node, None, None, 0
+            built.forget()
+            self._stopped(built)
         in_use = self._node is not None or self._starting.is_running
         if in_use and self._loop is not asyncio.get_running_loop():
             hint = "Stop a node before its event loop ends, or make another one."
             raise Unsupported("a node that was started on another event loop", hint)
+
+
+@contextmanager
+def _waiting_for(stop: asyncio.Task[Any]) -> Iterator[None]:
+    """Notes in a hook that its stop waits for another, so that the other's hooks do not wait for it in turn."""
+    waiting = [each for each in _STOPS.get() if each is not None and asyncio.current_task() in _HOOKS]
+    for each in waiting:
+        _WAITS.setdefault(each, []).append(stop)
+    try:
+        yield
+    finally:
+        for each in waiting:
+            _WAITS[each].remove(stop)
+            if not _WAITS[each]:
+                del _WAITS[each]
+
+
+def _is_waiting_for(stop: asyncio.Task[Any], others: Set[asyncio.Task[Any] | None]) -> bool:
+    """Whether `stop` is one of `others`, or waits for one of them."""
+    seen: set[asyncio.Task[Any]] = set()
+    found = [stop]
+    while found:
+        each = found.pop()
+        if each in others:
+            return True
+        if each not in seen:
+            seen.add(each)
+            found += _WAITS.get(each, ())
+    return False
 
 
 async def _run_hook(hook: Hook, given_up: asyncio.Event) -> None:
@@ -166,7 +214,12 @@ async def _run_hook(hook: Hook, given_up: asyncio.Event) -> None:
     """
 
     async def run() -> None:
-        await hook()
+        task = asyncio.current_task()
+        _HOOKS.add(task)
+        try:
+            await hook()
+        finally:
+            _HOOKS.discard(task)
 
     loop = asyncio.get_running_loop()
     running = loop.create_task(run(), name="stop hook")

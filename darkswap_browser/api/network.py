@@ -77,9 +77,9 @@ class Network:
         """Bring the node up. Idempotent; callers at once share one start, and a stop under way is waited for.
 
         Raises:
-            Aborted: It was stopped meanwhile.
+            Aborted: It was stopped meanwhile, or this is called in a stop hook of it.
             IdentityInUse: Another program runs the identity of this data folder (CPython).
-            Unsupported: It was started on another event loop and not stopped there.
+            Unsupported: It was started on another event loop, which runs, and not stopped there.
 
         Cancellation: Safe. A node that nobody else waited for is taken down again, and nothing of it is left.
         """
@@ -137,7 +137,8 @@ class Network:
     def add_stop_hook(self, close: Callable[[], Awaitable[None]]) -> None:
         """`close` is awaited whenever the node stops, while its connections are still there.
 
-        It is cancelled when the stop is given up, and must leave nothing behind then either.
+        It is cancelled when the stop is given up, and must leave nothing behind then either. Calls in it that need the
+        node raise `Aborted`; a task that it starts and does not wait for may start the node again.
         """
         self._lifecycle.add_hook(close)
 

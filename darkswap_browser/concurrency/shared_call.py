@@ -29,8 +29,8 @@ class SharedCall(Generic[T]):
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a call to join; one that everybody gave up is none."""
-        return self._task is not None and not self._task.done()
+        """Whether there is a call to join; one that everybody gave up, or whose loop has ended, is none."""
+        return self._task is not None and not self._task.done() and not self._task.get_loop().is_closed()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> None:
         """Start `work` for the `join`s that follow. Must not be running."""
@@ -61,7 +61,7 @@ class SharedCall(Generic[T]):
 
     def cancel(self) -> None:
         """Cancel the call without waiting; whoever joined it sees `Aborted`. Idempotent."""
-        if self._task is not None:
+        if self._task is not None and self.is_running:
             cancel_owned(self._task)
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class SharedCall(Generic[T]):
 
         Cancellation: Safe; the call was told to end before the first await.
         """
-        if self._task is not None:
+        if self._task is not None and self.is_running:
             cancel_owned(self._task)
             await wait_ended((self._task,))
 

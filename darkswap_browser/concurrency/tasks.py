@@ -102,6 +102,16 @@ class Tasks:
             self.report(task.get_name(), error)
 
 
+def finish_now(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work`, which waits for nothing, to its end: where the loop it belongs to has ended."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise AssertionError("it waits for something")
+
+
 def is_end_of_owner(error: asyncio.CancelledError) -> bool:
     """Whether a task is cancelled because its owner ends, who may wait for it: it must not wait for the owner."""
     return error.args == (_OWNER_ENDS,)

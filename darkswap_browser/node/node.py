@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.faults import FaultReporter
+from darkswap_browser.concurrency.tasks import finish_now
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.limits import Limits
@@ -88,6 +89,10 @@ class Node:
         self.identify.abort()
         self.swarm.abort()
         self.upgrader.abort()
+
+    def forget(self) -> None:
+        """Let go of the identity, when the loop has ended that the rest ran on."""
+        finish_now(self.held.aclose())
 
 
 async def create_node(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from darkswap_browser import Network, NetworkConfig
+from darkswap_browser import DarkSwap, Network, NetworkConfig
 from darkswap_browser.errors import ListenFailed
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.runtime.native.host import native_runtime
@@ -64,6 +64,32 @@ async def test_start_that_fails_leaves_no_file_of_the_store_open(tmp_path: Path)
             await network.start()
         assert (tmp_path / "darkswap.db").exists()
         assert _open_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", [Network, DarkSwap])
+@pytest.mark.parametrize("end", ["start", "stop"])
+@pytest.mark.parametrize("is_run", [True, False])
+def test_node_whose_loop_ended_can_be_closed_and_started_anew(
+    kind: type[Network], end: str, is_run: bool, tmp_path: Path
+) -> None:
+    network = kind(NetworkConfig(bitcoin_network="regtest"), data=tmp_path)
+    if is_run:
+        asyncio.run(network.start())
+    else:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(network.start())
+        loop.close()
+
+    async def again() -> str:
+        await getattr(network, end)()
+        peer = await network.local_peer_id()
+        await network.stop()
+        return peer
+
+    with asyncio.Runner() as runner:
+        peer = runner.run(again())
+        assert _open_files(tmp_path) == []
+        assert runner.run(again()) == peer
 
 
 def _open_files(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,3 +188,19 @@ def _sentence(reason: str) -> str:
         if reason.startswith(("is ", "has ", "makes ", "are "))
         else f"{reason[:1].upper()}{reason[1:]}."
     )
+
+
+async def read_total(given: Mapping[str, Any], order: Callable[[], Order], book: AssetRegistry) -> int | None:
+    """What is asked for all of an order, in atoms of quote, after a change of its price or total; None: as before.
+
+    Raises `InvalidArgument`, also when both are given.
+    """
+    if "price" in given and "total" in given:
+        raise InvalidArgument("price", "is given, and total as well: only one can be")
+    old = order()
+    base, quote = await book.info(old.base), await book.info(old.quote)
+    if "total" in given:
+        return parse_amount(given["total"], quote.decimals, "total")
+    if "price" in given:
+        return total_for(given["price"], old.base_atoms, base.decimals, quote.decimals, up=old.side is Side.SELL)
+    return None

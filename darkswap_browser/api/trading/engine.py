@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from darkswap_browser.concurrency.faults import Guard
-from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.concurrency.tasks import Tasks, finish_now
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import IdentityInUse
 from darkswap_browser.node.node import Node
@@ -67,6 +67,15 @@ class Engine:
         self._tasks = Tasks(self._report)
         self._events: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
         self._news = Waiter()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its loop has ended without `close`. Nothing of it runs then, and `forget` frees the identity."""
+        return self._loop.is_closed()
+
+    def forget(self) -> None:
+        finish_now(self._lock.aclose())
 
     async def start(self) -> None:
         """Take up what was going on. After a failure, and after a cancellation, `close` is due."""

@@ -34,9 +34,8 @@ from darkswap_browser.chain.quorum import open_chain
 from darkswap_browser.concurrency.shared_call import SharedCall
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import ChainError, DarkSwapError, InvalidArgument
-from darkswap_browser.market.amounts import parse_amount, total_for
+from darkswap_browser.market.amounts import parse_amount
 from darkswap_browser.market.assets import AssetKind
-from darkswap_browser.market.orders import Side
 from darkswap_browser.node.identity import load_identity
 from darkswap_browser.node.node import Node
 from darkswap_browser.orders.order_manager import OrderManager
@@ -91,6 +90,7 @@ class Trading:
     async def _engine(self) -> Engine:
         """Callers at once share one start; it is given up when all of them were cancelled."""
         node = await self._network.running_node()
+        self._forget_lost()
         if self._open is not None and self._open.node is node:
             return self._open
         if not self._bringing_up.is_running:
@@ -141,6 +141,7 @@ class Trading:
 
     async def _close(self) -> None:
         """Cancellation: Safe; everything was told to end, and another start may follow."""
+        self._forget_lost()
         opened, self._open = self._open, None
         self._wallet_manager.end_discovery()
         self._bringing_up.cancel()
@@ -149,6 +150,11 @@ class Trading:
         finally:
             if opened is not None:
                 await opened.close()
+
+    def _forget_lost(self) -> None:
+        if self._open is not None and self._open.is_lost:
+            self._open.forget()
+            self._open = None
 
     # --- events
 
@@ -274,16 +280,7 @@ class Trading:
         """`price` or `total`, `expires_in` (seconds from now), `paused`."""
         given = drafts.read_settings(drafts.CHANGE, "change", change)
         opened = await self._engine()
-        if "price" in given and "total" in given:
-            raise InvalidArgument("price", "is given, and total as well: only one can be")
-        order = opened.orders.order(order_id)
-        base, quote = await self._book.info(order.base), await self._book.info(order.quote)
-        quote_atoms: int | None = None
-        if "total" in given:
-            quote_atoms = parse_amount(given["total"], quote.decimals, "total")
-        elif "price" in given:
-            up = order.side is Side.SELL
-            quote_atoms = total_for(given["price"], order.base_atoms, base.decimals, quote.decimals, up=up)
+        quote_atoms = await drafts.read_total(given, lambda: opened.orders.order(order_id), self._book)
         expires_in, paused = given.get("expires_in"), given.get("paused")
         return await self._order(
             await opened.orders.update(order_id, quote_atoms=quote_atoms, expires_in=expires_in, paused=paused)
