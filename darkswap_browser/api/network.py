@@ -340,7 +340,11 @@ class Network:
     # --- what is going on
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        """Call `callback` with every `DarkSwapEvent`; returns how to stop it."""
+        """Call `callback` with every `DarkSwapEvent`; returns how to stop it.
+
+        In a page it is called without a stack to switch to, so that `run_sync` fails in it. A task that it begins may
+        use it.
+        """
         return self._facts.subscribe(callback)
 
     def subscribe_signals(self, callback: Callable[[PeerSignal], None]) -> Callable[[], None]:

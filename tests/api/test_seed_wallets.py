@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -12,6 +13,7 @@ from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.errors import InvalidArgument, WalletFailed
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.testing.world import SimulatedWorld
+from tests.support.cancelling import cancel_at, tasks_left
 from tests.support.native_identity import CRYPTO
 from tests.support.slow_store import SlowStore
 
@@ -89,3 +91,28 @@ async def test_damaged_wallet_on_a_full_store_stays() -> None:
     assert await store.get(PLACE) == DAMAGED
     store.full = False
     assert await node.open_wallet({"type": "seed", "mnemonic": OTHER_WORDS})
+
+
+@pytest.mark.takes(30)
+@pytest.mark.parametrize("words", [None, OTHER_WORDS])
+async def test_connect_wallet_cancelled_at_any_await_connects_or_changes_nothing(words: str | None) -> None:
+    settings = {"type": "seed", "mnemonic": words}
+    for number in count(1):
+        world = SimulatedWorld(number, crypto=CRYPTO)
+        node = DarkSwap(CONFIG, replace(world.runtime("alice"), store=SlowStore(world.store("alice"))))
+        before = asyncio.all_tasks()
+        await node.start()
+        outcome = await cancel_at(node.connect_wallet(settings), number)
+        kept = await world.store("alice").get(PLACE)
+        connected = await node.get_wallet_info()
+        async with asyncio.timeout(60):
+            info = await node.connect_wallet(settings)
+        assert connected is None or connected.address == info.address
+        assert kept in (None, await world.store("alice").get(PLACE))
+        assert info.is_new == (words is None and kept is None), number
+        await node.stop()
+        await asyncio.sleep(1)
+        assert tasks_left(before) == [], number
+        if not outcome.was_cancelled:
+            break
+    assert number > 3

@@ -124,6 +124,33 @@ loop.set_exception_handler(lambda loop, context: seen.append(type(context["excep
 """
 
 
+def test_count_of_cancelled_timers_is_that_of_those_that_wait(own: Page) -> None:
+    code = """
+loop = asyncio.get_event_loop()
+turns = loop.call_soon.__self__
+space = ours('''
+def nothing(): pass
+async def fired(loop):
+    timers = [loop.call_later(0.001, nothing) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    for timer in timers:
+        timer.cancel()
+def waiting(loop, count):
+    for timer in [loop.call_later(1000, nothing) for _ in range(count)]:
+        timer.cancel()
+''')
+def cancelled():
+    return sum(not timer._scheduled for _, _, timer in turns._timers)
+await asyncio.ensure_future(space["fired"](loop))
+told = [turns._cancelled == cancelled()]
+for count in (3, 90, 200):
+    space["waiting"](loop, count)
+    told.append(turns._cancelled == cancelled() >= 0)
+json.dumps(told)
+"""
+    assert run(own, code) == [True] * 4
+
+
 def test_exception_in_callback_goes_to_the_loops_handler_and_others_run_on(own: Page) -> None:
     code = """
 space = ours('''
@@ -157,6 +184,31 @@ json.dumps([
 ])
 """
     assert run(own, code) == ["page and ours", "page and ours", "ours"]
+
+
+def test_callback_of_the_page_called_by_ours_cannot_run_sync_but_a_task_it_begins_can(own: Page) -> None:
+    code = """
+space = ours('''
+async def tells(callback):
+    await asyncio.sleep(0)
+    callback()
+''')
+told, tasks = [], []
+async def slow(): await asyncio.sleep(0.001); return "slow"
+async def later(): told.append(run_sync(slow()))
+def subscriber():
+    tasks.append(asyncio.ensure_future(later()))
+    waits = slow()
+    try:
+        told.append(run_sync(waits))
+    except RuntimeError:
+        waits.close()
+        told.append("refused")
+await asyncio.ensure_future(space["tells"](subscriber))
+await tasks[0]
+json.dumps(told)
+"""
+    assert run(own, code) == ["refused", "slow"]
 
 
 def test_page_task_with_the_text_of_one_of_ours_may_run_sync(own: Page) -> None:

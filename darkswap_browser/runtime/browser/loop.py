@@ -98,10 +98,13 @@ class LoopTurns:
         return self._schedule(when, callback, args, context)
 
     def timer_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A timer of ours was cancelled; asyncio has dropped its callback already."""
+        """A timer is being cancelled, of ours or not, fired or not: `cancelled()` tells only after this call."""
+        if not handle._scheduled:  # type: ignore[attr-defined]
+            return
+        handle._scheduled = False  # type: ignore[attr-defined]
         self._cancelled += 1
         if self._cancelled > CANCELLED_TIMERS and 2 * self._cancelled > len(self._timers):
-            self._timers = [each for each in self._timers if not each[2].cancelled()]
+            self._timers = [each for each in self._timers if each[2]._scheduled]  # type: ignore[attr-defined]
             heapq.heapify(self._timers)
             self._cancelled = 0
 

@@ -4,6 +4,11 @@ import { DarkSwapError, invalid } from "./errors.mjs";
 
 /** Levels of objects and arrays in a configuration, a draft or the like; more is a mistake, or a circle. */
 const MAX_DEPTH = 16;
+/** Values in all of it, each counted as often as it is named. */
+const MAX_VALUES = 100_000;
+const MANY = `has more than ${MAX_VALUES} values`;
+/** Texts, numbers and booleans as objects: their members are not what they stand for. */
+const BOXED = new Set(["[object String]", "[object Number]", "[object Boolean]"]);
 
 const CALL_OPTIONS = { signal, timeout_ms: milliseconds };
 
@@ -89,13 +94,16 @@ export function callable(value, path = "callback") {
  */
 export function record(path, value) {
   if (typeof value !== "object" || value === null) throw invalid(path, "is not an object");
-  const copy = guarded(path, () => copied(path, "", value, 0));
+  const copy = guarded(path, () => copied(path, "", value, 0, { left: MAX_VALUES }));
   if (typeof copy !== "object" || copy === null || Array.isArray(copy)) throw invalid(path, "is not an object");
   return copy;
 }
 
-function copied(root, path, value, depth) {
+/** `room.left`: how many more values the whole copy may have. */
+function copied(root, path, value, depth, room) {
   const where = path || root;
+  room.left -= 1;
+  if (room.left < 0) throw invalid(where, MANY);
   if (value === null || value === undefined || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "bigint") throw invalid(where, ATOMS);
   if (typeof value === "number") {
@@ -104,16 +112,33 @@ function copied(root, path, value, depth) {
   }
   if (typeof value !== "object") throw invalid(where, `is a ${typeof value}`);
   if (depth === MAX_DEPTH) throw invalid(where, `has more than ${MAX_DEPTH} levels below each other`);
-  if (Array.isArray(value)) return value.map((each, index) => copied(root, `${path}[${index}]`, each, depth + 1));
-  if (typeof value.toJSON === "function") return copied(root, path, value.toJSON(), depth + 1);
-  if (!isPlain(value) && Object.keys(value).length === 0) throw invalid(where, "is not a plain object");
+  if (Array.isArray(value)) return copiedList(root, path, value, depth, room);
+  if (typeof value.toJSON === "function") {
+    const said = value.toJSON();
+    if (said === null || said === undefined) throw invalid(where, "has no value that JSON can hold");
+    return copied(root, path, said, depth + 1, room);
+  }
+  if (!isPlain(value) && (Object.keys(value).length === 0 || ArrayBuffer.isView(value) || BOXED.has(tagOf(value)))) throw invalid(where, "is not a plain object");
   const copy = {};
   for (const key of Object.keys(value)) {
-    const each = copied(root, path ? `${path}.${key}` : key, value[key], depth + 1);
+    const each = copied(root, path ? `${path}.${key}` : key, value[key], depth + 1, room);
     Object.defineProperty(copy, key, { value: each, enumerable: true, configurable: true, writable: true });
   }
   return copy;
 }
+
+function copiedList(root, path, value, depth, room) {
+  const { length } = value;
+  if (!(length <= room.left)) throw invalid(path || root, MANY);
+  const copy = [];
+  for (let index = 0; index < length; index += 1) {
+    if (value[index] === undefined) throw invalid(`${path}[${index}]`, "is missing");
+    copy.push(copied(root, `${path}[${index}]`, value[index], depth + 1, room));
+  }
+  return copy;
+}
+
+const tagOf = (value) => Object.prototype.toString.call(value);
 
 /** `{type, sdp}`; also an RTCSessionDescription, whose members are its prototype's. */
 export function sessionDescription(path, value) {
