@@ -14,7 +14,7 @@ from tests.browser.face import OpenPage
 from tests.support.chrome import JsError, Page
 from web.build.server import POLICY, Answer, WebServer
 
-pytestmark = pytest.mark.takes(25)
+pytestmark = pytest.mark.takes(40)
 
 
 def test_a_page_without_the_policy_for_wasm_hears_so_at_once(site: WebServer, new_page: Callable[[], Page]) -> None:

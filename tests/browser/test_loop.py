@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.chrome import Page
 
+pytestmark = pytest.mark.takes(30)
+
 INIT = """globalThis.pyodide = (await (await import("/darkswap.mjs")).default()).pyodide;"""
 FOREIGN = """const { loadPyodide } = await import("/pyodide.mjs");
 globalThis.pyodide = await loadPyodide();

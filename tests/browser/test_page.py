@@ -19,7 +19,7 @@ from tests.support.chrome import Chrome
 from tests.support.visitor import Visitor
 from web.build.server import Answer, WebServer
 
-pytestmark = pytest.mark.takes(190)
+pytestmark = pytest.mark.takes(155)
 
 NOBODY = "12D3KooWHHzSeKaY8xuZVzkLbKFfvNgPPeKhFBGrMbNzbm5akpqu"
 DEAD_RELAY = f"/ip4/127.0.0.1/tcp/9/ws/p2p/{NOBODY}"

@@ -17,7 +17,7 @@ from tests.support.chrome import Chrome
 from tests.support.trading_visitor import TradingVisitor, TwoVisitors, square
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(160)
+pytestmark = pytest.mark.takes(140)
 
 ALKANE = "ALKANE:2:0"
 

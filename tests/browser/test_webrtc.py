@@ -10,7 +10,7 @@ import pytest
 from tests.support.chrome import Chrome, Page
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(30)
+pytestmark = pytest.mark.takes(15)
 
 # Two nodes in one page; a memory link stands for the relayed connection.
 TOOLS = """

@@ -19,7 +19,7 @@ from tests.cli.programs import ROOT, Event, Person, command, environment
 from tests.interop.processes import our_relay
 from tests.support.regtest import RegtestProcess
 
-pytestmark = [pytest.mark.native, pytest.mark.takes(55)]
+pytestmark = [pytest.mark.native, pytest.mark.takes(45)]
 WORDS = "abandon " * 11 + "about"
 PAGE = "https://example.org/"
 
