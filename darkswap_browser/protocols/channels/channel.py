@@ -6,7 +6,8 @@ Sending costs no task switch while there is room. Receiving hands over everythin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from darkswap_browser.concurrency.tasks import Tasks, result_of
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, RemoteError, StreamClosed, StreamError
@@ -35,6 +36,8 @@ class Channel:
         self.left = False
         """The peer said that it leaves: it may come back with this session, or with another."""
         self.link: ChannelStream | None = None
+        self.on_spent: Callable[[], None] = lambda: None
+        """The circuit below has carried nearly all that its relay allows. Called again and again."""
         self._limits = limits
         self._listener = listener
         self._tasks = tasks
@@ -56,9 +59,7 @@ class Channel:
     @property
     def path(self) -> str:
         """ "direct", "relayed" or "none"."""
-        if self.link is None:
-            return "none"
-        return "direct" if is_direct(self.link.connection) else "relayed"
+        return "none" if self.link is None else "direct" if is_direct(self.link.connection) else "relayed"
 
     @property
     def limit(self) -> CircuitLimit | None:
@@ -155,11 +156,15 @@ class Channel:
         if link.control:
             data = b"".join(link.control)
             link.control.clear()
+            link.writes += 1
             return data
-        data = self.machine.outbox.next_write()
+        data = self.machine.outbox.next_write(link.room())
+        if not data and link.is_spent:
+            self.on_spent()
         if not data and self._close_reason is not None and not link.said_close and not self.machine.outbox.waiting:
             link.said_close = True
             data = encode_control(self.machine.inbox.grant()) + encode_control(Close(self._close_reason))
+        link.writes += bool(data)
         return data
 
     async def receive(self) -> bytes:
@@ -195,6 +200,7 @@ class Channel:
         self._paused = False
         self._reading_changed()
         self._acks.acknowledge()
+        self._path_lost("path lost")
 
     def _reading_changed(self) -> None:
         if self._paused or self.machine.inbox.is_full:
@@ -264,6 +270,8 @@ class Channel:
                 for control in controls:
                     self._control(link, control)
                 self._reading_changed()
+            if link.is_spent:
+                self.on_spent()
         except (StreamError, ConnectionLost):
             self.detach_stream(link)
         except RemoteError as error:
@@ -294,7 +302,12 @@ class Channel:
             return
         self.link = None
         link.stream.reset()
-        if self.state is ChannelState.OPEN:
+        # Another path that is being taken ends the one before: nothing is lost then.
+        if not self._paused:
+            self._path_lost(reason)
+
+    def _path_lost(self, reason: str) -> None:
+        if self.link is None and self.state is ChannelState.OPEN:
             self.state = ChannelState.RECONNECTING
             self._listener.changed(self, reason)
 
@@ -318,7 +331,7 @@ class Channel:
     async def close(self, reason: str = "") -> None:
         """Deliver what was accepted, tell the peer, and end. Waits `channel_close_timeout` at most. Idempotent.
 
-        What the peer's application did not take by then is told as undelivered, though it may still take what arrived.
+        What is not acknowledged by then is told as undelivered.
 
         Cancellation: Safe; the channel ends at once, and what was not delivered is told.
         """
@@ -328,32 +341,20 @@ class Channel:
             self._close_reason = reason
         # Without a path: only for what was accepted another one is waited for.
         if self.link is None and (self.state is ChannelState.CONNECTING or not self.send_queue):
-            self.end(StreamClosed())
-            return
+            return self.end(StreamClosed())
         self._pump()
         try:
             await asyncio.wait((self._over,), timeout=self._limits.channel_close_timeout)
         finally:
             self.end(StreamClosed())
 
-    def leave_nowait(self, reason: str) -> None:
-        """Say without waiting that the page is about to go: the path ends, and it may be the session."""
-        self._say_nowait(Leave(reason))
-
-    def close_nowait(self, reason: str) -> None:
-        """Say without waiting that the channel ends."""
-        said = self._say_nowait(Close(reason))
-        if self.link is not None and said:
-            self.link.said_close = True
-
-    def _say_nowait(self, word: Control) -> bool:
+    def say_nowait(self, word: Close | Leave) -> None:
+        """Say without waiting that the channel ends, or that the page is about to go and may come back."""
         link = self.link
-        if link is None or link.said_close:
-            return False
-        try:
-            return link.try_write(encode_control(self.machine.inbox.grant()) + encode_control(word))
-        except (StreamError, ConnectionLost):
-            return False
+        if link is not None and not link.said_close:
+            with suppress(StreamError, ConnectionLost):
+                said = link.try_write(encode_control(self.machine.inbox.grant()) + encode_control(word))
+                link.said_close = said and isinstance(word, Close)
 
     def _closed_by_peer(self, link: ChannelStream, reason: str) -> None:
         if self._close_reason is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.stream import BufferedStream
 
 
@@ -30,6 +30,20 @@ class PushStream(Protocol):
         ...
 
 
+WRITE_ON_CIRCUIT = 16 * 1024
+"""Bytes of one write on a circuit with a limit: what a relay cuts off in the middle is lost as a whole."""
+_LEAST = 512
+"""Below this a circuit counts as spent."""
+_COST_OF_WRITE = 64
+"""Frames of Noise and yamux around one write, at most."""
+
+
+def usable(limit: CircuitLimit) -> int:
+    """Bytes in one direction that a circuit can be trusted with: the handshake, pings and identify pass over it too,
+    and a relay that cuts drops what it has not passed on."""
+    return limit.data - min(limit.data // 2, limit.data // 8 + 4096)
+
+
 class ChannelStream:
     """A stream that carries, or carried, a channel."""
 
@@ -41,6 +55,26 @@ class ChannelStream:
         self.control: list[bytes] = []
         self.is_writing = False
         self.said_close = False
+        limit = connection.limit
+        self._usable = usable(limit) if limit is not None and limit.data else 0
+        self.writes = 0
+
+    def room(self) -> int | None:
+        """Bytes of the session that the next write may have; None: as many as it likes."""
+        if not self._usable:
+            return None
+        sent = int(self.connection.stats()["bytes_sent"])
+        left = self._usable - sent - _COST_OF_WRITE * self.writes
+        return 0 if left < _LEAST else min(left, WRITE_ON_CIRCUIT)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether one direction has carried nearly all that a relay allows."""
+        if not self._usable:
+            return False
+        stats = self.connection.stats()
+        most = max(int(stats["bytes_sent"]) + _COST_OF_WRITE * self.writes, int(stats["bytes_received"]))
+        return most > self._usable - _LEAST
 
     def try_write(self, data: bytes) -> bool:
         """Write without waiting; False where that cannot be done now."""

@@ -27,13 +27,16 @@ from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
+from darkswap_browser.protocols.channels.circuits import CircuitRenewer
 from darkswap_browser.protocols.channels.greeting import read_confirmation, read_greeting, refuse
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
     PROTOCOL,
     SESSION_BYTES,
+    Close,
     Hello,
+    Leave,
     Restart,
     encode_control,
 )
@@ -79,6 +82,7 @@ class Channels:
         """Peers that seem to have begun anew; no stream of ours is opened until it is sure."""
         self._searches: dict[PeerId, _Search] = {}
         self._tasks = Tasks(swarm.faults.report)
+        self._circuits = CircuitRenewer(swarm, self._tasks, self._attach)
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -130,7 +134,7 @@ class Channels:
     def leave(self, reason: str) -> None:
         """Say goodbye to every peer without waiting; sessions are kept, for this node may come back."""
         for channel in self._table.all():
-            channel.leave_nowait(reason)
+            channel.say_nowait(Leave(reason))
 
     def abort(self, reason: str) -> None:
         """End every channel without waiting: what can be said at once is said, and no path is sought any more."""
@@ -138,11 +142,12 @@ class Channels:
         self._swarm.unhandle(PROTOCOL)
         self._tasks.cancel()
         for channel in self.all():
-            channel.close_nowait(reason)
+            channel.say_nowait(Close(reason))
             channel.end(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
+        channel.on_spent = lambda: self._circuits.renew(peer, channel)
         self._table.put(peer, channel)
         return channel
 
@@ -159,7 +164,9 @@ class Channels:
         self._listener.changed(channel, reason)
         if self._table.get(peer) is not channel:
             return
-        if channel.state is ChannelState.RECONNECTING:
+        if channel.state is ChannelState.OPEN:
+            self._circuits.watch(peer, channel)
+        elif channel.state is ChannelState.RECONNECTING:
             if channel.left and not channel.send_queue:
                 channel.end(EndOfStream(), reason)
             else:
@@ -209,7 +216,9 @@ class Channels:
             connection = self._swarm.best_connection(peer) or await self._reach(peer)
         except DarkSwapError as error:
             return error
-        if channel.link is not None:
+        if connection.limit is not None:
+            await self._circuits.pause(peer, channel)
+        if channel.link is not None or connection.is_closed:
             return None
         return await self._attach(peer, channel, connection)
 
