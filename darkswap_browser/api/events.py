@@ -207,6 +207,9 @@ class EventPublisher:
         }
         self.publish("message:undelivered", fields)
 
+    def discarded(self, channel: Channel, count: int) -> None:
+        self.publish("message:discarded", {"peer_id": channel.peer, "count": count})
+
     def signaled(self, peer: str, event: SignalingEvent) -> None:
         signal = PeerSignal(peer, event)
         self._signals.append(signal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 from darkswap_browser.api.events import EventPublisher, Subscriber
@@ -18,7 +18,7 @@ from darkswap_browser.api.records import (
     RelayMetrics,
     RelayReservation,
 )
-from darkswap_browser.errors import InvalidArgument, NotConnected
+from darkswap_browser.errors import InvalidArgument, NotConnected, StreamBusy
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import is_direct
@@ -64,7 +64,6 @@ class Network:
         self.runtime = runtime or select.load(data, persist=self.config.persist)
         self._limits = limits
         self._owns_runtime = runtime is None
-        self._limits = limits
         self._facts = EventPublisher(self.runtime, self._channel_changed)
         self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
         self._inspection: NodeInspector | None = None
@@ -225,7 +224,7 @@ class Network:
         return await (await self._up()).channels.open(PeerId.parse(peer))
 
     async def begin_channel(self, peer: str) -> Channel:
-        """As `open_channel`, without waiting for the peer: what is sent on it waits and is refused with the channel."""
+        """As `open_channel`, without waiting for the peer: what is sent waits too."""
         return (await self._up()).channels.begin(PeerId.parse(peer))
 
     async def create_webrtc_data_channel(self, peer: str) -> ChannelInfo:
@@ -269,19 +268,40 @@ class Network:
         channel = self.get_open_channel(peer) or await self.begin_channel(peer)
         return await channel.send(message, on_progress, delivered=until == "delivered")
 
+    async def accept(self) -> Channel:
+        """The next channel that a peer opened and nobody accepted yet. Raises `ObjectClosed` when the node stops."""
+        return await (await self._up()).channels.arrivals.accept()
+
     async def receive_webrtc_message(self, peer: str) -> bytes:
-        """The next message of `peer`, whose channel must be open or closed only just now."""
-        channel = (await self._up()).channels.get(PeerId.parse(peer))
-        if channel is None:
-            raise NotConnected(peer)
-        return await channel.receive()
+        """The next message of `peer`, who need not be there yet.
+
+        Raises:
+            EndOfStream: The peer closed the channel, and all that waited was received.
+            StreamBusy: Another task receives from this peer, or a message sink does.
+            ObjectClosed: The node stops.
+
+        Cancellation: Safe; no message is lost.
+        """
+        return await (await self._channel_of(peer)).receive()
 
     async def receive_webrtc_messages(self, peer: str) -> list[bytes]:
-        """At least one message of `peer`, and all that wait."""
-        channel = (await self._up()).channels.get(PeerId.parse(peer))
-        if channel is None:
-            raise NotConnected(peer)
-        return await channel.receive_batch()
+        """At least one message of `peer`, and all that wait. As `receive_webrtc_message` else."""
+        return await (await self._channel_of(peer)).delivery.receive_batch()
+
+    async def _channel_of(self, peer: str) -> Channel:
+        return await (await self._up()).channels.arrivals.channel(PeerId.parse(peer))
+
+    async def __aiter__(self) -> AsyncIterator[tuple[str, bytes]]:
+        """`async for peer, message in network`: the messages of all peers, until the node stops.
+
+        A loop that is left takes nothing more; what it did not get waits. Raises `StreamBusy` while there is a sink.
+        """
+        built = await self._up()
+        if self._sink is not None:
+            raise StreamBusy()
+        async for peer, message in built.channels.arrivals.messages():
+            self._facts.flush()
+            yield peer, message
 
     async def close_webrtc_data_channel(self, peer: str) -> None:
         """Deliver what was accepted, then close."""

@@ -156,6 +156,8 @@ class Limits:
     """Messages accepted and not acknowledged; then `send` waits."""
     channel_receive_queue: int = 4 * MIB
     """Bytes of whole messages waiting for `receive`; then the stream is no longer read. One message may exceed it."""
+    channel_unwanted_queue: int = 256 * KIB
+    """The same until the application asks for a message of that peer: a stranger's messages may never be wanted."""
     channel_receive_messages: int = 65536
     """Whole messages waiting for `receive`, so that floods of tiny ones are bounded too."""
     channel_first_window: int = 64 * KIB

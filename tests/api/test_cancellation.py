@@ -70,6 +70,7 @@ CONNECTED = {
 }
 """Calls that need a channel to be there."""
 ELSEWHERE = {
+    "accept": "tests/api/test_receiving.py",
     "start": "tests/api/test_lifecycle.py",
     "stop": "tests/api/test_lifecycle.py",
     "receive_webrtc_event": "waits for the peer: below",

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.errors import DialFailed, InvalidArgument, NotConnected, RelayRefused, UnknownRelay
+from darkswap_browser.errors import DialFailed, InvalidArgument, RelayRefused, UnknownRelay
 from darkswap_browser.identity.peer_id import PeerId
 from tests.api.world import place
 
@@ -152,8 +152,6 @@ async def test_what_cannot_be_says_why():
         await alice.connect_through_relay(here.relay_id, "not a peer")
     with pytest.raises(DialFailed):
         await alice.create_webrtc_data_channel(stranger)
-    with pytest.raises(NotConnected):
-        await alice.receive_webrtc_message(stranger)
     assert (await alice.get_metrics()).failed_connections == 1
     assert not here.seen("alice", "error")
     await alice.stop()

@@ -53,6 +53,7 @@ class Channel:
         self._error: DarkSwapError | None = None
         self._close_reason: str | None = None
         self._incoming = ReceiveProgress(limits.channel_progress)
+        self._set_window()
 
     # --- what it is
 
@@ -80,7 +81,7 @@ class Channel:
     def inherit(self, before: Channel) -> None:
         """What still waits in an earlier channel with the same peer comes first."""
         self.delivery.inherit(before.delivery)
-        self._incoming.clear()
+        self._set_window()
 
     async def wait_open(self) -> None:
         """Raises why it could not be opened."""
@@ -171,17 +172,18 @@ class Channel:
         """The next message. Raises `EndOfStream` when the peer closed and `ConnectionLost` when it went away."""
         return await self.delivery.receive()
 
-    async def receive_batch(self) -> list[bytes]:
-        """At least one message, and all that wait. Raises as `receive` does."""
-        return await self.delivery.receive_batch()
-
     def deliver_to(self, sink: Sink | None) -> None:
         """Every message from now on, those that wait first; None ends it. `receive` gets nothing meanwhile."""
         self.delivery.deliver_to(sink)
 
     def _consumed(self) -> None:
+        self._set_window()
         self._reading_changed()
         self._acks.consumed()
+
+    def _set_window(self) -> None:
+        if count := self.delivery.fit_window(self._limits):
+            self._listener.discarded(self, count)
 
     def _say(self, control: bytes) -> None:
         if self.link is not None:
@@ -317,6 +319,7 @@ class Channel:
         self._acks.inbox = machine.inbox
         self._incoming.clear()
         self.machine = machine
+        self._set_window()
         link, self.link = self.link, None
         if link is not None:
             link.stream.reset()
@@ -329,11 +332,9 @@ class Channel:
     # --- the end
 
     async def close(self, reason: str = "") -> None:
-        """Deliver what was accepted, tell the peer, and end. Waits `channel_close_timeout` at most. Idempotent.
+        """Deliver what was accepted, tell the peer, and end, after `channel_close_timeout` at the latest. Idempotent.
 
-        What is not acknowledged by then is told as undelivered.
-
-        Cancellation: Safe; the channel ends at once, and what was not delivered is told.
+        Cancellation: Safe; the channel ends at once. What is not acknowledged is told as undelivered.
         """
         if self.state is ChannelState.CLOSED:
             return

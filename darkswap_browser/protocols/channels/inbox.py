@@ -30,6 +30,8 @@ class Inbox:
         """Position after the last byte of the session."""
         self.window = limits.channel_receive_queue
         """Bytes beyond `consumed` that the peer may send, once it is told."""
+        self.counts_parts = True
+        """Whether parts of a message count as taken, so that one larger than the window can arrive."""
         self._edge = limits.channel_first_window
         """Position up to which the peer was ever allowed to send."""
         self.acknowledged = 0
@@ -52,7 +54,7 @@ class Inbox:
     def consumed(self) -> int:
         """Parts of a message that is still arriving count as taken only when no whole one waits: so at most one
         long message is held beyond the queue."""
-        return self._taken if self._messages else self.received
+        return self.received if self.counts_parts and not self._messages else self._taken
 
     @property
     def progress(self) -> tuple[int, int] | None:
@@ -63,7 +65,7 @@ class Inbox:
     def grant_due(self) -> bool:
         """Enough was taken since the last ACK to tell the peer. Seldom, for sending while a lot comes in costs a page
         milliseconds; what is less is told after `channel_ack_delay`."""
-        return self.consumed - self.acknowledged >= self.window // 2
+        return self.consumed + self.window - self._edge >= max(self.window // 2, 1)
 
     def grant(self) -> Ack:
         """What the peer may send from now on."""
@@ -141,7 +143,7 @@ class Inbox:
         """Bytes of the session: `data` from `index` to `end`."""
         messages, ends, most = self._messages, self._ends, self._limits.channel_message
         origin = self.received - index
-        if not messages:
+        if not messages and self.counts_parts:
             self._taken = self.received
         self.received = origin + end
         if self._partial is not None or self._length:

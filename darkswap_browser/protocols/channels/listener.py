@@ -31,3 +31,7 @@ class Listener(Protocol[C]):
     def undelivered(self, channel: C, messages: Undelivered) -> None:
         """Accepted messages will not be sent any more."""
         ...
+
+    def discarded(self, channel: C, count: int) -> None:
+        """Messages of earlier sessions that the application never took were given up."""
+        ...

@@ -10,6 +10,7 @@ from darkswap_browser.concurrency.faults import Guard, subscriber_failed
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError, StreamBusy
+from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.inbox import Inbox
 
 Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
@@ -32,6 +33,10 @@ class ChannelReceiver:
         self._sink: Sink | None = None
         self._sink_task: asyncio.Task[None] | None = None
         self._error: DarkSwapError | None = None
+        self.is_wanted = False
+        """Whether the application ever asked for a message."""
+        self.on_waiting: Callable[[], None] = lambda: None
+        """Messages came that nobody waits for here."""
 
     @property
     def waiting_before(self) -> int:
@@ -50,10 +55,23 @@ class ChannelReceiver:
         before._sources.clear()
         self._drop_empty(keep=1)
 
-    def discard_oldest(self) -> int:
-        """Give up what waits of the oldest earlier session, which nobody receives; returns how many messages."""
-        inbox, _ = self._sources.popleft()
-        return len(inbox.take_all())
+    def fit_window(self, limits: Limits) -> int:
+        """What the peer may send now: what waits of earlier sessions counts, and for an application that never asks
+        for a message little comes.
+
+        Returns:
+            How many messages of earlier sessions were given up, because they alone are too much.
+        """
+        discarded = 0
+        while self.waiting_before > limits.channel_receive_queue:
+            discarded += len(self._sources.popleft()[0].take_all())
+        if not self._sources:
+            return discarded  # another channel inherited them
+        inbox, _ = self._sources[-1]
+        inbox.counts_parts = self.is_wanted
+        most = limits.channel_receive_queue if self.is_wanted else limits.channel_unwanted_queue
+        inbox.window = max(min(most, limits.channel_receive_queue) - self.waiting_before, 0)
+        return discarded
 
     def _drop_empty(self, keep: int) -> None:
         while len(self._sources) > keep and not len(self._sources[0][0]):
@@ -69,19 +87,36 @@ class ChannelReceiver:
 
     def take(self) -> list[bytes]:
         """Every message that waits, without waiting."""
+        self.is_wanted = True
         messages: list[bytes] = []
         for inbox, taken in list(self._sources):
             messages = messages + inbox.take_all() if messages else inbox.take_all()
-            taken()
+            self._took(taken)
         self._drop_empty(keep=1)
         return messages
 
+    def _took(self, taken: OnTaken) -> None:
+        taken()
+        if taken != self._taken:
+            self._taken()
+
+    def want(self) -> None:
+        """The application will take messages: those that come need not be few."""
+        if not self.is_wanted:
+            self.is_wanted = True
+            self._taken()
+
     async def receive(self) -> bytes:
         await self._wait()
+        return self.take_one()
+
+    def take_one(self) -> bytes:
+        """The first message that waits; there must be one."""
+        self.is_wanted = True
         self._drop_empty(keep=1)
         inbox, taken = self._sources[0]
         message = inbox.take()
-        taken()
+        self._took(taken)
         return message
 
     async def receive_batch(self) -> list[bytes]:
@@ -89,6 +124,7 @@ class ChannelReceiver:
         return self.take()
 
     async def _wait(self) -> None:
+        self.want()
         while self._sink is not None or not len(self):
             if self._error is not None:
                 raise self._error.fresh()
@@ -112,6 +148,7 @@ class ChannelReceiver:
         if self._sink is None:
             if len(self):
                 self._receiver.wake()
+                self.on_waiting()
         elif self._sink_task is None and (messages := self.take()):
             pending: Awaitable[None] | None = None
             with Guard(self._sink_failed):

@@ -25,6 +25,7 @@ from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.channels.arrivals import Arrivals
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
 from darkswap_browser.protocols.channels.circuits import CircuitRenewer
@@ -82,6 +83,7 @@ class Channels:
         """Peers that seem to have begun anew; no stream of ours is opened until it is sure."""
         self._searches: dict[PeerId, _Search] = {}
         self._tasks = Tasks(swarm.faults.report)
+        self.arrivals = Arrivals(self._table.get, self._table.all)
         self._circuits = CircuitRenewer(swarm, self._tasks, self._attach)
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -141,14 +143,17 @@ class Channels:
         self._unsubscribe()
         self._swarm.unhandle(PROTOCOL)
         self._tasks.cancel()
+        self.arrivals.end()
         for channel in self.all():
             channel.say_nowait(Close(reason))
             channel.end(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
+        channel.delivery.on_waiting = self.arrivals.wake
         channel.on_spent = lambda: self._circuits.renew(peer, channel)
         self._table.put(peer, channel)
+        self.arrivals.wake()
         return channel
 
     def _machine(self, peer: PeerId) -> ChannelMachine:
@@ -180,6 +185,10 @@ class Channels:
     def undelivered(self, channel: Channel, messages: Undelivered) -> None:
         logger.info("messages undelivered peer=%s count=%d", channel.peer[-6:], messages.count)
         self._listener.undelivered(channel, messages)
+
+    def discarded(self, channel: Channel, count: int) -> None:
+        logger.warning("messages discarded peer=%s count=%d: nobody receives", channel.peer[-6:], count)
+        self._listener.discarded(channel, count)
 
     def _search(self, peer: PeerId, channel: Channel) -> None:
         running = self._searches.get(peer)
@@ -293,6 +302,7 @@ class Channels:
             self._table.make_room_for_stranger(peer)
             channel = self._create(peer, left)
             self._table.set_stranger(peer)
+            self.arrivals.accepted(channel)
             await self._serve(channel, ChannelStream(stream, connection))
             return
         verdict = channel.machine.judge(hello)
@@ -381,3 +391,6 @@ class _Watch:
 
     def undelivered(self, channel: Channel, messages: Undelivered) -> None:
         self._owner.undelivered(channel, messages)
+
+    def discarded(self, channel: Channel, count: int) -> None:
+        self._owner.discarded(channel, count)

@@ -83,6 +83,7 @@ class Node:
         self.swarm = swarm
         self.told: list[tuple[str, str, str]] = []
         self.progress: list[tuple[int, int]] = []
+        self.discards = 0
         self.lost: list[Undelivered] = []
         self.channels = Channels(swarm, CountingEntropy(str(id(self))).bytes, limits, self._reach, self)
         self.channels.start()
@@ -101,6 +102,9 @@ class Node:
 
     def undelivered(self, channel: Channel, messages: Undelivered) -> None:
         self.lost.append(messages)
+
+    def discarded(self, channel: Channel, count: int) -> None:
+        self.discards += count
 
     def reach_with(self, reach: Reach) -> None:
         """What looks for a connection from now on; without it there is none."""

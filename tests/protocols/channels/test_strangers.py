@@ -140,3 +140,32 @@ async def test_open_to_a_stranger_frees_its_place_among_strangers() -> None:
     await victim.channels.open(strangers[0].peer)
     await accept_from("newcomer", victim)
     assert len(victim.channels.all()) == FEW.channel_channels_of_strangers + 1
+
+
+async def test_messages_that_nobody_receives_are_few_and_those_of_earlier_sessions_bounded_and_told() -> None:
+    limits = Limits(channel_receive_queue=64 * 1024, channel_unwanted_queue=16 * 1024)
+    victim = await node("victim", limits)
+    for life in range(12):
+        stranger = await node("stranger", limits)
+        path = connect(stranger, victim)
+        channel = await stranger.channels.open(victim.peer)
+        flood = asyncio.create_task(channel.send_batch([b"%d" % life + bytes(1000)] * 500))
+        await asyncio.sleep(2)
+        flood.cancel()
+        await asyncio.sleep(0.01)
+        path.abort()
+        await asyncio.sleep(0.1)
+    waiting = victim.channels.get(stranger.peer).delivery
+    assert 0 < sum(len(message) for message in waiting.take()) <= 64 * 1024 + 64 * 1024
+    assert victim.discards > 0
+
+
+async def test_a_message_larger_than_what_comes_unasked_arrives_once_it_is_asked_for() -> None:
+    victim, friend = await node("victim", FEW), await node("friend", FEW)
+    connect(friend, victim)
+    channel = await friend.channels.open(victim.peer)
+    await channel.send(bytes(3_000_000))
+    await asyncio.sleep(5)
+    assert victim.channels.get(friend.peer).receive_queue <= FEW.channel_unwanted_queue
+    async with asyncio.timeout(5):
+        assert await victim.channels.get(friend.peer).receive() == bytes(3_000_000)

@@ -315,6 +315,8 @@ export type DarkSwapEvent = { at: number } & (
    * not.
    */
   | { type: "message:undelivered"; peer_id: string; count: number; ids: number[]; maybe_delivered: boolean }
+  /** Messages of earlier sessions of a peer, which nobody received, were given up for want of room. */
+  | { type: "message:discarded"; peer_id: string; count: number }
   | { type: "relay:reserved" } & RelayReservation
   /** A request for a reservation failed. One that was reserved before stands until "relay:lost". */
   | { type: "relay:failed" } & RelayTrouble
