@@ -217,6 +217,7 @@ class EventPublisher:
         self._signal_subscribers.publish(signal)
 
     async def next_signal(self) -> PeerSignal:
+        """The oldest signal that nobody took. Cancellation: Safe; it waits for the next caller."""
         while not self._signals:
             await self._signal_waiter.wait()
         return self._signals.popleft()

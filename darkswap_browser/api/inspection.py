@@ -68,11 +68,13 @@ class NodeInspector:
         return self._node.swarm.best_connection(peer)
 
     async def ping(self, peer: PeerId) -> float:
+        """Milliseconds of one round trip, remembered for `stats`. Cancellation: Safe; the stream is reset."""
         seconds = await self._node.ping.ping(peer)
         self._rtt[peer] = seconds * 1000
         return seconds * 1000
 
     async def stats(self, peer: PeerId) -> ConnectionStats:
+        """Figures of the connections with a peer. Raises `NotConnected`. Cancellation: Safe; it only reads."""
         swarm = self._node.swarm
         channel = self._node.channels.get(peer)
         connection = self._in_use(peer)

@@ -31,13 +31,23 @@ class AssetRegistry:
         )
 
     async def info(self, asset: Asset) -> AssetMetadata:
-        """Raises `NotOnChain`, and another `ChainError` when no index answers and it was never met."""
+        """What is known of an asset; the index is asked once.
+
+        Raises:
+            NotOnChain: The index knows no such asset.
+            ChainError: No index answers, and it was never met.
+
+        Cancellation: Safe; it is asked for again.
+        """
         if asset not in self._known:
             self._known[asset] = await self._ask(asset)
         return self._known[asset]
 
     async def find(self, kind: AssetKind, text: str) -> AssetMetadata | None:
-        """By id ("840000:1") or name; as the index says now, so that the supply is of now."""
+        """By id ("840000:1") or name; as the index says now, so that the supply is of now.
+
+        Cancellation: Safe; it only reads, but for the cache.
+        """
         if ":" in text:
             found = await self._chain().info(Asset.parse(f"{kind}:{text}", "id"))
         else:
@@ -48,7 +58,7 @@ class AssetRegistry:
 
     async def shown(self, asset: Asset) -> AssetMetadata:
         """For display only: of an asset never met while its index is away, the id stands for the name and whole atoms
-        for amounts.
+        for amounts. Cancellation: As `info`.
         """
         try:
             return await self.info(asset)
@@ -56,7 +66,7 @@ class AssetRegistry:
             return AssetMetadata(asset=asset, name=str(asset))
 
     async def amount(self, asset: Asset, atoms: int) -> AssetAmount:
-        """For display, as `shown`."""
+        """For display, as `shown`. Cancellation: As `info`."""
         known = await self.shown(asset)
         return AssetAmount(str(asset), known.name, format_amount(atoms, known.decimals), atoms)
 

@@ -71,7 +71,14 @@ class ParsedDraft:
 
 
 async def read_draft(given: Mapping[str, object], book: AssetRegistry, fee_rule: str) -> ParsedDraft:
-    """`OrderDraft` of darkswap.d.ts. Raises `InvalidArgument` with the field, and `ChainError`."""
+    """Parse an `OrderDraft` of darkswap.d.ts.
+
+    Raises:
+        InvalidArgument: A field is wrong; `path` names it.
+        ChainError: Its assets are not known here, and no index tells.
+
+    Cancellation: Safe; it only reads.
+    """
     values = read_settings(DRAFT, "draft", given)
     if missing := [key for key in ("base_asset", "quote_asset", "side", "amount") if key not in values]:
         raise InvalidArgument(missing[0], "is missing")
@@ -194,6 +201,8 @@ async def read_total(given: Mapping[str, Any], order: Callable[[], Order], book:
     """What is asked for all of an order, in atoms of quote, after a change of its price or total; None: as before.
 
     Raises `InvalidArgument`, also when both are given.
+
+    Cancellation: Safe; it only reads.
     """
     if "price" in given and "total" in given:
         raise InvalidArgument("price", "is given, and total as well: only one can be")

@@ -78,7 +78,10 @@ class Engine:
         finish_now(self._lock.aclose())
 
     async def start(self) -> None:
-        """Take up what was going on. After a failure, and after a cancellation, `close` is due."""
+        """Take up what was going on. After a failure, `close` is due.
+
+        Cancellation: `close` is due: what was begun goes on until then.
+        """
         self.orders.subscribe(self._happened)
         self.trades.subscribe(self._happened)
         self._tasks.spawn(self._publish_all(), "trading events")

@@ -21,6 +21,7 @@ from darkswap_browser.trades.views import TradeView
 
 
 async def order_info(view: OrderView, book: AssetRegistry) -> OrderInfo:
+    """`view` in names and display units. Cancellation: Safe; it only reads."""
     base, quote = await book.shown(view.base), await book.shown(view.quote)
 
     def text(atoms: int) -> str:
@@ -63,6 +64,7 @@ async def order_info(view: OrderView, book: AssetRegistry) -> OrderInfo:
 
 
 async def trade_info(view: TradeView, effect: BalanceChange | None, book: AssetRegistry) -> TradeInfo:
+    """`view` in names and display units; `effect` None: not known. Cancellation: Safe; it only reads."""
     base, quote = await book.shown(view.base), await book.shown(view.quote)
     return TradeInfo(
         id=view.id,

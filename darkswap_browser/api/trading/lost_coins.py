@@ -36,7 +36,7 @@ async def release(coins: IndexedCoinStore, store: KeyValueStore, network: str, o
     Raises:
         InvalidArgument: It is frozen, or a trade or an order holds it.
 
-    Cancellation: Safe.
+    Cancellation: It is free, or nothing has changed.
     """
     owner = await coins.owner(outpoint)
     if owner == FROZEN:
@@ -52,7 +52,10 @@ async def release(coins: IndexedCoinStore, store: KeyValueStore, network: str, o
 
 
 async def of_record(coins: IndexedCoinStore, key: str) -> Sequence[OutPoint]:
-    """Coins that are reserved for the trade or order whose record lies, or lay, under `key`."""
+    """Coins that are reserved for the trade or order whose record lies, or lay, under `key`.
+
+    Cancellation: Safe; it only reads.
+    """
     name = key.rpartition("/")[2]
     owners = (name, *(f"{kind}{name}" for kind in ORDER_OWNERS))
     return [each for owner in owners for each in await coins.reserved(owner)]

@@ -16,7 +16,16 @@ from darkswap_browser.wallets.coins import holds_only, is_free
 async def check_order(
     read: ParsedDraft, order: Order, wallet_manager: WalletManager, rate: int, *, private_sales: bool
 ) -> OrderCheck:
-    """`order`: what creating it would make of it; `rate`: today's, in sats per 1000 vB. Raises `ChainError`."""
+    """What is wrong with a draft, and what it would cost.
+
+    Args:
+        order: What creating it would make of it.
+        rate: Today's, in sats per 1000 vB.
+    Raises:
+        ChainError: The wallet's coins cannot be looked up.
+
+    Cancellation: Safe; it only reads.
+    """
     draft, fee = read.draft, 0
     problems = drafts.find_problems(order, private_sale=draft.private_sale)
     if draft.private_sale and not private_sales:

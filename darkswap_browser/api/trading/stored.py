@@ -17,7 +17,7 @@ from darkswap_browser.trades.views import TradeView
 
 
 async def orders(runtime: Runtime, network: str, peer: str, unread: QuarantineListener) -> Sequence[OrderView]:
-    """Newest change first."""
+    """Newest change first. Cancellation: Safe; it only reads."""
     records = await order_records(runtime.store, network, peer, unread, moves=False).all()
     now = int(runtime.clock.now())
     views = [build_order_view(order_id, record, peer, now) for order_id, record in records.items()]
@@ -25,7 +25,7 @@ async def orders(runtime: Runtime, network: str, peer: str, unread: QuarantineLi
 
 
 async def trades(runtime: Runtime, network: str, peer: str, unread: QuarantineListener) -> Sequence[TradeView]:
-    """Newest first."""
+    """Newest first. Cancellation: Safe; it only reads."""
     records = await trade_records(runtime.store, network, peer, unread, moves=False).all()
     views = [view_builder.build_trade_view(record, peer) for record in records.values()]
     return sorted(views, key=lambda view: (-view.created_at, view.id))

@@ -62,7 +62,7 @@ class WalletManager:
     # --- life
 
     async def available(self) -> Sequence[str]:
-        """Kinds that `open` takes now."""
+        """Kinds that `open` takes now. Cancellation: Safe; it only reads."""
         return [KIND, *await connect.available(self._runtime.wallet_providers)]
 
     def begin_discovery(self, callback: Callable[[str], None]) -> None:
@@ -88,7 +88,14 @@ class WalletManager:
         return self._wallet is not None
 
     async def open(self, config: Mapping[str, object]) -> WalletInfo:
-        """`WalletConfig` of darkswap.d.ts. A wallet that was connected is let go first."""
+        """Open the wallet of `config` (`WalletConfig` of darkswap.d.ts), then let go of the one that was connected.
+
+        Raises:
+            InvalidArgument, WalletRejected, WalletFailed, Unsupported: There is no such wallet, or it says no. The one
+                that was connected stays so.
+
+        Cancellation: Safe; the wallet that was connected stays so. A seed wallet that was made by then is kept.
+        """
         settings = _settings(config)
         kind = settings.get("type")
         if kind is None:
@@ -118,7 +125,7 @@ class WalletManager:
         self._aside(key, reason)
 
     async def close(self) -> bool:
-        """Whether there was one."""
+        """Let go of the wallet; returns whether there was one. Cancellation: Safe; it waits for nothing."""
         wallet, self._wallet = self._wallet, None
         self._end()
         self._end = lambda: None
@@ -149,12 +156,16 @@ class WalletManager:
             raise InvalidArgument("purpose", f"is {purpose!r}", "Say assets or payment.") from None
 
     async def words(self, passphrase: str) -> str:
+        """The seed wallet's words. Raises as `export_mnemonic` does. Cancellation: Safe; it only reads."""
         if self.wallet.kind != KIND:
             raise InvalidArgument("wallet", f"{self.wallet.kind} keeps its words to itself")
         return await self._vault.words(self._network, self._name, passphrase)
 
     async def sign(self, message: str) -> str:
-        """BIP322 "simple", base64, by the account that keeps assets."""
+        """Sign `message` by the account that keeps assets: BIP322 "simple", base64.
+
+        Cancellation: Safe; an extension may go on asking its user, in vain.
+        """
         witness = await self.wallet.sign_message(self.account(AccountPurpose.ASSETS), message)
         return base64.b64encode(witness).decode()
 
@@ -168,13 +179,16 @@ class WalletManager:
     # --- what it holds
 
     async def balances(self, book: AssetRegistry) -> tuple[BalanceInfo, ...]:
+        """Bitcoin first, as the chain says now. Cancellation: Safe; it only reads."""
         await self.coins.refresh()
         return tuple([await _sheet(each, book) for each in await self.coins.balances()])
 
     async def sheets(self, book: AssetRegistry) -> tuple[CoinInfo, ...]:
+        """Every coin, as the chain says now. Cancellation: Safe; it only reads."""
         return tuple([await _coin(each, book) for each in await self.coins.refresh()])
 
     async def freeze(self, outpoint: str, on: bool) -> None:
+        """Freeze or free a coin. Idempotent. Cancellation: It is done, or nothing has changed."""
         await self.coins.freeze(OutPoint.parse(outpoint), on)
 
 

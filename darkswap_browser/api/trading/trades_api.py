@@ -1,0 +1,158 @@
+"""Trades, and the assets they are of: the methods of darkswap.d.ts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from darkswap_browser.api.trading import stored
+from darkswap_browser.api.trading.arguments import TEXT, checked
+from darkswap_browser.api.trading.assets import described
+from darkswap_browser.api.trading.info import trade_info
+from darkswap_browser.api.trading.records import AssetInfo, TradeInfo
+from darkswap_browser.api.trading.service import TradingService
+from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.market.amounts import parse_amount
+from darkswap_browser.market.assets import AssetKind
+
+
+class TradesApi(TradingService):
+    """Trades by id."""
+
+    @checked(order_id=TEXT)
+    async def take_order(
+        self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
+    ) -> TradeInfo:
+        """Start a trade on an order as its taker.
+
+        Connects to the maker, reserves coins and sends the request. A private sale needs no connection.
+
+        Args:
+            amount: Of base; None takes the whole order.
+            review: Wait for `confirm_trade` before anything is signed.
+            fee_rate: Sats per vbyte; None asks the chain servers for the next block's.
+        Raises:
+            InvalidArgument, OrderNotFound, InvalidOrder: An argument is wrong, or the order cannot be taken.
+            InsufficientFunds, WalletNotConnected, WalletRejected, WalletFailed: The wallet cannot or may not pay.
+            NoAddress, DialFailed, ChainError: The maker, or too few chain servers, can be reached.
+            TooManyRequests: Too many trades are under way.
+            Unsupported: It is a private sale, and those are switched off.
+
+        Cancellation: Safe. Before the trade is stored its coins are released; afterwards it goes on, and `get_trades`
+        and the events tell of it.
+        """
+        if not isinstance(review, bool):
+            raise InvalidArgument("review", "is neither true nor false")
+        opened = await self._engine()
+        fill: int | None = None
+        if amount is not None:
+            if not isinstance(amount, str):
+                raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
+            base = await self._book.info(opened.orders.order(order_id).base)
+            fill = parse_amount(amount, base.decimals)
+        is_number = isinstance(fee_rate, int | float) and not isinstance(fee_rate, bool)
+        if fee_rate is not None and not (is_number and 0 < fee_rate < 1_000_000):
+            raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
+        rate = None if fee_rate is None else int(fee_rate * 1000)
+        return await self._trade(await opened.trades.take(order_id, fill, rate, review=review))
+
+    @checked(trade_id=TEXT)
+    async def confirm_trade(self, trade_id: str) -> TradeInfo:
+        """Sign what was shown, after `take_order` with `review`. Does nothing where it is confirmed already.
+
+        Raises:
+            TradeNotFound, InvalidArgument: It is not known, or over.
+            StorageError: The step cannot be kept; nothing was signed.
+
+        Cancellation: What was asked for goes on; the events tell what becomes of it. Calling again is safe.
+        """
+        return await self._trade(await (await self._engine()).trades.confirm(trade_id))
+
+    @checked(trade_id=TEXT, reason=TEXT)
+    async def cancel_trade(self, trade_id: str, reason: str | None = None) -> TradeInfo:
+        """End a trade whose signature of ours has not left. Of one that is over, nothing happens.
+
+        Args:
+            reason: For the peer to read.
+        Raises:
+            TradeNotFound, InvalidArgument: It is not known, or our signature has left: see `revoke_trade`.
+
+        Cancellation: What was asked for goes on; the events tell what becomes of it. Calling again is safe.
+        """
+        return await self._trade(await (await self._engine()).trades.cancel(trade_id, reason or ""))
+
+    @checked(trade_id=TEXT)
+    async def revoke_trade(self, trade_id: str) -> TradeInfo:
+        """Spend a coin of the trade to ourselves, so that the signature given away cannot be used. Costs a fee.
+
+        Raises:
+            TradeNotFound, InvalidArgument: It is not known, or no signature of ours is out.
+            WalletNotConnected: There is no wallet to sign with.
+            StorageError: The step cannot be kept; nothing was signed.
+
+        Cancellation: What was asked for goes on; the events tell what becomes of it. Calling again is safe.
+        """
+        return await self._trade(await (await self._engine()).trades.revoke(trade_id))
+
+    @checked(trade_id=TEXT)
+    async def wait_for_trade(self, trade_id: str) -> TradeInfo:
+        """The trade, once it is completed, failed or canceled.
+
+        Raises:
+            TradeNotFound: It is not known.
+            ObjectClosed: The node stops.
+
+        Cancellation: Safe; the trade goes on.
+        """
+        return await self._trade(await (await self._engine()).trades.wait(trade_id))
+
+    @checked(trade_id=TEXT)
+    async def get_trade(self, trade_id: str) -> TradeInfo | None:
+        """A trade that is known here, or None.
+
+        Cancellation: Safe; it only reads.
+        """
+        view = (await self._engine()).trades.get(trade_id)
+        return None if view is None else await self._trade(view)
+
+    async def get_trades(self) -> Sequence[TradeInfo]:
+        """Every trade that is known here, newest first.
+
+        Cancellation: Safe; it only reads.
+        """
+        return [await self._trade(view) for view in (await self._engine()).trades.all()]
+
+    async def kept_trades(self) -> Sequence[TradeInfo]:
+        """As `get_trades`, without starting the node; what their transactions do is not computed.
+
+        Cancellation: Safe; it only reads.
+        """
+        views = await stored.trades(self._network.runtime, *await self._whose(), self._trouble.left)
+        return [await trade_info(view, None, self._book) for view in views]
+
+    # --- assets
+
+    @checked(text=TEXT)
+    async def get_rune_info(self, text: str) -> AssetInfo | None:
+        """A rune by id ("840000:1") or name, as the index says now; None where there is none.
+
+        Raises:
+            ChainError: No index tells.
+
+        Cancellation: Safe; it only reads.
+        """
+        return await self._asset(AssetKind.RUNE, text)
+
+    @checked(text=TEXT)
+    async def get_alkane_info(self, text: str) -> AssetInfo | None:
+        """An alkane by id ("2:0") or name, as the index says now; None where there is none.
+
+        Raises:
+            ChainError: No index tells.
+
+        Cancellation: Safe; it only reads.
+        """
+        return await self._asset(AssetKind.ALKANE, text)
+
+    async def _asset(self, kind: AssetKind, text: str) -> AssetInfo | None:
+        found = await self._book.find(kind, text.strip())
+        return None if found is None else described(found)
