@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wallets": _WALLETS,
     "storage": {"errors", "wire", "runtime.base", "bitcoin", "market", "settlement"},
     "transports": _TRANSPORTS,
-    # The public order book.
+    # The public order book: its place, as no such package is there yet.
     "book": {"errors", "concurrency", "bitcoin", "market", "chain.base"},
     "node": _NODE,
     "orders": _ORDERS,

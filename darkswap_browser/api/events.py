@@ -93,7 +93,7 @@ class EventPublisher:
 
     def _callback_failed(self, what: str, error: BaseException) -> None:
         log_fault(what, error)
-        self._tell_error(subscriber_failed(what, error))
+        self._report_error(subscriber_failed(what, error))
 
     def now(self) -> float:
         """Unix seconds."""
@@ -126,12 +126,12 @@ class EventPublisher:
     def _fault(self, what: str, error: BaseException) -> None:
         """Something went wrong in the background, in a task of ours."""
         if isinstance(error, DarkSwapError):
-            self._tell_error(error)
+            self._report_error(error)
         else:
             message = f"{what} failed: {type(error).__name__}: {error}"
             self.publish("error", {"code": "INTERNAL", "message": message, "hint": "Please report it."})
 
-    def _tell_error(self, error: DarkSwapError) -> None:
+    def _report_error(self, error: DarkSwapError) -> None:
         self.publish("error", {"code": error.code, "message": str(error), "hint": error.hint})
 
     # --- events of the swarm

@@ -34,7 +34,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import select_one
 from darkswap_browser.net.routing import ConnectionStreams, ProtocolHandler, Routes
 from darkswap_browser.net.stream import BufferedStream, Stream
-from darkswap_browser.net.transport import StepHandler, Transport, no_step
+from darkswap_browser.net.transport import StepHandler, Transport, ignore_step
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ class Swarm:
         peer: PeerId,
         addresses: Iterable[Multiaddr] = (),
         *,
-        on_step: StepHandler = no_step,
+        on_step: StepHandler = ignore_step,
         allow_limited: bool = True,
     ) -> Connection:
         """The best open connection to `peer`, or a new one over `addresses` and those of the address book.
@@ -242,7 +242,7 @@ class Swarm:
             if self._dials.get(key) is dial and dial.is_over:
                 del self._dials[key]
 
-    async def dial_address(self, address: Multiaddr, on_step: StepHandler = no_step) -> Connection:
+    async def dial_address(self, address: Multiaddr, on_step: StepHandler = ignore_step) -> Connection:
         """A new connection over exactly this address, even if the peer is already connected.
 
         Raises what the transport raises, `Unsupported`, `TimedOut`, and `Aborted` when the swarm is closed meanwhile.

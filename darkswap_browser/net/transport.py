@@ -16,7 +16,7 @@ StepHandler = Callable[[str, str], None]
 """Dial progress: (step name as in js-libp2p, e.g. "webrtc:send-sdp-offer"; detail for people)."""
 
 
-def no_step(step: str, detail: str) -> None:
+def ignore_step(step: str, detail: str) -> None:
     """A `StepHandler` for callers that do not watch."""
 
 

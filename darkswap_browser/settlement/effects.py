@@ -40,12 +40,12 @@ class RequestApproval:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Taker: → `Signed` or `SignFailed`."""
+    """Taker: → `Signed` or `SigningFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Countersign:
-    """Check these witnesses of the other side (V17), and all rules again; sign. → `Countersigned` or `SignFailed`."""
+    """Check the other side's witnesses (V17), and all rules again; sign. → `Countersigned` or `SigningFailed`."""
 
     witnesses: Witnesses
 

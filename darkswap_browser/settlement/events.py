@@ -67,7 +67,7 @@ class Countersigned:
 
 
 @dataclass(frozen=True, slots=True)
-class SignFailed:
+class SigningFailed:
     """Of `Sign` or `Countersign`: the wallet declined, or a rule, V1 to V17, does not hold."""
 
     code: str
@@ -153,7 +153,7 @@ Event = (
     | Approved
     | Signed
     | Countersigned
-    | SignFailed
+    | SigningFailed
     | CancelRequested
     | RevokeRequested
     | SelfSpendSigned

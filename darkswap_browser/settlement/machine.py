@@ -45,7 +45,7 @@ from darkswap_browser.settlement.events import (
     SelfSpendFailed,
     SelfSpendSigned,
     Signed,
-    SignFailed,
+    SigningFailed,
     TimerFired,
     Validated,
     Verified,
@@ -265,9 +265,9 @@ def _before(state: Negotiating, event: Event, now: int) -> Step:
             return _cancel(trade, "USER_REJECTED", reason)
         case ((Validating() | Verifying()), CheckFailed(code, detail)):
             return _to(Failed(_say(trade, Cancel(code, detail)), code, detail))
-        case ((Signing() | Countersigning()), SignFailed("USER_REJECTED" as code, detail)):
+        case ((Signing() | Countersigning()), SigningFailed("USER_REJECTED" as code, detail)):
             return _cancel(trade, code, detail)
-        case ((Signing() | Countersigning()), SignFailed(code, detail)):
+        case ((Signing() | Countersigning()), SigningFailed(code, detail)):
             return _to(Failed(_say(trade, Cancel(code, detail)), code, detail))
         case Validating(), Validated(own, txid):
             offered = replace(trade, own=own, txid=txid)

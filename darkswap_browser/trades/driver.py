@@ -42,7 +42,7 @@ from darkswap_browser.settlement.effects import (
     Verify,
     Watch,
 )
-from darkswap_browser.settlement.events import Event, FinalTransactionFetched, SignFailed
+from darkswap_browser.settlement.events import Event, FinalTransactionFetched, SigningFailed
 from darkswap_browser.settlement.states import Completed, Settled
 from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
@@ -246,7 +246,7 @@ class Driver:
                 try:
                     self.admission.check_still_offered(record)
                 except TradeRefused as refusal:
-                    return SignFailed(refusal.reason, refusal.detail)
+                    return SigningFailed(refusal.reason, refusal.detail)
                 return await self.operations.countersign(trade, witnesses)
             case SelfSpend():
                 return await self.operations.self_spend(trade)

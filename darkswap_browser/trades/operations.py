@@ -34,7 +34,7 @@ from darkswap_browser.settlement.events import (
     SelfSpendFailed,
     SelfSpendSigned,
     Signed,
-    SignFailed,
+    SigningFailed,
     Validated,
     Verified,
 )
@@ -143,7 +143,7 @@ class TradeOperations:
         try:
             return Signed(await self._sign(trade, _settlement(trade)))
         except DarkSwapError as error:
-            return SignFailed(*_why(error))
+            return SigningFailed(*_why(error))
 
     async def countersign(self, trade: Trade, theirs: Witnesses) -> Event:
         try:
@@ -154,7 +154,7 @@ class TradeOperations:
             both = (own, theirs) if trade.role is Role.MAKER else (theirs, own)
             return Countersigned(complete(settlement, *both).serialize())
         except DarkSwapError as error:
-            return SignFailed(*_why(error))
+            return SigningFailed(*_why(error))
 
     async def _sign(self, trade: Trade, settlement: Settlement) -> Witnesses:
         known = self._snapshot.get(trade.terms.trade_id)

@@ -240,7 +240,7 @@ class Side:
 
     def _signed(self, result: on.Event) -> None:
         refused = self.world.chance.random() < self.world.refusing
-        self.take(on.SignFailed("USER_REJECTED", "") if refused else result)
+        self.take(on.SigningFailed("USER_REJECTED", "") if refused else result)
 
     def look(self) -> None:
         """What a watcher would tell now."""
