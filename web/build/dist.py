@@ -24,7 +24,7 @@ CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 # Written by hand and served as they are: the name served, the file under web/.
 STATIC = {
     "index.html": "src/page/index.html",
-    "what-can-go-wrong.html": "src/page/troubleshooting.html",
+    "what-can-go-wrong.html": "src/page/what-can-go-wrong.html",
     "darkswap.d.ts": "src/api/darkswap.d.ts",
 }
 
