@@ -34,10 +34,22 @@ class NodeCallbacks(JsCallbacks, Protocol):
     def signal(self, peer: str, kind: str, text: str) -> None: ...
 
 
-def make_node(config: str, hooks: NodeCallbacks) -> NodeBridge | str:
-    """A node, or the JSON of the error."""
+def make_node(config: str, hooks: NodeCallbacks, is_shared: bool) -> NodeBridge | str:
+    """A node, or the JSON of the error. A shared one is the only one of its identity: it relieves the one before it."""
     try:
-        return NodeBridge(Network(NetworkConfig.from_mapping(config)), hooks, select.bytes_to_js())
+        network = Network(NetworkConfig.from_mapping(config))
+        if is_shared:
+            network.runtime.fence.guard(network.config.identity_name)
+        return NodeBridge(network, hooks, select.bytes_to_js())
+    except DarkSwapError as error:
+        return json.dumps(error_to_dict(error))
+
+
+def read_identity(config: str) -> str:
+    """Name and persistence of a configuration's identity as JSON, or the JSON of the error."""
+    try:
+        read = NetworkConfig.from_mapping(config)
+        return json.dumps({"name": read.identity_name, "persist": read.persist})
     except DarkSwapError as error:
         return json.dumps(error_to_dict(error))
 

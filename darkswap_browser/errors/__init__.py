@@ -12,6 +12,7 @@
      │  ├ ListenFailed                  the host lets nothing listen there: the port is taken, or not ours
      │  ├ StorageError                  the host's store failed
      │  │  └ StorageFull                it takes no more
+     │  ├ NodeMoved                     another tab took over the node of this identity
      │  ├ SubscriberFailed              a callback of the application raised; told as an event
      │  └ TooManyRequests               a local queue or budget is full
      ├ RemoteError                      the other side broke a rule
@@ -62,6 +63,7 @@ from darkswap_browser.errors.local import (
     LocalError,
     MessageTooLarge,
     NoAddress,
+    NodeMoved,
     NotConnected,
     ObjectClosed,
     StorageError,
@@ -138,6 +140,7 @@ __all__ = [
     "MessageTooLarge",
     "MessageUndelivered",
     "NoAddress",
+    "NodeMoved",
     "NotConnected",
     "NotOnChain",
     "ObjectClosed",

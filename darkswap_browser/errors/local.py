@@ -112,6 +112,21 @@ class ListenFailed(LocalError):
         return f"cannot listen on {self.host} port {self.port}: {self.reason}"
 
 
+class NodeMoved(LocalError):
+    """Another tab runs the node of identity `name` now: this one may neither write nor sign for it."""
+
+    code = "NODE_MOVED"
+    retryable = True
+    hint = "Look whether the call had its effect, then make it again: it goes to the tab that runs the node now."
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return f"another tab runs the node of identity {self.name!r} now"
+
+
 class SubscriberFailed(LocalError):
     """A callback of the application raised `error`. Told as an event, never raised."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.faults import FaultReporter
 from darkswap_browser.concurrency.tasks import finish_now
+from darkswap_browser.errors import Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.limits import Limits
@@ -112,6 +113,8 @@ async def create_node(
 
     Cancellation: Safe; what was started is dropped.
     """
+    with suppress(Unsupported):  # without a store no other program has this identity
+        await runtime.fence.take_over()
     identity = await load_identity(config, runtime)
     held = await hold_identity(config, runtime, identity)
     try:

@@ -67,7 +67,7 @@ class OrderManager:
         records = order_records(runtime.store, network, str(identity.peer_id), aside)
         self._book = OrderBook(records, str(identity.peer_id), self._now, report)
         begun = pending_sales(runtime.store, network, str(identity.peer_id), aside)
-        self._sales = PrivateSales(chain, self._book, begun, self._connected, self._now)
+        self._sales = PrivateSales(chain, self._book, begun, self._connected, self._now, runtime.fence)
         self._private_sales = private_sales
         self._wallet: Wallet | None = None
         self._coins: CoinStore | None = None

@@ -17,6 +17,7 @@ from darkswap_browser.market import order_codec, orders
 from darkswap_browser.market.orders import FundingProof, Order, PresignedSale, ownership_message
 from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.orders.views import OrderView
+from darkswap_browser.runtime.base.storage import Fence
 from darkswap_browser.settlement import self_spend
 from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.settlement.private_sale import check_witness, lot_input, maker_payment, pays_maker
@@ -47,12 +48,14 @@ class PrivateSales:
         begun: RecordStore[PendingSale],
         connected: Callable[[], tuple[Wallet, CoinStore]],
         now: Callable[[], int],
+        fence: Fence,
     ) -> None:
         self._chain = chain
         self._book = book
         self._begun = begun
         self._connected = connected
         self._now = now
+        self._fence = fence
         self._making: set[str] = set()
         self._taking_back = SharedCalls()
 
@@ -79,6 +82,7 @@ class PrivateSales:
         message = ownership_message(order.order_id, made.funding)
         proof = FundingProof(account.script, await wallet.sign_message(account, message))
         payment = maker_payment(lot, order.quote_atoms, find_account(wallet, AccountPurpose.PAYMENT).script)
+        await self._fence.check()
         witness = await wallet.sign_sale(lot, payment, account, source)
         check_witness(lot, payment, witness, "V15")
         return replace(made, proofs=(proof,), sale=PresignedSale(payment.script, serialize_witness(witness)))
@@ -206,6 +210,7 @@ class PrivateSales:
                 )
                 spent = [*spent, *map(_coin, more)]
             made = self_spend.build(spent, keep, change, beat, rate)
+            await self._fence.check()
             return await sign_own_inputs(
                 wallet, self._chain, made, [TxOutput(each.sats, each.script) for each in spent]
             )
@@ -221,6 +226,7 @@ class PrivateSales:
         return [TradeInput(at, output.sats, output.script) for at, output in zip(outpoints, outputs, strict=True)]
 
     async def _send(self, raw: bytes) -> None:
+        await self._fence.check()
         try:
             await self._chain.broadcast(raw)
         except ChainError:

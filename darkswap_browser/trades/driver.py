@@ -96,7 +96,7 @@ class Driver:
         self._wallet_there = Waiter()
         self._records = trade_records(runtime.store, network, self._local, aside)
         self.admission = TradeAdmission(orders, policy, limits)
-        self.operations = TradeOperations(chain, policy, runtime.clock.now, self._connected, self._busy)
+        self.operations = TradeOperations(chain, policy, runtime.clock.now, self._connected, self._busy, runtime.fence)
         self._watcher = ChainWatcher(chain, self._seen, report)
         self.runs: dict[str, TradeRunner] = {}
         self._blind: dict[str, str] = {}

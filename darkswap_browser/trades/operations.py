@@ -16,11 +16,13 @@ from darkswap_browser.errors import (
     ChainError,
     DarkSwapError,
     InsufficientFunds,
+    NodeMoved,
     TradeRefused,
     VerificationFailed,
     WalletRejected,
 )
 from darkswap_browser.errors.base import encodable
+from darkswap_browser.runtime.base.storage import Fence
 from darkswap_browser.settlement import private_sale, self_spend
 from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.balance_change import BalanceChange, Contents, effect_of
@@ -68,7 +70,10 @@ MAX_DETAIL = 200
 
 
 class TradeOperations:
-    """`connected()` waits until a wallet is; `busy(trade_id)` tells the coins that other trades hold."""
+    """`connected()` waits until a wallet is; `busy(trade_id)` tells the coins that other trades hold.
+
+    `fence` is asked before each signature and broadcast: whoever was relieved makes none, and gets `NodeMoved`.
+    """
 
     def __init__(
         self,
@@ -77,12 +82,14 @@ class TradeOperations:
         now: Callable[[], float],
         connected: Callable[[], Awaitable[ConnectedWallet]],
         busy: Callable[[str], frozenset[OutPoint]],
+        fence: Fence,
     ) -> None:
         self._chain = chain
         self._policy = policy
         self._now = now
         self._connected = connected
         self._busy = busy
+        self._fence = fence
         self._snapshot: dict[str, ChainSnapshot] = {}
 
     # --- before signatures
@@ -142,6 +149,8 @@ class TradeOperations:
     async def sign(self, trade: Trade) -> Event:
         try:
             return Signed(await self._sign(trade, _settlement(trade)))
+        except NodeMoved:
+            raise
         except DarkSwapError as error:
             return SigningFailed(*_why(error))
 
@@ -153,6 +162,8 @@ class TradeOperations:
             own = await self._sign(trade, settlement)
             both = (own, theirs) if trade.role is Role.MAKER else (theirs, own)
             return Countersigned(complete(settlement, *both).serialize())
+        except NodeMoved:
+            raise
         except DarkSwapError as error:
             return SigningFailed(*_why(error))
 
@@ -163,6 +174,7 @@ class TradeOperations:
         connected = await self._connected()
         accounts = accounts_for(connected.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
         wanted = await create_signing_psbt(self._chain, settlement.tx, settlement.prevouts, accounts)
+        await self._fence.check()
         returned = await connected.wallet.sign_psbt(wanted.serialize(), accounts)
         return v15_v16_wallet_answer(returned, wanted, settlement, trade.role)
 
@@ -173,8 +185,13 @@ class TradeOperations:
         v18_final(_settlement(trade), raw)
 
     async def broadcast(self, txid: str, raw: bytes) -> Event | None:
-        """Until a server takes it, or says why none will. None: one has it; where it is by now, the chain tells."""
+        """Until a server takes it, or says why none will. None: one has it; where it is by now, the chain tells.
+
+        Raises:
+            NodeMoved: Another tab goes on with this trade.
+        """
         while True:
+            await self._fence.check()
             try:
                 await self._chain.broadcast(raw)
                 return None
@@ -187,6 +204,8 @@ class TradeOperations:
         try:
             made = await self._self_spend(trade)
             return SelfSpendSigned(made.txid, made.serialize())
+        except NodeMoved:
+            raise
         except DarkSwapError as error:
             return SelfSpendFailed(_why(error)[1])
 
@@ -222,6 +241,7 @@ class TradeOperations:
             coins += map(_plain, more)
         made = self_spend.build(coins, keep, change, beat, rate)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
+        await self._fence.check()
         return await sign_own_inputs(connected.wallet, self._chain, made, prevouts)
 
     async def _spent_before(self, trade: Trade) -> list[TradeInput]:

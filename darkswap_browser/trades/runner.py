@@ -12,7 +12,7 @@ from typing import Protocol
 from darkswap_browser.concurrency.faults import Guard, ReportFault, log_fault
 from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import Aborted, DarkSwapError, ObjectClosed, ResourceLimit, StorageError
+from darkswap_browser.errors import Aborted, DarkSwapError, NodeMoved, ObjectClosed, ResourceLimit, StorageError
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement.effects import (
     Broadcast,
@@ -267,7 +267,10 @@ class TradeRunner:
         self._works.pop("send", None)  # not later: what is said next begins anew
 
     async def _work(self, effect: Work) -> None:
-        event = await self._around.perform(self.record, effect)
+        try:
+            event = await self._around.perform(self.record, effect)
+        except NodeMoved:
+            return  # whoever relieved this node goes on from what is stored
         if isinstance(effect, Broadcast):
             self._offered[effect.txid] = self._around.now()
         self._works.pop(effect, None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.serialization import error_to_dict
 from darkswap_browser.bridge.calls import pack, unpack
-from darkswap_browser.bridge.node import NodeBridge, make_node
+from darkswap_browser.bridge.node import NodeBridge, make_node, read_identity
 from darkswap_browser.errors import DialFailed, InvalidArgument, RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.node.config import NetworkConfig
@@ -174,7 +174,7 @@ async def test_errors_come_as_shapes():
 
 
 async def test_a_configuration_that_is_wrong_makes_no_node():
-    made = make_node('{"network": {"relays": ["x"]}}', Page(await place(), "alice"))
+    made = make_node('{"network": {"relays": ["x"]}}', Page(await place(), "alice"), is_shared=False)
     assert isinstance(made, str)
     assert json.loads(made)["details"]["path"] == "network.relays[0]"
 
@@ -194,3 +194,10 @@ def test_an_error_takes_its_fields_and_its_cause_along():
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=20))
 def test_packing_is_undone_by_unpacking(messages):
     assert unpack(pack(messages), len(messages)) == messages
+
+
+def test_identity_of_a_configuration_is_read_without_a_node():
+    assert json.loads(read_identity("{}")) == {"name": "default", "persist": True}
+    named = read_identity('{"identity": {"name": "second", "persist": false}}')
+    assert json.loads(named) == {"name": "second", "persist": False}
+    assert json.loads(read_identity('{"identity": {"name": 7}}'))["details"]["path"] == "identity.name"

@@ -35,9 +35,9 @@ class OpenPage:
         return self
 
     def node(self, relay: Relay) -> OpenPage:
-        """`globalThis.node`: started, with a reservation."""
+        """`globalThis.node`: started, with a reservation, beside whatever node of the default identity a test makes."""
         self.peer_id = self.page.run_js(
-            """globalThis.node = new lib.DarkSwapWasm();
+            """globalThis.node = new lib.DarkSwapWasm({ identity: { name: "node" } });
             await node.make_webrtc_relay_reservation(args[0]);
             return await node.local_peer_id();""",
             relay.peer_id,

@@ -59,10 +59,10 @@ def seat(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Seat]:
 
 @pytest.fixture(scope="module")
 def pair(chrome: Chrome, site: WebServer, relay: str) -> Iterator[tuple[Visitor, Visitor]]:
-    """Two tabs of one profile; the second opened the first one's link."""
+    """Two tabs of one profile; the second opened the first one's link as somebody else."""
     with seats(chrome, site, relay) as sit:
         alice = sit("Alice").open().ready()
-        bob = sit("Bob", alice).open(alice.link())
+        bob = sit("Bob", alice).open(alice.link().replace("/#", "/?as=2#"))
         bob.wait_for("#badge", "Direct", timeout=60)
         alice.wait_for("#badge", "Direct")
         yield alice, bob
@@ -157,17 +157,17 @@ def test_a_conversation_that_ended_says_so_and_is_taken_up_again(pair: tuple[Vis
     alice.hears("There you are again")
 
 
-def test_a_reloaded_tab_keeps_its_identity_and_a_duplicated_one_gets_its_own(seat: Seat) -> None:
+def test_all_tabs_are_one_peer_and_one_opened_as_another_is_its_own(seat: Seat) -> None:
     tab = seat("Carol").open().ready()
     known = tab.peer_id()
     tab.page.driver.refresh()
     tab.ready()
     assert tab.peer_id() == known
-    twin = seat("Carol's twin", tab).open("/blank.html")
-    twin.page.run_js('sessionStorage.setItem("darkswap.slot", "1")')
-    twin.page.open("/")
-    twin.ready()
-    assert twin.peer_id() != known
+    second = seat("Carol's second tab", tab).open().ready()
+    assert second.peer_id() == known
+    other = seat("Carol as somebody else", tab).open("/?as=2").ready()
+    assert other.peer_id() != known
+    assert "as=" not in other.link()
 
 
 def test_the_keyboard_alone_connects_and_talks(seat: Seat) -> None:
@@ -247,7 +247,7 @@ def test_what_is_typed_is_judged_at_once(alone: Visitor) -> None:
     visitor.type("#target", "not-a-peer-id")
     visitor.wait_for("#target-problem", "Not a peer id")
     visitor.type("#target", visitor.link())
-    visitor.wait_for("#target-problem", "this very tab")
+    visitor.wait_for("#target-problem", "That is you")
     visitor.click(".relays summary")
     visitor.type("#relay", "/dns4/relay.example/tcp/443/wss")
     visitor.wait_for("#relay-problem", "id is missing")

@@ -101,3 +101,44 @@ told + f" {left}"
     )
     python_page.run_js("IDBObjectStore.prototype.put = realPut;")
     assert told == "IndexedDB failed: does not answer within 0.2 seconds None"
+
+
+def test_store_of_whoever_was_relieved_writes_nothing(python_page: Page) -> None:
+    told = python_page.run_python(
+        """from darkswap_browser.errors import NodeMoved
+from darkswap_browser.runtime.select import load
+first, second, stranger = load(), load(), load()
+
+async def refused(work):
+    try:
+        await work
+    except NodeMoved as error:
+        return error.code
+    return None
+
+first.fence.guard("default")
+second.fence.guard("default")
+stranger.fence.guard("somebody else")
+await first.fence.take_over()
+await first.store.put("fenced", b"first")
+await first.fence.check()
+await stranger.fence.take_over()
+await first.fence.check()
+await second.fence.take_over()
+key = await first.crypto.generate_signing_key()
+codes = [
+    await refused(first.store.put("fenced", b"late")),
+    await refused(first.store.delete("fenced")),
+    await refused(first.store.save_signing_key("identity/fenced", key)),
+    await refused(first.fence.check()),
+    await refused(second.fence.check()),
+    await refused(second.store.put("other", b"second")),
+]
+left = (await first.store.get("fenced")).decode()
+kept = await second.store.load_signing_key("identity/fenced")
+await second.store.delete("fenced")
+for each in (first, second, stranger):
+    each.close()
+[*codes, left, kept]"""
+    )
+    assert told == [*["NODE_MOVED"] * 4, None, None, "first", None]

@@ -316,7 +316,7 @@ def test_wallet_extension_that_comes_late_is_offered_and_opened_again(chrome: Ch
     place.configure()
     page = chrome.new_page(place.site.url)
     page.open("/blank.html")
-    page.run_js("sessionStorage.setItem('darkswap.wallet', args[0]);", '{"type": "standard:Page Wallet"}')
+    page.run_js("localStorage.setItem('darkswap.wallet.default', args[0]);", '{"type": "standard:Page Wallet"}')
     visitor = TradingVisitor("Lena", page, place.chain)
     visitor.open("/#/wallet")
     visitor.wait_for("#open-wallet:not([disabled])", timeout=60)

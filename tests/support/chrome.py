@@ -103,6 +103,10 @@ class Page(ScriptedPage):
         lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [f"{line['level']} {line['message']}" for line in lines]
 
+    def crash(self) -> None:
+        """The renderer process of this page dies, and the tab is closed."""
+        self._chrome.crash(self)
+
     def close(self) -> None:
         self.focus()
         self.driver.close()
@@ -148,6 +152,14 @@ class Chrome:
     def first_page(self, base: str) -> Page:
         """The window that the browser opened with: its profile is on disk, so its caches keep large files too."""
         return Page(self, self._home, base)
+
+    def crash(self, page: Page) -> None:
+        session = self._cdp("Target.attachToTarget", targetId=page.handle, flatten=True)["sessionId"]
+        self._commands += 1
+        # A page that crashes does not answer.
+        self._link.send(json.dumps({"id": self._commands, "method": "Page.crash", "params": {}, "sessionId": session}))
+        self._cdp("Target.closeTarget", targetId=page.handle)
+        self.closed(page)
 
     def closed(self, page: Page) -> None:
         context = self._contexts.pop(page.handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from darkswap_browser.errors import StorageError, StorageFull
+from darkswap_browser.errors import NodeMoved, StorageError, StorageFull
 from darkswap_browser.runtime.base.crypto import SigningKey
 from darkswap_browser.runtime.base.storage import KeyValueStore
 
@@ -25,6 +25,8 @@ class SlowStore:
         """Every write fails, as when the disk is gone."""
         self.full = False
         """Nothing can be put; what is there can be read and deleted."""
+        self.relieved = False
+        """Another tab has taken over: as a fence tells it, and every write."""
 
     def die_at(self, when: Callable[[str, bytes], bool], *, kept: bool) -> None:
         """The first write (key, value) for which `when` holds is the last thing that happens: `kept`, or not. Whoever
@@ -83,6 +85,18 @@ class SlowStore:
         await asyncio.sleep(PACE)
         await self._inner.save_signing_key(name, key)
 
+    def guard(self, name: str) -> None: ...
+
+    async def take_over(self) -> None: ...
+
+    async def check(self) -> None:
+        self._check_relieved()
+
+    def _check_relieved(self) -> None:
+        if self.relieved:
+            raise NodeMoved("default")
+
     def _judge(self) -> None:
+        self._check_relieved()
         if self.broken:
             raise StorageError("the store", "is gone")

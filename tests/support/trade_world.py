@@ -63,7 +63,7 @@ class TradingPeer:
     def build(self) -> None:
         chain = self.servers
         self.store = SlowStore(self.peer.runtime.store)
-        runtime = replace(self.peer.runtime, store=self.store)
+        runtime = replace(self.peer.runtime, store=self.store, fence=self.store)
         recovery = CoinRecovery(runtime.store, NETWORK, self._set_aside, lambda key, why, _: self._set_aside(key, why))
         reservations = CoinReservations(runtime.store, runtime.locks, NETWORK, recovery.recover)
         self.coins = IndexedCoinStore(chain, reservations, lambda: self.wallet.accounts)

@@ -101,6 +101,28 @@ async def test_a_page_that_dies_as_a_state_is_saved_goes_on_after_its_reload(who
         await story.ends_well()
 
 
+@pytest.mark.parametrize(("who", "state"), [("taker", "signing"), ("maker", "countersigning"), ("maker", "pending")])
+async def test_a_page_that_was_relieved_neither_signs_nor_broadcasts_and_its_heir_goes_on(who: str, state: str) -> None:
+    async with TradeWorld() as world:
+        story = Story(world)
+        party: TradingPeer = getattr(world, who)
+        is_entered, relieved = entering(state), asyncio.Event()
+
+        def saved(key: str, data: bytes) -> None:
+            if not relieved.is_set() and is_entered(key, data):
+                party.store.relieved = True
+                relieved.set()
+
+        party.store.watch(saved)
+        await story.begin()
+        await relieved.wait()
+        signed, offered = list(party.wallet.signed), list(party.servers.offered)
+        await asyncio.sleep(5)
+        assert (party.wallet.signed, party.servers.offered) == (signed, offered)
+        await world.reload(party)
+        await story.ends_well()
+
+
 @pytest.mark.parametrize("number", range(1, 18))
 @pytest.mark.parametrize("who", ["maker", "taker"])
 async def test_a_page_that_dies_at_any_of_its_writes_goes_on_after_its_reload(who: str, number: int) -> None:

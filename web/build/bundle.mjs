@@ -1,4 +1,4 @@
-// Bundles what the page loads: node bundle.mjs TARGET.
+// Bundles what the page loads: node bundle.mjs TARGET BUILD, which names all files that are built together.
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -31,6 +31,7 @@ await Promise.all([
   build({
     ...common,
     entryPoints: { darkswap: source + "api/darkswap.mjs" },
+    define: { DARKSWAP_BUILD: JSON.stringify(process.argv[3]) },
     // Pages of others debug through it: lines and names stay. `keepNames` would define each inner function's name at
     // every call of the outer one.
     minify: false,

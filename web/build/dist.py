@@ -38,13 +38,13 @@ def alone() -> Iterator[None]:
         yield
 
 
-def bundles(node: Path) -> dict[str, bytes]:
-    """Name → contents of every esbuild output."""
+def bundles(node: Path, build: str) -> dict[str, bytes]:
+    """Name → contents of every esbuild output. `build` names what is built together."""
     target = CACHE / "bundles"
     target.mkdir(parents=True, exist_ok=True)
     for old in target.iterdir():
         old.unlink()
-    subprocess.run([str(node), str(BUILD / "bundle.mjs"), str(target)], check=True)
+    subprocess.run([str(node), str(BUILD / "bundle.mjs"), str(target), build], check=True)
     return {path.name: path.read_bytes() for path in target.iterdir()}
 
 
@@ -121,7 +121,7 @@ def build(node: Path) -> int:
         files |= {name: (MODULES / "pyodide" / name).read_bytes() for name in CORE}
         files["pyodide.mjs"] = with_fetch(files["pyodide.mjs"])
         files |= {name: (WEB / path).read_bytes() for name, path in STATIC.items()}
-        files |= bundles(node)
+        files |= bundles(node, key[:16])
         files["index.html"] = preloading(files["index.html"], files["page.mjs"])
         files["pyodide-lock.json"] = wheels.lock_text(page).encode()
         files["manifest.json"] = manifest(files, source.name.split("-")[1])

@@ -10,7 +10,7 @@ from typing import Protocol
 from darkswap_browser.runtime.base.crypto import Crypto, Entropy
 from darkswap_browser.runtime.base.http import Fetch
 from darkswap_browser.runtime.base.links import Sockets
-from darkswap_browser.runtime.base.storage import KeyValueStore
+from darkswap_browser.runtime.base.storage import Fence, KeyValueStore, NoFence
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.runtime.base.webrtc import WebRtc
 
@@ -61,5 +61,6 @@ class Runtime:
     """Held by the running node of an identity, where no two of them may run at once: in processes of one folder. None:
     they may, as a site's tabs do.
     """
+    fence: Fence = field(default_factory=NoFence)
     features: Mapping[str, bool] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None

@@ -30,3 +30,43 @@ class KeyValueStore(Protocol):
         ...
 
     async def save_signing_key(self, name: str, key: SigningKey) -> None: ...
+
+
+class Fence(Protocol):
+    """Which of several programs on one store goes on for an identity: the one that took over last."""
+
+    def guard(self, name: str) -> None:
+        """Let `take_over` take over identity `name`.
+
+        Whoever calls it has made sure that the program which runs the identity now has ended or is stuck.
+        """
+        ...
+
+    async def take_over(self) -> None:
+        """As a node starts: whoever took the identity over before can write no more. Nothing without `guard`.
+
+        Raises:
+            Unsupported: Storage is blocked: there is nothing to keep others from.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Call before what cannot be taken back: a signature, a broadcast.
+
+        Raises:
+            NodeMoved: Another program has taken over.
+        """
+        ...
+
+
+class NoFence:
+    """Of hosts where a lock alone keeps programs apart."""
+
+    def guard(self, name: str) -> None:
+        pass
+
+    async def take_over(self) -> None:
+        pass
+
+    async def check(self) -> None:
+        pass

@@ -54,6 +54,7 @@ def browser_runtime() -> Runtime:
         sockets=BrowserSockets(),
         webrtc=webrtc,
         store=store,
+        fence=store,
         lifecycle=BrowserLifecycle(),
         fetch=BrowserFetch(),
         locks=WebLocks(),

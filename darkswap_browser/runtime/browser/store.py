@@ -13,7 +13,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException
 
-from darkswap_browser.errors import InvalidArgument, StorageError, StorageFull, Unsupported
+from darkswap_browser.errors import InvalidArgument, NodeMoved, StorageError, StorageFull, Unsupported
 from darkswap_browser.runtime.base.crypto import SigningKey
 from darkswap_browser.runtime.browser.crypto import Primitives, SeedKey, WebCryptoKey
 from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
@@ -40,6 +40,10 @@ class IndexedDbStore:
         self._js_database: Any = None
         self._handlers: Handlers | None = None
         self._opening = asyncio.Lock()
+        self._guarded = ""
+        self._taken = ""
+        """Identity that this store writes for; "": without a fence."""
+        self._epoch = 0
 
     async def get(self, key: str) -> bytes | None:
         js_value = await self._run(RECORDS, "readonly", lambda js_store: js_store.get(key))
@@ -101,6 +105,47 @@ class IndexedDbStore:
             raise InvalidArgument("key", "was not made by this runtime")
         await self._run(KEYS, "readwrite", lambda js_store: js_store.put(js_record, name))
 
+    # --- the fence: a number in the store, which whoever takes an identity over counts up
+
+    def guard(self, name: str) -> None:
+        """See `Fence`."""
+        self._guarded = name
+
+    async def take_over(self) -> None:
+        """See `Fence`. The number is read and counted up in one transaction."""
+        if not self._guarded:
+            return
+        key, counted = _epoch_key(self._guarded), 0
+
+        def count_up(js_records: Any) -> Any:
+            js_old = js_records.get(key)
+
+            def write(js_event: Any) -> None:
+                nonlocal counted
+                counted = int(js_old.result or 0) + 1
+                js_records.put(counted, key)
+
+            handlers.append(Handlers(js_old, {"success": write}))
+            return js_old
+
+        handlers: list[Handlers] = []
+        self._taken = ""
+        try:
+            await self._run(RECORDS, "readwrite", count_up)
+        finally:
+            for each in handlers:
+                each.destroy()
+        self._epoch, self._taken = counted, self._guarded
+
+    async def check(self) -> None:
+        """See `Fence`."""
+        name = self._taken
+        if not name:
+            return
+        epoch = await self._run(RECORDS, "readonly", lambda js_store: js_store.get(_epoch_key(name)))
+        if epoch != self._epoch:
+            raise NodeMoved(name)
+
     def close(self) -> None:
         """Idempotent; the next call opens the database again."""
         js_database, self._js_database = self._js_database, None
@@ -111,27 +156,38 @@ class IndexedDbStore:
             js_database.close()
 
     async def _run(self, store: str, mode: str, operation: Callable[[Any], Any]) -> Any:
-        """One operation in one transaction; returns once it is durable."""
+        """One operation in one transaction; returns once it is durable.
+
+        Raises:
+            NodeMoved: It would write, and another program has taken over.
+        """
         js_database = await self._open()
+        is_fenced = mode == "readwrite" and self._taken != ""
+        js_stores = js.Array.of(store, RECORDS) if is_fenced else store
+        write = _Operation(store, operation, _epoch_key(self._taken) if is_fenced else None, self._epoch)
         try:
             try:
-                js_transaction = js_database.transaction(store, mode)
+                js_transaction = js_database.transaction(js_stores, mode)
             except JsException as error:
                 if not _text(error).startswith("InvalidStateError"):
                     raise
                 # The browser closed the database behind our back.
                 self.close()
-                js_transaction = (await self._open()).transaction(store, mode)
-            js_request = operation(js_transaction.objectStore(store))
-            if not await _succeeds(js_transaction, self._patience, "complete", ("abort", "error")):
-                raise _failure(js_transaction.error)
-            return js_request.result
+                js_transaction = (await self._open()).transaction(js_stores, mode)
+            write.begin(js_transaction)
+            if await _succeeds(js_transaction, self._patience, "complete", ("abort", "error")):
+                return write.js_request.result
+            if write.is_refused:
+                raise NodeMoved(self._taken)
+            raise _failure(js_transaction.error)
         except TimeoutError:
             with suppress(JsException):  # it has ended at this very moment
                 js_transaction.abort()
             raise StorageError(_PLACE, f"does not answer within {self._patience} seconds") from None
         except JsException as error:
             raise _failure(error) from error
+        finally:
+            write.close()
 
     async def _open(self) -> Any:
         async with self._opening:
@@ -150,6 +206,43 @@ class IndexedDbStore:
                     self._js_database, {"versionchange": lambda _: self.close(), "close": lambda _: self.close()}
                 )
             return self._js_database
+
+
+class _Operation:
+    """One operation of a transaction; with `key`, made only if the epoch there is the one expected."""
+
+    def __init__(self, store: str, operation: Callable[[Any], Any], key: str | None, epoch: int) -> None:
+        self._store = store
+        self._operation = operation
+        self._key = key
+        self._epoch = epoch
+        self._handlers: Handlers | None = None
+        self.js_request: Any = None
+        self.is_refused = False
+
+    def begin(self, js_transaction: Any) -> None:
+        js_store = js_transaction.objectStore(self._store)
+        if self._key is None:
+            self.js_request = self._operation(js_store)
+            return
+        js_epoch = js_transaction.objectStore(RECORDS).get(self._key)
+
+        def compare(js_event: Any) -> None:
+            if js_epoch.result == self._epoch:
+                self.js_request = self._operation(js_store)
+            else:
+                self.is_refused = True
+                js_transaction.abort()
+
+        self._handlers = Handlers(js_epoch, {"success": compare})
+
+    def close(self) -> None:
+        if self._handlers is not None:
+            self._handlers.destroy()
+
+
+def _epoch_key(name: str) -> str:
+    return f"epoch/{name}"
 
 
 def _create(js_event: Any) -> None:

@@ -1,9 +1,8 @@
 /** Calls into Python and their replies. */
 
 import { readOptions } from "./arguments.mjs";
-import { slice } from "./batches.mjs";
-import { aborted, calledFrom, DarkSwapError, freed, fromPython, fromShape, timedOut } from "./errors.mjs";
-import { api, bridges, death } from "./runtime.mjs";
+import { aborted, calledFrom, freed, fromPython, fromShape, timedOut } from "./errors.mjs";
+import { bridges, death } from "./runtime.mjs";
 
 const MONEY = /(^|_)(atoms|sats)$/;
 
@@ -11,10 +10,13 @@ const MONEY = /(^|_)(atoms|sats)$/;
 export const parse = (text) =>
   JSON.parse(text, (key, value) => (typeof value === "string" && MONEY.test(key) ? BigInt(value) : value));
 
-/** One Python object behind a JavaScript one: numbered calls, and nothing that has to be destroyed but the object. */
+/**
+ * What a JavaScript object of ours has behind it: numbered calls to an end, which is a Python object here, or the line to
+ * the tab that has it.
+ */
 export class Bridge {
   #what;
-  #python;
+  #end;
   #next = 1;
   #pending = new Map();
   /** Progress goes on after a message was accepted, until the peer has it all. */
@@ -22,28 +24,21 @@ export class Bridge {
   #isFreed = false;
   #event;
 
-  /** `make`: name of the maker in `api`; `hooks`: what Python calls besides the replies. */
-  constructor(what, make, config, hooks) {
+  /** `connect(hooks)` returns the end; `hooks`: what it calls besides the replies. */
+  constructor(what, hooks, connect) {
     if (death) throw death;
-    if (!api) {
-      throw new DarkSwapError("NOT_INITIALIZED", "DarkSwap is not loaded", { hint: "Call `await init()` first." });
-    }
     this.#what = what;
     const all = {
       reply: (call, ok, text) => this.#reply(call, ok, text),
-      reply_bytes: (call, data, count) => this.settle(call, true, count === 1 ? [data] : slice(data, count)),
+      reply_bytes: () => {},
+      reply_messages: (call, messages) => this.settle(call, true, messages),
+      accepted: (call, count) => this.#pending.get(call)?.accepted?.(count),
+      progress: (number, done, total) => this.#progress(number, done, total),
       event: () => {},
       ...hooks,
     };
     this.#event = all.event;
-    let made;
-    try {
-      made = api[make](config, all);
-    } catch (error) {
-      throw fromPython(error);
-    }
-    if (typeof made === "string") throw fromShape(JSON.parse(made));
-    this.#python = made;
+    this.#end = connect(all);
     bridges.add(this);
   }
 
@@ -60,7 +55,7 @@ export class Bridge {
   now(name, ...values) {
     this.check();
     try {
-      return this.#python[name](...values);
+      return this.#end[name](...values);
     } catch (error) {
       throw fromPython(error);
     }
@@ -69,16 +64,6 @@ export class Bridge {
   /** A call by name with arguments that JSON can hold, as the readers of `arguments.mjs` return them. */
   ask(name, values, options) {
     return this.begin(name, options, (number) => this.now("call", number, name, JSON.stringify(values)));
-  }
-
-  /** Teaches the Python object the methods of another module of ours. */
-  extend(module) {
-    this.check();
-    try {
-      module.attach(this.#python);
-    } catch (error) {
-      throw fromPython(error);
-    }
   }
 
   /** A promise for the reply to whatever `start(number)` begins. */
@@ -116,7 +101,7 @@ export class Bridge {
     this.#pending.delete(number);
   }
 
-  progress(number, done, total) {
+  #progress(number, done, total) {
     const watch = this.#watches.get(number);
     if (done >= total) this.#watches.delete(number);
     try {
@@ -169,15 +154,15 @@ export class Bridge {
     for (const number of [...this.#pending.keys()]) if (number !== kept) this.settle(number, false, error);
   }
 
-  /** Fails what waits, lets `last` begin the end of the Python object, and drops it when that is over. */
-  free(last) {
+  /** Fails what waits; resolves when the end has let go of everything. */
+  free() {
     if (this.#isFreed) return Promise.resolve();
     bridges.delete(this);
     const over = new Promise((resolve) => {
       const number = this.expect({ resolve, reject: resolve });
       try {
         if (death) resolve();
-        else last(this.#python, number);
+        else this.#end.free(number);
       } catch {
         // A dead runtime has nothing left to end.
         resolve();
@@ -186,12 +171,6 @@ export class Bridge {
       this.#watches.clear();
       this.fail(freed(this.#what), number);
     });
-    return over.then(() => {
-      try {
-        this.#python.destroy();
-      } catch {
-        // As above.
-      }
-    });
+    return over;
   }
 }

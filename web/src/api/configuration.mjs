@@ -25,3 +25,10 @@ function parsed(config) {
     throw invalid("config", `is not JSON: ${error.message}`);
   }
 }
+
+/** The order of keys does not make another configuration. */
+export function canonical(config) {
+  const sorted = (key, value) =>
+    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value;
+  return JSON.stringify(JSON.parse(config), sorted);
+}

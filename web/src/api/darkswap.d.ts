@@ -17,7 +17,6 @@
 /** Version of this module and of the Python package it loads. */
 export const version: string;
 
-/** Loads Pyodide and the package once; later calls return the same promise until it failed. */
 /**
  * Loads Python and DarkSwap. There is one load a page: every call joins it, also while it is under way, and a retry goes
  * on where it is. `signal` and `timeout_ms` end only the waiting of the caller that gave them. Later calls may leave out
@@ -25,6 +24,9 @@ export const version: string;
  *
  * Rejects with UNSUPPORTED outside of a browser, in classic workers and in service workers; with RUNTIME_DEAD once
  * Python has stopped: its sockets, locks and connections cannot be taken over, so only a reload of the page brings it back.
+ *
+ * Where another tab of this site runs the node of `defaults.identity` already, nothing is loaded and this resolves at once:
+ * the tabs share that node (see `DarkSwapWasm`), and Python is loaded here when that tab is gone.
  */
 export default function init(options?: InitOptions): Promise<InitResult>;
 
@@ -44,6 +46,8 @@ export interface InitOptions {
   defaults?: DarkSwapConfig;
   /** Called at once with where the load is, then with each step and as bytes arrive. */
   onProgress?: (progress: InitProgress) => void;
+  /** Load Python here also where another tab runs the node: for pages that use it, or WebRtcConnection. Default false. */
+  python?: boolean;
   /** Gives up waiting. */
   signal?: AbortSignal;
   /** How long loading may stand still, nothing arriving and no step made, before this caller gives up; default 60000. */
@@ -63,8 +67,8 @@ export interface InitProgress {
 
 export interface InitResult {
   version: string;
-  /** The interpreter, for pages that use Python themselves. */
-  pyodide: object;
+  /** The interpreter, for pages that use Python themselves; null where another tab runs the node. */
+  pyodide: object | null;
 }
 
 export type DarkSwapErrorCode =
@@ -74,7 +78,7 @@ export type DarkSwapErrorCode =
   // the call
   | "INVALID_ARGUMENT" | "FREED" | "MESSAGE_TOO_LARGE" | "UNDELIVERED" | "NOT_CONNECTED" | "NO_ADDRESS" | "UNKNOWN_RELAY"
   | "UNSUPPORTED" | "TOO_MANY_REQUESTS" | "STORAGE" | "STORAGE_FULL" | "LOCAL" | "TIMEOUT" | "ABORTED"
-  | "SUBSCRIBER_FAILED" | "LISTEN_FAILED"
+  | "SUBSCRIBER_FAILED" | "LISTEN_FAILED" | "NODE_MOVED"
   // the other side, the network
   | "REMOTE" | "MALFORMED_MESSAGE" | "PROTOCOL_VIOLATION" | "HANDSHAKE_FAILED" | "PEER_ID_MISMATCH"
   | "PROTOCOL_UNSUPPORTED" | "RELAY_REFUSED" | "VOUCHER_INVALID" | "RESOURCE_LIMIT" | "STREAM" | "STREAM_CLOSED"
@@ -168,9 +172,9 @@ export interface DarkSwapConfig {
     private_sales?: boolean;
   };
   identity?: {
-    /** Keys are kept per name in IndexedDB; tabs that use one name are one peer. Default "default". */
+    /** Keys are kept per name in IndexedDB; tabs that use one name are one peer with one node. Default "default". */
     name?: string;
-    /** false: a new identity that is forgotten with the page; wallets, orders and trades are kept. Default true. */
+    /** false: a new identity and a node of its own, both gone with the page; wallets, orders and trades are kept. Default true. */
     persist?: boolean;
   };
 }
@@ -322,6 +326,14 @@ export type DarkSwapEvent = { at: number } & (
   | { type: "relay:failed" } & RelayTrouble
   /** A reservation is gone; "released", without a code, when this node gave it up. */
   | { type: "relay:lost" } & RelayTrouble
+  /**
+   * The tab that ran the node is gone, or answered nobody for five seconds. `here`: this tab runs it now. Calls under way
+   * that may be made twice (reading, reserving, connecting) were made again, others failed with NODE_MOVED; reservations,
+   * channels and a wallet without a passphrase are taken up again, channels in a new session.
+   */
+  | { type: "node:moved"; here: boolean; peer_id: string }
+  /** This node cannot be shared with other tabs, for `reason`; another tab would be a second node of the same identity. */
+  | { type: "node:unshared"; reason: string }
   | { type: "lifecycle"; state: "online" | "offline" | "visible" | "hidden" | "resumed" | "leaving" }
   /**
    * Something failed in the background, or (SUBSCRIBER_FAILED) in a Python callback of the application. The node goes
@@ -590,6 +602,16 @@ export type TradingEvent =
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void;
 
+/**
+ * One node for each identity of a site: objects and tabs that use one name share it. The first tab runs it, the others ask
+ * that tab, and one of them goes on when it is gone. Messages and events reach every tab; a message counts as taken when the
+ * first tab took it, and `receive_webrtc_message` gives each tab that calls it every message from its first call on.
+ * `stop` and `free` end the share of their tab, the node ends with the last one.
+ *
+ * In a tab that does not run the node: a wrong configuration, or another than the node's (IDENTITY_IN_USE, as for another
+ * build of these files), fails the calls and not the constructor; wallet extensions are asked in the tab that runs it;
+ * a message or batch crosses in one piece. Aborts, time-outs, progress, callbacks and errors work as in the tab itself.
+ */
 export class DarkSwapWasm {
   /** Cheap and synchronous. Throws INVALID_ARGUMENT with the offending path; NOT_INITIALIZED before `init()`; RUNTIME_DEAD. */
   constructor(config?: DarkSwapConfig | string);
@@ -727,7 +749,10 @@ export class DarkSwapWasm {
   get_alkane_info(id: string, options?: CallOptions): Promise<AlkaneInfo | null>;
 }
 
-/** One RTCPeerConnection with one data channel. The page carries descriptions and candidates to the other side. */
+/**
+ * One RTCPeerConnection with one data channel. The page carries descriptions and candidates to the other side. It lives in
+ * the tab that made it: where another tab runs the node, call `init({ python: true })` first (else NOT_INITIALIZED).
+ */
 export class WebRtcConnection {
   constructor(configuration?: {
     ice_servers?: { urls: string | string[]; username?: string; credential?: string }[];

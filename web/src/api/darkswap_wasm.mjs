@@ -5,11 +5,11 @@ import { slice } from "./batches.mjs";
 import { Bridge, parse } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
 import { configText } from "./configuration.mjs";
+import { connectNode } from "./connect.mjs";
 import { DarkSwapError } from "./errors.mjs";
 import { Incoming } from "./incoming.mjs";
 import { Outgoing } from "./outgoing.mjs";
 import { addTrading } from "./trading.mjs";
-import { tradingPart } from "./trading_loader.mjs";
 import { version } from "./version.mjs";
 
 /** As the Python side's limit of one message. */
@@ -21,23 +21,24 @@ export class DarkSwapWasm {
   /** Only of peers to whom something is on its way, or from whom something waits: names of peers cost nothing. */
   #outgoing = new Map();
   #incoming = new Map();
+  /** Peer → batches that callbacks have not taken yet, the first of which is under way. */
+  #busy = new Map();
   #stage = { spare: null };
   #messages;
   #events;
   #signals;
-  #trading = null;
 
   static {
-    addTrading(this, (self, name, values, options) => self.#trade(name, values, options));
+    addTrading(this, (self, name, values, options) => self.#bridge.ask(name, values, options));
   }
 
   constructor(config) {
-    this.#bridge = new Bridge("DarkSwapWasm", "make_node", configText(config), {
+    const hooks = {
       event: (json) => this.#events.call(parse(json)),
       messages: (peer, data, count) => this.#received(peer, data, count),
-      progress: (number, done, total) => this.#bridge.progress(number, done, total),
       signal: (peer, kind, json) => this.#signals[kind].call(peer, JSON.parse(json)),
-    });
+    };
+    this.#bridge = new Bridge("DarkSwapWasm", hooks, (all) => connectNode(configText(config), all));
     const tell = (name) => (on) => this.#bridge.isFreed || this.#bridge.now(name, on);
     this.#messages = new Callbacks(tell("listen_messages"));
     this.#events = new Callbacks(tell("listen_events"));
@@ -48,16 +49,6 @@ export class DarkSwapWasm {
     this.#signals = {
       offer: new Callbacks(anySignal), answer: new Callbacks(anySignal), candidate: new Callbacks(anySignal),
     };
-  }
-
-  async #trade(name, values, options) {
-    this.#bridge.check();
-    this.#trading ??= tradingPart().then((module) => this.#bridge.extend(module)).catch((error) => {
-      this.#trading = null;
-      throw error;
-    });
-    await this.#trading;
-    return this.#bridge.ask(name, values, options);
   }
 
   start(options) {
@@ -81,7 +72,7 @@ export class DarkSwapWasm {
   }
 
   #end() {
-    return this.#bridge.free((python, number) => python.free(number));
+    return this.#bridge.free();
   }
 
   local_peer_id(options) {
@@ -168,9 +159,15 @@ export class DarkSwapWasm {
     return end;
   }
 
-  /** True when the callbacks want time: then the next messages of this peer wait for `taken`. */
+  /** True when the callbacks want time: the next messages of this peer then wait for `acknowledge_batch`. */
   #received(peer, data, count) {
     const messages = count === 1 ? [data] : slice(data, count);
+    const busy = this.#busy.get(peer);
+    if (busy) {
+      // Another tab took the last batch at once.
+      busy.push(messages);
+      return true;
+    }
     const wait = this.#deliver(peer, messages);
     if (wait) void this.#deliver_slowly(peer, messages, wait);
     return wait !== null;
@@ -190,9 +187,16 @@ export class DarkSwapWasm {
     return null;
   }
 
-  async #deliver_slowly(peer, messages, first) {
-    for (let wait = first; wait; wait = this.#deliver(peer, messages)) await wait;
-    if (!this.#bridge.isFreed) this.#bridge.now("acknowledge_batch", peer);
+  async #deliver_slowly(peer, first, firstWait) {
+    const batches = [first];
+    let wait = firstWait;
+    this.#busy.set(peer, batches);
+    while (batches.length > 0) {
+      for (wait ??= this.#deliver(peer, batches[0]); wait; wait = this.#deliver(peer, batches[0])) await wait;
+      batches.shift();
+      if (!this.#bridge.isFreed) this.#bridge.now("acknowledge_batch", peer);
+    }
+    this.#busy.delete(peer);
   }
 
   #incoming_of(peer) {

@@ -38,7 +38,8 @@ export function calledFrom(caller, error) {
 
 /** From the fields that the Python side writes. */
 export function fromShape({ code, message, retryable, hint, details, cause }) {
-  return new DarkSwapError(code, message, { retryable, hint, details, cause: cause && fromShape(cause) });
+  const below = typeof cause === "object" && cause !== null ? fromShape(cause) : cause;
+  return new DarkSwapError(code, message, { retryable, hint, details, cause: below });
 }
 
 export function invalid(name, reason, hint) {
@@ -52,6 +53,18 @@ export const aborted = (what, cause) =>
 export const timedOut = (what, ms) =>
   new DarkSwapError("TIMEOUT", `${what} took longer than ${ms / 1000} s`, {
     retryable: true, hint: "Try again; if it persists, check that the other side is online.",
+  });
+
+/** The node runs in another tab now, and this call was under way. */
+export const nodeMoved = () =>
+  new DarkSwapError("NODE_MOVED", "the tab that ran the node is gone or was relieved", {
+    retryable: true, hint: "Look whether the call had its effect, then make it again: it goes to the tab that runs the node now.",
+  });
+/** `reason`: "configuration" or "build". */
+export const nodeDiffers = (name, reason) =>
+  new DarkSwapError("IDENTITY_IN_USE", `another tab runs the node of identity "${name}" with another ${reason}`, {
+    retryable: true, details: { name, reason },
+    hint: reason === "build" ? "Reload all tabs of this site." : "Give all tabs the same configuration, or use another identity.name here.",
   });
 
 export const runtimeDead = (cause) =>

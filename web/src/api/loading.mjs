@@ -1,10 +1,11 @@
 /** `init`: from a page without Python to one with DarkSwap ready. One load, which every caller joins. */
 
-import { callable, readOptions, record } from "./arguments.mjs";
+import { callable, flag, readOptions, record } from "./arguments.mjs";
 import { DarkSwapError, aborted, invalid } from "./errors.mjs";
 import { LIBRARIES } from "./interpreter.mjs";
 import { load as begin } from "./load.mjs";
-import { death } from "./runtime.mjs";
+import { isHeld, nodeLock } from "./locks.mjs";
+import { death, setDefaults } from "./runtime.mjs";
 import { version } from "./version.mjs";
 
 /** Milliseconds without progress after which a caller gives up, unless told otherwise, and a load is begun anew. */
@@ -14,6 +15,7 @@ const OWN_OPTIONS = {
   lockFileURL: address,
   onProgress: (path, value) => callable(value, path),
   defaults: record,
+  python: flag,
   stdlib: (path, value) => {
     if (!Object.hasOwn(LIBRARIES, value)) throw invalid(path, 'is neither "small" nor "full"');
     return value;
@@ -26,15 +28,42 @@ const OWN_OPTIONS = {
 
 /** The load under way, or the one that is done: `{settings, progress, done, stall_ms}`. */
 let current = null;
+/** Settings of the load that this page needs no sooner than it has to run a node itself. */
+let deferred = null;
 
 export async function init(options) {
-  const { signal, timeout_ms = STALL_MS, onProgress, ...settings } = readOptions(options, OWN_OPTIONS);
+  const { signal, timeout_ms = STALL_MS, onProgress, python: wantsPython = false, ...settings } = readOptions(options, OWN_OPTIONS);
   checkPlace();
   if (death) throw death;
   if (signal?.aborted) throw aborted("loading", signal.reason);
-  const load = joined(settings);
+  if (!current && !deferred) tellCopies();
+  if (!wantsPython && (await isDeferred(settings))) {
+    onProgress?.({ stage: "ready", fraction: 1, loaded: 0, total: 0, message: "Ready" });
+    return { version, pyodide: null };
+  }
+  if (signal?.aborted) throw aborted("loading", signal.reason);
+  const load = joined(deferred ? { ...deferred, ...settings } : settings);
   load.stall_ms = Math.max(load.stall_ms, timeout_ms);
   return wait(load, signal, timeout_ms, onProgress);
+}
+
+/** Whether another tab runs the node that this page will use: then Python is loaded when that tab is gone. */
+async function isDeferred(settings) {
+  if (current || settings.pyodide) return false;
+  if (deferred) {
+    checkSame(deferred, settings);
+    return true;
+  }
+  const { name = "default", persist = true } = settings.defaults?.identity ?? {};
+  if (persist === false || !(await isHeld(nodeLock(name))) || current) return false;
+  deferred = settings;
+  setDefaults(settings.defaults ?? {});
+  return true;
+}
+
+/** Resolves when Python is there: loads it, where `init` left that for later. */
+export async function python() {
+  await (current ?? joined(deferred ?? {})).done;
 }
 
 function joined(settings) {
@@ -42,7 +71,6 @@ function joined(settings) {
     checkSame(current.settings, settings);
     return current;
   }
-  tellCopies();
   const load = { settings, stall_ms: STALL_MS, ...begin(settings) };
   current = load;
   const end = patience(load.progress, () => load.stall_ms, (error) => load.stop(error));

@@ -128,8 +128,12 @@ export class Outgoing {
       for (const entry of left) entry[settle](value);
       this.#flush();
     };
+    const taken = (some) => {
+      for (const entry of left.slice(0, some)) entry.resolve();
+      left = left.slice(some);
+    };
     const number = this.#bridge.expect({
-      resolve: (value) => done("resolve", value), reject: (error) => done("reject", error),
+      resolve: (value) => done("resolve", value), reject: (error) => done("reject", error), accepted: taken,
     });
     this.#isWaiting = true;
     let accepted = 0;
@@ -140,8 +144,7 @@ export class Outgoing {
     }
     isCalling = false;
     if (unit.sizes) this.#stage.spare = unit.data;
-    for (let index = 0; index < accepted; index += 1) unit.entries[index].resolve();
-    left = left.slice(accepted);
+    taken(accepted);
     if (early) {
       done(...early);
     } else if (accepted === count) {

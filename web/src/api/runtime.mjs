@@ -5,10 +5,14 @@ import { runtimeDead } from "./errors.mjs";
 /** Python's `bridge.node`, once loaded. */
 export let api = null;
 export let defaults = {};
+/** Whether `init` has been called with success. */
+export let isInitialized = false;
 /** `{pyodide, lock, lockURL}`: to load more into it later. */
 export let interpreter = null;
 /** Why Python has stopped, once it has. */
 export let death = null;
+/** Called when Python stops. */
+export const deathListeners = new Set();
 /** Objects that Python stands behind. */
 export const bridges = new Set();
 
@@ -17,6 +21,12 @@ export function started(source, module, siteDefaults) {
   interpreter = source;
   api = module;
   watchDeath(pyodide);
+  setDefaults(siteDefaults);
+}
+
+/** Also of a page that loads no Python, since another tab runs its node. */
+export function setDefaults(siteDefaults) {
+  isInitialized = true;
   defaults = siteDefaults;
 }
 
@@ -27,6 +37,7 @@ function watchDeath(pyodide) {
   internals.on_fatal = (cause) => {
     death = runtimeDead(cause);
     for (const bridge of bridges) bridge.die(death);
+    for (const listener of deathListeners) listener();
     return before?.(cause);
   };
 }

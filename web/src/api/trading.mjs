@@ -31,6 +31,8 @@ const METHODS = {
   get_rune_info: [["id", text]],
   get_alkane_info: [["id", text]],
 };
+/** What the half of Python that trades answers. */
+export const TRADING_METHODS = new Set([...Object.keys(METHODS), "create_order", "take_order", "wait_for_trade"]);
 /** What is not known is null, as darkswap.d.ts has it; Python's None alone would be undefined. */
 const OR_NULL = new Set(["get_wallet_info", "get_order", "get_trade", "get_rune_info", "get_alkane_info"]);
 /** `create_order` as the original bindings have it. */
@@ -70,7 +72,7 @@ function split(parts, given) {
   return [parts.map(([path, read], index) => read(path, all[index])), options];
 }
 
-/** `ask(self, name, values, options)`: loads what is missing and calls Python. */
+/** `ask(self, name, values, options)` calls Python. */
 export function addTrading(target, ask) {
   const add = (name, method) => Object.defineProperty(target.prototype, name, { value: method, writable: true, configurable: true });
   for (const [name, parts] of Object.entries(METHODS)) {

@@ -3,6 +3,7 @@
 import { bytes, iceCandidate, record, sessionDescription, text } from "./arguments.mjs";
 import { Bridge } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
+import { connectPeer } from "./connect.mjs";
 
 export class WebRtcConnection {
   #bridge;
@@ -12,12 +13,14 @@ export class WebRtcConnection {
   #closes = new Callbacks();
 
   constructor(configuration) {
-    this.#bridge = new Bridge("WebRtcConnection", "make_connection", JSON.stringify(record("configuration", configuration ?? {})), {
+    const text = JSON.stringify(record("configuration", configuration ?? {}));
+    const hooks = {
       candidate: (json) => this.#candidates.call(JSON.parse(json)),
       opened: (label) => this.#opens.call(label),
       message: (data) => this.#messages.call(data),
       closed: () => this.#closes.call(),
-    });
+    };
+    this.#bridge = new Bridge("WebRtcConnection", hooks, (all) => connectPeer(text, all));
   }
 
   create_offer(options) {
@@ -55,7 +58,7 @@ export class WebRtcConnection {
   }
 
   free() {
-    void this.#bridge.free((python, number) => python.call(number, "close", "[]"));
+    void this.#bridge.free();
   }
 
   [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {

@@ -144,9 +144,9 @@ class App extends PageElement {
       <div class="card">
         <div class="row"><h2>You</h2><ds-copy .text=${session.peerId} what="your peer id"></ds-copy></div>
         <p class="id" translate="no" id="own-id">${session.peerId || html`<span class="blank">Your peer id comes with Python</span>`}</p>
-        <p class="muted small">${session.peerId && !session.identityName
-          ? "This identity is forgotten when the tab closes."
-          : "Each tab is a peer of its own. Its key stays in this browser."}</p>
+        <p class="muted small">${session.identityName === "default"
+          ? "You are this peer in every tab. Its key stays in this browser."
+          : "In this tab you are somebody else than in your other tabs. The key stays in this browser."}</p>
       </div>
       <ds-relays .session=${session}></ds-relays>
       <ds-checks .session=${session}></ds-checks>

@@ -9,7 +9,8 @@ import { savedWallet } from "./saved_wallet.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
 import { Relays } from "./relays.mjs";
 import { readRoute } from "./route.mjs";
-import { claimIdentityName } from "./identity_slot.mjs";
+import { identityName } from "./identity_name.mjs";
+import { nodeConfig, readConfig } from "./site_config.mjs";
 import { endWords, explain, shortId } from "./text.mjs";
 
 /** Events kept for the report. */
@@ -33,7 +34,6 @@ export class AppState extends EventTarget {
     this.failure = null;
     this.online = navigator.onLine;
     this.peerId = "";
-    this.identityName = "";
     this.version = "";
     this.people = new Map();
     this.selected = "";
@@ -41,6 +41,7 @@ export class AppState extends EventTarget {
     this.announcement = "";
     this.log = [];
     this.options = new URLSearchParams(location.search);
+    this.identityName = identityName(this.options);
     this.relays = new Relays(this);
     this.byHand = new ManualConnection(this);
     this.library = null;
@@ -79,19 +80,20 @@ export class AppState extends EventTarget {
     this._node = null;
     this.changed();
     try {
-      const [config, identity] = await Promise.all([readConfig(), claimIdentityName()]);
+      const config = await readConfig();
       this.config = config;
       const library = await loadLibrary();
-      const loaded = await library.default({ onProgress: (progress) => this._progressed(progress) });
+      const defaults = { identity: { name: this.identityName } };
+      const loaded = await library.default({ defaults, onProgress: (progress) => this._progressed(progress) });
       this.library = library;
       this.iceServers = config.network.ice_servers ?? [];
       this.version = loaded?.version ?? library.version;
-      this.identityName = identity ?? "";
-      this._node = new library.DarkSwapWasm(nodeConfig(config, identity, this.options));
+      this._node = new library.DarkSwapWasm(nodeConfig(config, this.options));
       this._node.on_event((event) => this._happened(event));
       this._node.on_webrtc_message((peer, data) => this._conversation(peer).receive(data));
       await this._node.start();
       this.peerId = await this._node.local_peer_id();
+      await this._joinConversations();
       this.phase = "ready";
       this.changed();
       for (const address of config.relays) this.relays.add(address);
@@ -104,6 +106,13 @@ export class AppState extends EventTarget {
       this.phase = "failed";
       this.failure = this._noted("start", error);
       this.changed();
+    }
+  }
+
+  /** Channels that are open already: another tab of this browser runs the node. */
+  async _joinConversations() {
+    for (const { peer_id, channel, path } of await this._node.get_peers()) {
+      if (channel === "open" && !this.people.has(peer_id)) this._channel(this._conversation(peer_id), { state: channel, path });
     }
   }
 
@@ -370,27 +379,6 @@ async function loadLibrary() {
   } catch (error) {
     throw { code: "LOAD_FAILED", message: `darkswap.mjs could not be loaded. ${error.message}`, hint: "Check your connection, then reload the page." };
   }
-}
-
-/** `/config.json` is written by whoever serves the page; without one there are no relays but those of links. */
-async function readConfig() {
-  try {
-    const answer = await fetch(new URL("config.json", document.baseURI), { cache: "no-cache" });
-    const { relays = [], network = {}, bitcoin = {}, chain = {}, trade = {} } = answer.ok ? await answer.json() : {};
-    return { relays, network, bitcoin, chain, trade };
-  } catch {
-    return { relays: [], network: {}, bitcoin: {}, chain: {}, trade: {} };
-  }
-}
-
-/** `?direct=off` keeps to the relay, for those who want to see how that looks. */
-function nodeConfig(config, identity, options) {
-  const network = { ...config.network };
-  if (options.get("direct") === "off") network.direct = false;
-  const { bitcoin, trade } = config;
-  // `assets`, which the page offers by name, are no setting of the node.
-  const { assets, ...chain } = config.chain;
-  return { network, bitcoin, chain, trade, identity: identity ? { name: identity } : { persist: false } };
 }
 
 function withoutAddresses(text) {

@@ -5,6 +5,7 @@ import "./manual_form.mjs";
 import { qrCode } from "./copying.mjs";
 import { dialSteps } from "./dial_steps.mjs";
 import { icons } from "./icons.mjs";
+import { asOther } from "./identity_name.mjs";
 import { readTarget, shareLink } from "./link.mjs";
 import { PageElement } from "./page_element.mjs";
 import { startup } from "./startup.mjs";
@@ -39,7 +40,7 @@ class Home extends PageElement {
     const reserved = session.relays.reserved();
     if (reserved.length) {
       return html`<section class="card startup good"><h2>You can be reached</h2>
-        <p>The whole peer runs in this tab. ${reserved.length === 1 ? "One relay holds a place" : `${reserved.length} relays hold places`} for you, to introduce whoever has your link.</p>
+        <p>The whole peer runs in this browser. ${reserved.length === 1 ? "One relay holds a place" : `${reserved.length} relays hold places`} for you, to introduce whoever has your link.</p>
         <p class="muted">${session.options.get("direct") === "off"
           ? "Direct links are switched off in this tab: the relay will carry the ciphertext."
           : "The relay sees only ciphertext, and nothing at all once the link is direct."}</p></section>`;
@@ -63,13 +64,13 @@ class Home extends PageElement {
       <div class="invite-body">
         <div class="qr-box">${link ? qrCode(link, "Your link as a QR code") : html`<span class="blank" aria-hidden="true"></span>`}</div>
         <div class="invite-text">
-          <p class="muted">Send your link, scan it with a phone, or open it in a second tab: the two pages find each other.</p>
+          <p class="muted">Send your link, scan it with a phone, or try it here: a tab opened as somebody else finds this one.</p>
           <label for="own-link">Your link</label>
           <input id="own-link" readonly translate="no" .value=${link} placeholder="Comes with the first relay" @focus=${(event) => event.target.select()}>
           <p class="actions"><ds-copy .text=${link} label="Copy link" what="your link"></ds-copy>
             ${link
-              ? html`<a class="button quiet" id="open-tab" href=${link} target="_blank" rel="noopener">${icons.out}<span>Open in a new tab</span></a>`
-              : html`<button type="button" class="quiet" disabled>${icons.out}<span>Open in a new tab</span></button>`}</p>
+              ? html`<a class="button quiet" id="open-tab" href=${asOther(link)} target="_blank" rel="noopener">${icons.out}<span>Open as somebody else</span></a>`
+              : html`<button type="button" class="quiet" disabled>${icons.out}<span>Open as somebody else</span></button>`}</p>
         </div>
       </div>
     </section>`;

@@ -1,5 +1,7 @@
 /** Share links, and what a visitor may type to name a peer. Only shapes are judged here; the library has the last word. */
 
+import { sharedBase } from "./identity_name.mjs";
+
 const PEER = /^(12D3KooW[1-9A-HJ-NP-Za-km-z]{44}|Qm[1-9A-HJ-NP-Za-km-z]{44}|16Uiu2HA[1-9A-HJ-NP-Za-km-z]{45,46}|b[a-z2-7]{50,80})$/;
 
 export function looksLikePeer(text) {
@@ -11,7 +13,7 @@ export function shareLink(peer, relays, base = location) {
   const query = new URLSearchParams({ peer });
   for (const relay of relays) query.append("relay", relay);
   // Slashes stay readable: they are allowed in a fragment, and a multiaddr has many.
-  return `${base.origin}${base.pathname}${base.search}#/connect?${query.toString().replaceAll("%2F", "/")}`;
+  return `${sharedBase(base)}#/connect?${query.toString().replaceAll("%2F", "/")}`;
 }
 
 /** `{peer, relays}` of a fragment, or null when it asks for nothing. */
@@ -30,7 +32,7 @@ export function readFragment(hash) {
 export function readTarget(text, own) {
   const target = parseTarget(text.trim());
   if (target.peer && target.peer === own) {
-    return { problem: "That is this very tab. Open your link in another tab or browser instead." };
+    return { problem: "That is you. Send your link to somebody else, or open it in another browser." };
   }
   return target;
 }

@@ -1,5 +1,6 @@
 /** Where in the page the visitor is, as the address says it: `#/wallet`, `#/trade/ID`, and so on. */
 
+import { sharedBase } from "./identity_name.mjs";
 import { readFragment } from "./link.mjs";
 
 const ORDER = /^#order=(.*)$/s;
@@ -34,7 +35,7 @@ function importOf(encoded) {
 
 /** The link that brings an order to somebody. */
 export function orderLink(text, base = location) {
-  return `${base.origin}${base.pathname}${base.search}#order=${text}`;
+  return `${sharedBase(base)}#order=${text}`;
 }
 
 export const go = (path) => {

@@ -1,14 +1,16 @@
 /**
- * Which wallet this tab had open, so that a reload opens it again. Storage throws where the user forbids it: then a
- * wallet is connected anew after each load.
+ * Which wallet was open here, so that the next visit opens it again: one for all tabs of an identity. Storage throws where
+ * the user forbids it: then a wallet is connected anew after each load.
  */
 
-const KEY = "darkswap.wallet";
+import { identityName } from "./identity_name.mjs";
+
+const KEY = `darkswap.wallet.${identityName(new URLSearchParams(location.search))}`;
 
 /** `{type, name, locked, closed}`: `locked` by a passphrase, `closed` by its owner; null when there was none. */
 export function savedWallet() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY));
+    return JSON.parse(localStorage.getItem(KEY));
   } catch {
     return null;
   }
@@ -16,7 +18,7 @@ export function savedWallet() {
 
 export function saveWallet(wallet) {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify(wallet));
+    localStorage.setItem(KEY, JSON.stringify(wallet));
   } catch {
     // As above.
   }

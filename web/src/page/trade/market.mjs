@@ -71,8 +71,8 @@ export class Market {
     this._told.clear();
     this.changed();
     try {
-      const [kinds, orders, trades] = await Promise.all([
-        this.node.get_available_wallets(), this.node.get_orders(), this.node.get_trades(),
+      const [kinds, orders, trades, wallet] = await Promise.all([
+        this.node.get_available_wallets(), this.node.get_orders(), this.node.get_trades(), this.node.get_wallet_info(),
       ]);
       this._learnWallets(kinds);
       // What events told meanwhile is newer than these lists.
@@ -83,7 +83,9 @@ export class Market {
       }
       if (this.session.route.view === "trade") this.unseen.delete(this.session.route.id);
       this.phase = "ready";
-      this._openKeptWallet();
+      // Another tab of this browser may have opened it.
+      if (wallet) void this._walletCame(wallet);
+      else this._openKeptWallet();
     } catch (error) {
       this.phase = "failed";
       this.failure = explain(error);
@@ -105,6 +107,7 @@ export class Market {
       if (this.session.route.view === "trade") this.seen(this.session.route.id);
     }
     if (event.type === "balance_updated" || event.trade?.status === "completed") this.look();
+    if (event.type === "wallet_connected" && !this.connecting) void this._walletCame(event.wallet);
     if (event.type === "wallet_disconnected") this._walletGone();
     if (event.type === "wallet_available") {
       this._learnWallets([event.kind]);
@@ -130,11 +133,10 @@ export class Market {
     this.walletFailure = null;
     this.changed();
     try {
-      this.wallet = await this.node.connect_wallet(config);
+      const wallet = await this.node.connect_wallet(config);
       saveWallet({ type: config.type, name: config.name, locked: Boolean(config.passphrase) });
       this.connecting = false;
-      this._looking ??= setInterval(() => document.visibilityState === "visible" && this.look(), LOOK_EVERY);
-      await this.look();
+      await this._walletCame(wallet);
     } catch (error) {
       this.connecting = false;
       this.walletFailure = explain(error);
@@ -143,7 +145,13 @@ export class Market {
     return this.wallet !== null;
   }
 
-  /** The wallet of this tab, or the one of `mnemonic` under a name that is free or its own. */
+  async _walletCame(wallet) {
+    this.wallet = wallet;
+    this._looking ??= setInterval(() => document.visibilityState === "visible" && this.look(), LOOK_EVERY);
+    await this.look();
+  }
+
+  /** The wallet of this browser, or the one of `mnemonic` under a name that is free or its own. */
   async connectSeed({ passphrase = "", mnemonic } = {}) {
     const own = this.session.identityName || "default";
     const kept = savedWallet();

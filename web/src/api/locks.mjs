@@ -1,0 +1,54 @@
+/** Web Locks: which tab of the site runs the node of an identity. */
+
+export const nodeLock = (name) => `darkswap/node/${name}`;
+
+/** Why a node here cannot be shared with other tabs, or "" when it can. */
+export function unshared() {
+  if (typeof document === "undefined") return "a worker runs a node of its own";
+  if (globalThis.origin === "null") return "this frame has an opaque origin";
+  if (!globalThis.navigator?.locks) return "Web Locks need a secure context (https or localhost)";
+  return typeof BroadcastChannel === "undefined" ? "this browser has no BroadcastChannel" : "";
+}
+
+/**
+ * Resolves with `release()` once the lock is held; with null when `ifAvailable` was asked for and it is not. Rejects when
+ * `signal` gives the request up, or the browser forbids it. `onStolen` is called when another tab takes the lock away.
+ */
+export function takeLock(name, { onStolen = () => {}, ...options } = {}) {
+  return new Promise((resolve, reject) => {
+    let isHeld = false;
+    let isReleased = false;
+    const request = navigator.locks.request(name, options, (lock) => {
+      if (!lock) return resolve(null);
+      isHeld = true;
+      return new Promise((release) => {
+        resolve(() => {
+          isReleased = true;
+          release();
+        });
+      });
+    });
+    request.catch((error) => {
+      if (!isHeld) reject(error);
+      else if (!isReleased) onStolen();
+    });
+  });
+}
+
+/** Whether some tab of the site holds the lock now. */
+export async function isHeld(name) {
+  if (unshared()) return false;
+  try {
+    const { held } = await navigator.locks.query();
+    return held.some((lock) => lock.name === name);
+  } catch {
+    // A browser that forbids locks to this page: the node will be its own.
+    return false;
+  }
+}
+
+/** The browser's name for the tab that holds the lock; "" when none does. */
+export async function lockClient(name) {
+  const { held } = await navigator.locks.query();
+  return held.find((lock) => lock.name === name)?.clientId ?? "";
+}

@@ -1,0 +1,62 @@
+/** What a tab must know of a node to go on with it when the tab that runs it is gone. */
+
+/** Open channels that a successor opens again; a page rarely has more. */
+const MAX_PEERS = 32;
+const SECRETS = ["mnemonic", "passphrase"];
+
+export class NodeState {
+  #changed;
+  /** Peer id of each relay that holds a reservation → its address. */
+  #relays = new Map();
+  #peers = new Set();
+  #wallet = null;
+  /** Of the node, once it has been ready. */
+  peer_id = "";
+
+  constructor(changed = () => {}) {
+    this.#changed = changed;
+  }
+
+  /** Takes over what another node told of itself. */
+  load({ relays = [], peers = [], wallet = null, peer_id = "" } = {}) {
+    this.peer_id = peer_id;
+    this.#relays = new Map(relays);
+    this.#peers = new Set(peers);
+    this.#wallet = wallet;
+  }
+
+  save() {
+    return { relays: [...this.#relays], peers: [...this.#peers], wallet: this.#wallet, peer_id: this.peer_id };
+  }
+
+  /** `text`: JSON of an event. Only those are read that change something. */
+  happened(text) {
+    const kind = /"type": ?"([a-z_:]+)"/.exec(text)?.[1];
+    if (!Object.hasOwn(READERS, kind ?? "")) return;
+    const event = JSON.parse(text);
+    READERS[kind](event, this.#relays, this.#peers);
+    if (kind === "node") this.peer_id = event.peer_id || this.peer_id;
+    if (kind === "wallet_disconnected") this.#wallet = null;
+    this.#changed();
+  }
+
+  /** `connect_wallet` was asked for with `config`. Its secrets are not kept: a wallet with a passphrase stays locked. */
+  wallet(config) {
+    const isLocked = Boolean(config.passphrase);
+    this.#wallet = { config: Object.fromEntries(Object.entries(config).filter(([key]) => !SECRETS.includes(key))), isLocked };
+    this.#changed();
+  }
+}
+
+const READERS = {
+  "relay:reserved": ({ relay_peer_id, addresses }, relays) => {
+    const address = addresses.map((each) => each.split("/p2p-circuit")[0]).find((each) => each.includes("/p2p/"));
+    if (address) relays.set(relay_peer_id, address);
+  },
+  // One that failed is asked again by the node itself; without a code it was given up.
+  "relay:lost": ({ relay_peer_id, code }, relays) => code || relays.delete(relay_peer_id),
+  "channel:open": ({ peer_id }, relays, peers) => peers.size < MAX_PEERS && peers.add(peer_id),
+  "channel:close": ({ peer_id }, relays, peers) => peers.delete(peer_id),
+  wallet_disconnected: () => {},
+  node: () => {},
+};

@@ -1,0 +1,174 @@
+/** The end of a `Bridge` that stays when the node behind it moves to another tab. */
+
+import { nodeMoved } from "./errors.mjs";
+
+/** Calls that may be made twice: those under way when the node moves are made again, all others fail. */
+const REPEATABLE = /^(get_|is_|start$|local_peer_id$|add_relay$|make_webrtc_relay_reservation$|connect_through_|create_webrtc_|ping$|check_order$|wait_for_trade$)/;
+
+export class SwitchEnd {
+  #end = null;
+  #hooks;
+  #gone;
+  #view = null;
+  #refusal = null;
+  #mayGo;
+  /** Number → `{begin(end), isRepeatable, isBegun}` of every call without an answer. */
+  #pending = new Map();
+  #listens = { messages: false, events: false, signals: false };
+
+  /**
+   * `gone()`: the page has freed it. `mayGo()` is asked before each call: false lets it wait until `use` is called again,
+   * since the tab may no longer be the one that runs the node.
+   */
+  constructor(hooks, gone, mayGo = () => true) {
+    this.#hooks = hooks;
+    this.#gone = gone;
+    this.#mayGo = mayGo;
+  }
+
+  get isConnected() {
+    return this.#end !== null;
+  }
+
+  /** Hooks for a node's view; what a node says that was left since goes nowhere. */
+  hooks() {
+    const now = (call) => (...values) => (this.#view === view ? call(...values) : false);
+    const settled = (name) => now((number, ...values) => {
+      this.#pending.delete(number);
+      this.#hooks[name](number, ...values);
+    });
+    const view = {
+      reply: settled("reply"), reply_messages: settled("reply_messages"),
+      accepted: now((...values) => this.#hooks.accepted(...values)),
+      event: now((text) => this.#hooks.event(text)),
+      messages: now((peer, data, count) => this.#hooks.messages(peer, data, count)),
+      progress: now((...values) => this.#hooks.progress(...values)),
+      signal: now((...values) => this.#hooks.signal(...values)),
+      isFull: () => this.#hooks.isFull?.() ?? false,
+    };
+    this.#view = view;
+    return view;
+  }
+
+  /** From now on `end` answers, which was made with `hooks()`. */
+  use(end) {
+    this.#end = end;
+    for (const [kind, on] of Object.entries(this.#listens)) if (on) end[`listen_${kind}`](true);
+    for (const [number, call] of [...this.#pending]) if (!call.isBegun) this.#begin(number, call);
+  }
+
+  /** The node behind this has gone. */
+  lose() {
+    this.#end = null;
+    this.#view = null;
+    for (const [number, call] of [...this.#pending]) {
+      if (!call.isBegun) continue;
+      call.isBegun = false;
+      if (!call.isRepeatable) this.#fail(number, nodeMoved());
+    }
+  }
+
+  /** There is no node for this one: every call fails with `error`. */
+  refuse(error) {
+    this.#refusal = error;
+    this.#end = null;
+    for (const number of [...this.#pending.keys()]) this.#fail(number, error);
+  }
+
+  tell(event) {
+    this.#hooks.event(JSON.stringify({ at: Date.now() / 1000, ...event }));
+  }
+
+  #fail(number, error) {
+    this.#pending.delete(number);
+    this.#hooks.reply(number, false, JSON.stringify(error));
+  }
+
+  #add(number, isRepeatable, begin) {
+    if (this.#refusal) throw this.#refusal;
+    const call = { begin, isRepeatable, isBegun: false };
+    this.#pending.set(number, call);
+    if (this.#end && this.#mayGo()) this.#begin(number, call);
+  }
+
+  #begin(number, call) {
+    call.isBegun = true;
+    try {
+      call.begin(this.#end);
+    } catch (error) {
+      this.#fail(number, error);
+    }
+  }
+
+  // --- what `Bridge` calls
+
+  call(number, name, text) {
+    this.#add(number, REPEATABLE.test(name), (end) => end.call(number, name, text));
+  }
+
+  cancel(number) {
+    const call = this.#pending.get(number);
+    this.#pending.delete(number);
+    if (call?.isBegun) this.#end?.cancel(number);
+  }
+
+  send(number, peer, data, count) {
+    if (this.#refusal) throw this.#refusal;
+    if (this.#end && this.#mayGo()) {
+      const accepted = this.#end.send(number, peer, data, count);
+      if (accepted < count) this.#pending.set(number, { begin: null, isRepeatable: false, isBegun: true });
+      return accepted;
+    }
+    // The caller uses its memory again.
+    const kept = data.slice();
+    this.#add(number, false, (end) => {
+      const accepted = end.send(number, peer, kept, count);
+      if (accepted === count) end.settled(number);
+      else if (accepted > 0) this.#hooks.accepted(number, accepted);
+    });
+    return 0;
+  }
+
+  send_with_progress(number, peer, data) {
+    const kept = data.slice();
+    this.#add(number, false, (end) => end.send_with_progress(number, peer, kept));
+  }
+
+  receive_batch(number, peer) {
+    this.#add(number, true, (end) => end.receive_batch(number, peer));
+  }
+
+  acknowledge_batch(peer) {
+    this.#end?.acknowledge_batch(peer);
+  }
+
+  listen_messages(on) {
+    this.#listen("messages", on);
+  }
+
+  listen_events(on) {
+    this.#listen("events", on);
+  }
+
+  listen_signals(on) {
+    this.#listen("signals", on);
+  }
+
+  #listen(kind, on) {
+    this.#listens[kind] = on;
+    this.#end?.[`listen_${kind}`](on);
+  }
+
+  free(number) {
+    this.#pending.clear();
+    const end = this.#end;
+    if (!end) {
+      this.#gone();
+      this.#hooks.reply(number, true, "null");
+      return;
+    }
+    this.#pending.set(number, { begin: null, isRepeatable: false, isBegun: true });
+    end.free(number);
+    this.#gone();
+  }
+}
