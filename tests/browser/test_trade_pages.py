@@ -54,6 +54,32 @@ def test_a_wallet_looks_right_and_says_what_it_is_for(pair: Pair) -> None:
     looks_right(alice)
 
 
+def test_each_address_of_a_wallet_has_a_button_that_copies_it(pair: Pair) -> None:
+    _, bob = pair
+    bob.go("#/wallet")
+    bob.wait_for("#pay-address")
+    copied = bob.driver.execute_script(
+        "return [...document.querySelectorAll('.receive ds-copy')].map((one) => one.text)"
+    )
+    assert copied == [bob.value("#own-address"), bob.value("#pay-address")]
+    assert len(set(copied)) == 2
+    bob.click(".copied:has(#pay-address) button")
+    bob.wait_for(".copied:has(#pay-address) [role=status]", "Copied the address for: Bitcoin for fees and payments")
+    looks_right(bob)
+
+
+def test_bar_of_a_wait_of_unknown_length_moves(pair: Pair) -> None:
+    alice, _ = pair
+    names = alice.driver.execute_script("""
+        const bars = [document.createElement("progress"), document.createElement("progress")];
+        bars[1].value = 0.5;
+        document.body.append(...bars);
+        const names = bars.map((bar) => getComputedStyle(bar).animationName);
+        bars.forEach((bar) => bar.remove());
+        return names;""")
+    assert names == ["sweep", "none"]
+
+
 def test_a_rune_is_sold_for_bitcoin(pair: Pair, place: TwoVisitors) -> None:
     alice, bob = pair
     dark = alice.asset("DARK•TEST•COINS")

@@ -113,11 +113,9 @@ class WalletView extends PageElement {
       <div class="row"><h2 id="receive-title">Receive</h2><span class="muted small">${KINDS[wallet.type] ?? wallet.type} · ${network}</span></div>
       <div class="invite-body"><div class="qr-box">${qrCode(wallet.address, "Your address as a QR code")}</div>
         <div class="invite-text">
-          <label for="own-address">Runes, alkanes and bitcoin</label>
-          <input id="own-address" readonly translate="no" .value=${wallet.address} @focus=${(event) => event.target.select()}>
-          ${wallet.payment_address === wallet.address ? nothing : html`<label for="pay-address">Bitcoin for fees and payments</label>
-            <input id="pay-address" readonly translate="no" .value=${wallet.payment_address} @focus=${(event) => event.target.select()}>`}
-          <p class="actions"><ds-copy .text=${wallet.address} label="Copy address" what="your address"></ds-copy>
+          ${addressField("own-address", "Runes, alkanes and bitcoin", wallet.address)}
+          ${wallet.payment_address === wallet.address ? nothing : addressField("pay-address", "Bitcoin for fees and payments", wallet.payment_address)}
+          <p class="actions">
             ${wallet.type === "seed" && !wallet.is_new && !this._showing ? html`<button type="button" class="quiet" id="backup" @click=${() => (this._showing = true)}>Words</button>` : nothing}
             <button type="button" class="quiet" id="disconnect-wallet" @click=${() => disconnect.call(market)}>Disconnect</button></p>
         </div></div>
@@ -167,6 +165,12 @@ class WalletView extends PageElement {
       <td>${coin.state === "reserved" && !frozen ? nothing : html`<label class="check"><input type="checkbox" .checked=${frozen}
         @change=${(event) => market.freeze(coin.outpoint, event.target.checked)}><span class="sr">Never spend this coin</span></label>`}</td></tr>`;
   }
+}
+
+function addressField(id, label, address) {
+  return html`<label for=${id}>${label}</label>
+    <div class="copied"><input id=${id} readonly translate="no" .value=${address} @focus=${(event) => event.target.select()}>
+      <ds-copy .text=${address} what=${`the address for: ${label}`}></ds-copy></div>`;
 }
 
 customElements.define("ds-wallet", WalletView);
