@@ -292,10 +292,8 @@ class Network:
         return await (await self._up()).channels.arrivals.channel(PeerId.parse(peer))
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, bytes]]:
-        """`async for peer, message in network`: the messages of all peers, until the node stops.
-
-        A loop that is left takes nothing more; what it did not get waits. Raises `StreamBusy` while there is a sink.
-        """
+        """`async for peer, message in network`: those of all peers, until the node stops. What a loop that is left did
+        not get waits. Raises `StreamBusy` while there is a sink."""
         built = await self._up()
         if self._sink is not None:
             raise StreamBusy()
@@ -320,6 +318,8 @@ class Network:
         if self._sink is not None and channel.state is ChannelState.OPEN:
             self._attach_sink(channel)
         built = self._lifecycle.running
+        if built is not None and channel.state is ChannelState.RECONNECTING:
+            built.liveness.check_now()  # a dead connection to the relay would hold the search up
         if built is not None and channel.path == "relayed":
             built.circuits.upgrade_to_direct(PeerId.parse(channel.peer), self._facts.tasks)
 

@@ -153,7 +153,7 @@ class NodeBridge:
 
     async def _send_rest(self, number: int, peer: str, messages: list[bytes]) -> None:
         channel = self._channel(peer) or await self._network.begin_channel(peer)
-        await channel.send_batch(messages)
+        await channel.sending.send_batch(messages)
         self._calls.done(number)
 
     async def _send_with_progress(self, number: int, peer: str, message: bytes) -> None:

@@ -170,6 +170,12 @@ class Limits:
     """Between two reports on a long message that arrives."""
     channel_ack_delay: float = 0.2
     """How long a small amount of consumed bytes may wait to be acknowledged."""
+    channel_alive_interval: float = 1.0
+    """While bytes arrive the sender hears of it this often, also when the application takes nothing."""
+    channel_quiet: float = 2.0
+    """Seconds without a word of the peer, while bytes are not acknowledged, until it is asked for one …"""
+    channel_silent: float = 4.0
+    """… and until the path counts as lost: a round trip through a relay and a busy page take less."""
     channel_hello_timeout: float = 5.0
     """The opening exchange on a stream that is already negotiated: one round trip."""
     channel_connect_timeout: float = 60.0

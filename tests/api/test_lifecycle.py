@@ -242,7 +242,7 @@ async def test_pending_calls_are_answered_when_the_node_is_freed():
 class Broken(Network):
     """Stands for a fault of ours below the bridge."""
 
-    async def open_channel(self, peer: str) -> object:
+    async def begin_channel(self, peer: str) -> object:
         raise OSError("a fault below")
 
     async def receive_webrtc_messages(self, peer: str) -> list[bytes]:

@@ -21,6 +21,7 @@ class Acknowledger:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
+        self._said_at = 0.0
         self._drained = asyncio.Event()
 
     def consumed(self) -> None:
@@ -38,7 +39,13 @@ class Acknowledger:
         if self.inbox.consumed != self.inbox.acknowledged:
             self.acknowledge()
 
+    def received(self) -> None:
+        """Bytes came: the peer hears of it now and then, whatever the application does."""
+        if self._loop.time() - self._said_at > self._limits.channel_alive_interval:
+            self.acknowledge()
+
     def acknowledge(self) -> None:
+        self._said_at = self._loop.time()
         self._say(encode_control(self.inbox.grant()))
 
     def end(self) -> None:

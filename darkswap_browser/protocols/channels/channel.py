@@ -22,6 +22,8 @@ from darkswap_browser.protocols.channels.outbox import Undelivered
 from darkswap_browser.protocols.channels.progress import Progress, ReceiveProgress
 from darkswap_browser.protocols.channels.receiver import ChannelReceiver, Sink
 from darkswap_browser.protocols.channels.sender import ChannelSender
+from darkswap_browser.protocols.channels.silence import Silence
+from darkswap_browser.protocols.channels.writer import ChannelWriter
 
 
 class Channel:
@@ -34,7 +36,7 @@ class Channel:
         self.machine = machine
         self.state = ChannelState.CONNECTING
         self.left = False
-        """The peer said that it leaves: it may come back with this session, or with another."""
+        """The peer left or was not found again: it may come back with this session, or with another."""
         self.link: ChannelStream | None = None
         self.on_spent: Callable[[], None] = lambda: None
         """The circuit below has carried nearly all that its relay allows. Called again and again."""
@@ -44,6 +46,7 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self.delivery = ChannelReceiver(machine.inbox, tasks, self._consumed)
         self.sending = ChannelSender(peer, machine.outbox, limits, tasks, self._pump)
+        self._writer = ChannelWriter(tasks, self.next_output, self.detach_stream)
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._acks = Acknowledger(machine.inbox, limits, self._say)
@@ -54,6 +57,7 @@ class Channel:
         self._close_reason: str | None = None
         self._incoming = ReceiveProgress(limits.channel_progress)
         self._set_window()
+        self._silence = Silence(limits, self._is_owed, self._ask, self._fell_silent)
 
     # --- what it is
 
@@ -94,8 +98,6 @@ class Channel:
 
         Raises `MessageTooLarge`, or why the channel is closed.
         """
-        if self._close_reason is not None:
-            raise StreamClosed()
         return self.sending.try_send(message)
 
     async def send(
@@ -119,45 +121,21 @@ class Channel:
         Cancellation: Before it is accepted, the message is not sent, unless it travels with the opening already;
             afterwards it goes on.
         """
-        if self._close_reason is not None:
-            raise StreamClosed()
         return await self.sending.send(message, delivered=delivered, on_progress=on_progress)
 
-    async def send_batch(self, messages: Sequence[bytes]) -> list[int]:
-        """As `send` for each in turn; returns their ids."""
-        if self._close_reason is not None:
-            raise StreamClosed()
-        return await self.sending.send_batch(messages)
-
     def _pump(self) -> None:
-        """Hand to the stream what it takes at once; the rest is a task's."""
-        link = self.link
-        if link is None or link.is_writing:
-            return
-        try:
-            while data := self._next_output(link):
-                if link.prompt is None or not link.prompt.try_write(data):
-                    link.is_writing = True
-                    self._tasks.spawn(self._write(link, data), "channel write")
-                    break
-        except (StreamError, ConnectionLost):
-            self.detach_stream(link)
+        if self.link is not None:
+            self._writer.pump(self.link)
+            if self.machine.outbox.unacknowledged:
+                self._silence.begin()
 
-    async def _write(self, link: ChannelStream, data: bytes) -> None:
-        try:
-            while data and self.link is link:
-                await link.stream.write(data)
-                data = self._next_output(link) if self.link is link else b""
-        except (StreamError, ConnectionLost):
-            self.detach_stream(link)
-        finally:
-            link.is_writing = False
-
-    def _next_output(self, link: ChannelStream) -> bytes:
+    def next_output(self, link: ChannelStream) -> bytes:
+        """What `link` is to carry next; nothing when it is not the current one."""
+        if self.link is not link:
+            return b""
         if link.control:
             data = b"".join(link.control)
             link.control.clear()
-            link.writes += 1
             return data
         data = self.machine.outbox.next_write(link.room())
         if not data and link.is_spent:
@@ -165,7 +143,6 @@ class Channel:
         if not data and self._close_reason is not None and not link.said_close and not self.machine.outbox.waiting:
             link.said_close = True
             data = encode_control(self.machine.inbox.grant()) + encode_control(Close(self._close_reason))
-        link.writes += bool(data)
         return data
 
     async def receive(self) -> bytes:
@@ -220,6 +197,7 @@ class Channel:
         old, self.link = self.link, link
         before = self.state
         self.state = ChannelState.OPEN
+        self._silence.end()
         self.left = False
         if old is not None:
             old.stream.reset()
@@ -257,8 +235,13 @@ class Channel:
 
     def arrived(self, link: ChannelStream, data: bytes, controls: Sequence[Control] = ()) -> None:
         """Bytes of the stream, in order; `controls`: of what came before them and the inbox has already."""
+        if self._silence.is_silent:
+            self.state = ChannelState.OPEN
+            self._listener.changed(self, "resumed")
+        self._silence.heard()
         try:
             inbox = self.machine.inbox
+            before = inbox.received
             controls = [*controls, *inbox.receive(data)]
             # A CLOSE comes after every message, so messages are delivered first; a sink that raises loses no credit.
             try:
@@ -272,6 +255,8 @@ class Channel:
                 for control in controls:
                     self._control(link, control)
                 self._reading_changed()
+            if inbox.received > before:
+                self._acks.received()
             if link.is_spent:
                 self.on_spent()
         except (StreamError, ConnectionLost):
@@ -308,8 +293,21 @@ class Channel:
         if not self._paused:
             self._path_lost(reason)
 
+    def _is_owed(self) -> bool:
+        return self.link is not None and self.machine.outbox.unacknowledged > 0
+
+    def _ask(self) -> None:
+        self._say(encode_control(Ping()))
+
+    def _fell_silent(self) -> None:
+        """The stream stays: it may be heard again, while `Channels` looks whether the path is there."""
+        if self.state is ChannelState.OPEN:
+            self.state = ChannelState.RECONNECTING
+            self._listener.changed(self, "nothing is heard")
+
     def _path_lost(self, reason: str) -> None:
-        if self.link is None and self.state is ChannelState.OPEN:
+        if self.link is None and (self.state is ChannelState.OPEN or self._silence.is_silent):
+            self._silence.end()
             self.state = ChannelState.RECONNECTING
             self._listener.changed(self, reason)
 
@@ -340,6 +338,7 @@ class Channel:
             return
         if self._close_reason is None:
             self._close_reason = reason
+            self.sending.is_closing = True
         # Without a path: only for what was accepted another one is waited for.
         if self.link is None and (self.state is ChannelState.CONNECTING or not self.send_queue):
             return self.end(StreamClosed())
@@ -384,6 +383,7 @@ class Channel:
             self.link.stream.reset()
         self.link = None
         self._acks.end()
+        self._silence.end()
         self.delivery.end(error)
         undelivered = self.sending.end(error)
         if not self._opened.done():

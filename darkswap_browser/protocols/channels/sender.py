@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import DarkSwapError, MessageTooLarge, MessageUndelivered
+from darkswap_browser.errors import DarkSwapError, MessageTooLarge, MessageUndelivered, StreamClosed
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.messages import message_bytes
 from darkswap_browser.protocols.channels.outbox import Outbox, Undelivered
@@ -36,6 +36,8 @@ class ChannelSender:
         self._pump = pump
         self._gathering = False
         self._is_reached = False
+        self.is_closing = False
+        """Nothing more is accepted."""
         self._error: DarkSwapError | None = None
         self._waiting: deque[_Waiting] = deque()
         self._early: deque[tuple[int, asyncio.Future[int]]] = deque()
@@ -49,6 +51,8 @@ class ChannelSender:
         """
         if self._error is not None:
             raise self._error.fresh()
+        if self.is_closing:
+            raise StreamClosed()
         outbox = self._outbox
         if self._waiting or not self._is_reached or not outbox.has_room:
             return 0

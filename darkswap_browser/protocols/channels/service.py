@@ -216,6 +216,8 @@ class Channels:
             final = isinstance(error, (ProtocolUnsupported, LocalError, DialFailed))
             # What was accepted is kept as long as this node lives: its peer may come back.
             if (final and not was_open) or (loop.time() >= give_up and not (was_open and channel.send_queue)):
+                # A peer that sends is still looking for us, and goes on with the session.
+                channel.left = was_open
                 channel.end(error)
                 return
             await asyncio.sleep(backoff.wait())

@@ -116,7 +116,7 @@ async def test_a_sink_gets_every_message_in_batches_and_may_ask_for_time():
     theirs.deliver_to(sink)
     with pytest.raises(StreamBusy):
         await theirs.receive()
-    await channel.send_batch([b"%d" % n for n in range(500)])
+    await channel.sending.send_batch([b"%d" % n for n in range(500)])
     await asyncio.sleep(10)
     assert sum(batches, []) == [b"%d" % n for n in range(500)]
     assert len(batches) < 5

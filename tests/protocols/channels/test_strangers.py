@@ -149,7 +149,7 @@ async def test_messages_that_nobody_receives_are_few_and_those_of_earlier_sessio
         stranger = await node("stranger", limits)
         path = connect(stranger, victim)
         channel = await stranger.channels.open(victim.peer)
-        flood = asyncio.create_task(channel.send_batch([b"%d" % life + bytes(1000)] * 500))
+        flood = asyncio.create_task(channel.sending.send_batch([b"%d" % life + bytes(1000)] * 500))
         await asyncio.sleep(2)
         flood.cancel()
         await asyncio.sleep(0.01)
