@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -42,7 +42,7 @@ FROM_SOURCE = "embit,python-baseconv,varint"
 # Two workers, each with browsers and servers of its own, take a file of tests at a time: tests/support/schedule.py says
 # in which order. Arguments given to `build.py test` come after these, so that `-n 0` runs all in one process.
 AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-# What neither waits nor asks the host: in one process, since starting another takes longer.
+# What neither waits nor asks the host, for a quick look: tests/support/examples.py says what is left out of it.
 PURE_TESTS = [f"tests/{each}" for each in ("wire", "identity", "bitcoin", "market", "net", "protocols", "storage")]
 # A long step without a terminal says this often that it is alive, seconds.
 HEARTBEAT = 15.0
@@ -275,16 +275,16 @@ def set_up(*, browsers: Sequence[Callable[[], None]] = (), build: bool = True) -
 
 def run_module(name: str, arguments: Sequence[str], failure: str | None = None) -> int:
     """Runs a module of the checkout in the environment, in the foreground; Ctrl-C reaches it and is waited for."""
-    command = [str(PYTHON), "-m", name, *arguments]
     path = f"{VENV / 'bin'}{os.pathsep}{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PATH": path})
+    # What the many processes of a run import is compiled once, also where Python may not write beside the sources.
+    variables = {**os.environ, "PATH": path, "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    process = subprocess.Popen([str(PYTHON), "-m", name, *arguments], cwd=ROOT, env=variables)
     restored = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    while True:
-        try:
+    code = None
+    while code is None:
+        with suppress(KeyboardInterrupt):
             code = process.wait()
-            break
-        except KeyboardInterrupt:
-            continue
     signal.signal(signal.SIGTERM, restored)
     if code and failure:
         raise Stop(failure)
@@ -294,16 +294,17 @@ def run_module(name: str, arguments: Sequence[str], failure: str | None = None) 
 def test(rest: Sequence[str]) -> int:
     if rest[:1] == ["--pure"]:
         set_up(build=False)
+        os.environ["DARKSWAP_QUICK_TESTS"] = "yes"
         return run_module("pytest", ["-q", *PURE_TESTS, *rest[1:]])
     set_up(browsers=(find_chromium, find_firefox))
     return run_module("pytest", [*AT_ONCE, *rest])
 
 
 def build(rest: Sequence[str]) -> int:
-    if rest:
-        raise Stop(f"`build.py build` takes no arguments: leave out {' '.join(rest)}.")
-    set_up()
-    return 0
+    if not rest:
+        set_up()
+        return 0
+    raise Stop(f"`build.py build` takes no arguments: leave out {' '.join(rest)}.")
 
 
 def check(rest: Sequence[str]) -> int:
@@ -321,9 +322,8 @@ def check(rest: Sequence[str]) -> int:
         if run_module(module, arguments):
             failed.append(name)
     if failed:
-        raise Stop(
-            f"These checks failed: {', '.join(failed)}; `{PYTHON.relative_to(ROOT)} -m ruff format .` mends format."
-        )
+        mend = f"{PYTHON.relative_to(ROOT)} -m ruff format ."
+        raise Stop(f"These checks failed: {', '.join(failed)}; `{mend}` mends format.")
     say("All checks passed.")
     return 0
 
@@ -376,8 +376,7 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help=" ".join(COMMANDS))
-    if arguments[:1] == ["help"]:
-        arguments = ["--help"]
+    arguments = ["--help"] if arguments[:1] == ["help"] else arguments
     if len(arguments) > 1 and arguments[0] in COMMANDS and not {"-h", "--help"}.isdisjoint(arguments[1:]):
         return help_of(arguments[0], arguments[1:], parser)
     name = parser.parse_args(arguments[:1]).command

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from darkswap_browser.testing import loop
+from tests.support.examples import examples
 from tests.support.orphans import Watcher
 from tests.support.schedule import pytest_collection_modifyitems
 from tests.support.skips import pytest_sessionfinish
@@ -28,7 +29,9 @@ the data of whoever runs it."""
 os.environ["DARKSWAP_DATA"] = NO_FOLDER
 
 # A busy machine is no fault of an example: how long one takes is not judged.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(100)
+)
 settings.load_profile("patient")
 
 

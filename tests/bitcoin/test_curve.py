@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from darkswap_browser.bitcoin import curve
 from darkswap_browser.errors import InvalidArgument
 from tests.bitcoin.cases import PRIVATE, PUBLIC, vectors
+from tests.support.examples import examples
 
 # Digests only: the cases of messages of other lengths are not ours.
 SCHNORR = [case for case in vectors("bip340") if len(case["message"]) == 64]
@@ -37,7 +38,7 @@ def test_the_tweaked_private_key_is_the_output_keys() -> None:
     assert curve.public_key(curve.taproot_private(PRIVATE))[1:] == curve.taproot_output_key(PUBLIC[1:])
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(st.integers(1, curve.ORDER - 1), st.binary(min_size=32, max_size=32))
 def test_openssl_verifies_our_ecdsa_and_we_verify_its(secret: int, digest: bytes) -> None:
     theirs = ec.derive_private_key(secret, ec.SECP256K1())

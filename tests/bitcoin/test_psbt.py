@@ -19,6 +19,7 @@ from darkswap_browser.bitcoin.signing import script_sig_of
 from darkswap_browser.bitcoin.transaction import compact_size, serialize_witness
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, VerificationFailed
 from tests.bitcoin.cases import FUNDING, PREVOUTS, PUBLIC, SCRIPTS, SIGNED, UNSIGNED, WITNESSES, vectors
+from tests.support.examples import examples
 
 OURS = dict.fromkeys(range(3), PUBLIC)
 PREVIOUS = {FUNDING.txid: FUNDING.serialize()}
@@ -100,7 +101,7 @@ def test_a_psbt_cut_at_any_byte_is_refused() -> None:
         Psbt.parse(data + bytes(MAX_PSBT))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 2**32))
 def test_damaged_psbts_are_refused_or_written_as_they_were_read(seed: int) -> None:
     chance = random.Random(seed)

@@ -16,6 +16,7 @@ from darkswap_browser.bitcoin.sighash import Sighash, segwit_v0_digest, taproot_
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InvalidArgument
 from tests.bitcoin.cases import PREVOUTS, UNSIGNED, vectors
+from tests.support.examples import examples
 
 KEY_PATH = vectors("bip341")["keyPathSpending"][0]
 TX = Transaction.parse(bytes.fromhex(KEY_PATH["given"]["rawUnsignedTx"]))
@@ -85,7 +86,7 @@ def spends(draw: st.DrawFn) -> tuple[Transaction, list[TxOutput], int]:
     return tx, spent, draw(st.integers(0, len(inputs) - 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(spends(), st.sampled_from(Sighash))
 def test_btclib_computes_the_same_digests(case: tuple[Transaction, list[TxOutput], int], kind: Sighash) -> None:
     tx, spent, index = case

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.identity.envelope import MAX_ENVELOPE, open_envelope, seal
 from darkswap_browser.testing import loop
+from tests.support.examples import examples
 from tests.support.hostile import damaged
 from tests.support.native_identity import CRYPTO, identity
 
@@ -47,7 +48,7 @@ async def test_an_envelope_over_the_limit_is_refused_by_its_size() -> None:
 
 
 @given(st.binary(max_size=150))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_any_bytes_are_malformed(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
         loop.run(open_envelope(CRYPTO, data, "domain", b"type"))

@@ -17,6 +17,7 @@ from darkswap_browser.market.amounts import (
     total_for,
 )
 from darkswap_browser.market.assets import MAX_U128
+from tests.support.examples import examples
 
 decimals = st.integers(0, 38)
 atoms = st.integers(1, MAX_U128)
@@ -112,7 +113,7 @@ def test_a_price_is_right_to_eleven_digits(value: Fraction) -> None:
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10**12), st.integers(0, 12), st.integers(0, 12))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_total_at_a_price_is_rounded_by_less_than_an_atom(price: int, base: int, places: int, quotes: int) -> None:
     text = format_amount(price, 6)
     exact = Fraction(price, 10**6) * Fraction(base * 10**quotes, 10**places)

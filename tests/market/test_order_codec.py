@@ -33,6 +33,7 @@ from darkswap_browser.market.order_codec import (
 from darkswap_browser.market.orders import Cancellation, FeeRule, FundingProof, Order, Side, check_order
 from darkswap_browser.settlement.terms import Role
 from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RELAY, RUNE, SALE, SIGNATURE, funded, order, signed, sold
+from tests.support.examples import examples
 from tests.support.hostile import assert_only_malformed, damaged, mutations
 from tests.support.native_identity import CRYPTO, identity
 from tests.support.trade_fixture import KINDS, script_of
@@ -74,7 +75,7 @@ assets = st.sampled_from([BTC, RUNE, ALKANE, Asset.rune(2**64 - 1, 2**32 - 1), A
     st.lists(st.text(max_size=80).filter(bool), max_size=4),
     st.booleans(),
 )
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_whatever_order_can_be_is_written_and_read(
     pair: tuple[Asset, Asset], side: Side, base: int, quote: int, seq: int, relays: list[str], paused: bool
 ) -> None:
@@ -216,7 +217,7 @@ def test_a_text_cut_anywhere_is_refused() -> None:
 
 
 @given(mutations(encode_text(signed(order())).encode()))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_text_changed_anywhere_is_another_order_or_refused(data: bytes) -> None:
     try:
         assert encode_text(decode_text(data.decode("latin-1"))).startswith(PREFIX)
@@ -344,7 +345,7 @@ plain = st.recursive(
 
 
 @given(st.integers(0, 17), plain)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_a_field_of_any_other_kind_is_malformed_or_an_order(at: int, value: Any) -> None:
     assert_only_malformed(decode_order, packed(lambda fields: fields.__setitem__(at, value)))
 
@@ -387,7 +388,7 @@ def test_a_malformed_cancellation_is_refused_with_a_reason(data: bytes, reason: 
 
 
 @given(st.integers(0, 5), plain)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_cancellation_with_a_field_of_any_other_kind_is_malformed_or_one(at: int, value: Any) -> None:
     assert_only_malformed(decode_cancellation, canceled(lambda fields: fields.__setitem__(at, value)))
 

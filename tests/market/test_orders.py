@@ -29,6 +29,7 @@ from darkswap_browser.market.orders import (
     supersedes,
 )
 from tests.market.cases import ALKANE, COINS, CREATED, RUNE, SALE, funded, order, sold
+from tests.support.examples import examples
 
 BUY = {"side": Side.BUY}
 IN_BITCOIN = {"base": BTC, "quote": RUNE, "base_atoms": 250_000, "quote_atoms": 1_000_000, "min_fill": 546}
@@ -122,7 +123,7 @@ amounts = st.integers(1, MAX_U128)
 
 
 @given(sides, amounts, amounts, st.data())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_no_fill_costs_the_maker_a_part_of_an_atom(side: Side, base: int, quote: int, data: st.DataObject) -> None:
     made = order(quote=ALKANE, side=side, base_atoms=base, quote_atoms=quote, min_fill=1)
     fill = data.draw(st.integers(1, base))
@@ -133,7 +134,7 @@ def test_no_fill_costs_the_maker_a_part_of_an_atom(side: Side, base: int, quote:
 
 
 @given(sides, amounts, amounts, st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_taking_in_parts_is_never_cheaper_than_at_once(side: Side, base: int, quote: int, data: st.DataObject) -> None:
     made = order(quote=ALKANE, side=side, base_atoms=base + 1, quote_atoms=quote, min_fill=1)
     first = data.draw(st.integers(1, base))

@@ -22,6 +22,7 @@ from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.negotiate import HEADER, answer, decode_line, encode_line, select_one
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.testing import loop
+from tests.support.examples import examples
 from tests.support.hostile import assert_only_malformed
 from tests.support.pipe import PipeEnd, pipe
 
@@ -47,7 +48,7 @@ def test_line_both_ways(text: str, data: bytes):
     assert decode_line(data[1:]) == text
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=40))
 def test_a_random_line_is_text_or_malformed(data: bytes):
     assert_only_malformed(decode_line, data)
@@ -174,7 +175,7 @@ async def test_an_initiator_that_gives_up_ends_the_negotiation():
         await answer(ours, supports_echo, DEFAULT_LIMITS)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=60), st.booleans(), st.booleans())
 def test_random_bytes_end_in_a_remote_error_or_the_end(data: bytes, with_header: bool, as_initiator: bool):
     async def attempt() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkswap_browser.net.rate_limit import Rate, TokenBuckets
+from tests.support.examples import examples
 
 
 def test_a_burst_is_granted_and_one_more_per_interval() -> None:
@@ -55,7 +56,7 @@ def test_full_buckets_are_forgotten() -> None:
     assert len(buckets) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.floats(0.0, 20.0), max_size=60))
 def test_never_more_than_burst_plus_elapsed_over_interval(gaps: list[float]) -> None:
     buckets = TokenBuckets(Rate(4, 5.0), 50)

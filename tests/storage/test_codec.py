@@ -17,6 +17,7 @@ from darkswap_browser.storage.orders import ORDER_RECORD
 from darkswap_browser.storage.trades import TRADE_RECORD
 from darkswap_browser.wire.fields import Kind, Whole
 from tests.golden.stored import CASES
+from tests.support.examples import examples
 from tests.support.hostile import assert_only_malformed, mutations
 
 
@@ -59,7 +60,7 @@ def test_record_cut_anywhere_is_malformed(kind: Kind[Any], data: bytes) -> None:
 
 
 @given(st.binary(max_size=64))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_noise_is_malformed(data: bytes) -> None:
     for kind in KINDS:
         with pytest.raises(MalformedMessage):
@@ -67,7 +68,7 @@ def test_noise_is_malformed(data: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_damaged_record_is_malformed_or_a_record(data: st.DataObject) -> None:
     kind, whole = data.draw(st.sampled_from(SAMPLES))
     assert_only_malformed(lambda each: codec.decode(kind, each, 1), data.draw(mutations(whole)))

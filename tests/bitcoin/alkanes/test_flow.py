@@ -17,6 +17,7 @@ from darkswap_browser.bitcoin.runes.runestone import Runestone, decipher
 from darkswap_browser.bitcoin.transaction import Transaction
 from tests.bitcoin.alkanes.cases import COUNT, FIRST, PAID, SECOND, STONES, THIRD, D, E, carrying, stone
 from tests.bitcoin.runes.cases import DATA, PAYS, script_of, transaction
+from tests.support.examples import examples
 
 TEN = {D: 10}
 Placed = tuple[dict[int, dict[AlkaneId, int]], dict[AlkaneId, int]]
@@ -169,7 +170,7 @@ PLAIN = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(PLAIN, max_size=3) | st.lists(STONES, max_size=2), AMOUNTS, AMOUNTS)
 def test_nothing_comes_or_goes(stones: list[Protostone], d: int, e: int) -> None:
     inputs = {D: d, E: e}
@@ -185,7 +186,7 @@ def test_nothing_comes_or_goes(stones: list[Protostone], d: int, e: int) -> None
         assert total == +Counter(inputs)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(EDICTS, min_size=1, max_size=3), st.integers(0, 20), st.integers(0, 1))
 def test_what_stays_with_outputs_that_pay_is_never_lost(edicts: list[list[ProtoEdict]], d: int, pointer: int) -> None:
     inside = [tuple(each for each in some if each.output in (0, 1, COUNT)) for some in edicts]

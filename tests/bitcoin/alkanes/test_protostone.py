@@ -14,6 +14,7 @@ from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U128, Edict, RuneId
 from darkswap_browser.bitcoin.runes.runestone import Runestone, decipher
 from tests.bitcoin.alkanes.cases import IDS, INTEGERS, STONES, D, values_of
 from tests.bitcoin.runes.cases import U128, transaction
+from tests.support.examples import examples
 
 TRANSFER = Protostone(edicts=(ProtoEdict(D, 1000, 1),), pointer=0, refund=0)
 HALF = 1 << 127
@@ -153,7 +154,7 @@ def test_an_alkane_is_told_by_two_numbers() -> None:
     assert (str(AlkaneId(2, 0)), str(AlkaneId(MAX_U128, 7))) == ("2:0", f"{MAX_U128}:7")
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.lists(STONES, max_size=4))
 def test_what_is_written_is_read(stones: list[Protostone]) -> None:
     """Through a runestone, where no value may be too large."""
@@ -166,7 +167,7 @@ def test_what_is_written_is_read(stones: list[Protostone]) -> None:
     assert decode_protostones(found.protocol) == tuple(sorted_stones)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(U128, max_size=5) | st.lists(st.integers(), max_size=5) | INTEGERS.map(lambda each: values_of(*each)))
 def test_any_values_are_stones_or_none(values: list[int]) -> None:
     stones = decode_protostones(values)
@@ -178,7 +179,7 @@ def test_any_values_are_stones_or_none(values: list[int]) -> None:
         assert decode_protostones(encode_protostones(stones)) == stones
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(IDS, IDS)
 def test_ids_are_ordered_by_block_and_then_by_tx(one: AlkaneId, other: AlkaneId) -> None:
     assert (one < other) == ((one.block, one.tx) < (other.block, other.tx))

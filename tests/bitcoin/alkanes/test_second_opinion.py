@@ -21,6 +21,7 @@ from tests.bitcoin.alkanes.cases import STONES, D, E, values_of
 from tests.bitcoin.alkanes.test_flow import PLAIN
 from tests.bitcoin.runes.cases import DATA, INTEGERS, PAYS, U128, mutations, script_of, transaction
 from tests.bitcoin.runes.cases import runestones as stones_of
+from tests.support.examples import examples
 
 ATOMS = st.integers(0, 30) | U128
 RUNES = {RuneId(1, 1): 7, RuneId(2, 0): 100, RuneId(1, 0): 1}
@@ -79,13 +80,13 @@ def what_counts(stone: runestones.ParsedRunestone | None) -> runestones.ParsedRu
     )
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(TRANSACTIONS)
 def test_both_read_the_same_in_every_transaction(tx: Transaction) -> None:
     assert as_stone(decipher(tx)) == what_counts(runestones.decipher(tx))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(TRANSACTIONS, st.dictionaries(st.sampled_from(sorted(RUNES)), ATOMS))
 def test_both_send_runes_to_the_same_outputs(tx: Transaction, inputs: dict[RuneId, int]) -> None:
     outputs, burned = allocate(tx, decipher(tx), inputs)
@@ -99,7 +100,7 @@ def _pairs(balances: Mapping[RuneId, int] | Mapping[AlkaneId, int]) -> dict[tupl
     return {(each.block, each.tx): atoms for each, atoms in balances.items()}
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(
     st.lists(U128, max_size=4)
     | cases.INTEGERS.map(lambda integers: values_of(*integers))
@@ -121,7 +122,7 @@ def _as_there(stone: Protostone) -> alkanes.Protostone:
     return alkanes.Protostone(stone.tag, edicts, stone.pointer, stone.refund, stone.message)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(
     st.lists(PLAIN, max_size=3).map(encode_protostones)
     | st.lists(STONES, max_size=3).map(encode_protostones)

@@ -14,6 +14,7 @@ from darkswap_browser.bitcoin.runes.ids import MAX_U128, Edict, RuneId
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Runestone
 from darkswap_browser.bitcoin.runes.tags import Flaw
 from tests.bitcoin.runes.cases import DATA, PAYS, transaction
+from tests.support.examples import examples
 
 R, S = RuneId(5, 1), RuneId(6, 2)
 FOUR = (DATA, PAYS, PAYS, PAYS)
@@ -112,7 +113,7 @@ ARTIFACTS = st.builds(
 SCRIPTS = st.lists(st.sampled_from([DATA, PAYS, b"\x6a", b""]), min_size=5, max_size=5)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(ARTIFACTS | st.sampled_from([None, Cenotaph(Flaw.OPCODE)]), st.dictionaries(IDS, AMOUNTS), SCRIPTS)
 def test_nothing_comes_or_goes(
     artifact: Runestone | Cenotaph | None, inputs: dict[RuneId, int], scripts: list[bytes]
@@ -130,7 +131,7 @@ def test_nothing_comes_or_goes(
         assert Counter(burned) == +Counter(inputs)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(EDICTS, st.dictionaries(IDS, AMOUNTS))
 def test_only_the_order_within_one_rune_can_matter(given_edicts: list[Edict], inputs: dict[RuneId, int]) -> None:
     """So sorting edicts by id, which writing them needs, changes nothing."""

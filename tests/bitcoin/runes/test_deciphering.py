@@ -10,6 +10,7 @@ from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U64, MAX_U128, Edict
 from darkswap_browser.bitcoin.runes.runestone import Cenotaph, Etching, MintTerms, Runestone, decipher
 from darkswap_browser.bitcoin.runes.tags import Flaw, Tag
 from tests.bitcoin.runes.cases import INTEGERS, PAYS, mutations, read, script_of, transaction
+from tests.support.examples import examples
 
 ETCHING, TERMS, TURBO, CENOTAPH = 1, 2, 4, 1 << 127
 FLAGS, RUNE, PREMINE, CAP, AMOUNT = Tag.FLAGS, Tag.RUNE, Tag.PREMINE, Tag.CAP, Tag.AMOUNT
@@ -276,20 +277,20 @@ def test_runestones_seen_on_mainnet_and_measured_ones_are_read() -> None:
     assert decipher(transaction(CALL)) == Runestone(pointer=0, protocol=(3270250341403247458846209,))
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.binary(max_size=80), st.integers(0, 2))
 def test_any_script_behind_the_mark_is_a_runestone_or_a_cenotaph(data: bytes, more: int) -> None:
     assert isinstance(decipher(transaction(b"\x6a\x5d" + data, *[PAYS] * more)), Runestone | Cenotaph)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.binary(max_size=30) | mutations([SWAP, POINTED, CALL, PUSHED]), max_size=4))
 def test_any_outputs_are_read_without_an_error(scripts: list[bytes]) -> None:
     found = decipher(transaction(*scripts))
     assert (found is None) == all(script[:2] != b"\x6a\x5d" for script in scripts)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(INTEGERS)
 def test_a_runestone_says_only_what_its_transaction_can_do(integers: list[int]) -> None:
     found = read(*integers, more=2)

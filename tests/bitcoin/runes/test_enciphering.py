@@ -11,6 +11,7 @@ from darkswap_browser.bitcoin.runes.ids import MAX_U32, MAX_U64, MAX_U128, Edict
 from darkswap_browser.bitcoin.runes.message import payload
 from darkswap_browser.bitcoin.runes.runestone import Etching, MintTerms, Runestone, decipher
 from tests.bitcoin.runes.cases import PAYS, runestones, script_of, transaction
+from tests.support.examples import examples
 
 FULL = Etching(
     divisibility=38,
@@ -105,7 +106,7 @@ def test_a_runestone_is_one_push_of_any_length(count: int, head: bytes) -> None:
     assert decipher(tx) == runestone
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(runestones(3))
 def test_what_is_written_is_read(runestone: Runestone) -> None:
     found = decipher(transaction(PAYS, runestone.encipher(), PAYS))

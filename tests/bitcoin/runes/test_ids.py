@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from darkswap_browser.bitcoin.runes.ids import MAX_U128, RuneId, read_varints, write_varint
 from tests.bitcoin.runes.cases import U128
+from tests.support.examples import examples
 
 PAD = b"\x80" * 18
 
@@ -62,13 +63,13 @@ def test_integers_too_long_too_large_or_cut_are_none(data: bytes) -> None:
     assert read_varints(b"\x01" + data) is None
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(U128, max_size=6))
 def test_any_integers_come_back(values: list[int]) -> None:
     assert read_varints(b"".join(map(write_varint, values))) == values
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=60))
 def test_any_bytes_are_integers_or_none(data: bytes) -> None:
     values = read_varints(data)

@@ -11,6 +11,7 @@ from darkswap_browser.bitcoin.runes.names import MAX_NAME, RESERVED, name_of, nu
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.regtest.indexes import rune_names
 from tests.bitcoin.runes.cases import U128
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_what_is_no_spaced_name_is_refused(text: str) -> None:
         parse_spaced(text)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(U128, st.integers(0, 2**32 - 1))
 def test_any_number_comes_back_from_its_name(number: int, spacers: int) -> None:
     name = name_of(number)
@@ -81,7 +82,7 @@ def test_any_number_comes_back_from_its_name(number: int, spacers: int) -> None:
     assert with_spacers(name, spacers) == rune_names.spaced(number, spacers)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.text(max_size=12) | st.text("AZ.•b", max_size=12))
 def test_any_text_is_a_name_or_refused(text: str) -> None:
     try:

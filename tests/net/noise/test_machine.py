@@ -13,6 +13,7 @@ from darkswap_browser.errors import HandshakeFailed, ProtocolViolation
 from darkswap_browser.net.noise.machine import CipherState, HandshakeMachine, KeyPair
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from tests.support import hostile
+from tests.support.examples import examples
 
 CRYPTO = NativeCrypto()
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "noise_xx.json").read_text())["vectors"]
@@ -179,7 +180,7 @@ def test_messages_out_of_turn_are_a_bug_of_the_caller():
         initiator.split()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=300), st.integers(0, 2))
 def test_random_bytes_give_only_a_failed_handshake(data: bytes, turn: int):
     initiator, responder = pair()

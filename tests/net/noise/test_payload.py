@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.net.noise.payload import HandshakePayload, decode_payload, encode_payload, signed_text
+from tests.support.examples import examples
 from tests.support.hostile import assert_only_malformed, damaged, mutations
 
 PAYLOADS = [
@@ -50,7 +51,7 @@ def test_damage_gives_another_payload_or_malformed_message():
         assert_only_malformed(lambda data: decode_payload(data, 4096), bad)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.binary(max_size=80) | mutations(bytes.fromhex(PAYLOADS[1][1])))
 def test_random_bytes_give_a_payload_or_malformed_message(data: bytes):
     assert_only_malformed(lambda each: decode_payload(each, 4096), data)

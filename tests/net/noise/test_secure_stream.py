@@ -28,6 +28,7 @@ from darkswap_browser.net.noise.secure_stream import Handshaker, HandshakeResult
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.testing import loop
+from tests.support.examples import examples
 from tests.support.pipe import CountingEntropy, PipeEnd, identity, pipe
 
 CRYPTO = NativeCrypto()
@@ -331,7 +332,7 @@ async def test_the_identity_signs_once_for_many_handshakes():
     assert key.signed == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.binary(max_size=120), st.integers(0, 3))
 def test_random_bytes_in_place_of_frames_end_the_channel(data: bytes, valid_before: int):
     async def attempt() -> int:
@@ -350,7 +351,7 @@ def test_random_bytes_in_place_of_frames_end_the_channel(data: bytes, valid_befo
     assert loop.run(attempt()) <= valid_before
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_in_place_of_a_handshake_are_a_remote_error(data: bytes):
     async def attempt() -> None:

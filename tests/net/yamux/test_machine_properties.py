@@ -21,6 +21,7 @@ from darkswap_browser.net.yamux.frames import (
     pack,
 )
 from darkswap_browser.net.yamux.machine import YamuxMachine
+from tests.support.examples import examples
 
 PLENTY = 1 << 30
 
@@ -38,7 +39,7 @@ HEADERS = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(HEADERS | st.binary(max_size=40), max_size=20).map(b"".join), st.integers(1, 40))
 def test_any_bytes_give_events_or_a_remote_error_however_they_are_cut(data: bytes, size: int):
     def feed(pieces: list[bytes]) -> tuple[bool, dict[int, bytes], bytes]:
@@ -117,7 +118,7 @@ class Model:
             self.broken.add(stream)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ACTIONS)
 def test_what_one_machine_sends_the_other_receives_in_order_and_whole(actions):
     model = Model(SMALL)

@@ -15,6 +15,7 @@ from darkswap_browser.protocols.channels.inbox import Inbox
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import PING, Ack, Ping, data_header, encode_control, message_header
 from darkswap_browser.protocols.channels.outbox import Outbox
+from tests.support.examples import examples
 
 SMALL = Limits(
     channel_message=4000,
@@ -143,7 +144,7 @@ class Pair(RuleBasedStateMachine):
             assert side.machine.outbox.waiting == 0
 
 
-Pair.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Pair.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 TestPair = Pair.TestCase
 
 

@@ -16,6 +16,7 @@ from darkswap_browser.protocols.identify.messages import (
     merge,
 )
 from darkswap_browser.wire.varint import decode_varint
+from tests.support.examples import examples
 from tests.support.hostile import assert_only_malformed, damaged
 
 ADDRESS = Multiaddr.parse("/ip4/127.0.0.1/tcp/9001/ws")
@@ -100,7 +101,7 @@ def test_every_damage_is_malformed_or_another_message() -> None:
         assert_only_malformed(decode, data)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_malformed_or_a_message(data: bytes) -> None:
     assert_only_malformed(decode, data)

@@ -27,6 +27,7 @@ from darkswap_browser.protocols.relay.messages import (
     encode_voucher,
     status_name,
 )
+from tests.support.examples import examples
 
 PEER = PeerId.parse("12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq")
 ADDRESS = Multiaddr.parse("/ip4/127.0.0.1/tcp/9001/ws")
@@ -108,7 +109,7 @@ def test_a_message_over_4096_bytes_is_malformed() -> None:
         decode_hop(bytes.fromhex("0802") + b"\x7a\xfe\x1f" + b"x" * 4094)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.binary(max_size=300))
 def test_hostile_bytes_are_malformed_and_nothing_else(data: bytes) -> None:
     for decode in (decode_hop, decode_stop, decode_voucher):
@@ -118,7 +119,7 @@ def test_hostile_bytes_are_malformed_and_nothing_else(data: bytes) -> None:
             continue
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_every_damage_to_one_byte_is_malformed_or_another_message(data: st.DataObject) -> None:
     wire = bytearray(bytes.fromhex(HOP[data.draw(st.integers(0, 3))][1]))

@@ -20,6 +20,7 @@ from darkswap_browser.protocols.relay.server.reservation_store import (
     ReservationStore,
     ip_key,
 )
+from tests.support.examples import examples
 
 LIMITS = RelayLimits(reservations=3, reservations_per_ip=2, circuits=3, circuits_per_peer=2, reservation_ttl=100.0)
 
@@ -173,7 +174,7 @@ def test_the_presets_announce_their_limits() -> None:
     assert dataclasses.replace(PRESETS["default"], circuit_duration=0, circuit_data=0).circuit_limit is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("rcxod"), st.integers(0, 5), st.integers(0, 5)), max_size=60))
 def test_counts_never_drift_whatever_happens(steps: list[tuple[str, int, int]]) -> None:
     table = ReservationStore(dataclasses.replace(LIMITS, peer_reservations=Rate(0, 1.0), ip_reservations=Rate(0, 1.0)))

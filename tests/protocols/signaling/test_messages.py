@@ -19,6 +19,7 @@ from darkswap_browser.protocols.signaling.messages import (
     encode_event,
 )
 from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
+from tests.support.examples import examples
 
 MAX = 32 * 1024
 CANDIDATE = IceCandidate("candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0, "abcd")
@@ -89,7 +90,7 @@ def test_candidates_keep_the_names_of_the_browser() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_hostile_bytes_raise_nothing_but_malformed_message(data: bytes) -> None:
     for message in (data, b"\x08\x02\x12" + bytes([min(len(data), 127)]) + data[:127]):
         with contextlib.suppress(MalformedMessage):
