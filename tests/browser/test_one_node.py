@@ -257,6 +257,20 @@ def test_node_of_a_tab_that_hangs_is_taken_over_and_cannot_go_on(tabs: Tabs) -> 
     tabs.hear(31, [third, fourth])
 
 
+def test_tab_that_is_kept_for_the_way_back_hands_over_and_shares_again(tabs: Tabs) -> None:
+    third, fourth = tabs.open
+    third.run("events.length = 0")
+    fourth.run("globalThis.kept = null; addEventListener('pageshow', ({ persisted }) => { kept = persisted; })")
+    fourth.page.driver.execute_script("location.href = '/blank.html?away'")
+    third.run("await until(() => events.some(({ type, here }) => type === 'node:moved' && here))")
+    fourth.page.focus()
+    fourth.page.driver.back()
+    assert fourth.run("await until(() => kept !== null); return kept") is True
+    assert fourth.run("return await node.local_peer_id()") == tabs.peer_id
+    tabs.say(fourth, 32)
+    tabs.hear(33, [third, fourth])
+
+
 def _moved(tabs: Tabs, heir: OpenPage, other: OpenPage) -> None:
     """`heir` runs the node now; both tabs use it."""
     for tab, here in ((heir, True), (other, False)):

@@ -51,6 +51,7 @@ class SiteNode {
   #silence = 0;
   #patience = SILENCE;
   #state = new NodeState();
+  /** Whether the node has run before, here or in another tab, so that `#state` is to be taken up. */
   #isKnown = false;
   #isClosed = false;
   #isLeaving = false;
@@ -150,7 +151,7 @@ class SiteNode {
 
   /** This tab runs the node from now on. */
   async #hold(release) {
-    const isMoved = this.#queue !== null && this.#isKnown;
+    const isMoved = this.#isKnown;
     this.#stopFollowing();
     this.#release = release;
     this.#tell("holder");
@@ -169,6 +170,7 @@ class SiteNode {
     for (const [view, config] of this.#views) await this.#join(view, config);
     for (const [end, config] of this.#followers.ends()) await this.#join(end, config);
     if (isMoved) this.#resume();
+    this.#isKnown = true;
     this.#closeIfUnused();
   }
 
@@ -182,7 +184,6 @@ class SiteNode {
   /** Another tab found this one silent, and took its place. */
   #relieved() {
     this.#resign();
-    this.#isKnown = true;
     if (this.#views.size === 0) return this.#close();
     this.#queueUp();
     for (const view of this.#views.keys()) this.#follow(view);
