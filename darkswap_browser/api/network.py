@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal
 
-from darkswap_browser.api.events import EventPublisher, Subscriber
+from darkswap_browser.api.events import Subscriber
 from darkswap_browser.api.inspection import NodeInspector
-from darkswap_browser.api.lifecycle import NodeLifecycle
+from darkswap_browser.api.node_owner import NodeOwner
 from darkswap_browser.api.records import (
     ChannelInfo,
     ConnectionInfo,
@@ -22,19 +22,13 @@ from darkswap_browser.errors import InvalidArgument, NotConnected, StreamBusy
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import is_direct
-from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.node import node, page_signaling
-from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node import page_signaling
 from darkswap_browser.node.connector import PeerConnector
-from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.progress import Progress
-from darkswap_browser.runtime import select
-from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
-from darkswap_browser.runtime.select import DataFolder
 
 MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 """(peer, messages): takes what comes; when it returns an awaitable, that peer's next messages wait for it."""
@@ -43,158 +37,98 @@ MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 SendUntil = Literal["accepted", "delivered"]
 
 
-class Network:
+class Network(NodeOwner):
     """A node. Peers and relays are named by text: peer ids, or full multiaddrs of relays.
 
     Cheap to make; `start` (or the first call that needs it) brings it up, `stop` takes it down for good or for now.
 
     Identity, wallets, orders and trades are kept: in a page in IndexedDB, on CPython in a folder, which `data` names.
     Without it, that is the user's own, as of the command `darkswap`. With `persist` false CPython keeps nothing.
+
+    Every call that needs the node raises what `start` raises. What a call says of its cancellation holds from when the
+    node is up; before that it is as that of `start`.
     """
 
-    def __init__(
-        self,
-        config: NetworkConfig | None = None,
-        runtime: Runtime | None = None,
-        *,
-        data: DataFolder | None = None,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self.config = config or NetworkConfig()
-        self.runtime = runtime or select.load(data, persist=self.config.persist)
-        self._limits = limits
-        self._owns_runtime = runtime is None
-        self._facts = EventPublisher(self.runtime, self._channel_changed)
-        self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
-        self._inspection: NodeInspector | None = None
-        self._sink: MessageSink | None = None
-        self._end_life: Callable[[], None] = lambda: None
-
-    # --- life
-
-    async def start(self) -> None:
-        """Bring the node up. Idempotent; callers at once share one start, and a stop under way is waited for.
-
-        Raises:
-            Aborted: It was stopped meanwhile, or this is called in a stop hook of it.
-            IdentityInUse: Another program runs the identity of this data folder (CPython).
-            Unsupported: It was started on another event loop, which runs, and not stopped there.
-
-        Cancellation: Safe. A node that nobody else waited for is taken down again, and nothing of it is left.
-        """
-        await self._lifecycle.start()
-
-    async def _build(self) -> Node:
-        facts = self._facts
-        facts.publish("node", {"state": "starting", "peer_id": ""})
-        try:
-            return await node.create_node(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
-        except BaseException:
-            facts.publish("node", {"state": "stopped", "peer_id": ""})
-            self._close_runtime()
-            raise
-
-    def _started(self, built: Node) -> None:
-        self._inspection = NodeInspector(built, self._facts)
-        self._facts.attach(built)
-        self._end_life = self.runtime.lifecycle.subscribe(self._life)
-
-    async def stop(self) -> None:
-        """Say goodbye to every peer and take the node down. Idempotent; it can be started again.
-
-        A node that is starting is not waited for: whoever started it sees `Aborted`. Awaited in a message sink or in a
-        handler of a protocol, it ends that task too, which then sees `CancelledError`; in a stop hook it returns at
-        once.
-
-        Cancellation: Safe. When the last caller gives up, connections are dropped without a goodbye; a moment later
-        nothing is left.
-        """
-        await self._lifecycle.stop()
-        self._facts.flush()
-        self._close_runtime()
-
-    def _stopped(self, built: Node) -> None:
-        self._end_life()
-        self._facts.detach(built)
-        self._close_runtime()
-
-    def _close_runtime(self) -> None:
-        """A runtime of the caller's is the caller's to close."""
-        if self._owns_runtime and self._lifecycle.running is None:
-            self.runtime.close()
-
-    def _life(self, word: str) -> None:
-        if word == "leaving":
-            self.send_goodbye()
-        elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
-            built.liveness.check_now()
-
-    async def running_node(self) -> Node:
-        """All parts of the running node, for what is built on top of it."""
-        return await self._up()
-
-    def add_stop_hook(self, close: Callable[[], Awaitable[None]]) -> None:
-        """`close` is awaited whenever the node stops, while its connections are still there.
-
-        It is cancelled when the stop is given up, and must leave nothing behind then either. Calls in it that need the
-        node raise `Aborted`; a task that it starts and does not wait for may start the node again.
-        """
-        self._lifecycle.add_hook(close)
-
-    def publish(self, kind: str, fields: Mapping[str, object]) -> None:
-        """One more event for all who subscribed."""
-        self._facts.publish(kind, fields)
-
-    async def _up(self) -> Node:
-        return await self._lifecycle.start()
-
-    async def __aenter__(self) -> Network:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.stop()
+    _sink: MessageSink | None = None
 
     # --- who and where we are
 
     async def local_peer_id(self) -> str:
+        """The node's own peer id. Cancellation: As `start`."""
         return str((await self._up()).swarm.local_peer)
 
     async def get_multiaddrs(self) -> tuple[str, ...]:
-        """Where others reach us, each with our peer id; empty until we listen or a relay granted a reservation."""
+        """Where others reach us, each with our peer id; empty until we listen or a relay granted a reservation.
+
+        Cancellation: As `start`.
+        """
         swarm = (await self._up()).swarm
         return tuple(str(address.with_peer(swarm.local_peer)) for address in swarm.listen_addresses())
 
     async def swarm(self) -> Swarm:
-        """The libp2p node itself: `handle` a protocol of your own, `new_stream` to a peer that speaks it."""
+        """The libp2p node itself: `handle` a protocol of your own, `new_stream` to a peer that speaks it.
+
+        Cancellation: As `start`.
+        """
         return (await self._up()).swarm
 
     async def relay(self) -> PeerConnector:
-        """The part that meets peers at relays."""
+        """The part that meets peers at relays. Cancellation: As `start`."""
         return (await self._up()).circuits
 
     # --- relays
 
     async def add_relay(self, multiaddr: str) -> str:
-        """Name a relay by its full multiaddr once; returns its peer id, which will do afterwards."""
+        """Name a relay by its full multiaddr once; returns its peer id, which will do afterwards.
+
+        Raises:
+            InvalidArgument: It is no address of a relay, or none that can be dialled from here.
+
+        Cancellation: As `start`.
+        """
         return str((await self._up()).circuits.add_relay(multiaddr))
 
     async def make_relay_reservation(self, relay: str) -> RelayReservation:
-        """Reserve a slot; it is renewed until `disconnect(relay)`."""
+        """Reserve a slot; it is renewed until `disconnect(relay)`.
+
+        Args:
+            relay: A full multiaddr, or the peer id of a relay that is known.
+        Raises:
+            UnknownRelay: It was named by its peer id only.
+            DialFailed, TimedOut, RelayRefused, VoucherInvalid, ProtocolUnsupported: There is none now, nor later.
+            Aborted: `disconnect` gave it up meanwhile.
+
+        Cancellation: Safe. The reservation is given up, unless it was kept before or another call waits for it.
+        """
         return RelayReservation.of(await (await self._up()).circuits.make_reservation(relay))
 
     async def is_relay_reservation_valid(self, relay: str) -> bool:
+        """Whether a reservation there stands now. Raises `UnknownRelay`. Cancellation: As `start`."""
         return (await self._up()).circuits.is_reservation_valid(relay, self.runtime.clock.now())
 
     async def get_relay_reservations(self) -> tuple[RelayReservation, ...]:
+        """The reservations that stand now. Cancellation: As `start`."""
         return tuple(RelayReservation.of(held) for held in (await self._up()).circuits.reservations())
 
     async def connect_through_relay(self, relay: str, target: str) -> ConnectionInfo:
-        """Meet `target` at `relay` and upgrade to a direct link; relayed where no other can be made."""
+        """Meet `target` at `relay` and upgrade to a direct link; relayed where no other can be made.
+
+        Raises:
+            UnknownRelay, RelayRefused, DialFailed, TimedOut: The relay is not known, or the way did not come about.
+
+        Cancellation: Safe. What is half made is dropped; a relayed connection that stands by then stays.
+        """
         return ConnectionInfo.of(await (await self._up()).circuits.connect_through_relay(relay, target))
 
     async def connect(self, peer: str) -> ConnectionInfo:
-        """Reach a peer through whatever relay or address is known; a full multiaddr is dialled as it is."""
+        """Reach a peer through whatever relay or address is known; a full multiaddr is dialled as it is.
+
+        Raises:
+            NoAddress, DialFailed: No way is known, or each failed; the error names what each said.
+
+        Cancellation: Safe. What is half made is dropped, unless another call waits for it; a relayed connection that
+        stands by then stays.
+        """
         built = await self._up()
         if isinstance(peer, str) and peer.startswith("/"):
             return ConnectionInfo.of(await built.swarm.dial_address(Multiaddr.parse(peer)))
@@ -204,7 +138,10 @@ class Network:
         return ConnectionInfo.of(connection)
 
     async def disconnect(self, peer: str) -> None:
-        """Close every connection to a peer, its channel first; of a relay, give up the reservation too."""
+        """Close every connection to a peer, its channel first; of a relay, give up the reservation too. Idempotent.
+
+        Cancellation: The channel ends at once; connections and a reservation may still stand. Call it again.
+        """
         built, target = await self._up(), PeerId.parse(peer)
         channel = built.channels.get(target)
         if channel is not None:
@@ -214,20 +151,29 @@ class Network:
         await asyncio.gather(*(connection.close() for connection in built.swarm.connections(target)))
 
     async def get_metrics(self) -> RelayMetrics:
+        """Counts of connections, bytes and messages. Cancellation: As `start`."""
         await self._up()
         return self._inspect().metrics()
 
     # --- channels
 
     async def open_channel(self, peer: str) -> Channel:
-        """The channel with `peer`, opened now if it was not."""
+        """The channel with `peer`, opened now if it was not.
+
+        Raises:
+            TooManyRequests: There are too many channels.
+            DarkSwapError: Why it could not be opened.
+
+        Cancellation: Safe. The channel goes on opening, for whoever asks next.
+        """
         return await (await self._up()).channels.open(PeerId.parse(peer))
 
     async def begin_channel(self, peer: str) -> Channel:
-        """As `open_channel`, without waiting for the peer: what is sent waits too."""
+        """As `open_channel`, without waiting for the peer: what is sent waits too. Cancellation: As `start`."""
         return (await self._up()).channels.begin(PeerId.parse(peer))
 
     async def create_webrtc_data_channel(self, peer: str) -> ChannelInfo:
+        """As `open_channel`, as a record. Cancellation: As `open_channel`."""
         channel = await self.open_channel(peer)
         return ChannelInfo(peer, channel.state, channel.path, channel.limit)
 
@@ -269,7 +215,10 @@ class Network:
         return await channel.send(message, on_progress, delivered=until == "delivered")
 
     async def accept(self) -> Channel:
-        """The next channel that a peer opened and nobody accepted yet. Raises `ObjectClosed` when the node stops."""
+        """The next channel that a peer opened and nobody accepted yet. Raises `ObjectClosed` when the node stops.
+
+        Cancellation: Safe; the channel waits for the next caller.
+        """
         return await (await self._up()).channels.arrivals.accept()
 
     async def receive_webrtc_message(self, peer: str) -> bytes:
@@ -285,7 +234,10 @@ class Network:
         return await (await self._channel_of(peer)).receive()
 
     async def receive_webrtc_messages(self, peer: str) -> list[bytes]:
-        """At least one message of `peer`, and all that wait. As `receive_webrtc_message` else."""
+        """At least one message of `peer`, and all that wait.
+
+        Raises as `receive_webrtc_message`. Cancellation: Safe; no message is lost.
+        """
         return await (await self._channel_of(peer)).delivery.receive_batch()
 
     async def _channel_of(self, peer: str) -> Channel:
@@ -302,7 +254,10 @@ class Network:
             yield peer, message
 
     async def close_webrtc_data_channel(self, peer: str) -> None:
-        """Deliver what was accepted, then close."""
+        """Deliver what was accepted, then close. Idempotent.
+
+        Cancellation: The channel ends at once; what is not acknowledged is told by `message:undelivered`.
+        """
         channel = (await self._up()).channels.get(PeerId.parse(peer))
         if channel is not None:
             await channel.close("closed by the peer")
@@ -339,22 +294,36 @@ class Network:
     # --- signaling by hand
 
     async def send_webrtc_offer(self, peer: str, sdp: str) -> None:
-        """Begin a negotiation of the caller's own; the answer comes by `receive_webrtc_event`."""
+        """Begin a negotiation of the caller's own; the answer comes by `receive_webrtc_event`.
+
+        Cancellation: The offer may have been sent. Another one begins anew.
+        """
         await self._signal(peer, page_signaling.description("offer", "offer", sdp))
 
     async def send_webrtc_answer(self, peer: str, sdp: str) -> None:
+        """Answer an offer of the peer's.
+
+        Raises:
+            InvalidArgument: No negotiation with the peer is under way.
+
+        Cancellation: The answer may have been sent.
+        """
         await self._signal(peer, page_signaling.description("answer", "answer", sdp))
 
     async def send_webrtc_ice_candidate(
         self, peer: str, candidate: str, sdp_mid: str | None = None, sdp_m_line_index: int | None = None
     ) -> None:
+        """Tell the peer a candidate. Raises as `send_webrtc_answer`. Cancellation: It may have been sent."""
         await self._signal(peer, page_signaling.candidate("candidate", candidate, sdp_mid, sdp_m_line_index))
 
     async def _signal(self, peer: str, event: SessionDescription | IceCandidate) -> None:
         await (await self._up()).signals.send(PeerId.parse(peer), event)
 
     async def receive_webrtc_event(self) -> PeerSignal:
-        """The next offer, answer or candidate that a peer sent, also those that the node answers by itself."""
+        """The next offer, answer or candidate that a peer sent, also those that the node answers by itself.
+
+        Cancellation: Safe; it waits for the next caller.
+        """
         return await self._facts.next_signal()
 
     # --- what is going on
@@ -371,28 +340,25 @@ class Network:
         return self._facts.subscribe_signals(callback)
 
     async def get_peers(self) -> tuple[PeerInfo, ...]:
+        """Everybody connected, and everybody with a channel. Cancellation: As `start`."""
         await self._up()
         return self._inspect().peers()
 
     async def get_connection_stats(self, peer: str) -> ConnectionStats:
-        """Raises `NotConnected`."""
+        """Figures of the connections with a peer. Raises `NotConnected`. Cancellation: Safe; it only reads."""
         await self._up()
         return await self._inspect().stats(PeerId.parse(peer))
 
     async def ping(self, peer: str) -> float:
-        """One round trip, in milliseconds."""
+        """One round trip, in milliseconds.
+
+        Raises:
+            NotConnected, TimedOut, StreamError, ConnectionLost: No answer came.
+
+        Cancellation: Safe; its stream is reset.
+        """
         await self._up()
         return await self._inspect().ping(PeerId.parse(peer))
-
-    def send_goodbye(self) -> None:
-        """The page goes: tell every peer without waiting, and drop every connection.
-
-        The node goes on: a page that comes back from the browser's cache connects again.
-        """
-        if (built := self._lifecycle.running) is not None:
-            built.channels.leave("leaving")
-            for connection in built.swarm.connections():
-                connection.abort()
 
     def _inspect(self) -> NodeInspector:
         if self._inspection is None:

@@ -58,7 +58,10 @@ class PeerConnector:
         return relay
 
     async def make_reservation(self, relay: str) -> Reservation:
-        """Reserve a slot, kept until `release`. Raises as `RelayClient.reserve` does."""
+        """Reserve a slot, kept until `release`. Raises as `RelayClient.reserve` does.
+
+        Cancellation: Safe. It is given up, unless it was kept before or another caller waits for it.
+        """
         return await self._client.reserve(self.relay(relay))
 
     def is_reservation_valid(self, relay: str, now: float) -> bool:
@@ -74,6 +77,8 @@ class PeerConnector:
         """Resolves with the direct connection, or with the relayed one where that is allowed and all there is.
 
         Raises `UnknownRelay`, `RelayRefused`, `DialFailed`, `TimedOut` …
+
+        Cancellation: Safe. What is half made is dropped; a relayed connection that stands by then stays.
         """
         meeting, peer = self.relay(relay), PeerId.parse(target)
         known = self._swarm.best_connection(peer)
@@ -88,13 +93,16 @@ class PeerConnector:
         return connection
 
     async def reach_relayed(self, peer: PeerId) -> Connection:
-        """As `reach`, and the relayed connection will do."""
+        """As `reach`, and the relayed connection will do. Cancellation: As `reach`."""
         return await self.reach(peer, direct=False)
 
     async def reach(self, peer: PeerId, *, direct: bool = True) -> Connection:
         """Any way to `peer`: the relay where we met it, addresses it told, then every other relay we know.
 
         Raises `NoAddress`, or `DialFailed` with what each way said.
+
+        Cancellation: Safe. What is half made is dropped, unless another caller waits for it; a relayed connection that
+        stands by then stays.
         """
         attempts: list[tuple[str, Exception]] = []
         known = self._client.relays
@@ -117,7 +125,10 @@ class PeerConnector:
         raise DialFailed.of(str(peer), tuple(attempts))
 
     async def reach_via(self, peer: PeerId, relays: Sequence[str]) -> Connection:
-        """As `reach`, where `relays` (full multiaddrs) may know `peer`; malformed ones are passed over."""
+        """As `reach`, where `relays` (full multiaddrs) may know `peer`; malformed ones are passed over.
+
+        Cancellation: As `reach`; the relays stay known.
+        """
         known = self._swarm.best_connection(peer)
         if known is not None:
             return known

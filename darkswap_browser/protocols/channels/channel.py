@@ -88,7 +88,7 @@ class Channel:
         self._set_window()
 
     async def wait_open(self) -> None:
-        """Raises why it could not be opened."""
+        """Return once it is open. Raises why it could not be opened. Cancellation: Safe; it goes on opening."""
         await result_of(self._opened)
 
     # --- sending
@@ -146,7 +146,7 @@ class Channel:
         return data
 
     async def receive(self) -> bytes:
-        """The next message. Raises `EndOfStream` when the peer closed and `ConnectionLost` when it went away."""
+        """The next message. Raises `EndOfStream`, `ConnectionLost` at the end. Cancellation: Safe; nothing is lost."""
         return await self.delivery.receive()
 
     def deliver_to(self, sink: Sink | None) -> None:
@@ -214,7 +214,7 @@ class Channel:
         self._pump()
 
     async def read(self, link: ChannelStream) -> None:
-        """Serve `link` until its stream ends or another takes its place."""
+        """Serve `link` until its stream ends or another takes its place. Cancellation: Nothing more is read of it."""
         try:
             while True:
                 data = await link.stream.read()

@@ -1,0 +1,138 @@
+"""Start and stop of the one node that a `Network` is, what hangs on them, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Self
+
+from darkswap_browser.api.events import EventPublisher
+from darkswap_browser.api.inspection import NodeInspector
+from darkswap_browser.api.lifecycle import NodeLifecycle
+from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
+from darkswap_browser.node import node
+from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node.node import Node
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.runtime import select
+from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.select import DataFolder
+
+
+class NodeOwner:
+    """At most one node at a time, of one configuration on one host."""
+
+    def __init__(
+        self,
+        config: NetworkConfig | None = None,
+        runtime: Runtime | None = None,
+        *,
+        data: DataFolder | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.config = config or NetworkConfig()
+        self.runtime = runtime or select.load(data, persist=self.config.persist)
+        self._limits = limits
+        self._owns_runtime = runtime is None
+        self._facts = EventPublisher(self.runtime, self._channel_changed)
+        self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
+        self._inspection: NodeInspector | None = None
+        self._end_life: Callable[[], None] = lambda: None
+
+    # --- life
+
+    async def start(self) -> None:
+        """Bring the node up. Idempotent; callers at once share one start, and a stop under way is waited for.
+
+        Raises:
+            Aborted: It was stopped meanwhile, or this is called in a stop hook of it.
+            IdentityInUse: Another program runs the identity of this data folder (CPython).
+            Unsupported: It was started on another event loop, which runs, and not stopped there.
+
+        Cancellation: Safe. A node that nobody else waited for is taken down again, and nothing of it is left.
+        """
+        await self._lifecycle.start()
+
+    async def _build(self) -> Node:
+        facts = self._facts
+        facts.publish("node", {"state": "starting", "peer_id": ""})
+        try:
+            return await node.create_node(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
+        except BaseException:
+            facts.publish("node", {"state": "stopped", "peer_id": ""})
+            self._close_runtime()
+            raise
+
+    def _started(self, built: Node) -> None:
+        self._inspection = NodeInspector(built, self._facts)
+        self._facts.attach(built)
+        self._end_life = self.runtime.lifecycle.subscribe(self._life)
+
+    async def stop(self) -> None:
+        """Say goodbye to every peer and take the node down. Idempotent; it can be started again.
+
+        A node that is starting is not waited for: whoever started it sees `Aborted`. Awaited in a message sink or in a
+        handler of a protocol, it ends that task too, which then sees `CancelledError`; in a stop hook it returns at
+        once.
+
+        Cancellation: Safe. When the last caller gives up, connections are dropped without a goodbye; a moment later
+        nothing is left.
+        """
+        await self._lifecycle.stop()
+        self._facts.flush()
+        self._close_runtime()
+
+    def _stopped(self, built: Node) -> None:
+        self._end_life()
+        self._facts.detach(built)
+        self._close_runtime()
+
+    def _close_runtime(self) -> None:
+        """A runtime of the caller's is the caller's to close."""
+        if self._owns_runtime and self._lifecycle.running is None:
+            self.runtime.close()
+
+    def _life(self, word: str) -> None:
+        if word == "leaving":
+            self.send_goodbye()
+        elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
+            built.liveness.check_now()
+
+    async def running_node(self) -> Node:
+        """All parts of the running node, for what is built on top of it. Cancellation: As `start`."""
+        return await self._up()
+
+    def add_stop_hook(self, close: Callable[[], Awaitable[None]]) -> None:
+        """`close` is awaited whenever the node stops, while its connections are still there.
+
+        It is cancelled when the stop is given up, and must leave nothing behind then either. Calls in it that need the
+        node raise `Aborted`; a task that it starts and does not wait for may start the node again.
+        """
+        self._lifecycle.add_hook(close)
+
+    def publish(self, kind: str, fields: Mapping[str, object]) -> None:
+        """One more event for all who subscribed."""
+        self._facts.publish(kind, fields)
+
+    async def _up(self) -> Node:
+        return await self._lifecycle.start()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    def send_goodbye(self) -> None:
+        """The page goes: tell every peer without waiting, and drop every connection.
+
+        The node goes on: a page that comes back from the browser's cache connects again.
+        """
+        if (built := self._lifecycle.running) is not None:
+            built.channels.leave("leaving")
+            for connection in built.swarm.connections():
+                connection.abort()
+
+    def _channel_changed(self, channel: Channel) -> None:
+        """Called after each change of a channel was told."""
+        raise NotImplementedError
