@@ -13,7 +13,7 @@ from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(40)
+pytestmark = pytest.mark.takes(60)
 
 HELPERS = """
 globalThis.until = async (condition, limit = 20000) => {
@@ -236,9 +236,14 @@ def test_node_of_a_closed_tab_goes_on_in_another(tabs: Tabs) -> None:
 def test_node_of_a_crashed_tab_goes_on_in_another(tabs: Tabs) -> None:
     second, third = tabs.open
     fourth, _ = tabs.add()
+    third.run("await node.send_webrtc_message(args[0], new Uint8Array(12_000_000))", tabs.other.peer_id)
     tabs.open.remove(second)
     second.page.crash()
     _moved(tabs, third, fourth)
+    # It was accepted by the tab that is gone.
+    lost = third.run("return events.find(({ type }) => type === 'message:undelivered')")
+    assert (lost["peer_id"], lost["maybe_delivered"]) == (tabs.other.peer_id, True)
+    assert fourth.run("return events.some(({ type }) => type === 'message:undelivered')") is False
 
 
 def test_node_of_a_tab_that_hangs_is_taken_over_and_cannot_go_on(tabs: Tabs) -> None:

@@ -68,6 +68,18 @@ def test_each_address_of_a_wallet_has_a_button_that_copies_it(pair: Pair) -> Non
     looks_right(bob)
 
 
+def test_a_second_tab_is_the_same_person_with_the_same_wallet(chrome: Chrome, place: TwoVisitors, pair: Pair) -> None:
+    _, bob = pair
+    bob.go("#/wallet")
+    bob.wait_for("#balances tbody", "BTC")
+    second = TradingVisitor("Bob's second tab", chrome.new_page(place.site.url, bob.page), place.chain)
+    second.open("/#/wallet")
+    second.wait_for("#balances tbody", "BTC", timeout=60)
+    assert second.value("#own-address") == bob.value("#own-address")
+    assert second.wealth() == bob.wealth()
+    second.page.close()
+
+
 def test_bar_of_a_wait_of_unknown_length_moves(pair: Pair) -> None:
     alice, _ = pair
     names = alice.driver.execute_script("""

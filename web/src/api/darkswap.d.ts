@@ -316,7 +316,8 @@ export type DarkSwapEvent = { at: number } & (
   /**
    * Accepted messages that will not be sent any more: the peer began anew, or the channel ended. `ids` are those that
    * `send_webrtc_message` gave. `maybe_delivered`: they were on their way, and the peer may have taken them; else it has
-   * not.
+   * not. `ids` is empty when the tab that ran the node is gone: it had accepted them of this tab, and what became of them
+   * is not known.
    */
   | { type: "message:undelivered"; peer_id: string; count: number; ids: number[]; maybe_delivered: boolean }
   /** Messages of earlier sessions of a peer, which nobody received, were given up for want of room. */

@@ -12,6 +12,42 @@ const HOOKS = ["reply", "accepted", "event", "progress", "signal"];
 /** Bytes of messages on their way to a follower above which the peers wait. */
 const WINDOW = 4 * 1024 * 1024;
 
+/** Messages that were accepted of a tab, by peer: both ends of a line count them alike. */
+class Accepted {
+  #sends = new Map();
+  #counts = new Map();
+
+  sent(number, peer, count) {
+    this.#sends.set(number, { peer, count });
+  }
+
+  /** Of the call `number`, `some` were accepted; with its reply all that were left, or none. */
+  add(number, some) {
+    const send = this.#sends.get(number);
+    if (!send) return;
+    send.count -= some;
+    this.#counts.set(send.peer, (this.#counts.get(send.peer) ?? 0) + some);
+  }
+
+  end(number, ok) {
+    const send = this.#sends.get(number);
+    if (ok && send) this.add(number, send.count);
+    this.#sends.delete(number);
+  }
+
+  /** The first `count` for `peer` were delivered. */
+  settle(peer, count) {
+    const left = (this.#counts.get(peer) ?? 0) - count;
+    if (left > 0) this.#counts.set(peer, left);
+    else this.#counts.delete(peer);
+  }
+
+  /** `[peer, count]` of those of which nothing is known. */
+  left() {
+    return [...this.#counts];
+  }
+}
+
 /** Cloning a view would copy all the memory that it is a view of. */
 const own = (data) => (data.byteLength === data.buffer.byteLength ? data : data.slice());
 
@@ -21,6 +57,7 @@ export class RemoteEnd {
   #hooks;
   #on;
   #release = null;
+  #accepted = new Accepted();
   isWelcome = false;
 
   constructor(name, hooks, on) {
@@ -47,7 +84,20 @@ export class RemoteEnd {
     else if (what === "cut") this.#on.cut();
     else if (what === "messages") this.#messages(...values);
     else if (what === "reply_messages") this.#hooks.reply_messages(...values);
+    else if (what === "delivered") this.#accepted.settle(...values);
+    else if (what === "reply" || what === "accepted") this.#replied(what, values);
     else if (HOOKS.includes(what)) this.#hooks[what](...values);
+  }
+
+  #replied(what, values) {
+    if (what === "accepted") this.#accepted.add(...values);
+    else this.#accepted.end(...values);
+    this.#hooks[what](...values);
+  }
+
+  /** `[peer, count]` of messages that were accepted and may have gone with the other tab. */
+  undelivered() {
+    return this.#accepted.left();
   }
 
   #messages(peer, data, count) {
@@ -74,6 +124,7 @@ export class RemoteEnd {
   }
 
   send(number, peer, data, count) {
+    this.#accepted.sent(number, peer, count);
     this.#post("send", number, peer, own(data), count);
     return 0;
   }
@@ -82,6 +133,7 @@ export class RemoteEnd {
   settled() {}
 
   send_with_progress(number, peer, data) {
+    this.#accepted.sent(number, peer, 1);
     this.#post("send_with_progress", number, peer, own(data));
   }
 
@@ -117,6 +169,7 @@ export class FollowerLine {
   #unacknowledged = 0;
   #sizes = new Map();
   #gone = new AbortController();
+  #accepted = new Accepted();
 
   constructor(name, id) {
     const place = `${nodeLock(name)}/${id}`;
@@ -133,6 +186,27 @@ export class FollowerLine {
       isFull: () => this.#unacknowledged > WINDOW,
     };
     for (const name of HOOKS) this.hooks[name] = (...values) => this.tell(name, ...values);
+    this.hooks.reply = (...values) => this.#reply(...values);
+    this.hooks.accepted = (...values) => this.#took(...values);
+  }
+
+  #reply(number, ok, text) {
+    this.#accepted.end(number, ok);
+    this.tell("reply", number, ok, text);
+  }
+
+  #took(number, some) {
+    this.#accepted.add(number, some);
+    this.tell("accepted", number, some);
+  }
+
+  /** Tells the tab what of its messages was delivered; `isDelivered(peer)`: all that this node accepted for that peer was. */
+  async settle(isDelivered) {
+    for (const [peer, count] of this.#accepted.left()) {
+      if (!(await isDelivered(peer))) continue;
+      this.#accepted.settle(peer, count);
+      this.tell("delivered", peer, count);
+    }
   }
 
   serve(end) {
@@ -158,14 +232,16 @@ export class FollowerLine {
       this.#unacknowledged -= this.#sizes.get(values[0])?.shift() ?? 0;
       this.fullSince = this.hooks.isFull() ? performance.now() : 0;
     }
+    const [number, peer, , count] = values;
+    if (what === "send") this.#accepted.sent(number, peer, count);
+    if (what === "send_with_progress") this.#accepted.sent(number, peer, 1);
     try {
       const accepted = this.#end[what](...values);
       if (what !== "send" || accepted === 0) return;
-      const [number, , , count] = values;
-      if (accepted === count) this.tell("reply", number, true, "null");
-      else this.tell("accepted", number, accepted);
+      if (accepted === count) this.#reply(number, true, "null");
+      else this.#took(number, accepted);
     } catch (error) {
-      this.tell("reply", values[0], false, JSON.stringify(error));
+      this.#reply(number, false, JSON.stringify(error));
     }
   }
 

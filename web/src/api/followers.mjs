@@ -77,6 +77,11 @@ export class Followers {
     }
   }
 
+  /** See `FollowerLine.settle`. */
+  settle(hub) {
+    for (const { line } of this.#all.values()) if (hub) void line.settle((peer) => hub.isDelivered(peer));
+  }
+
   /** The node is gone: they look for another. */
   close() {
     for (const { line } of this.#all.values()) line.close();

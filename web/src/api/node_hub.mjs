@@ -114,11 +114,23 @@ export class NodeHub {
   /** A call of the page itself. */
   async run(name, values) {
     await this.prepare(name);
-    await new Promise((resolve, reject) => {
-      const reply = (ok, text) => (ok ? resolve() : reject(fromShape(JSON.parse(text))));
+    const answer = await new Promise((resolve, reject) => {
+      const reply = (ok, text) => (ok ? resolve(JSON.parse(text)) : reject(fromShape(JSON.parse(text))));
       this.python.call(this.number({ reply }), name, JSON.stringify(values));
     });
     if (name === "connect_wallet") this.state.wallet(values[0]);
+    return answer;
+  }
+
+  /** Whether all that was accepted for `peer` was delivered, or told not to be; false when that is not known now. */
+  async isDelivered(peer) {
+    // A node that is stopped has told, and must not be started by the question.
+    if (![...this.#views].some((view) => view.isUp)) return true;
+    try {
+      return (await this.run("get_connection_stats", [peer])).send_queue === 0;
+    } catch ({ code }) {
+      return code === "NOT_CONNECTED";
+    }
   }
 
   /** An event for all views that is not Python's. */

@@ -106,13 +106,9 @@ class SiteNode {
   attach(config, hooks) {
     const view = new SwitchEnd(hooks, () => this.#left(view), () => this.#mayGo());
     this.#views.set(view, canonical(config));
-    this.#connect(view);
-    return view;
-  }
-
-  #connect(view) {
     if (this.#release) void this.#join(view, this.#views.get(view));
     else if (this.#queue) this.#follow(view);
+    return view;
   }
 
   // --- who runs the node
@@ -144,9 +140,19 @@ class SiteNode {
     clearInterval(this.#timer);
     this.#queue?.abort();
     this.#queue = null;
-    for (const remote of this.#remotes.values()) remote.close();
-    this.#remotes.clear();
+    this.#leaveRemotes();
     for (const view of this.#views.keys()) view.lose();
+  }
+
+  /** What was accepted of a view, and whose end is not known, is told: it was in the tab that is gone. */
+  #leaveRemotes() {
+    for (const [view, remote] of this.#remotes) {
+      for (const [peer_id, count] of remote.undelivered()) {
+        view.tell({ type: "message:undelivered", peer_id, count, ids: [], maybe_delivered: true });
+      }
+      remote.close();
+    }
+    this.#remotes.clear();
   }
 
   /** This tab runs the node from now on. */
@@ -227,7 +233,7 @@ class SiteNode {
   /** Gives `view`, of this tab or of another, its end of the node. */
   async #join(view, config) {
     await this.#ending;
-    if (!this.#isReady || !this.#isUser(view) || view.isConnected) return;
+    if (!this.#isReady || view.isConnected || !(this.#views.has(view) || this.#followers.has(view))) return;
     if (this.#hub && config !== this.#config) {
       view.refuse(nodeDiffers(this.#name, "configuration"));
       return;
@@ -246,10 +252,6 @@ class SiteNode {
     const end = this.#hub.attach(view.hooks());
     if (this.#views.has(view)) this.#ends.set(view, end);
     view.use(end);
-  }
-
-  #isUser(view) {
-    return this.#views.has(view) || this.#followers.has(view);
   }
 
   #stateChanged(hub) {
@@ -303,6 +305,7 @@ class SiteNode {
     if (performance.now() - this.#awakeAt < MAY_HAVE_SLEPT) this.#awakeAt = performance.now();
     else void this.#makeSure();
     this.#followers.cutSilent();
+    this.#followers.settle(this.#hub);
   }
 
   // --- using it
@@ -332,8 +335,7 @@ class SiteNode {
 
   /** Another tab runs the node. */
   #followAnew() {
-    for (const remote of this.#remotes.values()) remote.close();
-    this.#remotes.clear();
+    this.#leaveRemotes();
     for (const view of this.#views.keys()) {
       view.lose();
       this.#follow(view);
