@@ -20,7 +20,7 @@ from darkswap_browser.bitcoin.transaction import (
     parse_witness,
     serialize_witness,
 )
-from darkswap_browser.errors import MalformedMessage, VerificationFailed
+from darkswap_browser.errors import MalformedMessage, SignatureInvalid
 
 NO_OUTPOINT = OutPoint("00" * 32, 0xFFFFFFFF)
 MAX_WITNESS = 200
@@ -58,6 +58,6 @@ def verify_simple(script: bytes, message: str, witness: bytes) -> bool:
         unsigned = to_sign(script, message)
         signed = replace(unsigned.inputs[0], script_sig=script_sig_of(script, stack), witness=stack)
         verify_input(replace(unsigned, inputs=(signed,)), 0, [TxOutput(0, script)])
-    except (MalformedMessage, VerificationFailed):
+    except (MalformedMessage, SignatureInvalid):
         return False
     return True

@@ -11,7 +11,7 @@ from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.signing import ALL_TYPES, script_sig_of, verify_input, with_witnesses, witness_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Reader, Transaction, TxOutput
-from darkswap_browser.errors import InvalidArgument, VerificationFailed
+from darkswap_browser.errors import InvalidArgument, SignatureInvalid
 
 MAGIC = b"psbt\xff"
 MAX_PSBT = 1_000_000
@@ -115,11 +115,11 @@ def signatures_of(
     """Input → verified witness, for exactly the `inputs` that were to be signed, in whatever manner the wallet left
     them: as signatures or finalised. Scripts and amounts are taken from `expected`, which we made.
 
-    Raises `VerificationFailed`: V16, another transaction came back; V15, a signature is missing, wrong, or of a type
-    that is none of `types`.
+    Raises `SignatureInvalid`: another transaction came back, or a signature is missing, wrong, or of a type that is
+    none of `types`.
     """
     if returned.unsigned.txid != expected.unsigned.txid:
-        raise VerificationFailed("V16", f"the wallet returned the transaction {returned.unsigned.txid}")
+        raise SignatureInvalid(f"the wallet returned the transaction {returned.unsigned.txid}")
     spent = [expected.spent(index) for index in range(len(expected.inputs))]
     prevouts = [output for output in spent if output is not None]
     if len(prevouts) != len(spent):
@@ -128,7 +128,7 @@ def signatures_of(
     for index in inputs:
         witness = _harvest(returned.inputs[index], prevouts[index].script, index, types)
         signed = with_witnesses(expected.unsigned, prevouts, {index: witness})
-        verify_input(signed, index, prevouts, "V15", types)
+        verify_input(signed, index, prevouts, types)
         result[index] = witness
     return result
 
@@ -178,11 +178,11 @@ def _harvest(fields: PsbtMap, script: bytes, index: int, types: Collection[Sigha
     """What stands for a signature of this input, not verified."""
     sighash = fields.get(psbt_fields.SIGHASH_TYPE)
     if sighash is not None and sighash not in types:
-        raise VerificationFailed("V15", f"input {index} asks for the sighash type {sighash}")
+        raise SignatureInvalid(f"input {index} asks for the sighash type {sighash}")
     final = fields.get(psbt_fields.FINAL_WITNESS)
     if final is not None:
         if fields.get(psbt_fields.FINAL_SCRIPT_SIG) not in (None, script_sig_of(script, final)):
-            raise VerificationFailed("V15", f"input {index} came back with another scriptSig")
+            raise SignatureInvalid(f"input {index} came back with another scriptSig")
         return final
     if kind_of(script) is ScriptKind.P2TR:
         signature = fields.get(psbt_fields.TAP_KEY_SIGNATURE)
@@ -192,7 +192,7 @@ def _harvest(fields: PsbtMap, script: bytes, index: int, types: Collection[Sigha
         for public_key, signature in fields.all(psbt_fields.PARTIAL_SIGNATURE).items():
             if script in (b"\x00\x14" + curve.hash160(public_key), _nested(public_key)):
                 return witness_of(script, public_key, signature)
-    raise VerificationFailed("V15", f"the wallet did not sign input {index}")
+    raise SignatureInvalid(f"the wallet did not sign input {index}")
 
 
 def _nested(public_key: bytes) -> bytes:

@@ -13,7 +13,7 @@ from darkswap_browser.bitcoin import curve
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of, push_data
 from darkswap_browser.bitcoin.sighash import Sighash, segwit_v0_digest, taproot_digest
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
-from darkswap_browser.errors import InvalidArgument, VerificationFailed
+from darkswap_browser.errors import InvalidArgument, SignatureInvalid
 
 ALL_TYPES = (Sighash.DEFAULT, Sighash.ALL)
 """Types of signatures that commit to all inputs and outputs."""
@@ -98,10 +98,9 @@ def verify_input(
     tx: Transaction,
     index: int,
     prevouts: Sequence[TxOutput],
-    rule: str = "V17",
     types: Collection[Sighash] = ALL_TYPES,
 ) -> None:
-    """Checks one signed input of `tx` against digests computed here. Raises `VerificationFailed(rule)`.
+    """Checks one signed input of `tx` against digests computed here. Raises `SignatureInvalid`.
 
     Refused as well: other sighash types than `types`, an annex, script paths, scripts of other kinds.
     """
@@ -109,21 +108,19 @@ def verify_input(
     spends = tx.inputs[index]
     kind = kind_of(script)
     if kind not in (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH):
-        raise VerificationFailed(rule, f"input {index} spends a script of kind {kind}")
+        raise SignatureInvalid(f"input {index} spends a script of kind {kind}")
     if kind is ScriptKind.P2TR:
-        _verify_taproot(tx, index, prevouts, rule, types)
+        _verify_taproot(tx, index, prevouts, types)
     else:
-        _verify_v0(tx, index, prevouts, rule, types)
+        _verify_v0(tx, index, prevouts, types)
     if spends.script_sig != script_sig_of(script, spends.witness):
-        raise VerificationFailed(rule, f"input {index} carries a scriptSig that does not belong there")
+        raise SignatureInvalid(f"input {index} carries a scriptSig that does not belong there")
 
 
-def _verify_taproot(
-    tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str, types: Collection[Sighash]
-) -> None:
+def _verify_taproot(tx: Transaction, index: int, prevouts: Sequence[TxOutput], types: Collection[Sighash]) -> None:
     witness = tx.inputs[index].witness
     if len(witness) != 1:
-        raise VerificationFailed(rule, f"input {index} has {len(witness)} witness items instead of one signature")
+        raise SignatureInvalid(f"input {index} has {len(witness)} witness items instead of one signature")
     (signature,) = witness
     # The byte behind 64 names the type. DEFAULT has none, so that a zero there is no type at all (BIP341).
     number = NO_TYPE
@@ -131,35 +128,33 @@ def _verify_taproot(
         number = Sighash.DEFAULT
     elif len(signature) == 65:
         number = signature[64] or NO_TYPE
-    sighash = _type_of(index, len(tx.outputs), number, types, rule)
+    sighash = _type_of(index, len(tx.outputs), number, types)
     digest = taproot_digest(tx, index, prevouts, sighash)
     if not curve.schnorr_verify(prevouts[index].script[2:], digest, signature[:64]):
-        raise VerificationFailed(rule, f"the signature of input {index} is wrong")
+        raise SignatureInvalid(f"the signature of input {index} is wrong")
 
 
-def _verify_v0(
-    tx: Transaction, index: int, prevouts: Sequence[TxOutput], rule: str, types: Collection[Sighash]
-) -> None:
+def _verify_v0(tx: Transaction, index: int, prevouts: Sequence[TxOutput], types: Collection[Sighash]) -> None:
     script, witness = prevouts[index].script, tx.inputs[index].witness
     if len(witness) != 2:
-        raise VerificationFailed(rule, f"input {index} has {len(witness)} witness items instead of signature and key")
+        raise SignatureInvalid(f"input {index} has {len(witness)} witness items instead of signature and key")
     signature, public = witness
     if len(public) != 33 or script_for(kind_of(script), public) != script:
-        raise VerificationFailed(rule, f"input {index} is signed by a key that its coin is not paid to")
+        raise SignatureInvalid(f"input {index} is signed by a key that its coin is not paid to")
     marked = [each for each in types if each is not Sighash.DEFAULT]
-    sighash = _type_of(index, len(tx.outputs), signature[-1] if signature else NO_TYPE, marked, rule)
+    sighash = _type_of(index, len(tx.outputs), signature[-1] if signature else NO_TYPE, marked)
     if not curve.ecdsa_verify(public, _v0_digest(tx, index, prevouts, public, sighash), signature[:-1]):
-        raise VerificationFailed(rule, f"the signature of input {index} is wrong")
+        raise SignatureInvalid(f"the signature of input {index} is wrong")
 
 
-def _type_of(index: int, outputs: int, number: int, types: Collection[Sighash], rule: str) -> Sighash:
+def _type_of(index: int, outputs: int, number: int, types: Collection[Sighash]) -> Sighash:
     """`number` as one of `types`."""
     if number not in types:
         names = " or ".join(each.name for each in types)
-        raise VerificationFailed(rule, f"input {index} is not signed with SIGHASH_{names}")
+        raise SignatureInvalid(f"input {index} is not signed with SIGHASH_{names}")
     sighash = Sighash(number)
     if sighash & 3 == Sighash.SINGLE and index >= outputs:
-        raise VerificationFailed(rule, f"there is no output {index} for the signature of input {index} to commit to")
+        raise SignatureInvalid(f"there is no output {index} for the signature of input {index} to commit to")
     return sighash
 
 

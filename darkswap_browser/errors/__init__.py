@@ -48,7 +48,8 @@
      │  └ WalletFailed                  the wallet failed or answered with something else than asked
      └ (trading)                        LocalError: InsufficientFunds, OrderNotFound, TradeNotFound, InvalidOrder,
                                         IdentityInUse;
-                                        RemoteError: TradeRefused (by the peer, with a `reason`) and
+                                        RemoteError: TradeRefused (by the peer, with a `reason`),
+                                        SignatureInvalid and
                                         VerificationFailed (a check of ours, V1 to V20, named by `rule`)
 
 Errors carry fields; `str()` builds the sentence from them. `code` is stable and part of the public interface.
@@ -109,6 +110,7 @@ from darkswap_browser.errors.trading import (
     NotOnChain,
     OrderNotFound,
     RateLimited,
+    SignatureInvalid,
     TradeNotFound,
     TradeRefused,
     VerificationFailed,
@@ -153,6 +155,7 @@ __all__ = [
     "RelayRefused",
     "RemoteError",
     "ResourceLimit",
+    "SignatureInvalid",
     "StorageError",
     "StorageFull",
     "StreamBusy",

@@ -143,6 +143,20 @@ class TradeRefused(RemoteError):
         return f"the trade was refused: {self.reason}" + (f" ({self.detail})" if self.detail else "")
 
 
+class SignatureInvalid(RemoteError):
+    """A signature is missing, wrong, or not of the type and by the key that was asked for. `reason` names the input."""
+
+    code = "SIGNATURE_INVALID"
+    hint = "Nothing of it was used. If it was your wallet's, update the wallet, or use another one."
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"a signature does not hold: {self.reason}"
+
+
 class VerificationFailed(RemoteError):
     """A check before or after signing did not hold. `rule` is "V1" to "V20"."""
 

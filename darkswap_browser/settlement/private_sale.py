@@ -24,6 +24,7 @@ from darkswap_browser.errors import InvalidOrder, TradeRefused, Unsupported
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
 from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, PresignedSale
 from darkswap_browser.settlement.messages import Witnesses
+from darkswap_browser.settlement.rule import checked_by
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import (
     OVERHEAD_WEIGHT,
@@ -66,7 +67,8 @@ def check_witness(lot: TradeInput, payment: TxOutput, witness: tuple[bytes, ...]
     """Raises `VerificationFailed(rule)`: no good signature of exactly that type over the coin as the chain tells it."""
     prevouts = (TxOutput(lot.sats, lot.script),)
     signed = with_witnesses(maker_template(lot, payment), prevouts, {0: witness})
-    verify_input(signed, 0, prevouts, rule, SINGLE_ANYONECANPAY)
+    with checked_by(rule):
+        verify_input(signed, 0, prevouts, SINGLE_ANYONECANPAY)
 
 
 def sale_of(order: Order) -> PresignedSale:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from darkswap_browser.bitcoin.psbt import Psbt, signatures_of
 from darkswap_browser.bitcoin.sighash import Sighash
@@ -11,6 +11,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.errors import MalformedMessage, VerificationFailed
 from darkswap_browser.settlement.messages import Witnesses
 from darkswap_browser.settlement.private_sale import LOT
+from darkswap_browser.settlement.rule import checked_by
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.settlement.transaction import Settlement
 
@@ -23,7 +24,17 @@ def v15_v16_wallet_answer(returned: bytes, expected: Psbt, settlement: Settlemen
         answer = Psbt.parse(returned)
     except MalformedMessage as error:
         raise VerificationFailed("V16", f"the wallet answered with no PSBT: {error.reason}") from None
-    return as_witnesses(signatures_of(answer, expected, settlement.inputs_of(role)))
+    return as_witnesses(wallet_signatures(answer, expected, settlement.inputs_of(role)))
+
+
+def wallet_signatures(
+    answer: Psbt, expected: Psbt, inputs: Iterable[int], types: Collection[Sighash] = ALL_TYPES
+) -> dict[int, tuple[bytes, ...]]:
+    """`signatures_of` what a wallet of ours answered. Raises `VerificationFailed`, V15 or V16."""
+    if answer.unsigned.txid != expected.unsigned.txid:
+        raise VerificationFailed("V16", f"the wallet returned the transaction {answer.unsigned.txid}")
+    with checked_by("V15"):
+        return signatures_of(answer, expected, inputs, types)
 
 
 def as_witnesses(found: Mapping[int, tuple[bytes, ...]]) -> Witnesses:
@@ -38,8 +49,9 @@ def v17_their_signatures(settlement: Settlement, signer: Role, witnesses: Witnes
     if places != settlement.inputs_of(signer):
         raise VerificationFailed("V17", f"the {signer}'s signatures are for other inputs than its own")
     tx = with_witnesses(settlement.tx, settlement.prevouts, dict(witnesses))
-    for index in places:
-        verify_input(tx, index, settlement.prevouts, "V17", _types(settlement, index))
+    with checked_by("V17"):
+        for index in places:
+            verify_input(tx, index, settlement.prevouts, _types(settlement, index))
 
 
 def complete(settlement: Settlement, maker: Witnesses, taker: Witnesses) -> Transaction:
@@ -57,8 +69,9 @@ def v18_final(settlement: Settlement, raw: bytes) -> Transaction:
         raise VerificationFailed("V18", error.reason) from None
     if tx.txid != settlement.txid:
         raise VerificationFailed("V18", "the finished transaction is another one")
-    for index in range(len(tx.inputs)):
-        verify_input(tx, index, settlement.prevouts, "V18", _types(settlement, index))
+    with checked_by("V18"):
+        for index in range(len(tx.inputs)):
+            verify_input(tx, index, settlement.prevouts, _types(settlement, index))
     return tx
 
 

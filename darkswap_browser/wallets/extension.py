@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from darkswap_browser.bitcoin.bip322 import verify_simple
-from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, create_psbt, signatures_of
+from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, create_psbt
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.signing import SINGLE_ANYONECANPAY
 from darkswap_browser.bitcoin.transaction import TxOutput
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, Unsupported, WalletFailed
 from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 from darkswap_browser.settlement.private_sale import maker_template
+from darkswap_browser.settlement.signature_checks import wallet_signatures
 from darkswap_browser.settlement.terms import TradeInput
 from darkswap_browser.wallets.base import Account
 
@@ -63,7 +64,7 @@ class ExtensionWallet:
             answer = Psbt.parse(await self._sign_single_anyonecanpay(asked.serialize(), account))
         except (InvalidArgument, MalformedMessage) as error:
             raise WalletFailed(self.kind, str(error)) from error
-        return signatures_of(answer, asked, (0,), SINGLE_ANYONECANPAY)[0]
+        return wallet_signatures(answer, asked, (0,), SINGLE_ANYONECANPAY)[0]
 
     async def sign_psbt(self, psbt: bytes, inputs: Mapping[int, Account]) -> bytes:
         self._judge()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from darkswap_browser.bitcoin.psbt import Psbt, create_psbt, signatures_of
+from darkswap_browser.bitcoin.psbt import Psbt, create_psbt
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.bitcoin.signing import with_witnesses
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
 from darkswap_browser.chain.base import Chain
 from darkswap_browser.errors import MalformedMessage, WalletFailed
+from darkswap_browser.settlement.signature_checks import wallet_signatures
 from darkswap_browser.wallets.base import Account, Wallet
 
 
@@ -43,4 +44,4 @@ async def sign_own_inputs(wallet: Wallet, chain: Chain, tx: Transaction, prevout
         answer = Psbt.parse(returned)
     except MalformedMessage as error:
         raise WalletFailed(wallet.kind, error.reason) from None
-    return with_witnesses(tx, prevouts, signatures_of(answer, wanted, accounts))
+    return with_witnesses(tx, prevouts, wallet_signatures(answer, wanted, accounts))

@@ -98,7 +98,7 @@ found = {
 both = dict((*here.witnesses(Role.MAKER), *here.witnesses(Role.TAKER)))
 signed = signing.with_witnesses(whole.tx, whole.prevouts, both)
 places = range(len(signed.inputs))
-found['verify'] = cost(lambda: [signing.verify_input(signed, n, whole.prevouts, 'V17') for n in places], 9)
+found['verify'] = cost(lambda: [signing.verify_input(signed, n, whole.prevouts) for n in places], 9)
 json.dumps(found)
 """
 _VERIFIED = """

@@ -12,7 +12,7 @@ from darkswap_browser.bitcoin import curve, signing
 from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.sighash import Sighash, taproot_digest
 from darkswap_browser.bitcoin.transaction import Transaction, TxOutput
-from darkswap_browser.errors import InvalidArgument, VerificationFailed
+from darkswap_browser.errors import InvalidArgument, SignatureInvalid
 from tests.bitcoin.cases import AUX, KINDS, PREVOUTS, PRIVATE, PUBLIC, SIGNED, UNSIGNED, vectors
 
 
@@ -30,7 +30,7 @@ def kernel_accepts(tx: Transaction, index: int, prevouts: tuple[TxOutput, ...] =
 def accepted(tx: Transaction, index: int, prevouts: tuple[TxOutput, ...] = PREVOUTS) -> bool:
     try:
         signing.verify_input(tx, index, prevouts)
-    except VerificationFailed:
+    except SignatureInvalid:
         return False
     return True
 
@@ -81,7 +81,7 @@ def test_taproot_may_be_signed_with_all_and_nothing_else() -> None:
 
 
 def test_an_annex_is_refused() -> None:
-    with pytest.raises(VerificationFailed, match=r"V17.*2 witness items"):
+    with pytest.raises(SignatureInvalid, match="2 witness items"):
         signing.verify_input(with_input(0, witness=(SIGNED.inputs[0].witness[0], b"\x50")), 0, PREVOUTS)
 
 
@@ -91,7 +91,7 @@ def test_another_key_neither_signs_nor_passes() -> None:
         with pytest.raises(InvalidArgument):
             signing.sign_input(UNSIGNED, index, PREVOUTS, stranger, AUX)
     signature = SIGNED.inputs[1].witness[0]
-    with pytest.raises(VerificationFailed, match="not paid to"):
+    with pytest.raises(SignatureInvalid, match="not paid to"):
         signing.verify_input(with_input(1, witness=(signature, curve.public_key(stranger))), 1, PREVOUTS)
 
 
@@ -99,8 +99,8 @@ def test_scripts_of_other_kinds_are_neither_signed_nor_accepted() -> None:
     others = (TxOutput(10_000, b"\x00\x20" + bytes(32)), *PREVOUTS[1:])
     with pytest.raises(InvalidArgument):
         signing.sign_input(UNSIGNED, 0, others, PRIVATE, AUX)
-    with pytest.raises(VerificationFailed, match="V15: input 0 spends a script of kind p2wsh"):
-        signing.verify_input(SIGNED, 0, others, "V15")
+    with pytest.raises(SignatureInvalid, match="input 0 spends a script of kind p2wsh"):
+        signing.verify_input(SIGNED, 0, others)
     with pytest.raises(InvalidArgument):
         signing.script_for(ScriptKind.P2PKH, PUBLIC)
     for index in (-1, 3):

@@ -11,6 +11,7 @@ import pytest
 from darkswap_browser.bitcoin.psbt import Psbt, signatures_of
 from darkswap_browser.bitcoin.script import ScriptKind, kind_of
 from darkswap_browser.errors import VerificationFailed, WalletFailed, WalletRejected
+from darkswap_browser.settlement.signature_checks import wallet_signatures
 from darkswap_browser.wallets.base import Account, AccountPurpose
 from tests.support import scripted_wallet as scripted
 from tests.support.extension_fixture import FAMILIES, desk
@@ -41,7 +42,7 @@ async def test_what_a_wallet_should_not_have_done_is_caught(kind: str, manner: s
     trade = Trade.of(wallet)
     signed = Psbt.parse(await wallet.sign_psbt(trade.psbt.serialize(), trade.inputs))
     with pytest.raises(VerificationFailed) as caught:
-        signatures_of(signed, trade.psbt, trade.inputs)
+        wallet_signatures(signed, trade.psbt, trade.inputs)
     assert caught.value.rule == manner[:3]
 
 

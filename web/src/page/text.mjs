@@ -91,6 +91,7 @@ const TITLES = {
   INVALID_ORDER: "This order is not valid",
   TRADE_REFUSED: "The other side refused the trade",
   IDENTITY_IN_USE: "Another tab uses this identity",
+  SIGNATURE_INVALID: "A signature does not hold",
   VERIFICATION_FAILED: "The trade is not what was agreed",
   WALLET: "The wallet has a problem",
   WALLET_NOT_CONNECTED: "No wallet is connected",
