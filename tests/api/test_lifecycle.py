@@ -10,7 +10,7 @@ import pytest
 from darkswap_browser.api.network import Network
 from darkswap_browser.bridge.node import NodeBridge
 from darkswap_browser.errors import Aborted, StreamReset, Unsupported
-from darkswap_browser.testing.loop import run
+from darkswap_browser.testing.loop import SimulatedLoop, run
 from tests.api.world import place, talking
 from tests.support.cancelling import cancel_on_turn, tasks_left
 
@@ -314,10 +314,12 @@ async def test_fault_in_a_background_task_is_told_as_an_event_and_logged(
 
 
 def test_node_used_on_another_loop_than_its_own_is_an_error():
-    network = run(_started())
-    for use in (network.local_peer_id, network.start, network.stop):
-        with pytest.raises(Unsupported, match="another event loop"):
-            run(use())
+    with asyncio.Runner(loop_factory=SimulatedLoop) as own:
+        network = own.run(_started())
+        for use in (network.local_peer_id, network.start, network.stop):
+            with pytest.raises(Unsupported, match="another event loop"):
+                run(use())
+        own.run(network.stop())
 
 
 async def _started() -> Network:
