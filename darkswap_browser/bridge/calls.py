@@ -121,8 +121,8 @@ class CallDispatcher:
     def fail(self, call: int, error: Exception) -> None:
         self._reply(call, False, to_json(error_to_dict(error)))
 
-    def done(self, call: int) -> None:
-        self._reply(call, True, "null")
+    def done(self, call: int, value: object) -> None:
+        self._reply(call, True, to_json(value))
 
     def reply_messages(self, call: int, messages: list[bytes]) -> None:
         self._reply_bytes(call, self._to_js(pack(messages)), len(messages))

@@ -23,8 +23,15 @@ from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.version import VERSION
 
+FIRST_ID = 2**20
+"""More than the messages of one call."""
+
 
 class NodeCallbacks(JsCallbacks, Protocol):
+    def accepted(self, call: int, answer: int) -> None:
+        """The message of a call was accepted (`answer` as of `NodeBridge.send`); those behind it may go."""
+        ...
+
     def messages(self, peer: str, data: object, count: int) -> bool:
         """Takes messages; true when the next ones of this peer are to wait for `NodeBridge.acknowledge_batch`."""
         ...
@@ -122,24 +129,26 @@ class NodeBridge:
     # --- sending
 
     def send(self, number: int, peer: str, js_data: JsBytes, count: int) -> int:
-        """How many of `count` packed messages were accepted at once; the reply is about the others."""
+        """How many of `count` packed messages were accepted at once, plus `FIRST_ID` times the id of the first; the
+        reply has the ids of the others."""
         messages = unpack(js_data.to_bytes(), count)
-        accepted = 0
+        accepted = last = 0
         try:
             channel = self._channel(peer)
             if channel is not None:
-                while accepted < count and channel.try_send(messages[accepted]):
+                while accepted < count and (found := channel.try_send(messages[accepted])):
                     accepted += 1
+                    last = found
         except DarkSwapError as error:
             self._calls.fail(number, error)
-            return accepted
-        if accepted < count:
-            self._calls.spawn(number, self._send_rest(number, peer, messages[accepted:]))
-        return accepted
+        else:
+            if accepted < count:
+                self._calls.spawn(number, self._send_rest(number, peer, messages[accepted:]))
+        return accepted + FIRST_ID * (last - accepted + 1) if accepted else 0
 
-    def send_with_progress(self, number: int, peer: str, js_data: JsBytes) -> None:
-        """One message whose progress is told; the reply says that it was accepted."""
-        self._calls.spawn(number, self._send_with_progress(number, peer, js_data.to_bytes()))
+    def send_with_progress(self, number: int, peer: str, js_data: JsBytes, delivered: bool) -> None:
+        """One message whose progress is told, and that it was accepted; the reply has its id, once `delivered`."""
+        self._calls.spawn(number, self._send_with_progress(number, peer, js_data.to_bytes(), delivered))
 
     def _channel(self, peer: str) -> Channel | None:
         channel = self._channels.get(peer)
@@ -153,15 +162,20 @@ class NodeBridge:
 
     async def _send_rest(self, number: int, peer: str, messages: list[bytes]) -> None:
         channel = self._channel(peer) or await self._network.begin_channel(peer)
-        await channel.sending.send_batch(messages)
-        self._calls.done(number)
+        self._calls.done(number, await channel.sending.send_batch(messages))
 
-    async def _send_with_progress(self, number: int, peer: str, message: bytes) -> None:
+    async def _send_with_progress(self, number: int, peer: str, message: bytes, delivered: bool) -> None:
         def progress(done: int, total: int) -> None:
             self._hooks.progress(number, done, total)
 
-        await self._network.send_webrtc_message(peer, message, progress)
-        self._calls.done(number)
+        channel = self._channel(peer) or await self._network.begin_channel(peer)
+        found = await channel.sending.send(
+            message,
+            delivered=delivered,
+            on_progress=progress,
+            on_accepted=lambda found: self._hooks.accepted(number, 1 + FIRST_ID * found),
+        )
+        self._calls.done(number, found)
 
     # --- receiving
 

@@ -105,7 +105,7 @@ class WebRtcConnection:
             self._calls.fail(number, error)
             return
         if channel.buffered_amount <= DEFAULT_LIMITS.channel_high_water:
-            self._calls.done(number)
+            self._calls.done(number, None)
         else:
             self._calls.spawn(number, self._wait_for_room(number))
 
@@ -113,7 +113,7 @@ class WebRtcConnection:
         await self._room.wait()
         if self._channel is None:
             raise ConnectionLost("data channel")
-        self._calls.done(number)
+        self._calls.done(number, None)
 
     async def close_data_channel(self) -> None:
         if self._channel is not None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.serialization import error_to_dict
 from darkswap_browser.bridge.calls import pack, unpack
-from darkswap_browser.bridge.node import NodeBridge, make_node, read_identity
+from darkswap_browser.bridge.node import FIRST_ID, NodeBridge, make_node, read_identity
 from darkswap_browser.errors import DialFailed, InvalidArgument, RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.node.config import NetworkConfig
@@ -40,6 +40,7 @@ class Page:
         self.events: list[dict[str, object]] = []
         self.seen: list[tuple[int, int]] = []
         self.busy = False
+        self.accepted_calls: list[int] = []
         self.node = NodeBridge(self.network, self, bytes)
 
     def reply(self, call: int, ok: bool, text: str) -> None:
@@ -58,6 +59,9 @@ class Page:
     def messages(self, peer: str, data: bytes, count: int) -> bool:
         self.batches.append((peer, unpack(data, count)))
         return self.busy
+
+    def accepted(self, call: int, answer: int) -> None:
+        self.accepted_calls.append(call)
 
     def progress(self, call: int, done: int, total: int) -> None:
         self.seen.append((done, total))
@@ -96,7 +100,7 @@ async def test_batches_go_out_and_come_in():
     alice, bob, a, b = await meet()
     bob.node.listen_messages(True)
     messages = [b"%d" % n for n in range(100)]
-    assert alice.node.send(alice.number(), b, Array(pack(messages)), 100) == 100
+    assert alice.node.send(alice.number(), b, Array(pack(messages)), 100) == 100 + FIRST_ID
     await asyncio.sleep(5)
     assert [peer for peer, _ in bob.batches] == [a] * len(bob.batches)
     assert [message for _, batch in bob.batches for message in batch] == messages
@@ -126,8 +130,8 @@ async def test_what_has_no_room_is_replied_about_later():
     alice, bob, a, b = await meet()
     messages = [bytes(60_000) for _ in range(400)]
     number = alice.number()
-    accepted = alice.node.send(number, b, Array(pack(messages)), 400)
-    assert 0 < accepted < 400
+    first, accepted = divmod(alice.node.send(number, b, Array(pack(messages)), 400), FIRST_ID)
+    assert (first, 0 < accepted < 400) == (1, True)
     await asyncio.sleep(30)
     assert not alice.replies[number].done()
     taken = 0
@@ -135,7 +139,7 @@ async def test_what_has_no_room_is_replied_about_later():
         pull = bob.number()
         bob.node.receive_batch(pull, a)
         taken += len(await bob.replies[pull])
-    assert await alice.replies[number] is None
+    assert await alice.replies[number] == list(range(accepted + 1, 401))
     await alice.call("stop")
     await bob.call("stop")
 
@@ -143,11 +147,17 @@ async def test_what_has_no_room_is_replied_about_later():
 async def test_progress_and_events_and_cancelling():
     alice, bob, a, b = await meet()
     number = alice.number()
-    alice.node.send_with_progress(number, b, Array(bytes(3_000_000)))
-    await alice.replies[number]
+    alice.node.send_with_progress(number, b, Array(bytes(3_000_000)), False)
+    assert await alice.replies[number] == 1
+    delivered = alice.number()
+    alice.node.send_with_progress(delivered, b, Array(b"delivered"), True)
+    await asyncio.sleep(1)
+    assert (alice.accepted_calls, alice.replies[delivered].done()) == ([number, delivered], False)
     assert len(await bob.network.receive_webrtc_message(a)) == 3_000_000
     await asyncio.sleep(1)
-    assert alice.seen[-1] == (3_000_000, 3_000_000)
+    assert (3_000_000, 3_000_000) in alice.seen
+    assert await bob.network.receive_webrtc_message(a) == b"delivered"
+    assert await alice.replies[delivered] == 2
     assert {"node", "connection:open", "channel:open"} <= {event["type"] for event in alice.events}
     waiting = alice.number()
     alice.node.receive_batch(waiting, b)

@@ -144,3 +144,63 @@ def test_sending_to_an_absent_peer_says_that_it_is_not_online(face: OpenPage) ->
     )
     assert told[0] == "PEER_OFFLINE" and len(told[1]) < 200 and "open its page" in told[2] and told[3] is True
     assert told[4] == 1
+
+
+def test_sends_resolve_with_ids_and_may_wait_for_delivery(face: OpenPage) -> None:
+    got = face.run(
+        """const first = await x.send_webrtc_message(Y, new Uint8Array([1]));
+        const batch = await Promise.all([2, 3, 4].map((one) => x.send_webrtc_message(Y, new Uint8Array([one]))));
+        const watched = await x.send_webrtc_message(Y, new Uint8Array([5]), { timeout_ms: 5000 });
+        const delivered = x.send_webrtc_message(Y, new Uint8Array([6]), { until: "delivered" });
+        const after = await x.send_webrtc_message(Y, new Uint8Array([7]));
+        const pause = new Promise((go) => setTimeout(go, 500, [0]));
+        const early = await soon(Promise.race([delivered.then(() => [1]), pause]));
+        for (let count = 0; count < 7; count += 1) await y.receive_webrtc_message(X);
+        const wrong = x.send_webrtc_message(Y, new Uint8Array(1), { until: "read" });
+        const refused = await wrong.catch((error) => error.message);
+        return [[...batch, watched, await delivered, after].map((id) => id - first), early, refused];""",
+        timeout=60,
+    )
+    assert got == [[1, 2, 3, 4, 5, 6], [0], "options.until: is none of accepted, delivered"]
+
+
+def test_each_message_has_memory_of_its_own_and_arrays_of_any_kind_can_be_sent(face: OpenPage) -> None:
+    got = face.run(
+        """class Buffer2 extends Uint8Array {}
+        const frame = document.body.appendChild(document.createElement("iframe"));
+        const theirs = new frame.contentWindow.Uint8Array([3, 3]);
+        const signal = new frame.contentWindow.AbortController().signal;
+        const got = [];
+        const end = y.on_webrtc_message((peer, data) => {
+          got.push(structuredClone(data, { transfer: [data.buffer] }));
+        });
+        const all = [new Uint8Array([1]), Buffer2.from([2, 2]), theirs];
+        await Promise.all(all.map((data) => x.send_webrtc_message(Y, data)));
+        await x.send_webrtc_message(Y, new Buffer2(60000).fill(4));
+        await x.send_webrtc_message(Y, theirs, { signal });
+        await until(() => got.length === 5);
+        end();
+        frame.remove();
+        return got.map((data) => [data.length, data[0], data.buffer.byteLength]);""",
+        timeout=60,
+    )
+    assert got == [[1, 1, 1], [2, 2, 2], [2, 3, 2], [60000, 4, 60000], [2, 3, 2]]
+
+
+def test_iterating_gives_every_message_and_leaves_the_rest_for_others(face: OpenPage) -> None:
+    got = face.run(
+        """const got = [];
+        await send(1, 2, 3, 4);
+        for await (const { peer_id, data } of y) {
+          got.push([peer_id === X, data[0]]);
+          if (got.length === 2) break;
+        }
+        got.push((await y.receive_webrtc_message(X, { timeout_ms: 5000 }))[0]);
+        const rest = y[Symbol.asyncIterator]();
+        got.push((await rest.next()).value.data[0]);
+        const pending = rest.next();
+        await rest.return();
+        return [...got, (await pending).done, (await rest.next()).done];""",
+        timeout=60,
+    )
+    assert got == [[True, 1], [True, 2], 3, 4, True, True]

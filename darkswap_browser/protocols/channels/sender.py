@@ -19,6 +19,7 @@ from darkswap_browser.protocols.channels.progress import Progress, SendProgress
 class _Waiting:
     message: bytes
     accepted: asyncio.Future[int]
+    delivered: asyncio.Future[None] | None
 
 
 class ChannelSender:
@@ -68,22 +69,35 @@ class ChannelSender:
         self._gathering = False
         self._pump()
 
-    async def send(self, message: object, *, delivered: bool = False, on_progress: Progress | None = None) -> int:
+    async def send(
+        self,
+        message: object,
+        *,
+        delivered: bool = False,
+        on_progress: Progress | None = None,
+        on_accepted: Callable[[int], None] | None = None,
+    ) -> int:
         data = message_bytes(message)
-        number = self.try_send(data) or await self._wait_for_room(data)
+        taken: asyncio.Future[None] | None = self._loop.create_future() if delivered else None
+        if number := self.try_send(data):
+            self._expect_delivery(number, taken)
+        else:
+            number = await self._wait_for_room(data, taken)
         if on_progress is not None:
             self._progress.watch(number, self._end_of(number), len(data), on_progress)
-        if delivered:
-            await self._wait_for_delivery(number)
+        if on_accepted is not None:
+            on_accepted(number)
+        if taken is not None:
+            await taken
         return number
 
     async def send_batch(self, messages: Sequence[bytes]) -> list[int]:
         return [self.try_send(message) or await self._wait_for_room(message) for message in messages]
 
-    async def _wait_for_room(self, message: bytes) -> int:
+    async def _wait_for_room(self, message: bytes, delivered: asyncio.Future[None] | None = None) -> int:
         if len(message) > self._limits.channel_message:
             raise MessageTooLarge(len(message), self._limits.channel_message)
-        waiting = _Waiting(message, self._loop.create_future())
+        waiting = _Waiting(message, self._loop.create_future(), delivered)
         self._waiting.append(waiting)
         try:
             return await waiting.accepted
@@ -92,11 +106,14 @@ class ChannelSender:
                 self._waiting.remove(waiting)
                 self.fill()
 
-    async def _wait_for_delivery(self, number: int) -> None:
-        if number > self._outbox.acknowledged_id:
-            delivered: asyncio.Future[None] = self._loop.create_future()
+    def _accept(self, waiting: _Waiting) -> int:
+        number = self._outbox.accept(waiting.message)
+        self._expect_delivery(number, waiting.delivered)
+        return number
+
+    def _expect_delivery(self, number: int, delivered: asyncio.Future[None] | None) -> None:
+        if delivered is not None:
             self._deliveries.append((number, delivered))
-            await delivered
 
     def _end_of(self, number: int) -> int:
         return self._outbox.end_of(number) if number > self._outbox.acknowledged_id else self._outbox.consumed
@@ -107,7 +124,7 @@ class ChannelSender:
             while self._waiting and self._outbox.has_room:
                 waiting = self._waiting.popleft()
                 if not waiting.accepted.done():
-                    waiting.accepted.set_result(self._outbox.accept(waiting.message))
+                    waiting.accepted.set_result(self._accept(waiting))
             self._pump()
 
     def fill_early(self) -> None:
@@ -116,7 +133,7 @@ class ChannelSender:
         while not self._is_reached and self._waiting and len(self._waiting[0].message) < room:
             waiting = self._waiting.popleft()
             if not waiting.accepted.done():
-                self._early.append((self._outbox.accept(waiting.message), waiting.accepted))
+                self._early.append((self._accept(waiting), waiting.accepted))
                 room = self._limits.channel_first_window - self._outbox.accepted
 
     def reached(self) -> None:
@@ -134,7 +151,6 @@ class ChannelSender:
         """The peer's application took something."""
         number = self._outbox.acknowledged_id
         waiting = self._deliveries
-        # Not sorted where one caller waited for room and another did not, but nearly so.
         while waiting and waiting[0][0] <= number:
             _, delivered = waiting.popleft()
             if not delivered.done():

@@ -34,7 +34,7 @@ export function readOptions(options, more = {}) {
 }
 
 function signal(path, value) {
-  if (!(value instanceof AbortSignal)) throw invalid(path, "is not an AbortSignal");
+  if (!guarded(path, () => kind(value) === "AbortSignal")) throw invalid(path, "is not an AbortSignal");
   return value;
 }
 
@@ -68,10 +68,23 @@ export function flag(path, value) {
   return value;
 }
 
+/** A Uint8Array of this realm over the same memory: others (a frame's, npm's Buffer) are not known to Pyodide. */
 export function bytes(path, value) {
-  if (!guarded(path, () => value instanceof Uint8Array)) throw invalid(path, "is not a Uint8Array");
+  if (!guarded(path, () => ArrayBuffer.isView(value) && kind(value) === "Uint8Array")) throw invalid(path, "is not a Uint8Array");
   if (value.byteLength === 0 && isDetached(value.buffer)) throw invalid(path, "is a Uint8Array whose memory was handed to somebody else");
-  return value;
+  return value.constructor === Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/** What an object is, of whatever realm. */
+function kind(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+export function oneOf(...words) {
+  return (path, value) => {
+    if (!words.includes(value)) throw invalid(path, `is none of ${words.join(", ")}`);
+    return value;
+  };
 }
 
 /** Its length is 0, like that of an empty one. */

@@ -1,13 +1,13 @@
 /** Several messages in one array: how a call into Python carries them, and a call from it. */
 
-/** Messages that share one array, behind their lengths: see `pack` on the Python side. */
+/** Messages that came in one array, behind their lengths (see `pack` on the Python side), each with memory of its own. */
 export function slice(data, count) {
   const view = new DataView(data.buffer, data.byteOffset);
   const messages = new Array(count);
   let at = 4 * count;
   for (let index = 0; index < count; index += 1) {
     const size = view.getUint32(4 * index, true);
-    messages[index] = data.subarray(at, at + size);
+    messages[index] = data.slice(at, at + size);
     at += size;
   }
   return messages;
@@ -20,4 +20,16 @@ export function packed(unit, count) {
   for (let index = 0; index < count; index += 1) view.setUint32(4 * index, unit.sizes[index], true);
   whole.set(unit.data.subarray(0, unit.used), 4 * count);
   return whole;
+}
+
+const FIRST_ID = 2 ** 20;
+
+/** How many messages were accepted, of what `NodeBridge.send` returns. */
+export const acceptedCount = (answer) => answer % FIRST_ID;
+
+/** Their ids. */
+export function acceptedIds(answer) {
+  const count = acceptedCount(answer);
+  const first = (answer - count) / FIRST_ID;
+  return Array.from({ length: count }, (_, index) => first + index);
 }

@@ -32,7 +32,7 @@ export class Bridge {
       reply: (call, ok, text) => this.#reply(call, ok, text),
       reply_bytes: () => {},
       reply_messages: (call, messages) => this.settle(call, true, messages),
-      accepted: (call, count) => this.#pending.get(call)?.accepted?.(count),
+      accepted: (call, answer) => this.#pending.get(call)?.accepted?.(answer),
       progress: (number, done, total) => this.#progress(number, done, total),
       event: () => {},
       ...hooks,
@@ -66,15 +66,15 @@ export class Bridge {
     return this.begin(name, options, (number) => this.now("call", number, name, JSON.stringify(values)));
   }
 
-  /** A promise for the reply to whatever `start(number)` begins. */
-  begin(what, options, start, onProgress) {
+  /** A promise for the reply to whatever `start(number)` begins; `accepted` is called when messages of it were. */
+  begin(what, options, start, onProgress, accepted) {
     const caller = new Error();
     return new Promise((resolve, reject) => {
       this.check();
       const { signal, timeout_ms } = readOptions(options);
       if (signal?.aborted) throw aborted(what, signal.reason);
       const number = this.#next++;
-      const entry = { resolve, reject, caller, end: null };
+      const entry = { resolve, reject, caller, accepted, end: null };
       this.#pending.set(number, entry);
       if (onProgress) this.#watches.set(number, onProgress);
       if (signal || timeout_ms !== undefined) this.#limit(what, number, entry, signal, timeout_ms);

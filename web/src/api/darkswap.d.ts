@@ -190,6 +190,14 @@ export interface CallOptions {
 export interface SendOptions extends CallOptions {
   /** Called as parts of a large message are acknowledged by the peer's side. */
   on_progress?: ((sent: number, total: number) => void) | null;
+  /** "accepted" (the default): queued. "delivered": the peer's application took it; UNDELIVERED when it will not. */
+  until?: "accepted" | "delivered" | null;
+}
+
+export interface ReceivedMessage {
+  peer_id: string;
+  /** With memory of its own. */
+  data: Uint8Array<ArrayBuffer>;
 }
 
 /** What a relay allows one circuit; 0 = unlimited. */
@@ -654,11 +662,14 @@ export class DarkSwapWasm {
   /** Opens the channel, or returns the open one. The peer must be connected, or reachable through a known relay. */
   create_webrtc_data_channel(peer: string, options?: CallOptions): Promise<ChannelInfo>;
   /**
-   * Resolves when the message was accepted under back-pressure; it then arrives once and in order, also across a
-   * change of path, unless the peer goes away for good. Up to 16 MiB. The bytes are copied before this returns.
+   * Resolves with the message's id when it is accepted: queued, within a bound of what is not acknowledged. It is then
+   * delivered once and in order, across changes of path and for as long as this node lives, or named in an event
+   * "message:undelivered"; both only where the peer ended between taking and acknowledging it. Ids of one peer count up.
+   * A peer that was never reached accepts nothing: such sends reject with the channel. Up to 16 MiB, copied before this
+   * returns.
    */
-  send_webrtc_message(peer: string, data: Uint8Array, options?: SendOptions): Promise<void>;
-  /** The next message of that peer; STREAM_BUSY while, or as soon as, `on_webrtc_message` has a callback. */
+  send_webrtc_message(peer: string, data: Uint8Array, options?: SendOptions): Promise<number>;
+  /** The next message of that peer, who need not be there yet; STREAM_BUSY while, or as soon as, `on_webrtc_message` has a callback. */
   receive_webrtc_message(peer: string, options?: CallOptions): Promise<Uint8Array>;
   /**
    * Every message of every peer, in order; what had been waiting comes first, and `receive_webrtc_message` gets
@@ -666,6 +677,11 @@ export class DarkSwapWasm {
    * long as the callback is subscribed.
    */
   on_webrtc_message(callback: (peer_id: string, data: Uint8Array) => void | Promise<void>): Unsubscribe;
+  /**
+   * `for await (const { peer_id, data } of node)`: the messages of all peers until the node is freed, each peer's next
+   * one when this one was asked for. Counts as a callback of `on_webrtc_message`. What a loop that is left did not get waits.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedMessage>;
   /** Delivers what was accepted, then closes. */
   close_webrtc_data_channel(peer: string, options?: CallOptions): Promise<void>;
 

@@ -1,6 +1,6 @@
 /** DarkSwapWasm: one node, its relays, its peers and their messages. */
 
-import { bytes, callable, iceCandidate, readOptions, sessionDescription, text } from "./arguments.mjs";
+import { bytes, callable, iceCandidate, oneOf, readOptions, sessionDescription, text } from "./arguments.mjs";
 import { slice } from "./batches.mjs";
 import { Bridge, parse } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
@@ -8,13 +8,16 @@ import { configText } from "./configuration.mjs";
 import { connectNode } from "./connect.mjs";
 import { DarkSwapError } from "./errors.mjs";
 import { Incoming } from "./incoming.mjs";
+import { MessageIterator } from "./message_iterator.mjs";
 import { Outgoing } from "./outgoing.mjs";
 import { addTrading } from "./trading.mjs";
 import { version } from "./version.mjs";
 
 /** As the Python side's limit of one message. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
-const SEND_OPTIONS = { on_progress: (path, value) => callable(value, path) };
+const SEND_OPTIONS = {
+  on_progress: (path, value) => callable(value, path), until: oneOf("accepted", "delivered"),
+};
 
 export class DarkSwapWasm {
   #bridge;
@@ -27,6 +30,7 @@ export class DarkSwapWasm {
   #messages;
   #events;
   #signals;
+  #iterators = new Set();
 
   static {
     addTrading(this, (self, name, values, options) => self.#bridge.ask(name, values, options));
@@ -72,6 +76,7 @@ export class DarkSwapWasm {
   }
 
   #end() {
+    for (const iterator of [...this.#iterators]) void iterator.return();
     return this.#bridge.free();
   }
 
@@ -125,10 +130,11 @@ export class DarkSwapWasm {
       this.#bridge.check();
       text("peer", peer);
       const read = readOptions(options, SEND_OPTIONS);
-      const { on_progress, ...limits } = read;
-      if (bytes("data", data).length > MAX_MESSAGE) {
-        throw new DarkSwapError("MESSAGE_TOO_LARGE", `message of ${data.length} bytes; at most ${MAX_MESSAGE} are allowed`, {
-          hint: "Split the message into smaller ones.", details: { size: data.length, limit: MAX_MESSAGE },
+      const { on_progress, until, ...limits } = read;
+      const view = bytes("data", data);
+      if (view.length > MAX_MESSAGE) {
+        throw new DarkSwapError("MESSAGE_TOO_LARGE", `message of ${view.length} bytes; at most ${MAX_MESSAGE} are allowed`, {
+          hint: "Split the message into smaller ones.", details: { size: view.length, limit: MAX_MESSAGE },
         });
       }
       let outgoing = this.#outgoing.get(peer);
@@ -137,9 +143,9 @@ export class DarkSwapWasm {
         this.#outgoing.set(peer, outgoing);
       }
       if (Object.keys(read).length > 0) {
-        outgoing.send_with_progress(data, limits, on_progress).then(resolve, reject);
+        outgoing.send_with_progress(view, limits, on_progress, until).then(resolve, reject);
       } else {
-        outgoing.send(data, { resolve, reject });
+        outgoing.send(view, { resolve, reject });
       }
     });
   }
@@ -157,6 +163,16 @@ export class DarkSwapWasm {
       for (const message of incoming.take()) this.#messages.call(peer, message);
     }
     return end;
+  }
+
+  [Symbol.asyncIterator]() {
+    const iterator = new MessageIterator({
+      subscribe: (callback) => this.on_webrtc_message(callback),
+      put_back: (peer, data) => this.#bridge.isFreed || this.#incoming_of(peer).put_back([data]),
+      over: () => this.#iterators.delete(iterator),
+    });
+    this.#iterators.add(iterator);
+    return iterator;
   }
 
   /** True when the callbacks want time: the next messages of this peer then wait for `acknowledge_batch`. */

@@ -3,6 +3,7 @@
  * every listener of a channel gets a copy of every message.
  */
 
+import { acceptedCount, acceptedIds } from "./batches.mjs";
 import { fromShape } from "./errors.mjs";
 import { nodeLock, takeLock } from "./locks.mjs";
 import { build } from "./version.mjs";
@@ -21,8 +22,12 @@ class Accepted {
     this.#sends.set(number, { peer, count });
   }
 
-  /** Of the call `number`, `some` were accepted; with its reply all that were left, or none. */
-  add(number, some) {
+  /** Of the call `number`, those of `answer` were accepted; with its reply all that were left, or none. */
+  add(number, answer) {
+    this.#add(number, acceptedCount(answer));
+  }
+
+  #add(number, some) {
     const send = this.#sends.get(number);
     if (!send) return;
     send.count -= some;
@@ -31,7 +36,7 @@ class Accepted {
 
   end(number, ok) {
     const send = this.#sends.get(number);
-    if (ok && send) this.add(number, send.count);
+    if (ok && send) this.#add(number, send.count);
     this.#sends.delete(number);
   }
 
@@ -132,9 +137,9 @@ export class RemoteEnd {
   /** The other tab replies to every `send`. */
   settled() {}
 
-  send_with_progress(number, peer, data) {
+  send_with_progress(number, peer, data, delivered) {
     this.#accepted.sent(number, peer, 1);
-    this.#post("send_with_progress", number, peer, own(data));
+    this.#post("send_with_progress", number, peer, own(data), delivered);
   }
 
   receive_batch(number, peer) {
@@ -195,9 +200,9 @@ export class FollowerLine {
     this.tell("reply", number, ok, text);
   }
 
-  #took(number, some) {
-    this.#accepted.add(number, some);
-    this.tell("accepted", number, some);
+  #took(number, answer) {
+    this.#accepted.add(number, answer);
+    this.tell("accepted", number, answer);
   }
 
   /** Tells the tab what of its messages was delivered; `isDelivered(peer)`: all that this node accepted for that peer was. */
@@ -236,10 +241,10 @@ export class FollowerLine {
     if (what === "send") this.#accepted.sent(number, peer, count);
     if (what === "send_with_progress") this.#accepted.sent(number, peer, 1);
     try {
-      const accepted = this.#end[what](...values);
-      if (what !== "send" || accepted === 0) return;
-      if (accepted === count) this.#reply(number, true, "null");
-      else this.#took(number, accepted);
+      const answer = this.#end[what](...values);
+      if (what !== "send" || answer === 0) return;
+      if (acceptedCount(answer) === count) this.#reply(number, true, JSON.stringify(acceptedIds(answer)));
+      else this.#took(number, answer);
     } catch (error) {
       this.#reply(number, false, JSON.stringify(error));
     }

@@ -32,6 +32,7 @@ export class NodeHub {
     this.#python = make(config, isShared, {
       reply: (call, ok, text) => this.#reply(call, ok, text),
       reply_bytes: (call, data, count) => this.#take(call)?.bytes(data, count),
+      accepted: (call, answer) => this.#calls.get(call)?.accepted?.(answer),
       event: (text) => this.#event(text),
       messages: (peer, data, count) => this.#messages(peer, data, count),
       progress: (call, done, total) => this.#progress(call, done, total),

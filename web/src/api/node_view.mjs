@@ -1,6 +1,6 @@
 /** One user of a node: its numbers of calls, what it listens to, and its own messages to receive. */
 
-import { slice } from "./batches.mjs";
+import { acceptedCount, acceptedIds, slice } from "./batches.mjs";
 
 /** Bytes of messages that may wait for a view's `receive` while another view takes the same ones. */
 const MAX_WAITING = 8 * 1024 * 1024;
@@ -22,7 +22,10 @@ export class NodeView {
   }
 
   #entry(number) {
-    return { view: this, number, reply: (ok, text) => this.hooks.reply(number, ok, text) };
+    return {
+      view: this, number, reply: (ok, text) => this.hooks.reply(number, ok, text),
+      accepted: (answer) => this.hooks.accepted(number, answer),
+    };
   }
 
   // --- calls
@@ -72,25 +75,25 @@ export class NodeView {
     this.#hub.cancel(this, number);
   }
 
-  /** How many of `count` packed messages were accepted at once; the reply is about the others. */
+  /** Which of `count` packed messages were accepted at once (`acceptedIds`); the reply is about the others. */
   send(number, peer, data, count) {
     this.#up();
     const own = this.#hub.number(this.#entry(number));
-    const accepted = this.#hub.python.send(own, peer, data, count);
-    if (accepted === count) this.#hub.forget(own);
-    return accepted;
+    const answer = this.#hub.python.send(own, peer, data, count);
+    if (acceptedCount(answer) === count) this.#hub.forget(own);
+    return answer;
   }
 
   /** All of a `send` was accepted, and its caller is told by a reply. */
-  settled(number) {
-    this.hooks.reply(number, true, "null");
+  settled(number, answer) {
+    this.hooks.reply(number, true, JSON.stringify(acceptedIds(answer)));
   }
 
-  send_with_progress(number, peer, data) {
+  send_with_progress(number, peer, data, delivered) {
     this.#up();
     const own = this.#hub.number(this.#entry(number));
     this.#hub.watch(own, (done, total) => this.hooks.progress(number, done, total));
-    this.#hub.python.send_with_progress(own, peer, data);
+    this.#hub.python.send_with_progress(own, peer, data, delivered);
   }
 
   // --- events and signals

@@ -1,10 +1,12 @@
 /** Sending to one peer, many small messages in one call. */
 
-import { packed } from "./batches.mjs";
+import { acceptedIds, packed } from "./batches.mjs";
 
 /** Messages above this go alone; smaller ones of one moment share a call. */
 const BIG = 48 * 1024;
 const STAGE = 64 * 1024;
+/** Messages in one call. */
+const MOST = 65536;
 
 /** Messages to one peer: those of one moment share a call, and one call at a time waits for room. */
 export class Outgoing {
@@ -38,7 +40,7 @@ export class Outgoing {
       return;
     }
     let unit = this.#queue.at(-1);
-    if (!unit?.sizes || unit.used + data.length > STAGE) {
+    if (!unit?.sizes || unit.used + data.length > STAGE || unit.sizes.length === MOST) {
       unit = { data: this.#stage.spare ?? new Uint8Array(STAGE), used: 0, sizes: [], entries: [] };
       this.#stage.spare = null;
       this.#queue.push(unit);
@@ -77,9 +79,12 @@ export class Outgoing {
     });
   }
 
-  /** A message that may be given up or is watched: in its turn like the others, alone in its call. */
-  send_with_progress(data, options, on_progress) {
-    const unit = { data, used: data.length, sizes: null, number: 0 };
+  /**
+   * A message that may be given up, is watched, or whose delivery is awaited: in its turn like the others, alone in its
+   * call. Those behind it wait until it is accepted.
+   */
+  send_with_progress(data, options, on_progress, until) {
+    const unit = { data, used: data.length, sizes: null, number: 0, until };
     const begin = (number) => {
       unit.number = number;
       this.#queue.push(unit);
@@ -92,7 +97,7 @@ export class Outgoing {
       this.#isWaiting = false;
       this.#flush();
     };
-    const promise = this.#bridge.begin("send_webrtc_message", options, begin, on_progress);
+    const promise = this.#bridge.begin("send_webrtc_message", options, begin, on_progress, over);
     promise.then(over, over);
     return promise;
   }
@@ -107,7 +112,7 @@ export class Outgoing {
     this.#isWaiting = true;
     this.#watched = unit;
     try {
-      this.#bridge.now("send_with_progress", unit.number, this.#peer, unit.data);
+      this.#bridge.now("send_with_progress", unit.number, this.#peer, unit.data, unit.until === "delivered");
     } catch (error) {
       this.#bridge.settle(unit.number, false, error);
     }
@@ -125,29 +130,30 @@ export class Outgoing {
         return;
       }
       this.#isWaiting = false;
-      for (const entry of left) entry[settle](value);
+      left.forEach((entry, index) => entry[settle](settle === "resolve" ? value[index] : value));
       this.#flush();
     };
-    const taken = (some) => {
-      for (const entry of left.slice(0, some)) entry.resolve();
-      left = left.slice(some);
+    const taken = (answer) => {
+      const ids = acceptedIds(answer);
+      ids.forEach((id, index) => left[index].resolve(id));
+      left = left.slice(ids.length);
     };
     const number = this.#bridge.expect({
       resolve: (value) => done("resolve", value), reject: (error) => done("reject", error), accepted: taken,
     });
     this.#isWaiting = true;
-    let accepted = 0;
+    let answer = 0;
     try {
-      accepted = this.#bridge.now("send", number, this.#peer, packed(unit, count), count);
+      answer = this.#bridge.now("send", number, this.#peer, packed(unit, count), count);
     } catch (error) {
       this.#bridge.settle(number, false, error);
     }
     isCalling = false;
     if (unit.sizes) this.#stage.spare = unit.data;
-    taken(accepted);
+    taken(answer);
     if (early) {
       done(...early);
-    } else if (accepted === count) {
+    } else if (left.length === 0) {
       this.#bridge.forget(number);
       this.#isWaiting = false;
     }

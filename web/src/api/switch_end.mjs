@@ -1,5 +1,6 @@
 /** The end of a `Bridge` that stays when the node behind it moves to another tab. */
 
+import { acceptedCount } from "./batches.mjs";
 import { nodeMoved } from "./errors.mjs";
 
 /** Calls that may be made twice: those under way when the node moves are made again, all others fail. */
@@ -115,23 +116,23 @@ export class SwitchEnd {
   send(number, peer, data, count) {
     if (this.#refusal) throw this.#refusal;
     if (this.#end && this.#mayGo()) {
-      const accepted = this.#end.send(number, peer, data, count);
-      if (accepted < count) this.#pending.set(number, { begin: null, isRepeatable: false, isBegun: true });
-      return accepted;
+      const answer = this.#end.send(number, peer, data, count);
+      if (acceptedCount(answer) < count) this.#pending.set(number, { begin: null, isRepeatable: false, isBegun: true });
+      return answer;
     }
     // The caller uses its memory again.
     const kept = data.slice();
     this.#add(number, false, (end) => {
-      const accepted = end.send(number, peer, kept, count);
-      if (accepted === count) end.settled(number);
-      else if (accepted > 0) this.#hooks.accepted(number, accepted);
+      const answer = end.send(number, peer, kept, count);
+      if (acceptedCount(answer) === count) end.settled(number, answer);
+      else if (answer > 0) this.#hooks.accepted(number, answer);
     });
     return 0;
   }
 
-  send_with_progress(number, peer, data) {
+  send_with_progress(number, peer, data, delivered) {
     const kept = data.slice();
-    this.#add(number, false, (end) => end.send_with_progress(number, peer, kept));
+    this.#add(number, false, (end) => end.send_with_progress(number, peer, kept, delivered));
   }
 
   receive_batch(number, peer) {

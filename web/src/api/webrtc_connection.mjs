@@ -45,8 +45,8 @@ export class WebRtcConnection {
   }
 
   async send_message(data, options) {
-    bytes("data", data);
-    return this.#bridge.begin("send_message", options, (number) => this.#bridge.now("send", number, data));
+    const view = bytes("data", data);
+    return this.#bridge.begin("send_message", options, (number) => this.#bridge.now("send", number, view));
   }
 
   close_data_channel(options) {
