@@ -248,14 +248,18 @@ def test_node_of_a_crashed_tab_goes_on_in_another(tabs: Tabs) -> None:
 
 def test_node_of_a_tab_that_hangs_is_taken_over_and_cannot_go_on(tabs: Tabs) -> None:
     third, fourth = tabs.open
-    hang = "for (const end = Date.now() + 9000; Date.now() < end;); globalThis.woke = true;"
-    third.run(f"events.length = 0; setTimeout(() => {{ {hang} }}, 300)")
+    # What it does as it wakes, before it can hear that it was relieved, goes to the tab that runs the node now.
+    late = "globalThis.late = node.send_webrtc_message(args[0], new Uint8Array([34]));"
+    hang = f"for (const end = Date.now() + 9000; Date.now() < end;); globalThis.woke = true; {late}"
+    third.run(f"events.length = 0; setTimeout(() => {{ {hang} }}, 300)", tabs.other.peer_id)
     began = time.monotonic()
     fourth.run("events.length = 0; await until(() => events.some(({ type }) => type === 'node:moved'))")
     assert time.monotonic() - began > 4
     assert fourth.run("return await node.local_peer_id()") == tabs.peer_id
     moved = "events.find(({ type }) => type === 'node:moved')"
     assert third.run(f"await until(() => globalThis.woke && {moved}); return {moved}.here") is False
+    third.run("await late")
+    tabs.other.run("await until(() => got.some(([, data]) => data[0] === 34))")
     # It is a follower now.
     assert third.run("return await node.local_peer_id()") == tabs.peer_id
     tabs.say(third, 30)

@@ -11,13 +11,15 @@ const PATIENCE = 5000;
 export class Followers {
   #name;
   #gone;
+  #mayGo;
   /** Id → `{line, end, config}`; `end` is the `SwitchEnd` that stands for the tab here. */
   #all = new Map();
 
-  /** `gone()`: one has left. */
-  constructor(name, gone) {
+  /** `gone(end)`: one has left. `mayGo()`: see `SwitchEnd`. */
+  constructor(name, gone, mayGo) {
     this.#name = name;
     this.#gone = gone;
+    this.#mayGo = mayGo;
   }
 
   get size() {
@@ -50,7 +52,7 @@ export class Followers {
       line.close();
       return null;
     }
-    const end = new SwitchEnd(line.hooks, () => this.#drop(id));
+    const end = new SwitchEnd(line.hooks, () => this.#drop(id), this.#mayGo);
     line.serve(end);
     this.#all.set(id, { line, end, config });
     line.tell("welcome", state);
@@ -61,11 +63,12 @@ export class Followers {
   }
 
   #drop(id) {
-    const follower = this.#all.get(id);
+    if (!this.#all.has(id)) return;
+    const { line, end } = this.#all.get(id);
     this.#all.delete(id);
     // What it is told last is that it is free.
-    setTimeout(() => follower?.line.close(), 0);
-    this.#gone();
+    setTimeout(() => line.close(), 0);
+    this.#gone(end);
   }
 
   /** Peers wait for a tab that takes none of what is for it no longer. */

@@ -61,7 +61,7 @@ class SiteNode {
   /** When this tab was last seen awake, and the browser's name for it. */
   #awakeAt = 0;
   #client = "";
-  /** View of this page → its end, while the node runs here. */
+  /** View, of this page or another tab → its end, while the node runs here. */
   #ends = new Map();
   /** `#id` of the tab that runs the node. */
   #holder = "";
@@ -71,7 +71,7 @@ class SiteNode {
   constructor(name, over) {
     this.#name = name;
     this.#over = over;
-    this.#followers = new Followers(name, () => this.#closeIfUnused());
+    this.#followers = new Followers(name, (end) => this.#closeIfUnused(end), () => this.#mayGo());
     this.#common = new BroadcastChannel(nodeLock(name));
     this.#common.onmessage = ({ data }) => this.#heard(data);
     deathListeners.add(this.#died);
@@ -250,7 +250,7 @@ class SiteNode {
       return;
     }
     const end = this.#hub.attach(view.hooks());
-    if (this.#views.has(view)) this.#ends.set(view, end);
+    this.#ends.set(view, end);
     view.use(end);
   }
 
@@ -367,15 +367,15 @@ class SiteNode {
 
   #left(view) {
     this.#views.delete(view);
-    this.#ends.delete(view);
     const remote = this.#remotes.get(view);
     this.#remotes.delete(view);
     // What it was asked last is still on its way.
     if (remote) setTimeout(() => remote.close(), GUARD);
-    this.#closeIfUnused();
+    this.#closeIfUnused(view);
   }
 
-  #closeIfUnused() {
+  #closeIfUnused(view) {
+    this.#ends.delete(view);
     if (this.#hub?.isEmpty) {
       this.#ending = this.#hub.end();
       this.#hub = null;
