@@ -82,6 +82,7 @@ def test_a_second_tab_is_the_same_person_with_the_same_wallet(chrome: Chrome, pl
 
 def test_bar_of_a_wait_of_unknown_length_moves(pair: Pair) -> None:
     alice, _ = pair
+    alice.page.focus()
     names = alice.driver.execute_script("""
         const bars = [document.createElement("progress"), document.createElement("progress")];
         bars[1].value = 0.5;
