@@ -386,6 +386,7 @@ class Channel:
         self._silence.end()
         self.delivery.end(error)
         undelivered = self.sending.end(error)
+        self.left = self.left and not undelivered  # what was told is not sent any more
         if not self._opened.done():
             self._opened.set_exception(error)
             self._opened.exception()

@@ -154,3 +154,24 @@ async def test_what_waits_for_a_page_that_left_goes_to_the_page_that_comes_back(
     await asyncio.sleep(5)
     assert await (await again.channels.open(alice.peer)).receive() == b"unsent"
     assert [list(lost.ids) for lost in alice.lost] == [[1]]
+
+
+@pytest.mark.parametrize("first", ["alice", "bob"])
+async def test_what_was_told_as_undelivered_is_not_sent_when_a_page_that_left_comes_back(first: str):
+    alice, bob = await pair()
+    path = connect(alice, bob, kind=PromptPipeEnd)
+    channel = await alice.channels.open(bob.peer)
+    await channel.send(b"unread")
+    await asyncio.sleep(1)
+    bob.channels.leave("leaving")
+    await asyncio.sleep(0.01)
+    path.abort()
+    await channel.send(b"unwritten")
+    await channel.close()
+    assert [(list(lost.ids), lost.maybe_delivered) for lost in alice.lost] == [([1], True), ([2], False)]
+    opener, other = (alice, bob) if first == "alice" else (bob, alice)
+    connect(opener, other)
+    await opener.channels.open(other.peer)
+    await (await alice.channels.open(bob.peer)).send(b"new")
+    await asyncio.sleep(10)
+    assert bob.channels.get(alice.peer).delivery.take() == [b"unread", b"new"]
