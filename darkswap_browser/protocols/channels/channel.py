@@ -133,9 +133,7 @@ class Channel:
         """What `link` is to carry next; nothing when it is not the current one."""
         if self.link is not link:
             return b""
-        if link.control:
-            data = b"".join(link.control)
-            link.control.clear()
+        if data := link.take_control():
             return data
         data = self.machine.outbox.next_write(link.room())
         if not data and link.is_spent:
@@ -164,7 +162,7 @@ class Channel:
 
     def _say(self, control: bytes) -> None:
         if self.link is not None:
-            self.link.control.append(control)
+            self.link.queue_control(control)
             self._pump()
 
     # --- the stream below
@@ -202,7 +200,7 @@ class Channel:
         if old is not None:
             old.stream.reset()
         if greeting:
-            link.control.append(greeting)
+            link.queue_control(greeting)
         if not self._opened.done():
             self._opened.set_result(None)
         self._paused = False
@@ -253,7 +251,8 @@ class Channel:
                     self._consumed()
             finally:
                 for control in controls:
-                    self._control(link, control)
+                    if self.link is link:  # after a CLOSE or LEAVE nothing counts
+                        self._control(link, control)
                 self._reading_changed()
             if inbox.received > before:
                 self._acks.received()

@@ -52,7 +52,8 @@ class ChannelStream:
         self.connection = connection
         self.prompt = stream.raw if isinstance(stream.raw, PromptStream) else None
         self._push = stream.raw if isinstance(stream.raw, PushStream) else None
-        self.control: list[bytes] = []
+        self._control: dict[int, bytes] = {}
+        """The newest frame of each kind that waits to be written: it says all that those before it did."""
         self.is_writing = False
         self.said_close = False
         limit = connection.limit
@@ -75,6 +76,15 @@ class ChannelStream:
         stats = self.connection.stats()
         most = max(int(stats["bytes_sent"]) + _COST_OF_WRITE * self.writes, int(stats["bytes_received"]))
         return most > self._usable - _LEAST
+
+    def queue_control(self, frame: bytes) -> None:
+        """`frame` goes out with the next write."""
+        self._control[frame[1]] = frame
+
+    def take_control(self) -> bytes:
+        frames = b"".join(self._control.values())
+        self._control.clear()
+        return frames
 
     def try_write(self, data: bytes) -> bool:
         """Write without waiting; False where that cannot be done now."""

@@ -18,6 +18,9 @@ from darkswap_browser.protocols.channels.messages import (
     encode_control,
 )
 
+_MAX_BEFORE_ACK = 8
+"""Control frames before the ACK that answers a HELLO: a peer that is there sends none."""
+
 
 async def read_greeting(stream: BufferedStream, limits: Limits) -> Hello | Restart:
     """The first frame of a stream. Raises what the stream raises, `TimedOut` and `RemoteError` subclasses."""
@@ -38,6 +41,8 @@ async def read_confirmation(machine: ChannelMachine, stream: BufferedStream, lim
     try:
         async with asyncio.timeout(limits.channel_hello_timeout):
             while not any(isinstance(control, Ack) for control in controls):
+                if len(controls) > _MAX_BEFORE_ACK:
+                    raise ProtocolViolation(PROTOCOL, "does not answer HELLO with ACK")
                 controls += machine.inbox.receive(await stream.read())
     except TimeoutError:
         raise TimedOut("opening the channel", limits.channel_hello_timeout) from None

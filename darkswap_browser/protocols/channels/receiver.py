@@ -16,6 +16,8 @@ from darkswap_browser.protocols.channels.inbox import Inbox
 Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
 """Takes messages as they come; when it returns an awaitable, the next ones wait for it."""
 OnTaken = Callable[[], None]
+COST_OF_SESSION = 8192
+"""Bytes for which a session counts in which something waits: a peer may begin many of them, with one byte in each."""
 
 
 class ChannelReceiver:
@@ -40,8 +42,8 @@ class ChannelReceiver:
 
     @property
     def waiting_before(self) -> int:
-        """Bytes that wait in earlier sessions."""
-        return sum(inbox.waiting for inbox, _ in list(self._sources)[:-1])
+        """Bytes that wait in earlier sessions, and what each of these costs beside its messages."""
+        return sum(inbox.waiting + COST_OF_SESSION for inbox, _ in list(self._sources)[:-1])
 
     def adopt(self, inbox: Inbox) -> None:
         """Another session; what waits of the old one comes first."""

@@ -326,6 +326,7 @@ class Channels:
     async def _replace_session(self, peer: PeerId, channel: Channel, hello: Hello, link: ChannelStream) -> None:
         """The peer begins anew, if it is there to answer; until it does, the session that we have goes on."""
         machine = self._attached(self._machine(peer), hello)
+        machine.inbox.window = channel.machine.inbox.window
         doubt = self._doubts[peer] = asyncio.get_running_loop().create_future()
         try:
             controls = await read_confirmation(machine, link.stream, self._limits)
