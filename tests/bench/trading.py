@@ -105,7 +105,7 @@ _VERIFIED = """
 import json, time
 import trade_fixture as deals
 from darkswap_browser.market.assets import BTC, Asset
-from darkswap_browser.settlement import checks, settlement, signatures
+from darkswap_browser.settlement import checks, signature_checks, transaction
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.bitcoin.psbt import with_witness
 
@@ -120,13 +120,13 @@ returned = answer.serialize()
 times = []
 for _ in range(ROUNDS):
     started = time.perf_counter()
-    built = settlement.build(here.terms, here.declared[Role.MAKER], here.declared[Role.TAKER])
+    built = transaction.build(here.terms, here.declared[Role.MAKER], here.declared[Role.TAKER])
     checks.check_before_signing(context)
-    own = signatures.v15_v16_wallet_answer(returned, asked, built, role)
-    signatures.v17_their_signatures(built, role.other, theirs)
-    final = signatures.complete(built, own, theirs)
-    signatures.v19_spendable(1, 1)
-    signatures.v20_no_conflict(built, {})
+    own = signature_checks.v15_v16_wallet_answer(returned, asked, built, role)
+    signature_checks.v17_their_signatures(built, role.other, theirs)
+    final = signature_checks.complete(built, own, theirs)
+    signature_checks.v19_spendable(1, 1)
+    signature_checks.v20_no_conflict(built, {})
     times.append((time.perf_counter() - started) * 1000)
 json.dumps([times, len(final.inputs)])
 """
