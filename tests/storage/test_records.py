@@ -21,7 +21,9 @@ class Note:
 NOTE = codec.stored(Note, "Note", ("text", Text(100)))
 
 
-class Shelf:
+class ReportingRecords:
+    """Notes in a store, and what was reported of them."""
+
     def __init__(self, store: SimulatedStore | None = None, *, moves: bool = True) -> None:
         self.store = store or SimulatedStore()
         self.reports: list[tuple[str, str]] = []
@@ -37,38 +39,38 @@ class Shelf:
 
 
 async def test_records_are_kept_by_name_and_listed() -> None:
-    shelf = Shelf()
-    await shelf.notes.put("b", Note("two"))
-    await shelf.notes.put("a", Note("one"))
-    await shelf.store.put("notes/mainnet/c", b"of another network")
-    assert await shelf.notes.get("a") == Note("one")
-    assert await shelf.notes.all() == {"a": Note("one"), "b": Note("two")}
-    await shelf.notes.delete("a")
-    assert await shelf.notes.get("a") is None
-    assert shelf.reports == []
+    kept = ReportingRecords()
+    await kept.notes.put("b", Note("two"))
+    await kept.notes.put("a", Note("one"))
+    await kept.store.put("notes/mainnet/c", b"of another network")
+    assert await kept.notes.get("a") == Note("one")
+    assert await kept.notes.all() == {"a": Note("one"), "b": Note("two")}
+    await kept.notes.delete("a")
+    assert await kept.notes.get("a") is None
+    assert kept.reports == []
 
 
 async def test_no_more_than_the_cap_are_kept_but_those_there_can_change() -> None:
-    shelf = Shelf()
-    await shelf.notes.put("a", Note("one"))
-    await shelf.notes.put("b", Note("two"))
+    kept = ReportingRecords()
+    await kept.notes.put("a", Note("one"))
+    await kept.notes.put("b", Note("two"))
     with pytest.raises(TooManyRequests):
-        await shelf.notes.put("c", Note("three"))
-    await shelf.notes.put("b", Note("again"))
-    assert await shelf.notes.get("b") == Note("again")
+        await kept.notes.put("c", Note("three"))
+    await kept.notes.put("b", Note("again"))
+    assert await kept.notes.get("b") == Note("again")
 
 
 async def test_a_broken_record_is_set_aside_and_told_and_the_others_stay() -> None:
-    shelf = Shelf()
-    await shelf.notes.put("good", Note("one"))
-    await shelf.store.put("notes/regtest/bad", b"\xff\x00")
-    await shelf.store.put("notes/regtest/newer", codec.encode(NOTE, Note("later"), 2))
-    assert await shelf.notes.all() == {"good": Note("one")}
-    assert [key for key, _ in shelf.reports] == ["notes/regtest/bad", "notes/regtest/newer"]
-    assert await shelf.store.get(QUARANTINE_PREFIX + "notes/regtest/bad") == b"\xff\x00"
-    assert await shelf.notes.names() == ["good"]
-    assert await shelf.notes.all() == {"good": Note("one")}
-    assert len(shelf.reports) == 2
+    kept = ReportingRecords()
+    await kept.notes.put("good", Note("one"))
+    await kept.store.put("notes/regtest/bad", b"\xff\x00")
+    await kept.store.put("notes/regtest/newer", codec.encode(NOTE, Note("later"), 2))
+    assert await kept.notes.all() == {"good": Note("one")}
+    assert [key for key, _ in kept.reports] == ["notes/regtest/bad", "notes/regtest/newer"]
+    assert await kept.store.get(QUARANTINE_PREFIX + "notes/regtest/bad") == b"\xff\x00"
+    assert await kept.notes.names() == ["good"]
+    assert await kept.notes.all() == {"good": Note("one")}
+    assert len(kept.reports) == 2
 
 
 class OvertakenStore(SimulatedStore):
@@ -87,33 +89,33 @@ class OvertakenStore(SimulatedStore):
 
 
 async def test_record_that_another_replaces_while_it_is_set_aside_is_read_and_stays() -> None:
-    shelf = Shelf(OvertakenStore())
-    await shelf.store.put("notes/regtest/a", b"\xff\x00")
-    shelf.store.newer = codec.encode(NOTE, Note("good"), 1)
-    assert await shelf.notes.get("a") == Note("good")
-    assert await shelf.notes.all() == {"a": Note("good")}
-    assert (shelf.reports, await shelf.store.keys(QUARANTINE_PREFIX)) == ([], [])
+    kept = ReportingRecords(OvertakenStore())
+    await kept.store.put("notes/regtest/a", b"\xff\x00")
+    kept.store.newer = codec.encode(NOTE, Note("good"), 1)
+    assert await kept.notes.get("a") == Note("good")
+    assert await kept.notes.all() == {"a": Note("good")}
+    assert (kept.reports, await kept.store.keys(QUARANTINE_PREFIX)) == ([], [])
 
 
 async def test_whoever_only_looks_leaves_a_broken_record_where_it_is() -> None:
-    shelf = Shelf(moves=False)
-    await shelf.notes.put("good", Note("one"))
-    await shelf.store.put("notes/regtest/newer", newer := codec.encode(NOTE, Note("later"), 2))
-    assert await shelf.notes.all() == {"good": Note("one")}
-    assert await shelf.notes.get("newer") is None
-    assert [key for key, _ in shelf.reports] == ["notes/regtest/newer"] * 2
-    assert await shelf.store.get("notes/regtest/newer") == newer
-    assert await shelf.store.keys(QUARANTINE_PREFIX) == []
+    kept = ReportingRecords(moves=False)
+    await kept.notes.put("good", Note("one"))
+    await kept.store.put("notes/regtest/newer", newer := codec.encode(NOTE, Note("later"), 2))
+    assert await kept.notes.all() == {"good": Note("one")}
+    assert await kept.notes.get("newer") is None
+    assert [key for key, _ in kept.reports] == ["notes/regtest/newer"] * 2
+    assert await kept.store.get("notes/regtest/newer") == newer
+    assert await kept.store.keys(QUARANTINE_PREFIX) == []
 
 
 async def test_a_broken_record_on_a_full_store_stays_is_told_and_the_others_are_read() -> None:
-    shelf = Shelf()
-    await shelf.notes.put("good", Note("one"))
-    await shelf.store.put("notes/regtest/bad", b"\xff\x00")
-    shelf.store.full = True
-    assert await shelf.notes.all() == {"good": Note("one")}
-    assert [key for key, _ in shelf.reports] == ["notes/regtest/bad"]
-    assert await shelf.store.get("notes/regtest/bad") == b"\xff\x00"
+    kept = ReportingRecords()
+    await kept.notes.put("good", Note("one"))
+    await kept.store.put("notes/regtest/bad", b"\xff\x00")
+    kept.store.full = True
+    assert await kept.notes.all() == {"good": Note("one")}
+    assert [key for key, _ in kept.reports] == ["notes/regtest/bad"]
+    assert await kept.store.get("notes/regtest/bad") == b"\xff\x00"
 
 
 async def test_all_records_are_read_side_by_side() -> None:
