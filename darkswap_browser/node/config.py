@@ -82,6 +82,11 @@ class NetworkConfig:
     listen: tuple[Multiaddr, ...] = ()
     """On hosts with sockets; a browser listens through its relays only."""
     ice_servers: tuple[IceServer, ...] = ()
+    """STUN servers tell us our public address, which direct links between two networks need; TURN servers carry data
+    where no direct link can be. With none, the STUN servers of our relays are asked.
+    """
+    relay_stun: bool = True
+    """Ask relays that answer STUN when `ice_servers` is empty. A direct link shows one's address to the peer."""
     relay_only: bool = False
     """Use and show TURN candidates only."""
     direct: bool = True
@@ -206,6 +211,7 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, Kind[Any]]]] = {
         "reserve": ("reserve", Flag()),
         "listen": ("listen", Listed(_ADDRESS, MAX_RELAYS)),
         "ice_servers": ("ice_servers", Listed(_ICE_SERVER, MAX_ICE_SERVERS)),
+        "relay_stun": ("relay_stun", Flag()),
         "relay_only": ("relay_only", Flag()),
         "direct": ("direct", Flag()),
         "relayed_fallback": ("relayed_fallback", Flag()),

@@ -18,6 +18,7 @@ from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.node.page_signaling import PageSignaling, Received
+from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
 from darkswap_browser.protocols.identify.identify import Identify
@@ -44,6 +45,7 @@ class Node:
     liveness: Liveness
     webrtc: WebRtcTransport
     signals: PageSignaling
+    stun: RelayStun
     upgrader: Upgrader
     held: AsyncExitStack
     """The right to run this identity."""
@@ -148,7 +150,8 @@ def _assemble(
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
     circuits = PeerConnector(swarm, client, config, can_be_direct=can_be_direct)
     signals = PageSignaling(swarm, circuits.reach_relayed, received)
-    webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
+    stun = RelayStun(swarm, client, config)
+    webrtc = WebRtcTransport(swarm, runtime.webrtc, stun.configuration, signals)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
     if runtime.features.get("tcp"):
         swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
@@ -168,6 +171,7 @@ def _assemble(
         Liveness(swarm, ping),
         webrtc,
         signals,
+        stun,
         upgrader,
         held,
     )

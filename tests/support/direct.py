@@ -73,7 +73,7 @@ async def peer(
 ) -> Peer:
     me = await Identity.from_seed(runtime.crypto, hashlib.sha256(name.encode()).digest())
     swarm = Swarm(me, limits, AddressBook(limits))
-    transport = WebRtcTransport(swarm, runtime.webrtc, configuration or RtcConfiguration(), observer)
+    transport = WebRtcTransport(swarm, runtime.webrtc, lambda: configuration or RtcConfiguration(), observer)
     swarm.add_transport(transport)
     await swarm.listen(Multiaddr.parse("/webrtc"))
     ping = Ping(swarm, runtime.entropy)

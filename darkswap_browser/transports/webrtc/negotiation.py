@@ -47,7 +47,7 @@ class Negotiator:
     def __init__(
         self,
         webrtc: WebRtc,
-        configuration: RtcConfiguration,
+        configuration: Callable[[], RtcConfiguration],
         limits: Limits,
         agent_of: Callable[[PeerId], str] = lambda _: "",
         report: ReportFault = log_fault,
@@ -90,7 +90,7 @@ class Negotiator:
 
     def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> OfferAnswerExchange:
         """To describe an existing connection anew."""
-        relay_only = self._configuration.relay_only
+        relay_only = self._configuration().relay_only
         return OfferAnswerExchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
 
     def _attempt(
@@ -98,7 +98,7 @@ class Negotiator:
     ) -> tuple[DataChannelConnection, OfferAnswerExchange]:
         connection = DataChannelConnection(
             self._webrtc,
-            self._configuration,
+            self._configuration(),
             self.limits,
             remote_peer=peer,
             remote_addr=address,

@@ -13,6 +13,7 @@ know no such rule, keep both.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.tasks import result_of
@@ -108,13 +109,17 @@ class _Proof:
 
 
 class WebRtcTransport:
-    """Answers to signaling from its first listening on."""
+    """Answers to signaling from its first listening on.
+
+    Args:
+        configuration: Asked for each connection that is made.
+    """
 
     def __init__(
         self,
         swarm: Swarm,
         webrtc: WebRtc,
-        configuration: RtcConfiguration,
+        configuration: Callable[[], RtcConfiguration],
         observer: SignalingObserver | None = None,
     ) -> None:
         self._swarm = swarm

@@ -122,7 +122,14 @@ export interface DarkSwapConfig {
     relays?: string[];
     /** Reserve a slot on every relay of `relays` as the node starts; default true. */
     reserve?: boolean;
+    /**
+     * STUN servers tell the page its public address, without which two networks seldom get a direct link; TURN servers
+     * carry data where no direct link can be. Where none is named, the STUN servers of the relays are asked.
+     * A direct link shows each side's address to the other; `relay_only` with TURN, or `direct: false`, does not.
+     */
     ice_servers?: { urls: string | string[]; username?: string; credential?: string }[];
+    /** Ask relays that answer STUN, as `darkswap-relay` does, where `ice_servers` names none; default true. */
+    relay_stun?: boolean;
     /** Use TURN candidates only, so that no own address is shown to peers; default false. */
     relay_only?: boolean;
     /** Try to upgrade a relayed connection to a direct one; default true. */
