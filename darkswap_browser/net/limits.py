@@ -160,8 +160,8 @@ class Limits:
     """The same until the application asks for a message of that peer: a stranger's messages may never be wanted."""
     channel_receive_messages: int = 65536
     """Whole messages waiting for `receive`, so that floods of tiny ones are bounded too."""
-    channel_first_window: int = 64 * KIB
-    """What every peer accepts before it has named its window: the first messages travel with the opening one."""
+    channel_unwanted_messages: int = 8192
+    """The same until the application asks for a message of that peer."""
     channel_write: int = 256 * KIB
     """Most of one write to a stream: enough to make the last, short WebRTC message of a write rare."""
     channel_control: int = 1 * KIB

@@ -171,7 +171,9 @@ class Channels:
             return
         if channel.state is ChannelState.OPEN:
             self._circuits.watch(peer, channel)
-        elif channel.state is ChannelState.RECONNECTING:
+            return
+        self._circuits.unwatch(peer)
+        if channel.state is ChannelState.RECONNECTING:
             if channel.left and not channel.send_queue:
                 channel.end(EndOfStream(), reason)
             else:
@@ -256,14 +258,10 @@ class Channels:
 
     async def _greet(self, channel: Channel, connection: Connection) -> None:
         machine = channel.machine
-        early = machine.may_send_early
         channel.pause()
         stream: BufferedStream | None = None
         try:
             greeting = encode_control(machine.hello())
-            if early:
-                channel.sending.fill_early()
-                greeting += machine.outbox.next_write()
             opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True, first=greeting)
             stream = opened.stream
             answer = await read_greeting(stream, self._limits)
@@ -273,7 +271,7 @@ class Channels:
                 raise ConnectionLost("channel", "the peer began anew")
             if answer.peer_session != machine.session or machine.peer_session not in (b"", answer.session):
                 raise ProtocolViolation(PROTOCOL, "answers for another session")
-            machine.attach(answer, early=early)
+            machine.attach(answer)
         except BaseException:
             if stream is not None:
                 stream.reset()
@@ -326,7 +324,8 @@ class Channels:
     async def _replace_session(self, peer: PeerId, channel: Channel, hello: Hello, link: ChannelStream) -> None:
         """The peer begins anew, if it is there to answer; until it does, the session that we have goes on."""
         machine = self._attached(self._machine(peer), hello)
-        machine.inbox.window = channel.machine.inbox.window
+        before = channel.machine.inbox
+        machine.inbox.window, machine.inbox.most_messages = before.window, before.most_messages
         doubt = self._doubts[peer] = asyncio.get_running_loop().create_future()
         try:
             controls = await read_confirmation(machine, link.stream, self._limits)
