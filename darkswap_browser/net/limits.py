@@ -67,6 +67,14 @@ class Limits:
     # --- connections
     connections: int = 512
     """Per node. A browser has a few dozen; the relay raises it from its file-descriptor limit."""
+    connections_of_strangers: int = 256
+    """Of them, those of peers that the application did not ask for: half. The relay, which asks for nobody, gives
+    them all."""
+    our_peers: int = 4096
+    """Peers remembered as asked for by the application."""
+    stranger_idle: float = 60.0
+    """Seconds without a byte after which a stranger's connection may be closed: whoever wants something says it by
+    then, and pings of js and ours come every 15 s."""
     connections_per_peer: int = 8
     """Reloads and glare make duplicates for a moment; beyond this the oldest idle one goes."""
     pending_dials: int = 64
@@ -144,6 +152,8 @@ class Limits:
     """For a stream on the relayed connection when the direct path is gone; then that is taken for dead too."""
     peer_connections: int = 64
     """Chrome ends at about 500 RTCPeerConnections per page, closed ones included until collected."""
+    peer_connections_of_strangers: int = 32
+    """Of them, those of peers that the application did not ask for: half."""
 
     # --- application channel
     channel_message: int = 16 * MIB

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 BITCOIN_NETWORKS = ("mainnet", "testnet", "signet", "regtest")
 SIGNALING_MODES = ("automatic", "manual")
+ACCEPTED = ("direct", "relayed", "ours")
 MAX_JSON_DEPTH = 16
 """Levels of nesting in JSON that an application hands over; the deepest, a list of ICE servers, has four."""
 MAX_RELAYS = 32
@@ -91,6 +92,10 @@ class NetworkConfig:
     """Use and show TURN candidates only."""
     direct: bool = True
     """Try for direct connections."""
+    accept: str = "direct"
+    """What a peer gets that the application did not ask for: a direct link within the strangers' share, which shows it
+    our address, or a relayed connection only, or ("ours") none.
+    """
     relayed_fallback: bool = True
     """Take the relayed connection when no direct one can be made."""
     relay_early_data: EarlyData = EarlyData.KNOWN
@@ -214,6 +219,7 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, Kind[Any]]]] = {
         "relay_stun": ("relay_stun", Flag()),
         "relay_only": ("relay_only", Flag()),
         "direct": ("direct", Flag()),
+        "accept": ("accept", Choice(ACCEPTED)),
         "relayed_fallback": ("relayed_fallback", Flag()),
         "relay_early_data": ("relay_early_data", Choice(EarlyData)),
         "signaling": ("signaling", Choice(SIGNALING_MODES)),

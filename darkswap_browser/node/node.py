@@ -121,6 +121,7 @@ async def create_node(
     held = await hold_identity(config, runtime, identity)
     try:
         swarm = Swarm(identity, limits, AddressBook(limits), faults)
+        swarm.accepts_strangers = config.accept != "ours"
         can_be_direct = config.direct and config.signaling == "automatic" and runtime.webrtc.available
         node = _assemble(swarm, config, runtime, limits, listener, received, held, can_be_direct=can_be_direct)
     except BaseException:
@@ -151,7 +152,8 @@ def _assemble(
     circuits = PeerConnector(swarm, client, config, can_be_direct=can_be_direct)
     signals = PageSignaling(swarm, circuits.reach_relayed, received)
     stun = RelayStun(swarm, client, config)
-    webrtc = WebRtcTransport(swarm, runtime.webrtc, stun.configuration, signals)
+    answers_strangers = config.accept == "direct"
+    webrtc = WebRtcTransport(swarm, runtime.webrtc, stun.configuration, signals, answers_strangers=answers_strangers)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
     if runtime.features.get("tcp"):
         swarm.add_transport(TcpTransport(runtime.sockets, upgrader))

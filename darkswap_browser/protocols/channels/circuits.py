@@ -94,7 +94,8 @@ class CircuitRenewer:
             await asyncio.sleep(_PATIENCE)
         while is_used():
             await self.pause(peer, channel)
-            if not is_used():
+            # A stranger renews what it made itself.
+            if not is_used() or peer not in self._swarm.ours:
                 return
             try:
                 connection = await self._swarm.dial_address(old.remote_addr)

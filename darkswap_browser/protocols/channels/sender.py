@@ -42,6 +42,8 @@ class ChannelSender:
         self._waiting: deque[_Waiting] = deque()
         self._deliveries: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._progress = SendProgress(tasks.report)
+        self.on_sent: Callable[[], None] | None = None
+        """Called when the first message is accepted."""
 
     def try_send(self, message: bytes) -> int:
         """Accept a message without waiting; its id, or 0 when it would have to wait.
@@ -56,12 +58,18 @@ class ChannelSender:
         if self._waiting or not self._is_reached or not outbox.has_room:
             return 0
         number = outbox.accept(message)
+        self._tell_sent()
         if not self._gathering:
             # The first message of a moment goes out at once, those after it in the loop's next turn, together.
             self._gathering = True
             self._loop.call_soon(self._gathered)
             self._pump()
         return number
+
+    def _tell_sent(self) -> None:
+        if self.on_sent is not None:
+            on_sent, self.on_sent = self.on_sent, None
+            on_sent()
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -106,6 +114,7 @@ class ChannelSender:
 
     def _accept(self, waiting: _Waiting) -> int:
         number = self._outbox.accept(waiting.message)
+        self._tell_sent()
         self._expect_delivery(number, waiting.delivered)
         return number
 

@@ -48,6 +48,7 @@ from darkswap_browser.protocols.signaling.exchange import (
 from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
+from darkswap_browser.transports.webrtc.direct_links import DirectLinks
 from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
 from darkswap_browser.transports.webrtc.restart import IceRestarter
 from darkswap_browser.transports.webrtc.sdp import is_darkswap_sdp
@@ -121,8 +122,12 @@ class WebRtcTransport:
         webrtc: WebRtc,
         configuration: Callable[[], RtcConfiguration],
         observer: SignalingObserver | None = None,
+        *,
+        answers_strangers: bool = True,
     ) -> None:
+        """`answers_strangers`: a direct link shows one's address to whoever asks for it."""
         self._swarm = swarm
+        self._answers_strangers = answers_strangers
         self._limits = swarm.limits
         self._observer = observer
         self._negotiator = Negotiator(
@@ -133,7 +138,7 @@ class WebRtcTransport:
         self._handler: ConnectionHandler | None = None
         self._dialling: dict[PeerId, _Dialling] = {}
         self._answering: dict[PeerId, _Answering] = {}
-        self._negotiating = 0
+        self._links = DirectLinks(swarm, self.name)
         self._unused_offers = 0
         """Peer connections made in a row for peers that then could not be reached."""
 
@@ -154,12 +159,12 @@ class WebRtcTransport:
         known = await self._inbound(target) or self._fresh(target)
         if known is not None:
             return known
-        self._check_budget()
+        self._links.make_room()
         dialling = self._dialling[target] = _Dialling(asyncio.get_running_loop().create_future())
-        self._negotiating += 1
         circuit = parts[0].encapsulate("/p2p-circuit").with_peer(target)
         try:
-            connection = await self._dial(circuit, target, dialling, on_step)
+            with self._links.negotiating(target):
+                connection = await self._dial(circuit, target, dialling, on_step)
             dialling.outcome.set_result(True)
             return connection
         except (ConnectionLost, StreamError) as error:
@@ -169,7 +174,6 @@ class WebRtcTransport:
                 raise ConnectionLost("WebRTC connection", str(error)) from error
             return other
         finally:
-            self._negotiating -= 1
             if not dialling.outcome.done():
                 dialling.outcome.set_result(False)
             if self._dialling.get(target) is dialling:
@@ -288,22 +292,17 @@ class WebRtcTransport:
     def _observed(self, signaling: Signaling, peer: PeerId) -> Signaling:
         return signaling if self._observer is None else ObservedSignaling(signaling, str(peer), self._observer)
 
-    def _check_budget(self) -> None:
-        mine = sum(connection.transport == self.name for connection in self._swarm.connections())
-        if mine + self._negotiating >= self._limits.peer_connections:
-            raise TooManyRequests("direct connections", self._limits.peer_connections)
-
     # --- by other signaling
 
     async def offer_by(self, signaling: Signaling, peer: PeerId, on_step: StepHandler) -> Connection:
         """Dial `peer` with descriptions that the caller carries, who answers for their way. Not yet in the swarm."""
-        self._check_budget()
+        self._links.make_room()
         observed = self._observed(signaling, peer)
         return await self._negotiator.offer(observed, peer, _carried(peer), on_step)
 
     async def answer_by(self, signaling: Signaling, peer: PeerId) -> Connection:
         """The other half of `offer_by`."""
-        self._check_budget()
+        self._links.make_room()
         return await self._negotiator.answer(self._observed(signaling, peer), peer, _carried(peer))
 
     # --- listening
@@ -332,7 +331,9 @@ class WebRtcTransport:
         peer = relayed.remote_peer
         handler = self._handler
         try:
-            self._check_budget()
+            if not self._answers_strangers and peer not in self._swarm.ours:
+                raise TooManyRequests("direct connections of strangers", 0)
+            self._links.make_room_for(peer)
         except TooManyRequests:
             stream.reset()
             return
@@ -345,18 +346,17 @@ class WebRtcTransport:
             answering.is_ours = is_darkswap_sdp(offer.sdp)
             self._answering[peer] = answering
 
-        self._negotiating += 1
         connection: DataChannelConnection | None = None
         try:
             address = relayed.remote_addr.without_peer().encapsulate("/webrtc").with_peer(peer)
-            connection = await self._negotiator.answer(signaling, peer, address, on_offer)
+            with self._links.negotiating(peer):
+                connection = await self._negotiator.answer(signaling, peer, address, on_offer)
             if handler is None or await self._own_dial_wins(peer, answering):
                 connection.abort()
             else:
                 await handler(connection)
                 answering.outcome.set_result(connection)
         finally:
-            self._negotiating -= 1
             if not answering.outcome.done():
                 answering.outcome.set_result(None)
                 if connection is not None:

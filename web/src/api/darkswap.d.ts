@@ -137,6 +137,11 @@ export interface DarkSwapConfig {
     /** Accept the encrypted relayed connection when no direct one can be made; default true. */
     relayed_fallback?: boolean;
     /**
+     * What a peer gets that you did not connect to, send to or trade with: a direct link within the share of
+     * strangers, which shows it your address ("direct", the default), a relayed connection only, or ("ours") none.
+     */
+    accept?: "direct" | "relayed" | "ours";
+    /**
      * Which relays get the first bytes of a circuit together with the request for it, a round trip earlier: those
      * known to keep them ("known", the default), all ("always") or none ("never").
      */
