@@ -115,7 +115,9 @@ class Limits:
     signaling_message: int = 32 * KIB
     """An SDP offer of a data-only connection is 0.5 to 1.5 KiB; Firefox's with many candidates stays below 16."""
     signaling_candidates: int = 64
-    """Per attempt; more is flooding."""
+    """Taken of one attempt; those after them are left aside: hosts with many interfaces have as many …"""
+    signaling_messages: int = 512
+    """… and beyond this it is flooding."""
     signaling_timeout: float = 15.0
     signaling_linger: float = 5.0
     """How long the answering side keeps the signaling stream open after it is connected, for the dialler to end it."""

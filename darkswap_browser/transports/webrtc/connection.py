@@ -18,6 +18,7 @@ from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandl
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import Stream
 from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
+from darkswap_browser.transports.webrtc.sdp import max_payload
 from darkswap_browser.transports.webrtc.stream import DataChannelStream, SendBudget
 
 INIT_LABEL = "init"
@@ -69,8 +70,7 @@ class DataChannelConnection:
         self._transport = transport
         self._limits = limits
         self.on_candidate = on_candidate
-        self.remote_sdp = ""
-        """As last described; empty before."""
+        self._remote_sdp = ""
         self.on_disconnected: Callable[[], None] = lambda: None
         """Called when the path is gone, at the latest `disconnected_grace` before the connection is given up."""
         self._agent_of = agent_of
@@ -86,6 +86,8 @@ class DataChannelConnection:
         self._is_closing = False
         self._grace: asyncio.TimerHandle | None = None
         self._init: DataChannel | None = None
+        self._has_peers_init = False
+        """One is kept; each costs the host memory, and another has no use."""
         self.peer_connection: PeerConnection = webrtc.create_peer_connection(configuration, self)
 
     def __repr__(self) -> str:
@@ -171,6 +173,16 @@ class DataChannelConnection:
 
     # --- negotiation
 
+    @property
+    def remote_sdp(self) -> str:
+        """As last described; empty before."""
+        return self._remote_sdp
+
+    @remote_sdp.setter
+    def remote_sdp(self, sdp: str) -> None:
+        self._remote_sdp = sdp
+        self._budget.max_payload = max_payload(sdp)
+
     async def wait_connected(self) -> None:
         """Until connectionState is "connected" (again). Raises `ConnectionLost`; `disconnected` is only a pause."""
         await result_of(self._connected)
@@ -198,10 +210,11 @@ class DataChannelConnection:
         self.on_candidate(candidate)
 
     def data_channel(self, channel: DataChannel) -> None:
-        if channel.label == INIT_LABEL:
+        if channel.label == INIT_LABEL and not self._has_peers_init:
+            self._has_peers_init = True
             channel.listen(_Ignored(), 0)
             return
-        full = len(self._streams) >= self._limits.webrtc_channels
+        full = channel.label == INIT_LABEL or len(self._streams) >= self._limits.webrtc_channels
         if self.is_closed or full or (self._on_stream is None and len(self._early) >= self._limits.early_channels):
             channel.listen(_Ignored(), 0)
             channel.close()

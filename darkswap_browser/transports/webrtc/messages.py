@@ -15,6 +15,8 @@ from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix,
 
 MAX_PAYLOAD = 16368
 """Bytes of data in one frame of ours: what every implementation accepts (py's limit is the smallest)."""
+MAX_OVERHEAD = 16
+"""By which a frame is longer than its data, at most."""
 
 _MAX_EMPTY = 64
 """Frames without data or flag in a row: legal, said by nobody, and a byte each that costs us a thousand times more."""

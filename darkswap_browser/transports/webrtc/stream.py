@@ -53,6 +53,8 @@ class SendBudget:
     def __init__(self, high_water: int) -> None:
         self.high_water = high_water
         self.queued = 0
+        self.max_payload = MAX_PAYLOAD
+        """Of one message to this peer."""
         self.waiting: set[DataChannelStream] = set()
         """Streams with a writer that waits, for room of its own or of the connection."""
         self._streams: set[DataChannelStream] = set()
@@ -167,8 +169,9 @@ class DataChannelStream:
             raise self._why_not_writable()
         if self._room.is_waiting or self._is_full():
             return False
-        for start in range(0, len(data), MAX_PAYLOAD):
-            if not self._try_send(data[start : start + MAX_PAYLOAD] if start or len(data) > MAX_PAYLOAD else data):
+        most = self._budget.max_payload
+        for start in range(0, len(data), most):
+            if not self._try_send(data[start : start + most] if start or len(data) > most else data):
                 # Only the host's own queue can be full here, far above our mark; then nothing more of `data` fits.
                 self.reset()
                 raise StreamReset
@@ -187,9 +190,10 @@ class DataChannelStream:
                 continue
             if start >= size:
                 return
-            payload = data if size <= MAX_PAYLOAD else data[start : start + MAX_PAYLOAD]
+            most = self._budget.max_payload
+            payload = data if size <= most else data[start : start + most]
             if self._try_send(payload):
-                start += MAX_PAYLOAD
+                start += len(payload)
                 if start >= size:
                     return
             else:
