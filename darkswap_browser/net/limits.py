@@ -58,6 +58,18 @@ class Limits:
     yamux_send_buffer: int = 1 * MIB
     """Frames queued for the link before writers wait."""
 
+    # --- work
+    work_rate: float = 5000.0
+    """Small frames a second on one connection with a peer of ours. A page that handles as many is busy, and answers;
+    honest peers gather what they write in one turn into one frame."""
+    work_burst: float = 25_000.0
+    """Small frames at once beyond it."""
+    work_strangers_part: int = 5
+    """Strangers have a fifth of each."""
+    waste_rate: float = 100.0
+    """Frames that carry nothing (pings, empty ones) a second; honest peers send one in 10 s."""
+    waste_burst: float = 5000.0
+
     # --- streams
     stream_accept_backlog: int = 64
     """Inbound streams of one connection being negotiated at once."""

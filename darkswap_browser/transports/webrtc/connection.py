@@ -17,9 +17,11 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import Stream
+from darkswap_browser.net.work import OPENING, WorkMeter, everybody
 from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
 from darkswap_browser.transports.webrtc.sdp import max_payload
-from darkswap_browser.transports.webrtc.stream import DataChannelStream, SendBudget
+from darkswap_browser.transports.webrtc.send_budget import SendBudget
+from darkswap_browser.transports.webrtc.stream import DataChannelStream
 
 INIT_LABEL = "init"
 """The dialer's first channel, made only so that its offer describes a data transport. Never a stream."""
@@ -61,6 +63,7 @@ class DataChannelConnection:
         on_candidate: CandidateHandler,
         transport: str = "webrtc",
         agent_of: Callable[[PeerId], str] = lambda _: "",
+        is_ours: Callable[[], bool] = everybody,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.remote_peer = remote_peer
@@ -74,6 +77,7 @@ class DataChannelConnection:
         self.on_disconnected: Callable[[], None] = lambda: None
         """Called when the path is gone, at the latest `disconnected_grace` before the connection is given up."""
         self._agent_of = agent_of
+        self._work = WorkMeter(limits, is_ours, self._loop.time)
         self._streams: set[DataChannelStream] = set()
         self._early: list[DataChannelStream] = []
         self._on_stream: StreamHandler | None = None
@@ -210,6 +214,7 @@ class DataChannelConnection:
         self.on_candidate(candidate)
 
     def data_channel(self, channel: DataChannel) -> None:
+        self._spend(OPENING)
         if channel.label == INIT_LABEL and not self._has_peers_init:
             self._has_peers_init = True
             channel.listen(_Ignored(), 0)
@@ -261,10 +266,17 @@ class DataChannelConnection:
             self._limits,
             prompt_ack=not self._agent_of(self.remote_peer).startswith("rust-libp2p"),
             on_over=self._stream_over,
+            on_work=self._spend,
         )
         if not stream.is_gone:
             self._streams.add(stream)
         return stream
+
+    def _spend(self, frames: int) -> None:
+        """The browser empties SCTP's window by itself, so whoever sends more than we can handle cannot be made to
+        wait."""
+        if not self._work.spend(frames):
+            self._end("the peer sends more frames than this node handles")
 
     def _stream_over(self, stream: DataChannelStream) -> None:
         if stream in self._streams:

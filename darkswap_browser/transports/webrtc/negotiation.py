@@ -51,12 +51,14 @@ class Negotiator:
         limits: Limits,
         agent_of: Callable[[PeerId], str] = lambda _: "",
         report: ReportFault = log_fault,
+        is_ours: Callable[[PeerId], bool] = lambda _: True,
     ) -> None:
         self.limits = limits
         self._report = report
         self._webrtc = webrtc
         self._configuration = configuration
         self._agent_of = agent_of
+        self._is_ours = is_ours
 
     async def offer(
         self, signaling: Signaling, peer: PeerId, address: Multiaddr, on_step: StepHandler
@@ -105,6 +107,7 @@ class Negotiator:
             direction=direction,
             on_candidate=lambda _: None,
             agent_of=self._agent_of,
+            is_ours=lambda: self._is_ours(peer),
         )
         return connection, self.exchange(connection, signaling)
 

@@ -131,7 +131,12 @@ class WebRtcTransport:
         self._limits = swarm.limits
         self._observer = observer
         self._negotiator = Negotiator(
-            webrtc, configuration, swarm.limits, swarm.address_book.agent, swarm.faults.report
+            webrtc,
+            configuration,
+            swarm.limits,
+            swarm.address_book.agent,
+            swarm.faults.report,
+            swarm.ours.__contains__,
         )
         self._mender = IceRestarter(swarm, self._negotiator, self._restart_stream)
         self._is_available = webrtc.available
