@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from darkswap_browser.errors import TooManyRequests
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.connection import Connection, is_direct
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.our_peers import OurPeers
 from darkswap_browser.net.routing import ConnectionStreams
@@ -88,6 +88,23 @@ class ConnectionTable:
         """Since bytes of streams were last seen to move. Whoever wants it exact asks often."""
         return self._of[connection].idle_seconds(now)
 
+    def unused(self, now: float) -> list[Connection]:
+        """Connections to be closed because nothing goes on in them; each is named once."""
+        found = [each for each in self.all() if each not in self._going and not each.streams]
+        found = [each for each in found if self._is_unused(each, self.idle_seconds(each, now), now)]
+        self._going.update(found)
+        return found
+
+    def _is_unused(self, connection: Connection, idle: float, now: float) -> bool:
+        limits = self._limits
+        if self.is_stranger(connection) and idle >= limits.stranger_idle:
+            return True
+        if is_direct(connection) or idle < limits.replaced_idle:
+            return False
+        # Proven, and with a path at this moment: otherwise the circuit is what a new path is agreed on over.
+        direct = [each for each in self.of(connection.remote_peer) if is_direct(each) and each not in self._going]
+        return any(now - each.opened_at >= limits.replaced_after and _has_path(each) for each in direct)
+
     def add(self, connection: Connection) -> ConnectionStreams:
         held = self._of[connection] = ConnectionStreams(connection)
         self._held.setdefault(connection.remote_peer, []).append(held)
@@ -102,6 +119,10 @@ class ConnectionTable:
             mine.remove(held)
         if not mine:
             self._held.pop(peer, None)
+
+
+def _has_path(connection: Connection) -> bool:
+    return bool(connection.stats().get("state", "connected") == "connected")
 
 
 def _rank(connection: Connection) -> tuple[bool, bool]:

@@ -87,6 +87,11 @@ class Limits:
     stranger_idle: float = 60.0
     """Seconds without a byte after which a stranger's connection may be closed: whoever wants something says it by
     then, and pings of js and ours come every 15 s."""
+    replaced_after: float = 10.0
+    """Seconds after which a direct link is proven, and the circuit that it was agreed on over is closed: relays count
+    circuits."""
+    replaced_idle: float = 5.0
+    """Seconds for which nothing moved on such a circuit."""
     connections_per_peer: int = 8
     """Reloads and glare make duplicates for a moment; beyond this the oldest idle one goes."""
     pending_dials: int = 64

@@ -11,6 +11,7 @@ from darkswap_browser.concurrency.tasks import finish_now
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.idle_connections import IdleConnections
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
@@ -43,6 +44,7 @@ class Node:
     identify: Identify
     ping: Ping
     liveness: Liveness
+    idle: IdleConnections
     webrtc: WebRtcTransport
     signals: PageSignaling
     stun: RelayStun
@@ -72,6 +74,7 @@ class Node:
             await self.channels.close()
             await self.signals.close()
             await self.liveness.close()
+            await self.idle.close()
             self.ping.stop()
             await self.identify.close()
             await self.swarm.close()
@@ -88,6 +91,7 @@ class Node:
         self.channels.abort("stopped")
         self.signals.abort()
         self.liveness.abort()
+        self.idle.abort()
         self.ping.stop()
         self.identify.abort()
         self.swarm.abort()
@@ -171,6 +175,7 @@ def _assemble(
         Identify(swarm, AGENT, runtime),
         ping,
         Liveness(swarm, ping),
+        IdleConnections(swarm),
         webrtc,
         signals,
         stun,
@@ -182,6 +187,7 @@ def _assemble(
 async def _start(node: Node, config: NetworkConfig, *, can_be_direct: bool, is_manual: bool) -> None:
     node.ping.start()
     node.liveness.start()
+    node.idle.start()
     node.identify.start()
     node.client.start()
     node.channels.start()

@@ -151,7 +151,9 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--reservations-per-ip", type=_positive, metavar="N", help="IPv6 is counted by /64")
     group.add_argument("--reservation-ttl", type=_positive, metavar="SECONDS", help="until a renewal is due")
     group.add_argument("--circuits", type=_positive, metavar="N", help="at once")
-    group.add_argument("--circuits-per-peer", type=_positive, metavar="N", help="at either end")
+    group.add_argument(
+        "--circuits-per-peer", type=_positive, metavar="N", help="that one opens; to one peer go four times as many"
+    )
     group.add_argument(
         "--connections", type=_positive, metavar="N",
         help="sockets at once (default: 80%% of the file descriptors this process may open, at most 4096)",

@@ -29,6 +29,7 @@ class Place:
 
     world: SimulatedWorld
     address: str = ""
+    server: RelayServer | None = None
     nodes: dict[str, Network] = field(default_factory=dict)
     events: dict[str, list[DarkSwapEvent]] = field(default_factory=dict)
 
@@ -64,7 +65,8 @@ async def place(limits: RelayLimits | None = None, *, stun: int | None = None, *
     Ping(swarm, runtime.entropy).start()
     ip = made.world.ip("relay")
     bound = await swarm.listen(Multiaddr.parse(f"/ip4/{ip}/tcp/4001/ws"))
-    RelayServer(swarm, limits or RelayLimits(), runtime.clock).start()
+    made.server = RelayServer(swarm, limits or RelayLimits(), runtime.clock)
+    made.server.start()
     made.address = str(bound[0].with_peer(identity.peer_id))
     return made
 

@@ -3,7 +3,7 @@
     <relay>/p2p-circuit/webrtc/p2p/<peer>
 
 The relayed connection, authenticated by Noise, carries the descriptions and with them the fingerprints that
-authenticate the direct one, which therefore needs no handshake of its own. It stays open whatever comes of this.
+authenticate the direct one, which therefore needs no handshake of its own. It ends some seconds after that is proven.
 
 When two of ours dial each other at once, both negotiations go on and the one whose dialler has the lower peer id
 stays: its dialler holds back the other connection until it knows, the other dialler waits for it. js peers, which
