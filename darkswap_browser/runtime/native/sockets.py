@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed
 from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
+from darkswap_browser.runtime.native.metered import MeteredClient, MeteredServer
 
 WEBSOCKET_MESSAGE = 2 * 1024 * 1024
 """Largest message accepted, in bytes. js flushes what it has queued as one message, which can pass 256 KiB."""
@@ -149,7 +150,10 @@ class TcpLink:
         # Armed anew: reading may have been paused, and an end that the peer made before is told to `_Ending` again.
         transport.pause_reading()
         transport.resume_reading()
-        transport.write_eof()
+        try:
+            transport.write_eof()
+        except OSError:
+            transport.abort()  # the peer has reset the connection, and no event told yet
 
     def reset(self) -> None:
         self._closed = True
@@ -257,6 +261,7 @@ class NativeSockets:
                     max_size=WEBSOCKET_MESSAGE,
                     max_queue=WEBSOCKET_QUEUE,
                     write_limit=SEND_BUFFER,
+                    create_connection=MeteredClient,
                 )
             )
 
@@ -302,6 +307,7 @@ class NativeSockets:
                 max_size=WEBSOCKET_MESSAGE,
                 max_queue=WEBSOCKET_QUEUE,
                 write_limit=SEND_BUFFER,
+                create_connection=MeteredServer,
             )
 
         async def close() -> None:
