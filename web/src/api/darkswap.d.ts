@@ -334,10 +334,9 @@ export type DarkSwapEvent = { at: number } & (
   /** A large message on its way in; the last one tells `total` twice. */
   | { type: "message:progress"; peer_id: string; received: number; total: number }
   /**
-   * Accepted messages that will not be sent any more: the peer began anew, or the channel ended. `ids` are those that
-   * `send_webrtc_message` gave. `maybe_delivered`: they were on their way, and the peer may have taken them; else it has
-   * not. `ids` is empty when the tab that ran the node is gone: it had accepted them of this tab, and what became of them
-   * is not known.
+   * Accepted messages that will not be sent any more: the peer began anew, the channel ended, or the tab that ran the
+   * node is gone, which is told to each tab of its own messages. `ids` are those that `send_webrtc_message` gave.
+   * `maybe_delivered`: they were on their way, and the peer may have taken them; else it has not.
    */
   | { type: "message:undelivered"; peer_id: string; count: number; ids: number[]; maybe_delivered: boolean }
   /** Messages of earlier sessions of a peer, which nobody received, were given up for want of room. */
