@@ -36,6 +36,9 @@ class Budget:
     restarts: tuple[int, int] = (0, 0)
     hand_overs: tuple[int, int] = (0, 0)
     climbs: int = 0
+    early: bool = False
+    """Whether the first bytes of a session follow its first HELLO. Not together with restarts: a receiver that takes
+    them and ends before its answer arrives leaves nothing by which its successor could be told from it."""
 
     def less(self, name: str, who: int | None = None) -> Budget:
         left = getattr(self, name)
@@ -46,9 +49,11 @@ class Budget:
 
 Stream = tuple[int, tuple[int, int], tuple[tuple[int, ...], tuple[int, ...]]]
 """(its opener, its roles at both sides, items on their way to both sides)."""
-State = tuple[int, int, tuple[Stream, ...], Budget]
+State = tuple[int, int, tuple[Stream, ...], int]
 Step = tuple[str, int, int]
 """(name, side, index of a stream or -1)."""
+Names = tuple[tuple[bytes, bytes], ...]
+"""Sessions and what they are called now."""
 
 
 @dataclass(slots=True)
@@ -58,9 +63,13 @@ class Exploration:
     turns: dict[tuple[int, str, tuple[int, ...]], tuple[int, tuple[tuple[int, int], ...], dict[int, int]]] = field(
         default_factory=dict
     )
-    named: dict[int, set[bytes]] = field(default_factory=dict)
+    named: dict[int, frozenset[bytes]] = field(default_factory=dict)
     """The sessions that a value names."""
-    renames: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], int] = field(default_factory=dict)
+    naming: dict[tuple[int, ...], tuple[Names, tuple[int, int]] | None] = field(default_factory=dict)
+    """Two sides and the items that name sessions → what `_naming` found of them."""
+    renames: dict[tuple[int, Names], int] = field(default_factory=dict)
+    spent: dict[tuple[int, str, int | None], int] = field(default_factory=dict)
+    """(budget, what of it, side) → what is left."""
     before: dict[State, tuple[State, Step] | None] = field(default_factory=dict)
     quiet: int = 0
     most: int = 1_000_000
@@ -76,6 +85,17 @@ class Exploration:
         found = self.values[number]
         assert isinstance(found, Side)
         return found
+
+    def budget(self, number: int) -> Budget:
+        found = self.values[number]
+        assert isinstance(found, Budget)
+        return found
+
+    def less(self, budget: int, name: str, who: int | None = None) -> int:
+        left = self.spent.get((budget, name, who))
+        if left is None:
+            left = self.spent[budget, name, who] = self.number(self.budget(budget).less(name, who))
+        return left
 
     def turn(self, side: int, name: str, *arguments: int) -> tuple[int, tuple[tuple[int, int], ...], dict[int, int]]:
         """The side after a step, what it said on which role, and what became of its roles."""
@@ -100,15 +120,16 @@ class Exploration:
         if name in ("deliver", "refuse"):
             return self._deliver(state, name, who, index)
         if name in ("restart", "hand_over"):
-            budget = budget.less(f"{name}s", who)
+            budget = self.less(budget, f"{name}s", who)
             name = "lose_streams" if name == "hand_over" else name
         elif name == "accept":
-            budget = budget.less("messages", who)
+            budget = self.less(budget, "messages", who)
         elif name == "climb":
-            budget = budget.less("climbs")
+            budget = self.less(budget, "climbs")
             name = "open"
         streams = state[2]
         if name == "open":
+            name = "open_early" if self.budget(budget).early else name
             roles = (OPENING, NEWS) if who == 0 else (NEWS, OPENING)
             streams = (*streams, (who, roles, ((), ())))
         return self._apply((*state[:2], streams, budget), who, self.turn(state[who], name))
@@ -127,18 +148,21 @@ class Exploration:
         if index >= 0:
             sides[who] = self.turn(sides[who], "half", 0, state[2][index][2][who][0])[0]
         sides = [self.turn(side, "lose_streams")[0] for side in sides]
-        return self._renamed((sides[0], sides[1]), [], state[3].less("cuts"))
+        return self._renamed((sides[0], sides[1]), [], self.less(state[3], "cuts"))
 
     def _apply(self, state: State, who: int, turn: tuple[int, tuple[tuple[int, int], ...], dict[int, int]]) -> State:
         side, said, changes = turn
-        self._check(self.side(state[who]), self.side(side), self.side(state[1 - who]))
+        if side != state[who]:
+            self._check(self.side(state[who]), self.side(side), self.side(state[1 - who]))
         streams = []
         for opener, roles, wires in state[2]:
             old = roles[who]
             role = changes.get(old, old)
             mine, theirs = wires[who], wires[1 - who]
             # An item is said in the role that its stream has now, but a refusal in the one that it had.
-            theirs += tuple(item for where, item in said if where in (role, old if role == NONE else role))
+            if said:
+                now = old if role == NONE else role
+                theirs += tuple(item for where, item in said if where in (role, now))
             if role == NONE:
                 mine = ()
             if roles[1 - who] == NONE:
@@ -149,27 +173,35 @@ class Exploration:
         sides = (side, state[1]) if who == 0 else (state[0], side)
         return self._renamed(sides, streams, state[3])
 
-    def _renamed(self, sides: tuple[int, int], streams: list[Stream], budget: Budget) -> State:
+    def _renamed(self, sides: tuple[int, int], streams: list[Stream], budget: int) -> State:
         """The same state with the lowest names of sessions: which ids were used before says nothing."""
-        used: set[bytes] = set()
-        for number in (*sides, *(item for _, _, wires in streams for wire in wires for item in wire)):
-            used |= self._sessions(number)
-        names = [sorted(each for each in used if each[0] == who) for who in (0, 1)]
-        if all(name[1] == place for each in names for place, name in enumerate(each)) and all(
-            self.side(sides[who]).sessions == len(names[who]) for who in (0, 1)
-        ):
+        hellos = [item for _, _, wires in streams for wire in wires for item in wire if self._sessions(item)]
+        holders = (*sides, *hellos)
+        if holders not in self.naming:
+            self.naming[holders] = self._naming(holders)
+        naming = self.naming[holders]
+        if naming is None:
             return *sides, tuple(sorted(streams)), budget
-        new = {name: bytes((who, place)) + bytes(14) for who in (0, 1) for place, name in enumerate(names[who])}
-        counts = (len(names[0]), len(names[1]))
-        key = tuple(sorted(new.items()))
         moved = [
-            (opener, roles, (self._rename_all(wires[0], key, counts), self._rename_all(wires[1], key, counts)))
+            (opener, roles, (self._rename_all(wires[0], *naming), self._rename_all(wires[1], *naming)))
             for opener, roles, wires in streams
         ]
-        first, second = self._rename_all(sides, key, counts)
+        first, second = self._rename_all(sides, *naming)
         return first, second, tuple(sorted(moved)), budget
 
-    def _sessions(self, number: int) -> set[bytes]:
+    def _naming(self, holders: tuple[int, ...]) -> tuple[Names, tuple[int, int]] | None:
+        """The lowest names for the sessions that two sides and items name, and how many each side has; None if they
+        have them."""
+        used = frozenset().union(*(self._sessions(number) for number in holders))
+        names = [sorted(each for each in used if each[0] == who) for who in (0, 1)]
+        if all(name[1] == place for each in names for place, name in enumerate(each)) and all(
+            self.side(holders[who]).sessions == len(names[who]) for who in (0, 1)
+        ):
+            return None
+        new = {name: bytes((who, place)) + bytes(14) for who in (0, 1) for place, name in enumerate(names[who])}
+        return tuple(sorted(new.items())), (len(names[0]), len(names[1]))
+
+    def _sessions(self, number: int) -> frozenset[bytes]:
         found = self.named.get(number)
         if found is None:
             value = self.values[number]
@@ -177,15 +209,13 @@ class Exploration:
             if isinstance(value, Side):
                 holders = [value.machine] + ([value.fresh] if value.fresh is not None else [])
             ids = {name for each in holders for name in (each.session, each.peer_session)}
-            found = self.named[number] = ids - {b""}
+            found = self.named[number] = frozenset(ids - {b""})
         return found
 
-    def _rename_all(
-        self, numbers: tuple[int, ...], key: tuple[tuple[bytes, bytes], ...], counts: tuple[int, int]
-    ) -> tuple[int, ...]:
+    def _rename_all(self, numbers: tuple[int, ...], key: Names, counts: tuple[int, int]) -> tuple[int, ...]:
         return tuple(self._rename(number, key, counts) for number in numbers)
 
-    def _rename(self, number: int, key: tuple[tuple[bytes, bytes], ...], counts: tuple[int, int]) -> int:
+    def _rename(self, number: int, key: Names, counts: tuple[int, int]) -> int:
         if not self._sessions(number):
             return number
         made = self.renames.get((number, key))
@@ -217,12 +247,12 @@ class Exploration:
 
     def steps(self, state: State) -> Iterator[Step]:
         """What the two ends may do themselves."""
-        streams = state[2]
+        streams, budget = state[2], self.budget(state[3])
         for who in (0, 1):
             side = self.side(state[who])
             outbox, inbox = side.machine.outbox, side.machine.inbox
             mine = {roles[who] for _, roles, _ in streams}
-            if state[3].messages[who]:
+            if budget.messages[who]:
                 yield "accept", who, -1
             if inbox.messages:
                 yield "take", who, -1
@@ -258,7 +288,7 @@ class Exploration:
 
     def troubles(self, state: State) -> Iterator[Step]:
         """What the world may do."""
-        budget = state[3]
+        budget = self.budget(state[3])
         for who in (0, 1):
             mine = {roles[who] for _, roles, _ in state[2]}
             if budget.restarts[who]:
@@ -278,7 +308,7 @@ class Exploration:
 
     def start(self, budget: Budget) -> State:
         first = [self.number(Side(who, ChannelMachine(bytes((who, 0)) + bytes(14), LIMITS).export())) for who in (0, 1)]
-        return first[0], first[1], (), budget
+        return first[0], first[1], (), self.number(budget)
 
     def run(self, budget: Budget) -> None:
         """Visit every state. Raises `PromiseBroken`, with the way to the state where it is."""
