@@ -42,8 +42,6 @@ FROM_SOURCE = "embit,python-baseconv,varint"
 # Two workers, each with browsers and servers of its own, take a file of tests at a time: tests/support/schedule.py says
 # in which order. Arguments given to `build.py test` come after these, so that `-n 0` runs all in one process.
 AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-# What neither waits nor asks the host, for a quick look: tests/support/examples.py says what is left out of it.
-PURE_TESTS = [f"tests/{each}" for each in ("wire", "identity", "bitcoin", "market", "net", "protocols", "storage")]
 # A long step without a terminal says this often that it is alive, seconds.
 HEARTBEAT = 15.0
 # What a tool prints → what to do about it.
@@ -294,8 +292,7 @@ def run_module(name: str, arguments: Sequence[str], failure: str | None = None) 
 def test(rest: Sequence[str]) -> int:
     if rest[:1] == ["--pure"]:
         set_up(build=False)
-        os.environ["DARKSWAP_QUICK_TESTS"] = "yes"
-        return run_module("pytest", ["-q", *PURE_TESTS, *rest[1:]])
+        return run_module("tests.pure", rest[1:])
     set_up(browsers=(find_chromium, find_firefox))
     return run_module("pytest", [*AT_ONCE, *rest])
 

@@ -49,14 +49,12 @@ def own_site(built: Path) -> Iterator[WebServer]:
 
 # Pyodide's interpreter is compiled anew in each page, once fast and once well. The second takes longer than most tests
 # last, on the cores that they need; in `tests/pyodide`, the demo and the bench it happens as for users.
-ONCE_COMPILED = "--js-flags=--liftoff-only"
-# Bars that move are drawn sixty times a second, by the same cores that the tests need.
-STILL = "--force-prefers-reduced-motion"
+ONCE_COMPILED = ("--js-flags=--liftoff-only",)
 
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
-    browser = Chrome((ONCE_COMPILED, STILL))
+    browser = Chrome(ONCE_COMPILED)
     yield browser
     browser.quit()
 

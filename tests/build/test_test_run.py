@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import build
+from tests import pure
 from tests.support.orphans import MARK, marked
 
 pytestmark = pytest.mark.takes(15)
@@ -121,4 +122,24 @@ def test_files_that_take_longest_are_given_out_first(tmp_path: Path) -> None:
 
 
 def test_the_pure_tests_are_where_they_are_said_to_be() -> None:
-    assert [folder for folder in build.PURE_TESTS if not any((ROOT / folder).rglob("test_*.py"))] == []
+    folders = [folder for group in pure.GROUPS for folder in group]
+    assert [folder for folder in folders if not any((ROOT / folder).rglob("test_*.py"))] == []
+    assert len(set(folders)) == len(folders)
+
+
+def run_groups(*tests: Path) -> subprocess.CompletedProcess[str]:
+    text = f"from tests.pure import run; raise SystemExit(run({[[str(each)] for each in tests]}))"
+    command = [sys.executable, "-c", text]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_groups_of_tests_run_and_a_failure_in_any_of_them_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    passes, fails = tmp_path / "test_passes.py", tmp_path / "test_fails.py"
+    passes.write_text(RUNS)
+    fails.write_text("def test_fails(): assert not 'what is wrong'\n")
+    for groups in ((passes, fails), (fails, passes)):
+        done = run_groups(*groups)
+        assert done.returncode == 1
+        assert "1 passed" in done.stdout and "1 failed" in done.stdout and "what is wrong" in done.stdout
+    assert run_groups(passes, passes).returncode == 0

@@ -1,4 +1,5 @@
-"""How many examples hypothesis tries: all in a whole run, a fifth in `build.py test --pure`, for a quick look."""
+"""How many examples hypothesis tries, ways are walked, states visited: all in a whole run, a tenth in
+`build.py test --pure`, for a quick look."""
 
 from __future__ import annotations
 
@@ -10,4 +11,4 @@ LEAST = 5
 
 def examples(count: int) -> int:
     """`count`, or what a quick run has time for."""
-    return max(LEAST, count // 5) if os.environ.get(QUICK) else count
+    return max(LEAST, count // 10) if os.environ.get(QUICK) else count

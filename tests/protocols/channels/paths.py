@@ -136,21 +136,10 @@ async def say_hello(stranger: Swarm, node: Node, hello: Hello) -> None:
     await asyncio.sleep(0.01)
 
 
-class MutePathEnd(PathEnd):
-    """On whose streams nothing comes back."""
-
-    async def open_stream(self) -> PipeEnd:
-        end = await super().open_stream()
-        end.other.cut()
-        return end
-
-
-def connect(
-    a: Node, b: Node, transport: str = "webrtc", kind: type[PipeEnd] = PipeEnd, end: type[PathEnd] = PathEnd
-) -> PathEnd:
+def connect(a: Node, b: Node, transport: str = "webrtc", kind: type[PipeEnd] = PipeEnd) -> PathEnd:
     """A path from `a` to `b`, whose streams are of `kind`; returns the end at `a`."""
     limit = CircuitLimit(120, 1 << 17) if transport == "circuit" else None
-    here = end(b.peer, Direction.OUTBOUND, transport, limit)
+    here = PathEnd(b.peer, Direction.OUTBOUND, transport, limit)
     there = PathEnd(a.peer, Direction.INBOUND, transport, limit)
     here.other, there.other = there, here
     here.kind = there.kind = kind

@@ -11,9 +11,10 @@ import random
 import pytest
 
 from tests.protocols.channels.exploration import Budget, Exploration, explore
+from tests.support.examples import examples
 
 WORLDS = {
-    "cut": (Budget(messages=(2, 0), cuts=1), 11272, 4),
+    "cut, first bytes with the opening": (Budget(messages=(2, 0), cuts=1, early=True), 18513, 14),
     "cut, both send": (Budget(messages=(1, 1), cuts=1), 12100, 4),
     "restart of the receiver": (Budget(messages=(2, 0), restarts=(0, 1)), 15410, 32),
     "restart of one of two that send": (Budget(messages=(1, 1), restarts=(0, 1)), 14155, 38),
@@ -23,7 +24,11 @@ WORLDS = {
 }
 
 
-@pytest.mark.parametrize("name", WORLDS)
+# A quick run leaves the larger worlds out; of each kind of trouble one stays.
+LARGEST = examples(150_000)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, states, _) in WORLDS.items() if states <= LARGEST])
 def test_every_state_keeps_the_promise(name: str) -> None:
     budget, states, quiet = WORLDS[name]
     assert explore(budget) == (states, quiet)
@@ -33,5 +38,6 @@ def test_ways_through_a_larger_world_keep_the_promise() -> None:
     exploration = Exploration()
     budget = Budget(messages=(4, 2), cuts=2, restarts=(0, 1), hand_overs=(1, 1), climbs=2)
     chance = random.Random(1)
-    steps = sum(exploration.walk(budget, chance, 0.03) for _ in range(300))
-    assert steps > 300 * 30
+    ways = examples(300)
+    steps = sum(exploration.walk(budget, chance, 0.03) for _ in range(ways))
+    assert steps > ways * 30

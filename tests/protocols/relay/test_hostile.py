@@ -22,9 +22,10 @@ from darkswap_browser.protocols.relay.messages import (
     encode_stop,
 )
 from darkswap_browser.wire.varint import encode_varint
+from tests.support.examples import examples
 from tests.support.relays import Lan, Node, node, relay
 
-ROUNDS = 150
+ROUNDS = examples(150)
 
 
 def spoiled(valid: bytes, chance: random.Random) -> bytes:

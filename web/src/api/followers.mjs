@@ -12,16 +12,14 @@ export class Followers {
   #name;
   #gone;
   #mayGo;
-  #settled;
   /** Id → `{line, end, config}`; `end` is the `SwitchEnd` that stands for the tab here. */
   #all = new Map();
 
-  /** `gone(end)`: one has left. `mayGo()`: see `SwitchEnd`. `settled(peers)`: see `FollowerLine`. */
-  constructor(name, gone, mayGo, settled) {
+  /** `gone(end)`: one has left. `mayGo()`: see `SwitchEnd`. */
+  constructor(name, gone, mayGo) {
     this.#name = name;
     this.#gone = gone;
     this.#mayGo = mayGo;
-    this.#settled = settled;
   }
 
   get size() {
@@ -48,7 +46,7 @@ export class Followers {
       known.line.tell("welcome", state);
       return null;
     }
-    const line = new FollowerLine(id, this.#settled);
+    const line = new FollowerLine(this.#name, id);
     if (theirs !== build) {
       line.tell("refuse", nodeDiffers(this.#name, "build").toJSON());
       line.close();
@@ -80,6 +78,11 @@ export class Followers {
       line.tell("cut");
       end.free(0);
     }
+  }
+
+  /** See `FollowerLine.settle`. */
+  settle(hub) {
+    for (const { line } of this.#all.values()) if (hub) void line.settle((peer) => hub.isDelivered(peer));
   }
 
   /** The node is gone: they look for another. */

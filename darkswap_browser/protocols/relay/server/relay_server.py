@@ -268,13 +268,12 @@ class RelayServer:
             refusal = RELAYED
         else:
             target = message.peer.id
-            source = source_of(connection)
-            refusal = self._table.open_circuit(origin, target, source, _now())
+            refusal = self._table.open_circuit(origin, target, source_of(connection), _now())
             if refusal is None:
                 try:
                     refusal = await self._circuit(connection, stream, target)
                 finally:
-                    self._table.close_circuit(origin, target, source)
+                    self._table.close_circuit(origin, target)
         if refusal is not None:
             self._observer.circuit_refused(origin, refusal)
             await self._answer(stream, HopMessage(HopType.STATUS, status=refusal.status))
