@@ -206,8 +206,7 @@ class Network(NodeOwner):
             MessageTooLarge: Nothing was sent.
             MessageUndelivered: With "delivered": it was accepted and will not be sent any more.
             DarkSwapError: The peer was not reached within the channel's deadline, or it closed the channel.
-        Cancellation: Before it is accepted, the message is not sent, unless it travels with the opening already;
-            afterwards it goes on.
+        Cancellation: Before it is accepted, the message is not sent; afterwards it goes on.
         """
         if until not in ("accepted", "delivered"):
             raise InvalidArgument("until", f"is {until!r}", 'Say "accepted" or "delivered".')

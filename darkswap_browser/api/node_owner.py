@@ -113,6 +113,10 @@ class NodeOwner:
         """One more event for all who subscribed."""
         self._facts.publish(kind, fields)
 
+    def flush_events(self) -> None:
+        """Tell at once what was to be told from the loop's next turn."""
+        self._facts.flush()
+
     async def _up(self) -> Node:
         return await self._lifecycle.start()
 
@@ -132,6 +136,16 @@ class NodeOwner:
             built.channels.leave("leaving")
             for connection in built.swarm.connections():
                 connection.abort()
+
+    def abandon(self) -> None:
+        """Another program goes on with this node: drop everything at once, and say nothing to any peer.
+
+        What was accepted and not acknowledged is told before this returns; `stop` takes the rest down.
+        """
+        if (built := self._lifecycle.running) is not None:
+            built.swarm.abort()
+            built.abort()
+            self._facts.flush()
 
     def _channel_changed(self, channel: Channel) -> None:
         """Called after each change of a channel was told."""

@@ -25,6 +25,7 @@ from darkswap_browser.version import VERSION
 
 FIRST_ID = 2**20
 """More than the messages of one call."""
+ALL_IDS = 2**53 - 1
 
 
 class NodeCallbacks(JsCallbacks, Protocol):
@@ -177,6 +178,15 @@ class NodeBridge:
         )
         self._calls.done(number, found)
 
+    def settled(self, peers: str) -> str:
+        """Of each peer the id up to which all its messages were delivered, or told not to be. JSON both ways."""
+        self._network.flush_events()
+        found = {}
+        for peer in json_argument("peers", peers):
+            channel = self._network.get_open_channel(peer)
+            found[peer] = ALL_IDS if channel is None else channel.machine.outbox.acknowledged_id
+        return json.dumps(found)
+
     # --- receiving
 
     def receive_batch(self, number: int, peer: str) -> None:
@@ -226,6 +236,18 @@ class NodeBridge:
         self._hooks.signal(signal.peer, "candidate", json.dumps(shape))
 
     # --- the end
+
+    def abandon(self, number: int) -> None:
+        """As `free`, when another page goes on with the node: without a word to anybody. Messages that were accepted
+        and not acknowledged are told before this returns.
+        """
+        self._network.abandon()
+        self.free(number)
+
+    def leave(self, number: int) -> None:
+        """As `abandon`, when the page is kept for a way back: peers are told so."""
+        self._network.send_goodbye()
+        self.abandon(number)
 
     def free(self, number: int) -> None:
         """Stop for good; the reply says that the proxy may go.

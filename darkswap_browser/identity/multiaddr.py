@@ -7,6 +7,7 @@ the caller drops that address only, never the message around it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,8 @@ MAX_COMPONENTS = 32
 MAX_TEXT = 3 * MAX_BYTES
 
 _HOSTS = frozenset(("ip4", "ip6", "dns", "dns4", "dns6", "dnsaddr"))
+_NO_HOST_NAME = re.compile(r"[\s\x00-\x20\x7f/?#@:\[\]\\%<>^|`{}\"]|^\.|\.\.|^-")
+_NAMES = _HOSTS - {"ip4", "ip6"} | {"sni"}
 _HINT = "A multiaddr looks like /dns4/relay.example/tcp/443/wss/p2p/12D3KooW…"
 
 
@@ -201,14 +204,31 @@ class Multiaddr:
         text = self.value("tcp") or self.value("udp")
         return None if text is None else int(text)
 
+    def endpoint(self) -> tuple[str, int | None]:
+        """Host and port to connect to; no port where the address names none.
+
+        Raises:
+            InvalidArgument: No host, port 0, or a name with characters that no host name has: in a URL they would mean
+                another host.
+        """
+        host, port = self.host(), self.port()
+        if host is None:
+            raise InvalidArgument("multiaddr", f"{self} names no host", _HINT)
+        for component in self.components:
+            if component.name in _NAMES and _NO_HOST_NAME.search(component.value or ""):
+                raise InvalidArgument("multiaddr", f"{self} names a host that cannot be", _HINT)
+        if port == 0:
+            raise InvalidArgument("multiaddr", f"{self} names port 0, at which nobody listens", _HINT)
+        return host, port
+
     def websocket_url(self) -> str:
-        """`ws://…` or `wss://…`. Raises `InvalidArgument` for an address of another shape."""
-        host = self.host()
-        if not self.is_websocket or host is None:
+        """`ws://…` or `wss://…`. Raises `InvalidArgument` for an address of another shape, and as `endpoint`."""
+        if not self.is_websocket:
             raise InvalidArgument("multiaddr", f"{self} is not a WebSocket address", _HINT)
+        host, given = self.endpoint()
         scheme, default = ("wss", 443) if self.is_secure_websocket else ("ws", 80)
         name = self.value("sni") or host
-        port = self.port() or default
+        port = given or default
         path = self.value("http-path")
         authority = f"[{name}]" if ":" in name else name
         if port != default:

@@ -58,6 +58,18 @@ class Limits:
     yamux_send_buffer: int = 1 * MIB
     """Frames queued for the link before writers wait."""
 
+    # --- work
+    work_rate: float = 5000.0
+    """Small frames a second on one connection with a peer of ours. A page that handles as many is busy, and answers;
+    honest peers gather what they write in one turn into one frame."""
+    work_burst: float = 25_000.0
+    """Small frames at once beyond it."""
+    work_strangers_part: int = 5
+    """Strangers have a fifth of each."""
+    waste_rate: float = 100.0
+    """Frames that carry nothing (pings, empty ones) a second; honest peers send one in 10 s."""
+    waste_burst: float = 5000.0
+
     # --- streams
     stream_accept_backlog: int = 64
     """Inbound streams of one connection being negotiated at once."""
@@ -67,6 +79,19 @@ class Limits:
     # --- connections
     connections: int = 512
     """Per node. A browser has a few dozen; the relay raises it from its file-descriptor limit."""
+    connections_of_strangers: int = 256
+    """Of them, those of peers that the application did not ask for: half. The relay, which asks for nobody, gives
+    them all."""
+    our_peers: int = 4096
+    """Peers remembered as asked for by the application."""
+    stranger_idle: float = 60.0
+    """Seconds without a byte after which a stranger's connection may be closed: whoever wants something says it by
+    then, and pings of js and ours come every 15 s."""
+    replaced_after: float = 10.0
+    """Seconds after which a direct link is proven, and the circuit that it was agreed on over is closed: relays count
+    circuits."""
+    replaced_idle: float = 5.0
+    """Seconds for which nothing moved on such a circuit."""
     connections_per_peer: int = 8
     """Reloads and glare make duplicates for a moment; beyond this the oldest idle one goes."""
     pending_dials: int = 64
@@ -107,7 +132,9 @@ class Limits:
     signaling_message: int = 32 * KIB
     """An SDP offer of a data-only connection is 0.5 to 1.5 KiB; Firefox's with many candidates stays below 16."""
     signaling_candidates: int = 64
-    """Per attempt; more is flooding."""
+    """Taken of one attempt; those after them are left aside: hosts with many interfaces have as many …"""
+    signaling_messages: int = 512
+    """… and beyond this it is flooding."""
     signaling_timeout: float = 15.0
     signaling_linger: float = 5.0
     """How long the answering side keeps the signaling stream open after it is connected, for the dialler to end it."""
@@ -144,6 +171,8 @@ class Limits:
     """For a stream on the relayed connection when the direct path is gone; then that is taken for dead too."""
     peer_connections: int = 64
     """Chrome ends at about 500 RTCPeerConnections per page, closed ones included until collected."""
+    peer_connections_of_strangers: int = 32
+    """Of them, those of peers that the application did not ask for: half."""
 
     # --- application channel
     channel_message: int = 16 * MIB
@@ -160,8 +189,8 @@ class Limits:
     """The same until the application asks for a message of that peer: a stranger's messages may never be wanted."""
     channel_receive_messages: int = 65536
     """Whole messages waiting for `receive`, so that floods of tiny ones are bounded too."""
-    channel_first_window: int = 64 * KIB
-    """What every peer accepts before it has named its window: the first messages travel with the opening one."""
+    channel_unwanted_messages: int = 8192
+    """The same until the application asks for a message of that peer."""
     channel_write: int = 256 * KIB
     """Most of one write to a stream: enough to make the last, short WebRTC message of a write rare."""
     channel_control: int = 1 * KIB

@@ -26,12 +26,22 @@ class _Route:
 class ConnectionStreams:
     """One connection and what is counted on it."""
 
-    __slots__ = ("connection", "negotiating", "running")
+    __slots__ = ("_active_at", "_bytes", "connection", "negotiating", "running")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.negotiating = 0
         self.running: dict[str, int] = {}
+        self._active_at = connection.opened_at
+        self._bytes = 0
+
+    def idle_seconds(self, now: float) -> float:
+        """How long no bytes of streams were seen to move, as far as looks like this one tell."""
+        stats = self.connection.stats()
+        moved = stats["bytes_sent"] + stats["bytes_received"]
+        if moved != self._bytes:
+            self._bytes, self._active_at = moved, now
+        return now - self._active_at
 
 
 class Routes:

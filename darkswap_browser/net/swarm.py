@@ -28,10 +28,12 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net import events
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.connection_table import ConnectionTable
 from darkswap_browser.net.dialer import Dial, dial_one
 from darkswap_browser.net.events import AddressesChanged, ConnectionClosed, ConnectionOpened, DialStep, Event
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.negotiate import select_one
+from darkswap_browser.net.our_peers import OurPeers
 from darkswap_browser.net.routing import ConnectionStreams, ProtocolHandler, Routes
 from darkswap_browser.net.stream import BufferedStream, Stream
 from darkswap_browser.net.transport import StepHandler, Transport, ignore_step
@@ -67,8 +69,11 @@ class Swarm:
         self._transports: list[Transport] = []
         self._routes = Routes(limits)
         self._subscribers = Subscribers[Event](self._subscriber_failed)
-        self._held: dict[PeerId, list[ConnectionStreams]] = {}
-        self._count = 0
+        self.ours = OurPeers(limits.our_peers)
+        """Whom the application asked for. Whoever is dialled is among them."""
+        self.accepts_strangers = True
+        """Whether peers that are not ours may connect."""
+        self.table = ConnectionTable(limits, self.ours)
         self._dials: dict[tuple[PeerId, bool], Dial] = {}
         self._bound: tuple[Multiaddr, ...] = ()
         self._announced: dict[str, tuple[Multiaddr, ...]] = {}
@@ -140,48 +145,40 @@ class Swarm:
 
     def connections(self, peer: PeerId | None = None) -> tuple[Connection, ...]:
         """Open ones, oldest first; of `peer`, or all."""
-        lists = self._held.values() if peer is None else (self._held.get(peer, []),)
-        return tuple(held.connection for each in lists for held in each if not held.connection.is_closed)
+        return self.table.all() if peer is None else self.table.of(peer)
 
     def best_connection(self, peer: PeerId, allow_limited: bool = True) -> Connection | None:
         """Direct before relayed, unlimited before limited, then the newest: after a reload the old one is dead."""
-        best: Connection | None = None
-        for each in self.connections(peer):
-            if (allow_limited or each.limit is None) and (best is None or _rank(each) >= _rank(best)):
-                best = each
-        return best
+        return self.table.best(peer, allow_limited=allow_limited)
 
     def add_connection(self, connection: Connection) -> None:
         """Take over an authenticated connection and begin to serve its streams.
 
-        Raises `TooManyRequests` (and closes the connection) when the node is full. A peer with too many
-        connections loses its oldest idle one instead.
+        Raises `TooManyRequests` (and closes the connection) when the node is full. A stranger in an idle connection,
+        or an idle connection of the same peer where that has too many, goes instead.
         """
         if self._closed:
             connection.abort()
             raise ObjectClosed("swarm")
-        if self._count >= self.limits.connections:
-            logger.warning("connection refused peer=%s: %d are open", connection.remote_peer.short, self._count)
+        try:
+            victims = self.table.make_room(connection, asyncio.get_running_loop().time())
+        except TooManyRequests:
+            logger.warning("connection refused peer=%s: %d are open", connection.remote_peer.short, len(self.table))
             self._tasks.spawn(connection.close(), "refuse connection")
-            raise TooManyRequests("connections", self.limits.connections)
-        self._make_room(connection.remote_peer)
-        held = ConnectionStreams(connection)
-        self._held.setdefault(connection.remote_peer, []).append(held)
-        self._count += 1
+            raise
+        for victim in victims:
+            logger.debug("connection given up peer=%s: others need its place", victim.remote_peer.short)
+            self._tasks.spawn(victim.close(), "close surplus connection")
+        held = self.table.add(connection)
         logger.info("connection opened peer=%s over=%s", connection.remote_peer.short, connection.transport)
         self.emit(ConnectionOpened(connection))
         connection.start(lambda stream: self._stream_opened(held, stream))
         watcher = self._watchers[held] = self._tasks.spawn(self._watch(held), "watch connection")
         watcher.add_done_callback(lambda _: self._watchers.pop(held))
 
-    def _make_room(self, peer: PeerId) -> None:
-        mine = self.connections(peer)
-        if len(mine) >= self.limits.connections_per_peer:
-            victim = next((each for each in mine if not each.streams), mine[0])
-            self._tasks.spawn(victim.close(), "close surplus connection")
-
     async def _accept(self, connection: Connection) -> None:
-        if connection.remote_peer == self.local_peer:
+        peer = connection.remote_peer
+        if peer == self.local_peer or not (self.accepts_strangers or peer in self.ours):
             connection.abort()
             return
         try:
@@ -194,11 +191,7 @@ class Swarm:
         try:
             await connection.wait_closed()
         finally:
-            mine = self._held.get(connection.remote_peer, [])
-            mine.remove(held)
-            self._count -= 1
-            if not mine:
-                self._held.pop(connection.remote_peer, None)
+            self.table.remove(held)
             logger.info("connection closed peer=%s %s", connection.remote_peer.short, connection.close_reason)
             self.emit(ConnectionClosed(connection, connection.close_reason))
 
@@ -221,6 +214,7 @@ class Swarm:
         Cancellation: Safe; the dial goes on while another caller waits for it.
         """
         self._check_dialable(peer)
+        self.ours.add(peer)
         if (known := self.best_connection(peer, allow_limited)) is not None:
             return known
         now = asyncio.get_running_loop().time()
@@ -251,6 +245,8 @@ class Swarm:
         """
         peer = address.peer_id()
         self._check_dialable(peer)
+        if peer is not None:
+            self.ours.add(peer)
         dialling = dial_one(self._transports, address, peer, self._steps(peer, on_step), self.limits)
         connection = await self._tasks.run(dialling, f"dial {address}")
         self._register(peer)(connection)
@@ -271,8 +267,9 @@ class Swarm:
             if peer is not None and connection.remote_peer != peer:
                 connection.abort()
                 raise PeerIdMismatch(str(peer), str(connection.remote_peer))
+            self.ours.add(connection.remote_peer)
             # A transport that takes part in the swarm (private WebRTC) may have added it itself.
-            if connection not in self.connections(connection.remote_peer):
+            if connection not in self.table or connection.is_closed:
                 self.add_connection(connection)
 
         return register
@@ -386,15 +383,10 @@ class Swarm:
         self._close_transports()
         for dial in list(self._dials.values()):
             dial.abort()
-        for served in list(self._held.values()):
-            for each in served:
-                each.connection.abort()
+        for connection in self.connections():
+            connection.abort()
         self._tasks.cancel()
 
     def _close_transports(self) -> list[asyncio.Task[None]]:
         transports, self._transports = self._transports, []
         return [self._closing.spawn(each.close(), f"close {each.name} transport") for each in transports]
-
-
-def _rank(connection: Connection) -> tuple[bool, bool]:
-    return connection.transport != "circuit", connection.limit is None

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 BITCOIN_NETWORKS = ("mainnet", "testnet", "signet", "regtest")
 SIGNALING_MODES = ("automatic", "manual")
+ACCEPTED = ("direct", "relayed", "ours")
 MAX_JSON_DEPTH = 16
 """Levels of nesting in JSON that an application hands over; the deepest, a list of ICE servers, has four."""
 MAX_RELAYS = 32
@@ -82,10 +83,19 @@ class NetworkConfig:
     listen: tuple[Multiaddr, ...] = ()
     """On hosts with sockets; a browser listens through its relays only."""
     ice_servers: tuple[IceServer, ...] = ()
+    """STUN servers tell us our public address, which direct links between two networks need; TURN servers carry data
+    where no direct link can be. With none, the STUN servers of our relays are asked.
+    """
+    relay_stun: bool = True
+    """Ask relays that answer STUN when `ice_servers` is empty. A direct link shows one's address to the peer."""
     relay_only: bool = False
     """Use and show TURN candidates only."""
     direct: bool = True
     """Try for direct connections."""
+    accept: str = "direct"
+    """What a peer gets that the application did not ask for: a direct link within the strangers' share, which shows it
+    our address, or a relayed connection only, or ("ours") none.
+    """
     relayed_fallback: bool = True
     """Take the relayed connection when no direct one can be made."""
     relay_early_data: EarlyData = EarlyData.KNOWN
@@ -206,8 +216,10 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, Kind[Any]]]] = {
         "reserve": ("reserve", Flag()),
         "listen": ("listen", Listed(_ADDRESS, MAX_RELAYS)),
         "ice_servers": ("ice_servers", Listed(_ICE_SERVER, MAX_ICE_SERVERS)),
+        "relay_stun": ("relay_stun", Flag()),
         "relay_only": ("relay_only", Flag()),
         "direct": ("direct", Flag()),
+        "accept": ("accept", Choice(ACCEPTED)),
         "relayed_fallback": ("relayed_fallback", Flag()),
         "relay_early_data": ("relay_early_data", Choice(EarlyData)),
         "signaling": ("signaling", Choice(SIGNALING_MODES)),

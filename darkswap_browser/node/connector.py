@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 from darkswap_browser.concurrency.backoff import Backoff
 from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument, NoAddress, TimedOut, UnknownRelay
+from darkswap_browser.errors import (
+    DarkSwapError,
+    DialFailed,
+    InvalidArgument,
+    NoAddress,
+    TimedOut,
+    TooManyRequests,
+    UnknownRelay,
+)
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction, is_direct
@@ -81,6 +89,7 @@ class PeerConnector:
         Cancellation: Safe. What is half made is dropped; a relayed connection that stands by then stays.
         """
         meeting, peer = self.relay(relay), PeerId.parse(target)
+        self._swarm.ours.add(peer)
         known = self._swarm.best_connection(peer)
         if known is not None and (is_direct(known) or not self._can_be_direct):
             return known
@@ -104,6 +113,7 @@ class PeerConnector:
         Cancellation: Safe. What is half made is dropped, unless another caller waits for it; a relayed connection that
         stands by then stays.
         """
+        self._swarm.ours.add(peer)
         attempts: list[tuple[str, Exception]] = []
         known = self._client.relays
         relays = sorted(
@@ -129,6 +139,7 @@ class PeerConnector:
 
         Cancellation: As `reach`; the relays stay known.
         """
+        self._swarm.ours.add(peer)
         known = self._swarm.best_connection(peer)
         if known is not None:
             return known
@@ -155,6 +166,9 @@ class PeerConnector:
         if direct and self._can_be_direct:
             try:
                 return await self._dial_direct(relay, peer)
+            except TooManyRequests:
+                if not self._config.relayed_fallback:
+                    raise
             except DarkSwapError:
                 # The relayed connection that the attempt went over, if it came so far.
                 relayed = self._swarm.best_connection(peer)
@@ -174,9 +188,12 @@ class PeerConnector:
     # --- climbing
 
     def upgrade_to_direct(self, peer: PeerId, tasks: Tasks) -> None:
-        """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so."""
+        """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so.
+
+        Not for strangers: whoever came to us looks for it itself.
+        """
         running = self._climbs.get(peer)
-        if self._can_be_direct and (running is None or running.done()):
+        if self._can_be_direct and peer in self._swarm.ours and (running is None or running.done()):
             task = self._climbs[peer] = tasks.spawn(self._upgrade_to_direct(peer), "climb to a direct path")
             task.add_done_callback(lambda over: self._climbs.pop(peer) if self._climbs.get(peer) is over else None)
 

@@ -11,6 +11,7 @@ from darkswap_browser.concurrency.tasks import finish_now
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.idle_connections import IdleConnections
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
@@ -18,6 +19,7 @@ from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.node.page_signaling import PageSignaling, Received
+from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
 from darkswap_browser.protocols.identify.identify import Identify
@@ -42,8 +44,10 @@ class Node:
     identify: Identify
     ping: Ping
     liveness: Liveness
+    idle: IdleConnections
     webrtc: WebRtcTransport
     signals: PageSignaling
+    stun: RelayStun
     upgrader: Upgrader
     held: AsyncExitStack
     """The right to run this identity."""
@@ -70,6 +74,7 @@ class Node:
             await self.channels.close()
             await self.signals.close()
             await self.liveness.close()
+            await self.idle.close()
             self.ping.stop()
             await self.identify.close()
             await self.swarm.close()
@@ -86,6 +91,7 @@ class Node:
         self.channels.abort("stopped")
         self.signals.abort()
         self.liveness.abort()
+        self.idle.abort()
         self.ping.stop()
         self.identify.abort()
         self.swarm.abort()
@@ -119,6 +125,7 @@ async def create_node(
     held = await hold_identity(config, runtime, identity)
     try:
         swarm = Swarm(identity, limits, AddressBook(limits), faults)
+        swarm.accepts_strangers = config.accept != "ours"
         can_be_direct = config.direct and config.signaling == "automatic" and runtime.webrtc.available
         node = _assemble(swarm, config, runtime, limits, listener, received, held, can_be_direct=can_be_direct)
     except BaseException:
@@ -148,7 +155,9 @@ def _assemble(
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
     circuits = PeerConnector(swarm, client, config, can_be_direct=can_be_direct)
     signals = PageSignaling(swarm, circuits.reach_relayed, received)
-    webrtc = WebRtcTransport(swarm, runtime.webrtc, config.rtc, signals)
+    stun = RelayStun(swarm, client, config)
+    answers_strangers = config.accept == "direct"
+    webrtc = WebRtcTransport(swarm, runtime.webrtc, stun.configuration, signals, answers_strangers=answers_strangers)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
     if runtime.features.get("tcp"):
         swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
@@ -166,8 +175,10 @@ def _assemble(
         Identify(swarm, AGENT, runtime),
         ping,
         Liveness(swarm, ping),
+        IdleConnections(swarm),
         webrtc,
         signals,
+        stun,
         upgrader,
         held,
     )
@@ -176,6 +187,7 @@ def _assemble(
 async def _start(node: Node, config: NetworkConfig, *, can_be_direct: bool, is_manual: bool) -> None:
     node.ping.start()
     node.liveness.start()
+    node.idle.start()
     node.identify.start()
     node.client.start()
     node.channels.start()

@@ -105,6 +105,8 @@ class TradeStreams:
     def require(self, peer: PeerId, relays: Sequence[str]) -> None:
         """Look for a way to `peer` whenever there is none, until `release`."""
         link = self._link(peer)
+        if not link.wanted:
+            self._swarm.ours.begin(peer)
         link.wanted, link.relays = True, tuple(relays) or link.relays
         self._look(peer, link)
 
@@ -112,6 +114,8 @@ class TradeStreams:
         """No trade with it goes on."""
         link = self._links.get(peer)
         if link is not None:
+            if link.wanted:
+                self._swarm.ours.end(peer)
             link.wanted = False
             self._forget(peer, link)
 

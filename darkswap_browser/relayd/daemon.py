@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import socket
+from collections.abc import Sequence
 
 from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import InvalidArgument
+from darkswap_browser.errors import InvalidArgument, ListenFailed
 from darkswap_browser.identity.keys import Identity, load_or_make_key
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
@@ -16,6 +18,7 @@ from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.server.relay_server import UNSPECIFIED, RelayServer
+from darkswap_browser.protocols.stun import stun_fact
 from darkswap_browser.relayd.admin import Admin, LoopLag, landing_page
 from darkswap_browser.relayd.connection_limits import (
     InstrumentedUpgrader,
@@ -26,12 +29,15 @@ from darkswap_browser.relayd.connection_limits import (
 from darkswap_browser.relayd.log import RelayLog
 from darkswap_browser.relayd.metrics import RelayMetrics, StreamBytes
 from darkswap_browser.relayd.options import RelayOptions
+from darkswap_browser.relayd.stun.server import StunServer
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.base.links import LinkListener
 from darkswap_browser.runtime.native.host import native_runtime
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport
 from darkswap_browser.version import AGENT
+
+logger = logging.getLogger(__name__)
 
 KEY_NAME = "relay"
 
@@ -63,6 +69,9 @@ class RelayDaemon:
         self._server = RelayServer(swarm, options.limits, runtime.clock, announce=options.announce, observer=metrics)
         self._tasks = Tasks(swarm.faults.report)
         self._admin: LinkListener | None = None
+        self._stun = StunServer()
+        self.stun_port: int | None = None
+        """UDP port at which STUN is answered; None where it is not."""
         self._add_figures()
 
     @classmethod
@@ -91,9 +100,13 @@ class RelayDaemon:
         """Raises `ListenFailed` (a port is taken), `InvalidArgument` (TLS files), `Unsupported` (an address)."""
         for part in (self._identify, self._ping, self._liveness, self._server):
             part.start()
+        listening: list[Multiaddr] = []
         for address in self._options.listen:
             bound = await self._swarm.listen(address)
+            listening += bound
             self._swarm.set_announced(f"interfaces of {address}", _reachable(bound))
+        if self._options.stun is not None:
+            await self._start_stun(self._options.stun, listening)
         self._tasks.spawn(self._lag.measure(), "loop lag")
         if self._options.admin is not None:
             admin = Admin(
@@ -102,10 +115,28 @@ class RelayDaemon:
             self._admin = await admin.listen(*self._options.admin)
         self._metrics.status.set(1)
 
+    async def _start_stun(self, port: int, listening: Sequence[Multiaddr]) -> None:
+        """Raises `ListenFailed` for a port that was asked for; the default one may be another's."""
+        ips = [address.value("ip4") or address.value("ip6") for address in listening]
+        hosts = _every_interface() if self._options.announce else list(dict.fromkeys(ip for ip in ips if ip))
+        number = port or next((each for address in listening if (each := address.port())), None)
+        if not hosts or number is None:
+            return
+        try:
+            await self._stun.open(hosts, number)
+        except ListenFailed as error:
+            if port:
+                raise
+            logger.warning("stun not answered: %s", error)
+            return
+        self.stun_port = number
+        self._identify.facts = (stun_fact(number),)
+
     async def stop(self) -> bool:
         """Drain, then close. True when every circuit ended by itself."""
         self._metrics.status.set(0)
         await self._sockets.stop_listening()
+        self._stun.close()
         finished = await self._server.drain(self._options.drain_seconds)
         await self._server.close()
         await self._identify.close()
@@ -123,6 +154,10 @@ class RelayDaemon:
         metrics.gauge("connections", "Authenticated connections", lambda: len(swarm.connections()))
         metrics.gauge("reservations_held", "Reservations in force", lambda: server.reservations)
         metrics.gauge("circuits_running", "Circuits at this moment", lambda: server.circuits)
+        stun = self._stun.responder
+        metrics.gauge("stun_answered", "STUN requests answered", lambda: stun.answered)
+        metrics.gauge("stun_refused", "STUN requests above the rate", lambda: stun.refused)
+        metrics.gauge("stun_ignored", "Datagrams that are no STUN request", lambda: stun.ignored)
 
 
 def _host(options: RelayOptions) -> Runtime:
@@ -159,6 +194,10 @@ def _reachable(bound: tuple[Multiaddr, ...]) -> list[Multiaddr]:
             name, rest = address.components[0].name, Multiaddr(address.components[1:])
             found += [Multiaddr.parse(f"/{name}/{ip}").encapsulate(rest) for ip in _own_ips(name)]
     return found
+
+
+def _every_interface() -> list[str]:
+    return ["0.0.0.0", "::"] if socket.has_dualstack_ipv6() else ["0.0.0.0"]
 
 
 def _own_ips(name: str) -> list[str]:

@@ -35,7 +35,13 @@ async def _serve(options: RelayOptions) -> int:
     log = RelayLog()
     node = await RelayDaemon.open(options, log)
     await node.start()
-    ready = {"event": "ready", "peer_id": node.peer_id, "addresses": node.addresses, "admin": node.admin}
+    ready = {
+        "event": "ready",
+        "peer_id": node.peer_id,
+        "addresses": node.addresses,
+        "admin": node.admin,
+        "stun": node.stun_port,
+    }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     log.info("started", peer=node.peer_id[-8:], reservations=options.limits.reservations)

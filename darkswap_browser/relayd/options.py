@@ -34,6 +34,10 @@ examples:
   relayed connections without limits, as js-libp2p and go-libp2p then treat them like direct ones:
       darkswap-relay --circuit-duration 0 --circuit-data 0
 
+The relay also answers STUN on UDP, from which its peers learn their public addresses for direct links where they are
+told no other STUN server: on the port number of the first --listen (9095), which a firewall has to let through, on the
+same addresses, or with --announce on every interface, since a proxy passes no UDP on.
+
 Pages served over https can only use wss addresses (localhost excepted). Behind a proxy on the same machine all
 peers come from 127.0.0.1, which is why loopback is not counted by --reservations-per-ip.
 The first line on standard output is JSON: {"event": "ready", "peer_id": …, "addresses": […], "admin": …}.
@@ -45,13 +49,17 @@ SIGTERM or Ctrl-C drains: no new reservations, up to 30 s for running circuits; 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayOptions:
-    """`identity`: file of the key, None for a new one each time. `admin`: (host, port), None for no admin port."""
+    """`identity`: file of the key, None for a new one each time. `admin`: (host, port), None for no admin port.
+
+    `stun`: UDP port, None for no STUN; 0 for the number of the first port listened on, if that is free.
+    """
 
     listen: tuple[Multiaddr, ...]
     announce: tuple[Multiaddr, ...]
     identity: Path | None
     tls: tuple[str, str] | None
     admin: tuple[str, int] | None
+    stun: int | None
     limits: RelayLimits
     connections: int | None
     drain_seconds: float
@@ -83,6 +91,7 @@ def parse_options(arguments: Sequence[str]) -> RelayOptions:
         identity=None if given.no_identity_file else given.identity,
         tls=None if given.tls_cert is None else (given.tls_cert, given.tls_key),
         admin=given.admin,
+        stun=given.stun,
         limits=limits,
         connections=given.connections,
         drain_seconds=given.drain_seconds,
@@ -119,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
         "--admin", type=_admin, default=_admin(DEFAULT_ADMIN), metavar="HOST:PORT",
         help=f"/metrics, /healthz and /readyz over http; 'off' for none (default {DEFAULT_ADMIN})",
     )  # fmt: skip
+    where.add_argument(
+        "--stun", type=_stun, default=0, metavar="off|PORT",
+        help="UDP port of STUN (default: the number of the first port listened on, where that is free)",
+    )  # fmt: skip
     _add_limits(parser.add_argument_group("limits (each default is the preset's)"))
     parser.add_argument("--verbose", action="store_true", help="log each reservation and circuit")
     return parser
@@ -138,7 +151,9 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--reservations-per-ip", type=_positive, metavar="N", help="IPv6 is counted by /64")
     group.add_argument("--reservation-ttl", type=_positive, metavar="SECONDS", help="until a renewal is due")
     group.add_argument("--circuits", type=_positive, metavar="N", help="at once")
-    group.add_argument("--circuits-per-peer", type=_positive, metavar="N", help="at either end")
+    group.add_argument(
+        "--circuits-per-peer", type=_positive, metavar="N", help="that one opens; to one peer go four times as many"
+    )
     group.add_argument(
         "--connections", type=_positive, metavar="N",
         help="sockets at once (default: 80%% of the file descriptors this process may open, at most 4096)",
@@ -180,6 +195,14 @@ def _admin(text: str) -> tuple[str, int] | None:
     if not host or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT or 'off'")
     return host.strip("[]"), int(port)
+
+
+def _stun(text: str) -> int | None:
+    if text == "off":
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 'off' or a port")
+    return int(text)
 
 
 def _default_identity() -> Path:

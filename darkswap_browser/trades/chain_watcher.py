@@ -17,6 +17,8 @@ from darkswap_browser.errors import ChainError
 from darkswap_browser.settlement import events
 from darkswap_browser.settlement.effects import Watch
 
+FIRST_POLL_SECONDS = (0.5, 1.0)
+"""Seconds after the first look and the second: most of what a peer broadcasts reaches the servers within these."""
 FAST_POLL_SECONDS = 2.0
 """Seconds between two looks at what was broadcast just now: somebody watches the screen."""
 SLOW_POLL_SECONDS = 20.0
@@ -155,8 +157,9 @@ class ChainWatcher:
         until = loop.time() + FAST_POLL_PERIOD_SECONDS
         last: ChainObservation | None = None
         told = 0.0
+        first = iter(FIRST_POLL_SECONDS)
         while True:
-            pace = FAST_POLL_SECONDS if loop.time() < until else SLOW_POLL_SECONDS
+            pace = next(first, FAST_POLL_SECONDS if loop.time() < until else SLOW_POLL_SECONDS)
             observation = await self._look(watched, pace)
             if observation != last or loop.time() - told >= SLOW_POLL_SECONDS:
                 last, told = observation, loop.time()

@@ -30,7 +30,9 @@ class LinkServer:
 
     async def listen(self, address: Multiaddr, handler: ConnectionHandler, listen: Listen) -> tuple[Multiaddr, ...]:
         """Binds; the address returned has the port that was taken."""
-        host, port = host_and_port(address)
+        host, port = address.host(), address.port()
+        if host is None or port is None:
+            raise InvalidArgument("multiaddr", f"{address} has no host and TCP port")
 
         async def accepted(link: ByteLink, ip: str) -> None:
             # Who dials has no address to be dialled at, so only the host of it is named.
@@ -56,8 +58,9 @@ class LinkServer:
             await listener.close()
 
 
-def host_and_port(address: Multiaddr) -> tuple[str, int]:
-    host, port = address.host(), address.port()
-    if host is None or port is None:
-        raise InvalidArgument("multiaddr", f"{address} has no host and TCP port")
+def dialled_endpoint(address: Multiaddr) -> tuple[str, int]:
+    """Raises `InvalidArgument` as `Multiaddr.endpoint`, and without a port."""
+    host, port = address.endpoint()
+    if port is None:
+        raise InvalidArgument("multiaddr", f"{address} has no TCP port")
     return host, port

@@ -8,7 +8,7 @@ from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.runtime.base.links import Sockets
-from darkswap_browser.transports.link_server import LinkServer, host_and_port
+from darkswap_browser.transports.link_server import LinkServer, dialled_endpoint
 
 
 class TcpTransport:
@@ -25,7 +25,7 @@ class TcpTransport:
 
     async def dial(self, address: Multiaddr, peer: PeerId | None, on_step: StepHandler) -> Connection:
         on_step("tcp:connect", str(address))
-        link = await self._sockets.connect_tcp(*host_and_port(address))
+        link = await self._sockets.connect_tcp(*dialled_endpoint(address))
         on_step("tcp:upgrade", str(address))
         return await self._server.dialled(link, address, peer)
 

@@ -17,6 +17,7 @@ from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from darkswap_browser.protocols.relay.server.relay_server import RelayServer
+from darkswap_browser.protocols.stun import stun_fact
 from darkswap_browser.testing.world import SimulatedWorld
 from darkswap_browser.transports.websocket import WebSocketTransport
 from tests.support.native_identity import CRYPTO
@@ -28,6 +29,7 @@ class Place:
 
     world: SimulatedWorld
     address: str = ""
+    server: RelayServer | None = None
     nodes: dict[str, Network] = field(default_factory=dict)
     events: dict[str, list[DarkSwapEvent]] = field(default_factory=dict)
 
@@ -49,18 +51,22 @@ class Place:
         return [event for event in self.events[name] if event.type == kind]
 
 
-async def place(limits: RelayLimits | None = None, **world: object) -> Place:
+async def place(limits: RelayLimits | None = None, *, stun: int | None = None, **world: object) -> Place:
+    """`stun`: the UDP port at which the relay says that it answers."""
     made = Place(SimulatedWorld(crypto=CRYPTO, **world))
     runtime = made.world.runtime("relay")
     identity = await Identity.generate(runtime.crypto)
     swarm = Swarm(identity, DEFAULT_LIMITS, AddressBook(DEFAULT_LIMITS))
     upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, DEFAULT_LIMITS)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
-    Identify(swarm, "darkswap-relay/test", runtime).start()
+    identify = Identify(swarm, "darkswap-relay/test", runtime)
+    identify.facts = () if stun is None else (stun_fact(stun),)
+    identify.start()
     Ping(swarm, runtime.entropy).start()
     ip = made.world.ip("relay")
     bound = await swarm.listen(Multiaddr.parse(f"/ip4/{ip}/tcp/4001/ws"))
-    RelayServer(swarm, limits or RelayLimits(), runtime.clock).start()
+    made.server = RelayServer(swarm, limits or RelayLimits(), runtime.clock)
+    made.server.start()
     made.address = str(bound[0].with_peer(identity.peer_id))
     return made
 

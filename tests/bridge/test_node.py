@@ -169,6 +169,28 @@ async def test_progress_and_events_and_cancelling():
     await bob.call("stop")
 
 
+async def test_node_that_another_page_goes_on_with_tells_what_was_accepted_and_says_nothing_to_its_peers():
+    alice, bob, a, b = await meet()
+    bob.node.listen_events(True)
+    alice.node.send(alice.number(), b, Array(b"taken"), 1)
+    assert await bob.network.receive_webrtc_message(a) == b"taken"
+    await asyncio.sleep(1)
+    alice.node.send(alice.number(), b, Array(pack([b"on its way", b"as well"])), 2)
+    number = alice.number()
+    alice.node.abandon(number)
+    told = [event for event in alice.events if event["type"] == "message:undelivered"]
+    assert [(event["peer_id"], event["ids"], event["maybe_delivered"]) for event in told] == [
+        (b, [2], True),
+        (b, [3], False),
+    ]
+    await alice.replies[number]
+    assert alice.network.get_open_channel(b) is None
+    # The peer lost its path, and keeps the channel for whoever goes on.
+    await asyncio.sleep(2)
+    assert [event["state"] for event in bob.events if event["type"].startswith("channel:")] == ["reconnecting"]
+    await bob.call("stop")
+
+
 async def test_errors_come_as_shapes():
     here = await place()
     page = Page(here, "alice")

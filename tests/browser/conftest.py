@@ -49,12 +49,14 @@ def own_site(built: Path) -> Iterator[WebServer]:
 
 # Pyodide's interpreter is compiled anew in each page, once fast and once well. The second takes longer than most tests
 # last, on the cores that they need; in `tests/pyodide`, the demo and the bench it happens as for users.
-ONCE_COMPILED = ("--js-flags=--liftoff-only",)
+ONCE_COMPILED = "--js-flags=--liftoff-only"
+# Bars that move are drawn sixty times a second, by the same cores that the tests need.
+STILL = "--force-prefers-reduced-motion"
 
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
-    browser = Chrome(ONCE_COMPILED)
+    browser = Chrome((ONCE_COMPILED, STILL))
     yield browser
     browser.quit()
 

@@ -81,6 +81,23 @@ class Tabs:
         tab.run("await node.send_webrtc_message(args[0], new Uint8Array([args[1]]))", self.other.peer_id, number)
         self.other.run("await until(() => got.some(([, data]) => data[0] === args[0]))", number)
 
+    def keep_waiting(self, tab: OpenPage) -> int:
+        """Id of a message of `tab` that is accepted, and that the other peer does not acknowledge until `take`."""
+        self.other.run("globalThis.take = node.on_webrtc_message(() => new Promise(() => {}))")
+        send = "return await node.send_webrtc_message(args[0], new Uint8Array([99]))"
+        tab.run(send, self.other.peer_id)
+        # Its callback takes its time for the first one, and what comes behind it waits.
+        self.other.run("await until(() => got.some(([, data]) => data[0] === 99)); got.length = 0;")
+        return int(tab.run(send, self.other.peer_id))
+
+    def take(self) -> None:
+        self.other.run("take()")
+
+
+UNDELIVERED = (
+    """const told = (id) => events.filter(({ type, ids }) => type === "message:undelivered" && ids.includes(id));"""
+)
+
 
 @pytest.fixture(scope="module")
 def tabs(chrome: Chrome, site: WebServer) -> Iterator[Tabs]:
@@ -215,7 +232,7 @@ def test_another_configuration_or_name_is_no_share(tabs: Tabs) -> None:
 def test_tab_of_another_build_is_refused(tabs: Tabs) -> None:
     _, second = tabs.open
     told = second.run(
-        """const channel = new BroadcastChannel("darkswap/node/default/older");
+        """const channel = new BroadcastChannel("darkswap/line/older");
         const answer = new Promise((resolve) => { channel.onmessage = ({ data }) => resolve(data); });
         const common = new BroadcastChannel("darkswap/node/default");
         common.postMessage({ what: "hello", id: "older", build: "of yesterday", config: "{}" });
@@ -236,46 +253,66 @@ def test_node_of_a_closed_tab_goes_on_in_another(tabs: Tabs) -> None:
 def test_node_of_a_crashed_tab_goes_on_in_another(tabs: Tabs) -> None:
     second, third = tabs.open
     fourth, _ = tabs.add()
-    third.run("await node.send_webrtc_message(args[0], new Uint8Array(12_000_000))", tabs.other.peer_id)
+    sent = third.run("return await node.send_webrtc_message(args[0], new Uint8Array(12_000_000))", tabs.other.peer_id)
     tabs.open.remove(second)
     second.page.crash()
     _moved(tabs, third, fourth)
     # It was accepted by the tab that is gone.
     lost = third.run("return events.find(({ type }) => type === 'message:undelivered')")
-    assert (lost["peer_id"], lost["maybe_delivered"]) == (tabs.other.peer_id, True)
+    assert (lost["peer_id"], lost["ids"], lost["maybe_delivered"]) == (tabs.other.peer_id, [sent], True)
     assert fourth.run("return events.some(({ type }) => type === 'message:undelivered')") is False
 
 
 def test_node_of_a_tab_that_hangs_is_taken_over_and_cannot_go_on(tabs: Tabs) -> None:
     third, fourth = tabs.open
+    fifth, _ = tabs.add()
+    fifth.run("globalThis.extra = new lib.DarkSwapWasm(); await extra.local_peer_id(); events.length = 0;")
     # What it does as it wakes, before it can hear that it was relieved, goes to the tab that runs the node now.
     late = "globalThis.late = node.send_webrtc_message(args[0], new Uint8Array([34]));"
     hang = f"for (const end = Date.now() + 9000; Date.now() < end;); globalThis.woke = true; {late}"
-    third.run(f"events.length = 0; setTimeout(() => {{ {hang} }}, 300)", tabs.other.peer_id)
+    third.run("events.length = 0")
+    waiting = tabs.keep_waiting(third)
+    of_fourth = fourth.run("return await node.send_webrtc_message(args[0], new Uint8Array([99]))", tabs.other.peer_id)
+    third.run(f"setTimeout(() => {{ {hang} }}, 300)", tabs.other.peer_id)
+    # Whoever is freed while it hangs does not wait for it.
+    began_to_hang = "await new Promise((resolve) => setTimeout(resolve, 500)); "
+    freeing = fifth.page.start(f"{began_to_hang} await extra[Symbol.asyncDispose]();")
     began = time.monotonic()
     fourth.run("events.length = 0; await until(() => events.some(({ type }) => type === 'node:moved'))")
     assert time.monotonic() - began > 4
     assert fourth.run("return await node.local_peer_id()") == tabs.peer_id
     moved = "events.find(({ type }) => type === 'node:moved')"
     assert third.run(f"await until(() => globalThis.woke && {moved}); return {moved}.here") is False
+    # What it had accepted of its own is told: the tab that runs the node now knows nothing of it.
+    third.run(f"{UNDELIVERED} await until(() => told(args[0]).length === 1)", waiting)
+    fourth.run(f"{UNDELIVERED} await until(() => told(args[0]).length === 1)", of_fourth)
+    freeing.wait()
+    tabs.take()
     third.run("await late")
     tabs.other.run("await until(() => got.some(([, data]) => data[0] === 34))")
     # It is a follower now.
     assert third.run("return await node.local_peer_id()") == tabs.peer_id
     tabs.say(third, 30)
-    tabs.hear(31, [third, fourth])
+    tabs.hear(31, [third, fourth, fifth])
+    for tab in (third, fourth, fifth):
+        assert tab.run("return events.filter(({ type }) => type === 'node:moved').length") == 1
+    tabs.drop(fifth if fourth.run(f"return {moved}.here") else fourth)
 
 
 def test_tab_that_is_kept_for_the_way_back_hands_over_and_shares_again(tabs: Tabs) -> None:
     third, fourth = tabs.open
-    third.run("events.length = 0")
+    for tab in (third, fourth):
+        tab.run("events.length = 0")
     fourth.run("globalThis.kept = null; addEventListener('pageshow', ({ persisted }) => { kept = persisted; })")
+    waiting = tabs.keep_waiting(fourth)
     fourth.page.driver.execute_script("location.href = '/blank.html?away'")
     third.run("await until(() => events.some(({ type, here }) => type === 'node:moved' && here))")
     fourth.page.focus()
     fourth.page.driver.back()
     assert fourth.run("await until(() => kept !== null); return kept") is True
     assert fourth.run("return await node.local_peer_id()") == tabs.peer_id
+    fourth.run(f"{UNDELIVERED} await until(() => told(args[0]).length === 1)", waiting)
+    tabs.take()
     tabs.say(fourth, 32)
     tabs.hear(33, [third, fourth])
 

@@ -77,6 +77,15 @@ def alone(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Visitor]:
         yield visitor.open().ready()
 
 
+@pytest.fixture(scope="module")
+def slow(chrome: Chrome, site: WebServer, relay: str) -> Iterator[Visitor]:
+    """A tab that loads at 400 kB a second."""
+    with seats(chrome, site, relay) as sit:
+        visitor = sit("Hanna")
+        visitor.network(bytes_per_second=400_000)
+        yield visitor.open()
+
+
 def test_tabs_of_one_profile_are_two_peers(pair: tuple[Visitor, Visitor]) -> None:
     alice, bob = pair
     assert alice.peer_id() != bob.peer_id()
@@ -216,6 +225,24 @@ def test_without_direct_links_the_relay_carries_the_conversation(seat: Seat) -> 
     looks_right(bob)
 
 
+def judge_jumps(visitor: Visitor) -> None:
+    """Web Vitals calls a shift of up to 0.1 good."""
+    shift, moved = visitor.page.run_js(
+        """const entries = await new Promise((resolve) => {
+             const seen = new PerformanceObserver((list) => resolve(list.getEntries()));
+             seen.observe({ type: "layout-shift", buffered: true });
+             setTimeout(resolve, 500, []);
+           });
+           const moved = entries.flatMap((one) => one.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? ""));
+           return [entries.reduce((sum, one) => sum + one.value, 0), moved];"""
+    )
+    assert shift < 0.05, moved
+
+
+def test_nothing_jumps_from_first_paint_until_ready(alone: Visitor) -> None:
+    judge_jumps(alone)
+
+
 def test_no_policy_is_violated_and_nothing_is_thrown(alone: Visitor) -> None:
     assert alone.page.faults() == []
 
@@ -279,31 +306,21 @@ def test_before_any_script_the_page_says_what_it_is(seat: Seat, site: WebServer)
         del site.site.answers["/page.mjs"]
 
 
-def test_loading_shows_how_far_it_is(seat: Seat) -> None:
-    visitor = seat("Hanna")
-    visitor.network(bytes_per_second=1_000_000)
-    visitor.open().wait_for(".startup", "MiB of")
-    looks_right(visitor)
-    visitor.network()
-    visitor.ready()
+def test_loading_shows_how_far_it_is(slow: Visitor) -> None:
+    slow.wait_for(".startup", "MiB of")
+    looks_right(slow)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_jumps_from_first_paint_until_ready(seat: Seat, width: int) -> None:
+def test_a_slow_connection_is_said_with_the_time_it_takes(slow: Visitor) -> None:
+    slow.wait_for("[data-testid=slow-connection]", "Your connection is slow")
+    slow.network()
+    slow.ready()
+
+
+def test_nothing_jumps_from_first_paint_until_ready_on_a_phone(seat: Seat) -> None:
     visitor = seat("Moritz")
-    visitor.window(width, 800)
-    visitor.open().ready()
-    # Web Vitals calls a shift of up to 0.1 good.
-    shift, moved = visitor.page.run_js(
-        """const entries = await new Promise((resolve) => {
-             const seen = new PerformanceObserver((list) => resolve(list.getEntries()));
-             seen.observe({ type: "layout-shift", buffered: true });
-             setTimeout(resolve, 500, []);
-           });
-           const moved = entries.flatMap((one) => one.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? ""));
-           return [entries.reduce((sum, one) => sum + one.value, 0), moved];"""
-    )
-    assert shift < 0.05, moved
+    visitor.window(WIDTHS[1], 800)
+    judge_jumps(visitor.open().ready())
 
 
 def test_a_file_that_is_missing_ends_in_reason_next_step_and_report(seat: Seat, site: WebServer) -> None:
@@ -330,11 +347,12 @@ def test_offline_is_said_and_ends_by_itself(alone: Visitor) -> None:
     visitor.ready()
 
 
-def test_a_page_without_a_relay_of_its_own_keeps_the_one_of_the_link(seat: Seat, site: WebServer) -> None:
-    alice = seat("Alice").open().ready()
+def test_a_page_without_a_relay_of_its_own_keeps_the_one_of_the_link(
+    alone: Visitor, seat: Seat, site: WebServer
+) -> None:
     bob = seat("Bob")
     site.site.configure({"relays": []})
-    bob.open(alice.link()).wait_for("#badge", "Direct", timeout=60)
+    bob.open(alone.link()).wait_for("#badge", "Direct", timeout=60)
     bob.wait_for(".relay", "Reserved")
 
 
@@ -347,23 +365,13 @@ def test_the_chosen_theme_is_remembered(seat: Seat) -> None:
     assert visitor.page.run_js("return getComputedStyle(document.documentElement).colorScheme") == "dark"
 
 
-def test_a_python_that_died_is_said_and_only_a_reload_is_offered(seat: Seat) -> None:
-    visitor = seat("Dora")
-    visitor.open().ready()
+def test_a_python_that_died_is_said_and_only_a_reload_is_offered(alone: Visitor, relay: str, site: WebServer) -> None:
+    visitor = alone
+    site.site.configure({"relays": [relay]})
     visitor.page.run_js(
         """const { pyodide } = await (await import("/darkswap.mjs")).default();
         try { pyodide._api.fatal_error(new WebAssembly.RuntimeError("unreachable")); } catch { /* as it should */ }"""
     )
     visitor.wait_for(".startup.bad", "Python stopped")
     visitor.click(".startup .primary")
-    visitor.ready()
-
-
-def test_a_slow_connection_is_said_with_the_time_it_takes(seat: Seat) -> None:
-    visitor = seat("Lena")
-    visitor.network(bytes_per_second=400_000)
-    try:
-        visitor.open().wait_for("[data-testid=slow-connection]", "Your connection is slow")
-    finally:
-        visitor.network()
     visitor.ready()

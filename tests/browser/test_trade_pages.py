@@ -82,7 +82,7 @@ def test_a_second_tab_is_the_same_person_with_the_same_wallet(chrome: Chrome, pl
 
 def test_bar_of_a_wait_of_unknown_length_moves(pair: Pair) -> None:
     alice, _ = pair
-    alice.page.focus()
+    alice.motion()
     names = alice.driver.execute_script("""
         const bars = [document.createElement("progress"), document.createElement("progress")];
         bars[1].value = 0.5;
@@ -301,8 +301,16 @@ def test_a_private_sale_is_bought_while_its_maker_is_away(pair: Pair, place: Two
     alice.gets(silver)
     alice.wait_for(f'[data-asset="{silver}"] .available')
     lot = alice.text(f'[data-asset="{silver}"] .available').replace(",", "")
+    held = alice.wealth()[silver]
+    alice.go("#/new")
+    alice.wait_for("#give-asset")
+    assert "never expires" in alice.text("#sale-risks")
+    alice.click("#private-sale")
+    looks_right(alice)
+    alice.click("#private-sale")
     link = alice.offers(silver, lot, "BTC", "0.0001", private=True)
     assert "whoever has it can buy" in alice.text("#sale-advice")
+    assert "Take it back" in alice.text("#cancel-order")
     looks_right(alice)
     alice.page.open("/blank.html")
     before = bob.wealth()
@@ -318,4 +326,4 @@ def test_a_private_sale_is_bought_while_its_maker_is_away(pair: Pair, place: Two
     bob.wait_for("#trade-status", "Completed")
     assert place.in_block(bob.text("#trade-txid"))
     assert bob.moved_as_planned(before)
-    assert bob.wealth()[silver] > 0
+    assert bob.wealth()[silver] == held

@@ -185,6 +185,12 @@ def test_a_wallet_is_restored_from_words_and_locked_by_a_passphrase(newcomer: Tr
     looks_right(newcomer)
 
 
+def test_a_private_sale_is_offered_only_where_the_site_switches_it_on(newcomer: TradingVisitor) -> None:
+    newcomer.go("#/new")
+    newcomer.wait_for("#give-asset")
+    assert not newcomer.sees("#private-sale")
+
+
 def test_a_name_that_two_assets_have_is_pointed_out(newcomer: TradingVisitor) -> None:
     newcomer.go("#/new")
     newcomer.wait_for("#give-asset")

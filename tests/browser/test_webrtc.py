@@ -38,7 +38,7 @@ class Node:
         me = await Identity.from_seed(host.crypto, hashlib.sha256(name.encode()).digest())
         self.swarm = Swarm(me, self.limits, AddressBook(self.limits))
         self.upgrader = Upgrader(me, host.crypto, host.entropy, self.limits)
-        self.webrtc = WebRtcTransport(self.swarm, host.webrtc, configuration, observer)
+        self.webrtc = WebRtcTransport(self.swarm, host.webrtc, lambda: configuration, observer)
         self.swarm.add_transport(self.webrtc)
         await self.swarm.listen(Multiaddr.parse("/webrtc"))
         self.ping = Ping(self.swarm, host.entropy)

@@ -79,7 +79,6 @@ def _channels() -> list[Case]:
             value=ChannelSnapshot(
                 SESSION,
                 THEIRS,
-                True,
                 OutboxSnapshot(7, 8, 300, 306, 307, 301, 65_536, (b"ab", b"", b"cdef")),
                 InboxSnapshot(500, 490, 70_000, 480, 65_536, (b"x", b"yz"), b"\x05abc"),
             ),

@@ -181,6 +181,47 @@ def test_websocket_urls(text: str, url: str) -> None:
     assert Multiaddr.parse(text).websocket_url() == url
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1?x",
+        "127.0.0.1#x",
+        "u@127.0.0.1",
+        "[::1]",
+        "a:99",
+        "a\\b",
+        "%zz",
+        ".example",
+        "a..b",
+        "-a",
+        "a b",
+        "a<b",
+    ],
+)
+@pytest.mark.parametrize("tail", ["tcp/1/ws", "tcp/1/wss", "tcp/1", "tcp/1/tls/sni/good.example/ws"])
+def test_a_name_that_means_another_host_in_a_url_has_no_endpoint(host: str, tail: str) -> None:
+    for text in (f"/dns4/{host}/{tail}", f"/dns4/good.example/tcp/1/tls/sni/{host}/ws"):
+        try:
+            address = Multiaddr.parse(text)
+        except InvalidArgument:
+            continue
+        with pytest.raises(InvalidArgument):
+            address.endpoint()
+
+
+@pytest.mark.parametrize(
+    "host", ["relay.example", "relay.example.", "xn--bcher-kva.example", "bücher.example", "a_b.c"]
+)
+def test_a_name_that_may_be_one_has_an_endpoint(host: str) -> None:
+    assert Multiaddr.parse(f"/dns4/{host}/tcp/1").endpoint() == (host, 1)
+
+
+@pytest.mark.parametrize("text", ["/ip4/127.0.0.1/tcp/0/ws", "/dns4/a.example/tcp/0/wss", "/ip6/::1/tcp/0"])
+def test_nobody_listens_at_port_0(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="port 0"):
+        Multiaddr.parse(text).endpoint()
+
+
 def test_an_address_of_another_shape_has_no_websocket_url() -> None:
     with pytest.raises(InvalidArgument, match="not a WebSocket address"):
         Multiaddr.parse("/ip4/1.2.3.4/tcp/1").websocket_url()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from contextlib import suppress
 
 import pytest
 
 from darkswap_browser.errors import (
     Aborted,
+    ConnectionLost,
     NotConnected,
     ObjectClosed,
     TooManyRequests,
     Unsupported,
 )
 from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.events import (
     AddressesChanged,
@@ -25,7 +28,7 @@ from darkswap_browser.net.events import (
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.stream import BufferedStream
 from tests.support.cancelling import cancel_on_turn, tasks_left
-from tests.support.nodes import ECHO, A, B, C, Place, Places, echo, end, node, two
+from tests.support.nodes import ECHO, A, B, C, Node, Place, Places, echo, end, node, two
 
 
 async def test_direct_before_relayed_unlimited_before_limited_then_the_newest():
@@ -69,19 +72,91 @@ async def test_a_peer_with_too_many_connections_loses_an_idle_one():
     await end(alice, bob)
 
 
-async def test_a_full_node_refuses_and_says_so():
-    limits = dataclasses.replace(DEFAULT_LIMITS, connections=1)
+async def visitor(name: str, places: Places, *, busy: bool = True) -> Node:
+    """One who came to address 1, and holds a stream there or not."""
+    guest = await node(name, places)
+    connection = await guest.swarm.dial_address(A)
+    if busy:
+        with suppress(ConnectionLost):  # where it is refused
+            await (await guest.swarm.new_stream(connection, [ECHO])).stream.write(b"hello")
+    await asyncio.sleep(0.1)
+    return guest
+
+
+async def host(places: Places, **limits: int) -> Node:
+    """Who listens at address 1 and echoes."""
+    bob = await node("bob", places, "/memory/1", limits=dataclasses.replace(DEFAULT_LIMITS, **limits))
+    bob.swarm.handle(ECHO, echo)
+    return bob
+
+
+def peers_of(bob: Node) -> set[PeerId]:
+    return {connection.remote_peer for connection in bob.swarm.connections()}
+
+
+async def test_node_full_of_strangers_in_use_refuses_another_until_one_is_silent():
     places: Places = {}
-    alice, carol = await node("alice", places), await node("carol", places)
-    bob = await node("bob", places, "/memory/1", limits=limits)
-    await alice.swarm.dial(bob.peer, [A])
-    refused = await carol.swarm.dial(bob.peer, [A])
-    await refused.wait_closed()
-    assert len(bob.swarm.connections()) == 1
-    with pytest.raises(TooManyRequests):
-        await bob.swarm.dial_address(A)
+    bob = await host(places, connections_of_strangers=2)
+    guests = [await visitor(name, places) for name in ("ann", "ben", "cid")]
+    assert peers_of(bob) == {guest.peer for guest in guests[:2]}
+    await asyncio.sleep(DEFAULT_LIMITS.stranger_idle)
+    late = await visitor("dan", places)
+    assert late.peer in peers_of(bob) and len(peers_of(bob)) == 2
     await asyncio.sleep(3)
-    await end(alice, bob, carol)
+    await end(bob, late, *guests)
+
+
+async def test_stranger_without_a_stream_gives_way_to_another():
+    places: Places = {}
+    bob = await host(places, connections_of_strangers=2)
+    guests = [await visitor("ann", places), await visitor("ben", places, busy=False), await visitor("cid", places)]
+    assert peers_of(bob) == {guests[0].peer, guests[2].peer}
+    await asyncio.sleep(3)
+    await end(bob, *guests)
+
+
+async def test_peer_of_ours_takes_the_place_of_a_stranger_and_never_the_other_way_round():
+    places: Places = {}
+    carol = await node("carol", places, "/memory/3")
+    bob = await host(places, connections=2, connections_of_strangers=1)
+    ann = await visitor("ann", places)
+    await bob.swarm.dial(carol.peer, [C])
+    dora = await node("dora", places, "/memory/2")
+    await bob.swarm.dial(dora.peer, [B])
+    await asyncio.sleep(3)
+    assert peers_of(bob) == {carol.peer, dora.peer}
+    ben = await visitor("ben", places, busy=False)
+    await asyncio.sleep(3)
+    assert peers_of(bob) == {carol.peer, dora.peer}
+    eve = await node("eve", places, "/memory/4")
+    with pytest.raises(TooManyRequests):
+        await bob.swarm.dial_address(Multiaddr.parse("/memory/4"))
+    await end(bob, ann, ben, carol, dora, eve)
+
+
+async def test_whoever_we_dialled_once_is_ours_when_it_dials_us():
+    places: Places = {}
+    carol = await node("carol", places, "/memory/3")
+    bob = await host(places, connections_of_strangers=1)
+    await (await bob.swarm.dial(carol.peer, [C])).close()
+    ann = await visitor("ann", places)
+    await carol.swarm.dial_address(A)
+    await asyncio.sleep(0.1)
+    assert peers_of(bob) == {ann.peer, carol.peer}
+    await end(bob, ann, carol)
+
+
+async def test_node_that_accepts_no_strangers_takes_only_whom_it_asked_for():
+    places: Places = {}
+    carol = await node("carol", places, "/memory/3")
+    bob = await host(places)
+    bob.swarm.accepts_strangers = False
+    bob.swarm.ours.add(carol.peer)
+    ann = await visitor("ann", places, busy=False)
+    await carol.swarm.dial_address(A)
+    await asyncio.sleep(1)
+    assert peers_of(bob) == {carol.peer}
+    await end(bob, ann, carol)
 
 
 async def test_opening_and_closing_are_told_to_both():

@@ -21,7 +21,13 @@ def make_world(**options: float) -> SimulatedWorld:
 
 
 def end(
-    world: SimulatedWorld, name: str, direction: Direction, outbox: list[IceCandidate], limits: Limits, agent: str = ""
+    world: SimulatedWorld,
+    name: str,
+    direction: Direction,
+    outbox: list[IceCandidate],
+    limits: Limits,
+    agent: str = "",
+    is_ours: bool = True,
 ) -> DataChannelConnection:
     return DataChannelConnection(
         world.runtime(name).webrtc,
@@ -32,17 +38,19 @@ def end(
         direction=direction,
         on_candidate=lambda candidate: outbox.append(candidate) if candidate is not None else None,
         agent_of=lambda _: agent,
+        is_ours=lambda: is_ours,
     )
 
 
 async def connected_pair(
-    world: SimulatedWorld, limits: Limits = DEFAULT_LIMITS, *, agent: str = ""
+    world: SimulatedWorld, limits: Limits = DEFAULT_LIMITS, *, agent: str = "", is_ours: bool = True
 ) -> tuple[DataChannelConnection, DataChannelConnection]:
-    """`agent`: what the first takes the second for. Neither is started."""
+    """`agent`: what the first takes the second for. `is_ours`: whether the second asked for the first. Neither is
+    started."""
     from_one: list[IceCandidate] = []
     from_two: list[IceCandidate] = []
     one = end(world, "one", Direction.OUTBOUND, from_one, limits, agent)
-    two = end(world, "two", Direction.INBOUND, from_two, limits)
+    two = end(world, "two", Direction.INBOUND, from_two, limits, is_ours=is_ours)
     one.create_init_channel()
     offer = await one.peer_connection.create_offer()
     await one.peer_connection.set_local_description(offer)

@@ -70,10 +70,12 @@ async def peer(
     limits: Limits = DEFAULT_LIMITS,
     configuration: RtcConfiguration | None = None,
     observer: SignalingObserver | None = None,
+    answers_strangers: bool = True,
 ) -> Peer:
     me = await Identity.from_seed(runtime.crypto, hashlib.sha256(name.encode()).digest())
     swarm = Swarm(me, limits, AddressBook(limits))
-    transport = WebRtcTransport(swarm, runtime.webrtc, configuration or RtcConfiguration(), observer)
+    rtc = configuration or RtcConfiguration()
+    transport = WebRtcTransport(swarm, runtime.webrtc, lambda: rtc, observer, answers_strangers=answers_strangers)
     swarm.add_transport(transport)
     await swarm.listen(Multiaddr.parse("/webrtc"))
     ping = Ping(swarm, runtime.entropy)

@@ -214,6 +214,10 @@ class Visitor:
         """What the visitor's system prefers: "light" or "dark"."""
         self._cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    def motion(self) -> None:
+        """The visitor's system does not ask for less of it."""
+        self._cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "no-preference"}])
+
     def network(self, *, online: bool = True, bytes_per_second: int = -1) -> None:
         """Cuts or slows the tab's requests; -1 is full speed."""
         self._cdp("Network.enable")

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from darkswap_browser.errors import ConnectionLost, StreamError
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.channel_stream import ChannelStream
 from darkswap_browser.protocols.channels.inbox import Inbox
-from darkswap_browser.protocols.channels.messages import encode_control
+from darkswap_browser.protocols.channels.messages import Close, encode_control
 
 
 class Acknowledger:
@@ -53,10 +55,16 @@ class Acknowledger:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def wait_drained(self, seconds: float) -> None:
-        """Until the application took everything, for `seconds` at most."""
+    async def answer_close(self, link: ChannelStream) -> None:
+        """Agree once the application took everything, or after a while: what is acknowledged then the peer counts as
+        delivered."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._limits.channel_drain_timeout):
                 while len(self.inbox):
                     self._drained.clear()
                     await self._drained.wait()
+        try:
+            await link.stream.write(encode_control(self.inbox.grant()) + encode_control(Close()))
+            await link.stream.close()
+        except (StreamError, ConnectionLost):
+            link.stream.reset()

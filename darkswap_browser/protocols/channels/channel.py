@@ -118,8 +118,7 @@ class Channel:
             MessageTooLarge: Nothing was sent.
             MessageUndelivered: With `delivered`: it was accepted and will not be sent any more.
             DarkSwapError: Why the channel is closed, or the peer could not be reached. Nothing was accepted.
-        Cancellation: Before it is accepted, the message is not sent, unless it travels with the opening already;
-            afterwards it goes on.
+        Cancellation: Before it is accepted, the message is not sent; afterwards it goes on.
         """
         return await self.sending.send(message, delivered=delivered, on_progress=on_progress)
 
@@ -180,10 +179,18 @@ class Channel:
         self._path_lost("path lost")
 
     def _reading_changed(self) -> None:
-        if self._paused or self.machine.inbox.is_full:
+        inbox = self.machine.inbox
+        if self._paused or inbox.is_full:
             self._stop_reading()
         else:
             self._reading.set()
+            if inbox.is_held:
+                self._loop.call_soon(self._go_on_with_rest)
+
+    def _go_on_with_rest(self) -> None:
+        """There is room again for what was read and held back."""
+        if self.link is not None and self.machine.inbox.is_held and self._reading.is_set():
+            self.arrived(self.link, b"")
 
     def _stop_reading(self) -> None:
         self._reading.clear()
@@ -358,19 +365,10 @@ class Channel:
     def _closed_by_peer(self, link: ChannelStream, reason: str) -> None:
         if self._close_reason is None:
             link.said_close = True
-            self._tasks.spawn(self._answer_close(link), "channel close")
+            self._tasks.spawn(self._acks.answer_close(link), "channel close")
         else:
             self._tasks.spawn(link.stream.close(), "channel close")
         self.end(EndOfStream() if self._close_reason is None else StreamClosed(), reason or "closed by the peer")
-
-    async def _answer_close(self, link: ChannelStream) -> None:
-        """Agree once the application took everything: what is acknowledged then the peer counts as delivered."""
-        await self._acks.wait_drained(self._limits.channel_drain_timeout)
-        try:
-            await link.stream.write(encode_control(self.machine.inbox.grant()) + encode_control(Close()))
-            await link.stream.close()
-        except (StreamError, ConnectionLost):
-            link.stream.reset()
 
     def end(self, error: DarkSwapError, reason: str = "") -> None:
         """Over, because of `error`. Messages that wait can still be received; what is not acknowledged is told."""

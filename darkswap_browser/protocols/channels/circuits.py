@@ -23,6 +23,8 @@ CIRCUITS = Rate(6, 5.0)
 """Of one peer: a relay's own limits are of this order (ours: 30, then one in 10 s)."""
 MAX_PAUSE = 60.0
 """Seconds before another circuit when several carried nothing."""
+_DOUBLINGS = 6
+"""Of the pause, until it is the longest."""
 _PATIENCE = 2.0
 """Seconds by which the side that was dialled lets the dialler go first: that one can reach it for sure."""
 _LAST_SECONDS = 10.0
@@ -49,10 +51,12 @@ class CircuitRenewer:
         self._attach = attach
         self._past: dict[PeerId, _Past] = {}
         self._running: dict[PeerId, asyncio.Task[None]] = {}
+        self._timers: dict[PeerId, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
 
     def watch(self, peer: PeerId, channel: Channel) -> None:
         """A stream was attached: renew before the time of its circuit is over."""
+        self.unwatch(peer)
         link = channel.link
         if link is None or is_direct(link.connection):
             self._past.pop(peer, None)
@@ -62,9 +66,16 @@ class CircuitRenewer:
         if limit is not None and limit.duration:
             margin = min(_LAST_SECONDS, limit.duration / 4)
             age = self._loop.time() - link.connection.opened_at
-            self._loop.call_later(max(limit.duration - margin - age, 0.0), self._due, peer, channel, link.connection)
+            wait = max(limit.duration - margin - age, 0.0)
+            self._timers[peer] = self._loop.call_later(wait, self._due, peer, channel, link.connection)
+
+    def unwatch(self, peer: PeerId) -> None:
+        """The stream is gone, or another one is there."""
+        if (timer := self._timers.pop(peer, None)) is not None:
+            timer.cancel()
 
     def _due(self, peer: PeerId, channel: Channel, connection: Connection) -> None:
+        self._timers.pop(peer, None)
         if channel.link is not None and channel.link.connection is connection:
             self.renew(peer, channel)
 
@@ -83,7 +94,8 @@ class CircuitRenewer:
             await asyncio.sleep(_PATIENCE)
         while is_used():
             await self.pause(peer, channel)
-            if not is_used():
+            # A stranger renews what it made itself.
+            if not is_used() or peer not in self._swarm.ours:
                 return
             try:
                 connection = await self._swarm.dial_address(old.remote_addr)
@@ -106,7 +118,7 @@ class CircuitRenewer:
             past.progress, past.failures = progress, 0
         else:
             past.failures += 1
-            wait = min(2.0**past.failures, MAX_PAUSE)
+            wait = min(2.0 ** min(past.failures, _DOUBLINGS), MAX_PAUSE)
         now = self._loop.time()
         past.full_at = max(past.full_at, now) + CIRCUITS.interval
         await asyncio.sleep(max(wait, past.full_at - now - CIRCUITS.burst * CIRCUITS.interval))

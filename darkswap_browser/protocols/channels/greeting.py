@@ -19,7 +19,7 @@ from darkswap_browser.protocols.channels.messages import (
 )
 
 _MAX_BEFORE_ACK = 8
-"""Control frames before the ACK that answers a HELLO: a peer that is there sends none."""
+"""Control frames before the ACK that answers a HELLO: a peer that is there sends none, nor any message."""
 
 
 async def read_greeting(stream: BufferedStream, limits: Limits) -> Hello | Restart:
@@ -41,7 +41,7 @@ async def read_confirmation(machine: ChannelMachine, stream: BufferedStream, lim
     try:
         async with asyncio.timeout(limits.channel_hello_timeout):
             while not any(isinstance(control, Ack) for control in controls):
-                if len(controls) > _MAX_BEFORE_ACK:
+                if len(controls) > _MAX_BEFORE_ACK or machine.inbox.is_held:
                     raise ProtocolViolation(PROTOCOL, "does not answer HELLO with ACK")
                 controls += machine.inbox.receive(await stream.read())
     except TimeoutError:

@@ -30,9 +30,13 @@ class Inbox:
         """Position after the last byte of the session."""
         self.window = limits.channel_receive_queue
         """Bytes beyond `consumed` that the peer may send, once it is told."""
+        self.most_messages = limits.channel_receive_messages
+        """How many may wait. What was read beyond them stays as it came, and counts as not received."""
+        self.is_held = False
+        """Whether there is such a rest."""
         self.counts_parts = True
         """Whether parts of a message count as taken, so that one larger than the window can arrive."""
-        self._edge = limits.channel_first_window
+        self._edge = 0
         """Position up to which the peer was ever allowed to send."""
         self.acknowledged = 0
         """What the peer was told last."""
@@ -43,8 +47,9 @@ class Inbox:
 
     @property
     def is_full(self) -> bool:
-        """Too many messages wait: read no further until some are taken."""
-        return len(self._messages) >= self._limits.channel_receive_messages
+        """Too many messages wait: read no further until some are taken, and go on with a rest when half of them
+        are."""
+        return len(self._messages) >= (self.most_messages // 2 if self.is_held else self.most_messages)
 
     @property
     def waiting(self) -> int:
@@ -77,6 +82,7 @@ class Inbox:
         """Another stream starts at `received`."""
         self._pending = b""
         self._frame_left = 0
+        self.is_held = False
 
     def take(self) -> bytes:
         message = self._messages.popleft()
@@ -92,16 +98,26 @@ class Inbox:
         return messages
 
     def receive(self, data: bytes) -> list[Control]:
-        """Feed bytes of the current stream; returns control messages. Raises `RemoteError` subclasses."""
+        """Feed bytes of the current stream, or none to go on with the rest of those before; returns control messages.
+
+        Raises `RemoteError` subclasses.
+        """
         controls: list[Control] = []
         count = len(self._messages)
         if self._pending:
             data = self._pending + data
             self._pending = b""
+            self.is_held = False
         index, end = 0, len(data)
         while index < end:
             if self._frame_left:
-                stop = min(end, index + self._frame_left)
+                # A message has one byte at least.
+                room = self.most_messages - len(self._messages)
+                if room <= 0:
+                    self._pending = data[index:]
+                    self.is_held = True
+                    break
+                stop = min(end, index + self._frame_left, index + room)
                 self._frame_left -= stop - index
                 self._take_data(data, index, stop)
                 index = stop

@@ -6,7 +6,8 @@ Nothing here waits, and nothing knows a stream: the driver moves bytes and tells
 
 A new stream takes over in four steps: the opener stops reading the old stream and sends HELLO with its `received`;
 the peer stops reading as well, answers with its own HELLO, and sends from the opener's `received`; the opener sends
-from the peer's.
+from the peer's. So no byte goes to a peer whose session is not known: when it takes some and ends, its successor's
+session is another one.
 
 A peer that begins a new session knows nothing of the old one. What was never written whole goes out in the new
 session, in order; what was written and not acknowledged is told, for the peer may have taken it. A HELLO alone does not
@@ -17,10 +18,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from darkswap_browser.errors import ProtocolViolation
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.inbox import Inbox
-from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello
+from darkswap_browser.protocols.channels.messages import Hello
 from darkswap_browser.protocols.channels.outbox import Outbox, Undelivered
 from darkswap_browser.protocols.channels.snapshot import ChannelSnapshot
 
@@ -43,19 +43,12 @@ class ChannelMachine:
         self.outbox = Outbox(limits, first_id)
         self.inbox = Inbox(limits)
         self._limits = limits
-        self._greeted = False
 
     def hello(self) -> Hello:
         """Our side as it stands. Nothing may be read from an older stream after this, unless the new one fails; then
         an ACK goes there, for what was granted here may not have arrived."""
-        self._greeted = True
         told = self.inbox.grant()
         return Hello(self.session, self.peer_session, self.inbox.received, told.consumed, told.window)
-
-    @property
-    def may_send_early(self) -> bool:
-        """Before the first HELLO nobody has anything of ours, so messages may follow it at once."""
-        return not self._greeted
 
     def judge(self, hello: Hello) -> HelloVerdict:
         """What a HELLO that the peer opened a stream with means for this session."""
@@ -65,16 +58,9 @@ class ChannelMachine:
             return HelloVerdict.RESTARTED
         return HelloVerdict.CONTINUE
 
-    def attach(self, hello: Hello, *, early: bool = False) -> None:
-        """A stream whose HELLO was judged CONTINUE carries the session from now on.
-
-        `early`: messages from position 0 already followed our HELLO on it. Raises `ProtocolViolation`.
-        """
-        if early:
-            if hello.received or hello.consumed:
-                raise ProtocolViolation(PROTOCOL, "received something before it was sent")
-        else:
-            self.outbox.resume(hello.received, hello.consumed)
+    def attach(self, hello: Hello) -> None:
+        """A stream whose HELLO was judged CONTINUE carries the session from now on. Raises `ProtocolViolation`."""
+        self.outbox.resume(hello.received, hello.consumed)
         self.outbox.grant(hello.window)
         self.peer_session = hello.session
         self.inbox.begin_stream()
@@ -91,16 +77,13 @@ class ChannelMachine:
 
     def export(self) -> ChannelSnapshot:
         """The session as another holder of this identity takes it up. No stream may be read or written after this."""
-        return ChannelSnapshot(
-            self.session, self.peer_session, self._greeted, self.outbox.export(), self.inbox.export()
-        )
+        return ChannelSnapshot(self.session, self.peer_session, self.outbox.export(), self.inbox.export())
 
     @classmethod
     def restore(cls, snapshot: ChannelSnapshot, limits: Limits) -> ChannelMachine:
         """Raises `InvalidArgument` or `RemoteError` subclasses for what cannot be a session."""
         machine = cls(snapshot.session, limits)
         machine.peer_session = snapshot.peer_session
-        machine._greeted = snapshot.greeted
         machine.outbox = Outbox.restore(snapshot.outbox, limits)
         machine.inbox = Inbox.restore(snapshot.inbox, limits)
         return machine

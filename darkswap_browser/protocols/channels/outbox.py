@@ -54,7 +54,7 @@ class Outbox:
         self.accepted = 0
         """Position after the last message accepted."""
         self.consumed = 0
-        self.window = limits.channel_first_window
+        self.window = 0
         self.acknowledged_id = self.written_id = self.accepted_id = first_id - 1
         self.messages = 0
 

@@ -18,6 +18,8 @@ Sink = Callable[[Sequence[bytes]], Awaitable[None] | None]
 OnTaken = Callable[[], None]
 COST_OF_SESSION = 8192
 """Bytes for which a session counts in which something waits: a peer may begin many of them, with one byte in each."""
+COST_OF_MESSAGE = 48
+"""Bytes for which a message counts beside its own, as soon as its session is an earlier one."""
 
 
 class ChannelReceiver:
@@ -42,8 +44,9 @@ class ChannelReceiver:
 
     @property
     def waiting_before(self) -> int:
-        """Bytes that wait in earlier sessions, and what each of these costs beside its messages."""
-        return sum(inbox.waiting + COST_OF_SESSION for inbox, _ in list(self._sources)[:-1])
+        """Bytes that wait in earlier sessions, and what each of these and their messages cost."""
+        earlier = [inbox for inbox, _ in list(self._sources)[:-1]]
+        return sum(inbox.waiting + COST_OF_SESSION + COST_OF_MESSAGE * len(inbox) for inbox in earlier)
 
     def adopt(self, inbox: Inbox) -> None:
         """Another session; what waits of the old one comes first."""
@@ -71,6 +74,7 @@ class ChannelReceiver:
             return discarded  # another channel inherited them
         inbox, _ = self._sources[-1]
         inbox.counts_parts = self.is_wanted
+        inbox.most_messages = limits.channel_receive_messages if self.is_wanted else limits.channel_unwanted_messages
         most = limits.channel_receive_queue if self.is_wanted else limits.channel_unwanted_queue
         inbox.window = max(min(most, limits.channel_receive_queue) - self.waiting_before, 0)
         return discarded

@@ -25,8 +25,7 @@ class _Waiting:
 class ChannelSender:
     """`pump` is called when there is something to write.
 
-    Until the peer was reached once nothing counts as accepted: messages may travel with the opening, and their senders
-    wait.
+    Until the peer was reached once nothing is accepted, and senders wait.
     """
 
     def __init__(self, peer: str, outbox: Outbox, limits: Limits, tasks: Tasks, pump: Callable[[], None]) -> None:
@@ -41,9 +40,10 @@ class ChannelSender:
         """Nothing more is accepted."""
         self._error: DarkSwapError | None = None
         self._waiting: deque[_Waiting] = deque()
-        self._early: deque[tuple[int, asyncio.Future[int]]] = deque()
         self._deliveries: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._progress = SendProgress(tasks.report)
+        self.on_sent: Callable[[], None] | None = None
+        """Called when the first message is accepted."""
 
     def try_send(self, message: bytes) -> int:
         """Accept a message without waiting; its id, or 0 when it would have to wait.
@@ -58,12 +58,18 @@ class ChannelSender:
         if self._waiting or not self._is_reached or not outbox.has_room:
             return 0
         number = outbox.accept(message)
+        self._tell_sent()
         if not self._gathering:
             # The first message of a moment goes out at once, those after it in the loop's next turn, together.
             self._gathering = True
             self._loop.call_soon(self._gathered)
             self._pump()
         return number
+
+    def _tell_sent(self) -> None:
+        if self.on_sent is not None:
+            on_sent, self.on_sent = self.on_sent, None
+            on_sent()
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -108,6 +114,7 @@ class ChannelSender:
 
     def _accept(self, waiting: _Waiting) -> int:
         number = self._outbox.accept(waiting.message)
+        self._tell_sent()
         self._expect_delivery(number, waiting.delivered)
         return number
 
@@ -127,25 +134,11 @@ class ChannelSender:
                     waiting.accepted.set_result(self._accept(waiting))
             self._pump()
 
-    def fill_early(self) -> None:
-        """The channel is about to say its first word: messages that wait may follow it."""
-        room = self._limits.channel_first_window - self._outbox.accepted
-        while not self._is_reached and self._waiting and len(self._waiting[0].message) < room:
-            waiting = self._waiting.popleft()
-            if not waiting.accepted.done():
-                self._early.append((self._accept(waiting), waiting.accepted))
-                room = self._limits.channel_first_window - self._outbox.accepted
-
     def reached(self) -> None:
-        """The peer is there: what it was sent is accepted."""
-        if self._is_reached:
-            return
-        self._is_reached = True
-        for number, accepted in self._early:
-            if not accepted.done():
-                accepted.set_result(number)
-        self._early.clear()
-        self.fill()
+        """The peer is there: from now on messages are accepted."""
+        if not self._is_reached:
+            self._is_reached = True
+            self.fill()
 
     def acknowledged(self) -> None:
         """The peer's application took something."""
@@ -177,12 +170,11 @@ class ChannelSender:
     def end(self, error: DarkSwapError) -> list[Undelivered]:
         """Nothing is sent any more, because of `error`. Returns what was accepted and not acknowledged."""
         self._error = error
-        for accepted in [*(waiting.accepted for waiting in self._waiting), *(each for _, each in self._early)]:
-            if not accepted.done():
-                accepted.set_exception(error.fresh())
+        for waiting in self._waiting:
+            if not waiting.accepted.done():
+                waiting.accepted.set_exception(error.fresh())
         self._waiting.clear()
-        self._early.clear()
-        left = [self._outbox.undelivered_written(), self._outbox.undelivered_unwritten()] if self._is_reached else []
+        left = [self._outbox.undelivered_written(), self._outbox.undelivered_unwritten()]
         for undelivered in left:
             self._reject(undelivered)
         return [undelivered for undelivered in left if undelivered.count]

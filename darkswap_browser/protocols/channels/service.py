@@ -15,6 +15,7 @@ from darkswap_browser.errors import (
     DialFailed,
     EndOfStream,
     LocalError,
+    NotConnected,
     ProtocolUnsupported,
     ProtocolViolation,
     StreamClosed,
@@ -77,7 +78,7 @@ class Channels:
         self._limits = limits
         self._reach = reach
         self._listener = listener
-        self._table = ChannelTable(limits)
+        self._table = ChannelTable(limits, swarm.ours)
         self._attempts: dict[PeerId, _Attempt] = {}
         self._doubts: dict[PeerId, asyncio.Future[None]] = {}
         """Peers that seem to have begun anew; no stream of ours is opened until it is sure."""
@@ -99,17 +100,14 @@ class Channels:
         return self._table.all()
 
     async def open(self, peer: PeerId) -> Channel:
-        """The channel with `peer`, opened now if it was not. Raises why it cannot be.
-
-        Cancellation: Safe. The channel goes on opening, for whoever asks next.
-        """
+        """As `begin`, once it is open. Raises why it cannot be. Cancellation: Safe; the channel goes on opening."""
         channel = self.begin(peer)
         await channel.wait_open()
         return channel
 
     def begin(self, peer: PeerId) -> Channel:
         """The channel with `peer`, which begins to be opened now if it was not. Raises `TooManyRequests`."""
-        self._table.set_ours(peer)
+        self._swarm.ours.add(peer)
         channel = self._table.get(peer)
         if channel is None or channel.state is ChannelState.CLOSED:
             self._table.make_room(peer)
@@ -152,6 +150,7 @@ class Channels:
         channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
         channel.delivery.on_waiting = self.arrivals.wake
         channel.on_spent = lambda: self._circuits.renew(peer, channel)
+        channel.sending.on_sent = lambda: self._swarm.ours.add(peer)
         self._table.put(peer, channel)
         self.arrivals.wake()
         return channel
@@ -171,7 +170,9 @@ class Channels:
             return
         if channel.state is ChannelState.OPEN:
             self._circuits.watch(peer, channel)
-        elif channel.state is ChannelState.RECONNECTING:
+            return
+        self._circuits.unwatch(peer)
+        if channel.state is ChannelState.RECONNECTING:
             if channel.left and not channel.send_queue:
                 channel.end(EndOfStream(), reason)
             else:
@@ -223,8 +224,11 @@ class Channels:
             await asyncio.sleep(backoff.wait())
 
     async def _try_path(self, peer: PeerId, channel: Channel) -> DarkSwapError | None:
+        connection = self._swarm.best_connection(peer)
         try:
-            connection = self._swarm.best_connection(peer) or await self._reach(peer)
+            if connection is None and peer not in self._swarm.ours:
+                raise NotConnected(str(peer))  # it looks for us: nobody else makes this node dial
+            connection = connection or await self._reach(peer)
         except DarkSwapError as error:
             return error
         if connection.limit is not None:
@@ -256,14 +260,10 @@ class Channels:
 
     async def _greet(self, channel: Channel, connection: Connection) -> None:
         machine = channel.machine
-        early = machine.may_send_early
         channel.pause()
         stream: BufferedStream | None = None
         try:
             greeting = encode_control(machine.hello())
-            if early:
-                channel.sending.fill_early()
-                greeting += machine.outbox.next_write()
             opened = await self._swarm.new_stream(connection, (PROTOCOL,), allow_limited=True, first=greeting)
             stream = opened.stream
             answer = await read_greeting(stream, self._limits)
@@ -273,7 +273,7 @@ class Channels:
                 raise ConnectionLost("channel", "the peer began anew")
             if answer.peer_session != machine.session or machine.peer_session not in (b"", answer.session):
                 raise ProtocolViolation(PROTOCOL, "answers for another session")
-            machine.attach(answer, early=early)
+            machine.attach(answer)
         except BaseException:
             if stream is not None:
                 stream.reset()
@@ -303,7 +303,6 @@ class Channels:
                 left = self._attached(self._machine(peer), hello)
             self._table.make_room_for_stranger(peer)
             channel = self._create(peer, left)
-            self._table.set_stranger(peer)
             self.arrivals.accepted(channel)
             await self._serve(channel, ChannelStream(stream, connection))
             return
@@ -326,7 +325,8 @@ class Channels:
     async def _replace_session(self, peer: PeerId, channel: Channel, hello: Hello, link: ChannelStream) -> None:
         """The peer begins anew, if it is there to answer; until it does, the session that we have goes on."""
         machine = self._attached(self._machine(peer), hello)
-        machine.inbox.window = channel.machine.inbox.window
+        before = channel.machine.inbox
+        machine.inbox.window, machine.inbox.most_messages = before.window, before.most_messages
         doubt = self._doubts[peer] = asyncio.get_running_loop().create_future()
         try:
             controls = await read_confirmation(machine, link.stream, self._limits)
@@ -338,7 +338,6 @@ class Channels:
             raise ConnectionLost("channel", "another stream was first")
         if peer in self._attempts:
             self._attempts[peer].task.cancel()
-        self._table.is_stranger(peer)  # notes what was sent in the session that ends here
         channel.reset_session(machine, machine.follow(channel.machine))
         channel.attach_stream(link)
         channel.arrived(link, b"", controls)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkswap_browser.protocols.channels.messages import SESSION_BYTES
-from darkswap_browser.wire.fields import Data, Flag, Whole
+from darkswap_browser.wire.fields import Data, Whole
 from darkswap_browser.wire.records import Listed, Record, pack, unpack
 from darkswap_browser.wire.varint import MAX_VARINT, MAX_VARINT_BYTES
 
@@ -50,7 +50,6 @@ class InboxSnapshot:
 class ChannelSnapshot:
     session: bytes
     peer_session: bytes
-    greeted: bool
     outbox: OutboxSnapshot
     inbox: InboxSnapshot
 
@@ -61,7 +60,6 @@ _SNAPSHOT = Record(
     ChannelSnapshot,
     ("session", Data(SESSION_BYTES, SESSION_BYTES)),
     ("peer_session", Data(SESSION_BYTES)),
-    ("greeted", Flag()),
     (
         "outbox",
         Record(

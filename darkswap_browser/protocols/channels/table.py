@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from darkswap_browser.errors import TooManyRequests
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.our_peers import OurPeers
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.listener import ChannelState
 
@@ -14,15 +15,12 @@ _NOT_EVICTED = 3
 
 
 class ChannelTable:
-    """One channel for each peer, a closed one too: messages may still wait in it.
+    """One channel for each peer, a closed one too: messages may still wait in it."""
 
-    A stranger is a peer whose channel the application neither opened nor sent anything on.
-    """
-
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, ours: OurPeers) -> None:
         self._limits = limits
+        self._ours = ours
         self._channels: dict[PeerId, Channel] = {}
-        self._strangers: set[PeerId] = set()
         self._last_id = 0
         """Highest id of a message in a channel that is gone, so that none is given twice."""
 
@@ -46,7 +44,6 @@ class ChannelTable:
 
     def remove(self, peer: PeerId) -> None:
         channel = self._channels.pop(peer, None)
-        self._strangers.discard(peer)
         if channel is not None:
             self._last_id = max(self._last_id, channel.machine.outbox.accepted_id)
 
@@ -64,16 +61,8 @@ class ChannelTable:
         if len(strangers) >= self._limits.channel_channels_of_strangers or len(others) >= self._limits.channel_channels:
             self._evict(strangers, self._limits.channel_channels_of_strangers)
 
-    def set_stranger(self, peer: PeerId) -> None:
-        self._strangers.add(peer)
-
-    def set_ours(self, peer: PeerId) -> None:
-        self._strangers.discard(peer)
-
     def is_stranger(self, peer: PeerId) -> bool:
-        if peer in self._strangers and self._channels[peer].machine.outbox.messages:
-            self._strangers.discard(peer)
-        return peer in self._strangers
+        return peer not in self._ours
 
     def _evict(self, among: Iterable[PeerId], limit: int) -> None:
         """Give up one channel, the one that is missed least."""

@@ -47,6 +47,8 @@ class Identify:
     def __init__(self, swarm: Swarm, agent: str, runtime: Runtime) -> None:
         self._swarm = swarm
         self._agent = agent
+        self.facts: tuple[str, ...] = ()
+        """Protocol ids told beside those of the swarm, which tell a fact and have no handler."""
         self._runtime = runtime
         self._limits = swarm.limits
         self._record: tuple[tuple[Multiaddr, ...], bytes] | None = None
@@ -141,7 +143,7 @@ class Identify:
         message = IdentifyMessage(
             public_key=self._swarm.identity.public_key.to_protobuf(),
             addresses=addresses,
-            protocols=self._swarm.protocols,
+            protocols=(*self._swarm.protocols, *self.facts),
             observed=_observed(connection),
             protocol_version=PROTOCOL_VERSION,
             agent=self._agent,

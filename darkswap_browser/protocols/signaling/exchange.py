@@ -33,7 +33,7 @@ class Signaling(Protocol):
         """The peer's next message.
 
         Raises `EndOfStream` when it has finished, `MalformedMessage` for one that means nothing (the next may be
-        read all the same), `ResourceLimit` for too many.
+        read all the same), `ResourceLimit` for a flood. Surplus candidates are passed over.
         """
         ...
 
@@ -53,6 +53,7 @@ class Libp2pSignaling:
         self._stream = stream
         self._limits = limits
         self._received = 0
+        self._candidates = 0
 
     async def send_offer(self, offer: SessionDescription) -> None:
         await self._send(offer)
@@ -67,13 +68,17 @@ class Libp2pSignaling:
         await self._stream.write_message(encode_event(event))
 
     async def receive_event(self) -> SignalingEvent:
-        limit = self._limits.signaling_candidates
-        # One description and one end of candidates come on top.
-        if self._received >= limit + 2:
-            raise ResourceLimit("signaling messages", limit)
-        data = await self._stream.read_message(self._limits.signaling_message)
-        self._received += 1
-        return decode_event(data, self._limits.signaling_message)
+        limits = self._limits
+        while self._received < limits.signaling_messages:
+            data = await self._stream.read_message(limits.signaling_message)
+            self._received += 1
+            event = decode_event(data, limits.signaling_message)
+            if not isinstance(event, IceCandidate) or not event.candidate:
+                return event
+            self._candidates += 1
+            if self._candidates <= limits.signaling_candidates:
+                return event
+        raise ResourceLimit("signaling messages", limits.signaling_messages)
 
     async def close(self) -> None:
         await close_or_reset(self._stream)

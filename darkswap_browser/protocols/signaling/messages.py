@@ -96,9 +96,7 @@ def candidate_from_json(text: str) -> IceCandidate:
     if not isinstance(value, dict):
         raise MalformedMessage("ICE candidate", "not an object")
     candidate = _text(value, "candidate", _MAX_CANDIDATE)
-    index = value.get("sdpMLineIndex")
-    if index is not None and (not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 2**16):
-        raise MalformedMessage("ICE candidate", "sdpMLineIndex is no index")
+    index = _index(value.get("sdpMLineIndex"))
     if not candidate:
         return END_OF_CANDIDATES
     return IceCandidate(
@@ -109,11 +107,23 @@ def candidate_from_json(text: str) -> IceCandidate:
     )
 
 
+def _index(value: object) -> int | None:
+    """Of a section, in each form that browsers take: WebIDL makes an unsigned short of 0.0 and "0" too."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 5:
+        value = int(value)
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value in range(2**16)):
+        return None if value is None else int(value)
+    raise MalformedMessage("ICE candidate", "sdpMLineIndex is no index")
+
+
 def _text(value: dict[str, Any], key: str, max_length: int) -> Any:
     """A string or None; a candidate goes on into the browser's parser, so it may not smuggle in further lines."""
     text = value.get(key)
     if text is None:
         return None
+    if isinstance(text, str) and key == "candidate":
+        # Some peers send the line of the SDP, with its end.
+        text = text.rstrip("\r\n")
     if not isinstance(text, str) or len(text) > max_length or "\r" in text or "\n" in text:
         raise MalformedMessage("ICE candidate", f"{key} is no text of at most {max_length} characters in one line")
     return text

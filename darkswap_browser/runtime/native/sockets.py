@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed
 from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
+from darkswap_browser.runtime.native.metered import MeteredClient, MeteredServer
 
 WEBSOCKET_MESSAGE = 2 * 1024 * 1024
 """Largest message accepted, in bytes. js flushes what it has queued as one message, which can pass 256 KiB."""
@@ -67,10 +68,14 @@ PlainHttp = Callable[[str], HttpAnswer | None]
 
 @contextmanager
 def _socket_errors(what: str) -> Iterator[None]:
+    """Our error for each way in which a link, or the peer's HTTP before it, can fail."""
     try:
         yield
     except (OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
         raise ConnectionLost(what, str(error) or type(error).__name__) from error
+    except (ValueError, OverflowError, InvalidURI) as error:
+        # Not only names that IDNA cannot write (UnicodeError): `websockets` and asyncio judge hosts and ports so.
+        raise InvalidArgument("address", f"{what} cannot be dialled: {error}") from error
 
 
 @contextmanager
@@ -145,7 +150,10 @@ class TcpLink:
         # Armed anew: reading may have been paused, and an end that the peer made before is told to `_Ending` again.
         transport.pause_reading()
         transport.resume_reading()
-        transport.write_eof()
+        try:
+            transport.write_eof()
+        except OSError:
+            transport.abort()  # the peer has reset the connection, and no event told yet
 
     def reset(self) -> None:
         self._closed = True
@@ -207,6 +215,13 @@ def _as_bytes(message: str | bytes) -> bytes:
     return message.encode() if isinstance(message, str) else message
 
 
+class _Connect(connect):
+    """Follows no redirect: a relay must not send us to any host it likes. Browsers follow none either."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 class NativeSockets:
     """TCP and WebSocket links of CPython.
 
@@ -231,26 +246,24 @@ class NativeSockets:
 
     async def connect_websocket(self, url: str) -> ByteLink:
         tls = ssl.create_default_context(cafile=self._trusted) if url.startswith("wss:") else None
-        try:
-            with _socket_errors(url):
-                return WebSocketLink(
-                    await connect(
-                        url,
-                        ssl=tls,
-                        compression=None,
-                        proxy=None,
-                        user_agent_header=None,
-                        open_timeout=OPEN_SECONDS,
-                        ping_interval=PING_SECONDS,
-                        ping_timeout=PONG_SECONDS,
-                        close_timeout=self._close_seconds,
-                        max_size=WEBSOCKET_MESSAGE,
-                        max_queue=WEBSOCKET_QUEUE,
-                        write_limit=SEND_BUFFER,
-                    )
+        with _socket_errors(url):
+            return WebSocketLink(
+                await _Connect(
+                    url,
+                    ssl=tls,
+                    compression=None,
+                    proxy=None,
+                    user_agent_header=None,
+                    open_timeout=OPEN_SECONDS,
+                    ping_interval=PING_SECONDS,
+                    ping_timeout=PONG_SECONDS,
+                    close_timeout=self._close_seconds,
+                    max_size=WEBSOCKET_MESSAGE,
+                    max_queue=WEBSOCKET_QUEUE,
+                    write_limit=SEND_BUFFER,
+                    create_connection=MeteredClient,
                 )
-        except InvalidURI as error:
-            raise InvalidArgument("url", str(error)) from error
+            )
 
     async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener:
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -294,6 +307,7 @@ class NativeSockets:
                 max_size=WEBSOCKET_MESSAGE,
                 max_queue=WEBSOCKET_QUEUE,
                 write_limit=SEND_BUFFER,
+                create_connection=MeteredServer,
             )
 
         async def close() -> None:

@@ -17,8 +17,11 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import Stream
+from darkswap_browser.net.work import OPENING, WorkMeter, everybody
 from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
-from darkswap_browser.transports.webrtc.stream import DataChannelStream, SendBudget
+from darkswap_browser.transports.webrtc.sdp import max_payload
+from darkswap_browser.transports.webrtc.send_budget import SendBudget
+from darkswap_browser.transports.webrtc.stream import DataChannelStream
 
 INIT_LABEL = "init"
 """The dialer's first channel, made only so that its offer describes a data transport. Never a stream."""
@@ -60,6 +63,7 @@ class DataChannelConnection:
         on_candidate: CandidateHandler,
         transport: str = "webrtc",
         agent_of: Callable[[PeerId], str] = lambda _: "",
+        is_ours: Callable[[], bool] = everybody,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.remote_peer = remote_peer
@@ -69,11 +73,11 @@ class DataChannelConnection:
         self._transport = transport
         self._limits = limits
         self.on_candidate = on_candidate
-        self.remote_sdp = ""
-        """As last described; empty before."""
+        self._remote_sdp = ""
         self.on_disconnected: Callable[[], None] = lambda: None
         """Called when the path is gone, at the latest `disconnected_grace` before the connection is given up."""
         self._agent_of = agent_of
+        self._work = WorkMeter(limits, is_ours, self._loop.time)
         self._streams: set[DataChannelStream] = set()
         self._early: list[DataChannelStream] = []
         self._on_stream: StreamHandler | None = None
@@ -86,6 +90,8 @@ class DataChannelConnection:
         self._is_closing = False
         self._grace: asyncio.TimerHandle | None = None
         self._init: DataChannel | None = None
+        self._has_peers_init = False
+        """One is kept; each costs the host memory, and another has no use."""
         self.peer_connection: PeerConnection = webrtc.create_peer_connection(configuration, self)
 
     def __repr__(self) -> str:
@@ -171,6 +177,16 @@ class DataChannelConnection:
 
     # --- negotiation
 
+    @property
+    def remote_sdp(self) -> str:
+        """As last described; empty before."""
+        return self._remote_sdp
+
+    @remote_sdp.setter
+    def remote_sdp(self, sdp: str) -> None:
+        self._remote_sdp = sdp
+        self._budget.max_payload = max_payload(sdp)
+
     async def wait_connected(self) -> None:
         """Until connectionState is "connected" (again). Raises `ConnectionLost`; `disconnected` is only a pause."""
         await result_of(self._connected)
@@ -198,10 +214,12 @@ class DataChannelConnection:
         self.on_candidate(candidate)
 
     def data_channel(self, channel: DataChannel) -> None:
-        if channel.label == INIT_LABEL:
+        self._spend(OPENING)
+        if channel.label == INIT_LABEL and not self._has_peers_init:
+            self._has_peers_init = True
             channel.listen(_Ignored(), 0)
             return
-        full = len(self._streams) >= self._limits.webrtc_channels
+        full = channel.label == INIT_LABEL or len(self._streams) >= self._limits.webrtc_channels
         if self.is_closed or full or (self._on_stream is None and len(self._early) >= self._limits.early_channels):
             channel.listen(_Ignored(), 0)
             channel.close()
@@ -248,10 +266,17 @@ class DataChannelConnection:
             self._limits,
             prompt_ack=not self._agent_of(self.remote_peer).startswith("rust-libp2p"),
             on_over=self._stream_over,
+            on_work=self._spend,
         )
         if not stream.is_gone:
             self._streams.add(stream)
         return stream
+
+    def _spend(self, frames: int) -> None:
+        """The browser empties SCTP's window by itself, so whoever sends more than we can handle cannot be made to
+        wait."""
+        if not self._work.spend(frames):
+            self._end("the peer sends more frames than this node handles")
 
     def _stream_over(self, stream: DataChannelStream) -> None:
         if stream in self._streams:

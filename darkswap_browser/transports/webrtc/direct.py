@@ -37,7 +37,8 @@ from darkswap_browser.transports.webrtc.sdp import (
     munge_credentials,
     server_credentials_v2,
 )
-from darkswap_browser.transports.webrtc.stream import DataChannelStream, SendBudget
+from darkswap_browser.transports.webrtc.send_budget import SendBudget
+from darkswap_browser.transports.webrtc.stream import DataChannelStream
 
 HANDSHAKE_CHANNEL = 0
 _UFRAG_RANDOM = 16

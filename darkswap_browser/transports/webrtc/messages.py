@@ -15,9 +15,15 @@ from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix,
 
 MAX_PAYLOAD = 16368
 """Bytes of data in one frame of ours: what every implementation accepts (py's limit is the smallest)."""
+MAX_OVERHEAD = 16
+"""By which a frame is longer than its data, at most."""
 
+MAX_FRAMES = 1024
+"""Frames that one SCTP message may complete. js, go and rust put one in a message; a thousand take 5 ms."""
 _MAX_EMPTY = 64
 """Frames without data or flag in a row: legal, said by nobody, and a byte each that costs us a thousand times more."""
+_MAX_FIELDS = 16
+"""Of one frame's Message: two are known, and go has a third."""
 _FLAG_TAG = 0x08
 _DATA_TAG = 0x12
 _WIRE_VARINT, _WIRE_FIXED64, _WIRE_BYTES, _WIRE_FIXED32 = 0, 1, 2, 5
@@ -114,9 +120,11 @@ class FrameDecoder:
     """Cuts the messages of one channel into frames. A length above `max_frame` is refused before its body is kept."""
 
     def __init__(self, max_frame: int) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""
         self._max_frame = max_frame
         self._empty = 0
+        self.decoded = 0
+        """Frames that the last `feed` completed, before they were joined."""
 
     @property
     def is_empty(self) -> bool:
@@ -124,35 +132,56 @@ class FrameDecoder:
         return not self._buffer
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data` completes. Raises `MalformedMessage`; nothing can be decoded after that."""
-        self._buffer += data
-        frames = []
-        position = 0
-        while True:
-            header = decode_varint_prefix(self._buffer, position)
-            if header is None:
-                break
-            size, start = header
-            if size > self._max_frame:
-                raise MalformedMessage("WebRTC frame", f"announces {size} bytes; at most {self._max_frame} are allowed")
-            if len(self._buffer) < start + size:
-                break
-            position = start + size
-            frame = decode_body(bytes(self._buffer[start:position]))
-            self._empty = self._empty + 1 if frame == _NOTHING else 0
-            if self._empty > _MAX_EMPTY:
+        """The frames that `data` completes, the data of consecutive ones joined.
+
+        Raises `MalformedMessage`; nothing can be decoded after that.
+        """
+        buffer = self._buffer + data if self._buffer else data
+        frames: list[Frame] = []
+        parts: list[bytes] = []
+        position = self.decoded = 0
+        while (frame := self._next(buffer, position)) is not None:
+            flag, payload, position = frame
+            self.decoded += 1
+            if self.decoded > MAX_FRAMES:
+                raise MalformedMessage("WebRTC message", f"more than {MAX_FRAMES} frames in it")
+            if flag is not None:
+                frames.append(Frame(flag, b"".join((*parts, payload))))
+                parts = []
+            elif payload:
+                parts.append(payload)
+            elif self._empty > _MAX_EMPTY:
                 raise MalformedMessage("WebRTC frame", "nothing but empty frames")
-            frames.append(frame)
-        del self._buffer[:position]
+        if parts:
+            frames.append(Frame(None, parts[0] if len(parts) == 1 else b"".join(parts)))
+        self._buffer = buffer[position:]
         return frames
+
+    def _next(self, buffer: bytes, position: int) -> tuple[int | None, bytes, int] | None:
+        """(flag, data, position after it) of the frame at `position`; None when it is not whole."""
+        header = decode_varint_prefix(buffer, position)
+        if header is None:
+            return None
+        size, start = header
+        if size > self._max_frame:
+            raise MalformedMessage("WebRTC frame", f"announces {size} bytes; at most {self._max_frame} are allowed")
+        end = start + size
+        if len(buffer) < end:
+            return None
+        frame = decode_body(buffer[start:end])
+        self._empty = self._empty + 1 if frame == _NOTHING else 0
+        return frame.flag, frame.data, end
 
 
 def decode_body(body: bytes) -> Frame:
     """The protobuf Message of one frame. Unknown fields (go's errorCode = 3) are skipped; the last of a field holds."""
     flag: int | None = None
     data = b""
-    position = 0
+    position = fields = 0
     while position < len(body):
+        fields += 1
+        if fields > _MAX_FIELDS:
+            raise MalformedMessage("WebRTC frame", f"more than {_MAX_FIELDS} fields")
         tag, position = _varint(body, position)
         number, wire = tag >> 3, tag & 7
         if not 0 < number <= _MAX_FIELD:

@@ -47,16 +47,18 @@ class Negotiator:
     def __init__(
         self,
         webrtc: WebRtc,
-        configuration: RtcConfiguration,
+        configuration: Callable[[], RtcConfiguration],
         limits: Limits,
         agent_of: Callable[[PeerId], str] = lambda _: "",
         report: ReportFault = log_fault,
+        is_ours: Callable[[PeerId], bool] = lambda _: True,
     ) -> None:
         self.limits = limits
         self._report = report
         self._webrtc = webrtc
         self._configuration = configuration
         self._agent_of = agent_of
+        self._is_ours = is_ours
 
     async def offer(
         self, signaling: Signaling, peer: PeerId, address: Multiaddr, on_step: StepHandler
@@ -90,7 +92,7 @@ class Negotiator:
 
     def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> OfferAnswerExchange:
         """To describe an existing connection anew."""
-        relay_only = self._configuration.relay_only
+        relay_only = self._configuration().relay_only
         return OfferAnswerExchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
 
     def _attempt(
@@ -98,13 +100,14 @@ class Negotiator:
     ) -> tuple[DataChannelConnection, OfferAnswerExchange]:
         connection = DataChannelConnection(
             self._webrtc,
-            self._configuration,
+            self._configuration(),
             self.limits,
             remote_peer=peer,
             remote_addr=address,
             direction=direction,
             on_candidate=lambda _: None,
             agent_of=self._agent_of,
+            is_ours=lambda: self._is_ours(peer),
         )
         return connection, self.exchange(connection, signaling)
 

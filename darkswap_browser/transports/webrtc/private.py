@@ -3,7 +3,7 @@
     <relay>/p2p-circuit/webrtc/p2p/<peer>
 
 The relayed connection, authenticated by Noise, carries the descriptions and with them the fingerprints that
-authenticate the direct one, which therefore needs no handshake of its own. It stays open whatever comes of this.
+authenticate the direct one, which therefore needs no handshake of its own. It ends some seconds after that is proven.
 
 When two of ours dial each other at once, both negotiations go on and the one whose dialler has the lower peer id
 stays: its dialler holds back the other connection until it knows, the other dialler waits for it. js peers, which
@@ -13,6 +13,7 @@ know no such rule, keep both.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.tasks import result_of
@@ -47,6 +48,7 @@ from darkswap_browser.protocols.signaling.exchange import (
 from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
+from darkswap_browser.transports.webrtc.direct_links import DirectLinks
 from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
 from darkswap_browser.transports.webrtc.restart import IceRestarter
 from darkswap_browser.transports.webrtc.sdp import is_darkswap_sdp
@@ -108,27 +110,40 @@ class _Proof:
 
 
 class WebRtcTransport:
-    """Answers to signaling from its first listening on."""
+    """Answers to signaling from its first listening on.
+
+    Args:
+        configuration: Asked for each connection that is made.
+    """
 
     def __init__(
         self,
         swarm: Swarm,
         webrtc: WebRtc,
-        configuration: RtcConfiguration,
+        configuration: Callable[[], RtcConfiguration],
         observer: SignalingObserver | None = None,
+        *,
+        answers_strangers: bool = True,
     ) -> None:
+        """`answers_strangers`: a direct link shows one's address to whoever asks for it."""
         self._swarm = swarm
+        self._answers_strangers = answers_strangers
         self._limits = swarm.limits
         self._observer = observer
         self._negotiator = Negotiator(
-            webrtc, configuration, swarm.limits, swarm.address_book.agent, swarm.faults.report
+            webrtc,
+            configuration,
+            swarm.limits,
+            swarm.address_book.agent,
+            swarm.faults.report,
+            swarm.ours.__contains__,
         )
         self._mender = IceRestarter(swarm, self._negotiator, self._restart_stream)
         self._is_available = webrtc.available
         self._handler: ConnectionHandler | None = None
         self._dialling: dict[PeerId, _Dialling] = {}
         self._answering: dict[PeerId, _Answering] = {}
-        self._negotiating = 0
+        self._links = DirectLinks(swarm, self.name)
         self._unused_offers = 0
         """Peer connections made in a row for peers that then could not be reached."""
 
@@ -149,12 +164,12 @@ class WebRtcTransport:
         known = await self._inbound(target) or self._fresh(target)
         if known is not None:
             return known
-        self._check_budget()
+        self._links.make_room()
         dialling = self._dialling[target] = _Dialling(asyncio.get_running_loop().create_future())
-        self._negotiating += 1
         circuit = parts[0].encapsulate("/p2p-circuit").with_peer(target)
         try:
-            connection = await self._dial(circuit, target, dialling, on_step)
+            with self._links.negotiating(target):
+                connection = await self._dial(circuit, target, dialling, on_step)
             dialling.outcome.set_result(True)
             return connection
         except (ConnectionLost, StreamError) as error:
@@ -164,7 +179,6 @@ class WebRtcTransport:
                 raise ConnectionLost("WebRTC connection", str(error)) from error
             return other
         finally:
-            self._negotiating -= 1
             if not dialling.outcome.done():
                 dialling.outcome.set_result(False)
             if self._dialling.get(target) is dialling:
@@ -283,22 +297,17 @@ class WebRtcTransport:
     def _observed(self, signaling: Signaling, peer: PeerId) -> Signaling:
         return signaling if self._observer is None else ObservedSignaling(signaling, str(peer), self._observer)
 
-    def _check_budget(self) -> None:
-        mine = sum(connection.transport == self.name for connection in self._swarm.connections())
-        if mine + self._negotiating >= self._limits.peer_connections:
-            raise TooManyRequests("direct connections", self._limits.peer_connections)
-
     # --- by other signaling
 
     async def offer_by(self, signaling: Signaling, peer: PeerId, on_step: StepHandler) -> Connection:
         """Dial `peer` with descriptions that the caller carries, who answers for their way. Not yet in the swarm."""
-        self._check_budget()
+        self._links.make_room()
         observed = self._observed(signaling, peer)
         return await self._negotiator.offer(observed, peer, _carried(peer), on_step)
 
     async def answer_by(self, signaling: Signaling, peer: PeerId) -> Connection:
         """The other half of `offer_by`."""
-        self._check_budget()
+        self._links.make_room()
         return await self._negotiator.answer(self._observed(signaling, peer), peer, _carried(peer))
 
     # --- listening
@@ -327,7 +336,9 @@ class WebRtcTransport:
         peer = relayed.remote_peer
         handler = self._handler
         try:
-            self._check_budget()
+            if not self._answers_strangers and peer not in self._swarm.ours:
+                raise TooManyRequests("direct connections of strangers", 0)
+            self._links.make_room_for(peer)
         except TooManyRequests:
             stream.reset()
             return
@@ -340,18 +351,17 @@ class WebRtcTransport:
             answering.is_ours = is_darkswap_sdp(offer.sdp)
             self._answering[peer] = answering
 
-        self._negotiating += 1
         connection: DataChannelConnection | None = None
         try:
             address = relayed.remote_addr.without_peer().encapsulate("/webrtc").with_peer(peer)
-            connection = await self._negotiator.answer(signaling, peer, address, on_offer)
+            with self._links.negotiating(peer):
+                connection = await self._negotiator.answer(signaling, peer, address, on_offer)
             if handler is None or await self._own_dial_wins(peer, answering):
                 connection.abort()
             else:
                 await handler(connection)
                 answering.outcome.set_result(connection)
         finally:
-            self._negotiating -= 1
             if not answering.outcome.done():
                 answering.outcome.set_result(None)
                 if connection is not None:

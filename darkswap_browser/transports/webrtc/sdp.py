@@ -9,6 +9,7 @@ from itertools import pairwise
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.transports.webrtc.fingerprint import Fingerprint
+from darkswap_browser.transports.webrtc.messages import MAX_OVERHEAD, MAX_PAYLOAD
 
 UFRAG_V1 = "libp2p+webrtc+v1/"
 """webrtc-direct: both sides use one random ufrag = pwd with this prefix, "munged" into the browser's offer."""
@@ -69,6 +70,16 @@ def mark_tool(sdp: str) -> str:
 def is_darkswap_sdp(sdp: str) -> bool:
     """Whether one of ours wrote it."""
     return attribute(sdp, "tool") == TOOL
+
+
+def max_payload(sdp: str) -> int:
+    """Bytes of data in one message that the writer of `sdp` takes: `a=max-message-size` (RFC 8841), where it is small.
+
+    Absent it means 64 KiB, and 0 any size.
+    """
+    text = attribute(sdp, "max-message-size") or "0"
+    size = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+    return MAX_PAYLOAD if size == 0 else max(1, min(MAX_PAYLOAD, size - MAX_OVERHEAD))
 
 
 def candidate_key(candidate: str) -> tuple[str, ...]:

@@ -26,16 +26,18 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import ReceiveBuffer
+from darkswap_browser.net.work import SMALL
 from darkswap_browser.runtime.base.webrtc import DataChannel
 from darkswap_browser.transports.webrtc.machine import LINGER, ReadState, StreamAction, StreamMachine, WriteState
 from darkswap_browser.transports.webrtc.messages import (
     FLAG_FRAMES,
-    MAX_PAYLOAD,
+    MAX_FRAMES,
     Flag,
     FrameDecoder,
     data_frame,
     sole_payload,
 )
+from darkswap_browser.transports.webrtc.send_budget import SendBudget
 
 _FLAG_ACTIONS = {
     StreamAction.SEND_FIN: FLAG_FRAMES[Flag.FIN],
@@ -45,35 +47,6 @@ _FLAG_ACTIONS = {
 }
 _CLOSE_POLL = 0.05
 """Seconds between looks at bufferedAmount before a channel is closed: closing may drop what is in flight."""
-
-
-class SendBudget:
-    """Bytes handed to all channels of one connection and not known to be sent."""
-
-    def __init__(self, high_water: int) -> None:
-        self.high_water = high_water
-        self.queued = 0
-        self.waiting: set[DataChannelStream] = set()
-        """Streams with a writer that waits, for room of its own or of the connection."""
-        self._streams: set[DataChannelStream] = set()
-
-    def join(self, stream: DataChannelStream) -> None:
-        self._streams.add(stream)
-
-    def leave(self, stream: DataChannelStream) -> None:
-        self._streams.discard(stream)
-
-    def wake(self) -> None:
-        for stream in self.waiting:
-            stream.wake()
-
-    def is_full(self) -> bool:
-        """Asks the host only when our own count says full."""
-        if self.queued < self.high_water:
-            return False
-        for stream in self._streams:
-            stream.recount()
-        return self.queued >= self.high_water
 
 
 class DataChannelStream:
@@ -87,7 +60,9 @@ class DataChannelStream:
         *,
         prompt_ack: bool = True,
         on_over: Callable[[DataChannelStream], None] = lambda _: None,
+        on_work: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """`on_work` hears of small frames as they come; it may end the stream."""
         self.bytes_sent = 0
         self.bytes_received = 0
         self._loop = asyncio.get_running_loop()
@@ -95,6 +70,7 @@ class DataChannelStream:
         self._budget = budget
         self._limits = limits
         self._on_over = on_over
+        self._on_work = on_work
         self._machine = StreamMachine(limits.fin_ack_timeout, prompt_ack=prompt_ack)
         self._decoder = FrameDecoder(limits.webrtc_receive_frame)
         self._aligned = True
@@ -167,8 +143,9 @@ class DataChannelStream:
             raise self._why_not_writable()
         if self._room.is_waiting or self._is_full():
             return False
-        for start in range(0, len(data), MAX_PAYLOAD):
-            if not self._try_send(data[start : start + MAX_PAYLOAD] if start or len(data) > MAX_PAYLOAD else data):
+        most = self._budget.max_payload
+        for start in range(0, len(data), most):
+            if not self._try_send(data[start : start + most] if start or len(data) > most else data):
                 # Only the host's own queue can be full here, far above our mark; then nothing more of `data` fits.
                 self.reset()
                 raise StreamReset
@@ -187,9 +164,10 @@ class DataChannelStream:
                 continue
             if start >= size:
                 return
-            payload = data if size <= MAX_PAYLOAD else data[start : start + MAX_PAYLOAD]
+            most = self._budget.max_payload
+            payload = data if size <= most else data[start : start + most]
             if self._try_send(payload):
-                start += MAX_PAYLOAD
+                start += len(payload)
                 if start >= size:
                     return
             else:
@@ -229,16 +207,25 @@ class DataChannelStream:
             self._open.set_result(None)
 
     def received(self, data: bytes) -> None:
+        if self._machine.is_over:
+            # What was under way when the stream broke is not even looked at.
+            self._on_work(1)
+            return
         if self._aligned:
             payload = sole_payload(data)
             if payload is not None:
+                if len(payload) < SMALL:
+                    self._on_work(1)
                 self._deliver(payload)
                 return
         try:
             frames = self._decoder.feed(data)
         except MalformedMessage:
+            self._on_work(MAX_FRAMES)
             self.reset()
             return
+        # js sends the length of a frame and its body apart: what a message brings pays for what it costs.
+        self._on_work((self._decoder.decoded or 1) - len(data) // SMALL)
         self._aligned = self._decoder.is_empty
         for frame in frames:
             if frame.data:

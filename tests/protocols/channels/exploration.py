@@ -36,9 +36,6 @@ class Budget:
     restarts: tuple[int, int] = (0, 0)
     hand_overs: tuple[int, int] = (0, 0)
     climbs: int = 0
-    early: bool = False
-    """Whether the first bytes of a session follow its first HELLO. Not together with restarts: a receiver that takes
-    them and ends before its answer arrives leaves nothing by which its successor could be told from it."""
 
     def less(self, name: str, who: int | None = None) -> Budget:
         left = getattr(self, name)
@@ -129,7 +126,6 @@ class Exploration:
             name = "open"
         streams = state[2]
         if name == "open":
-            name = "open_early" if self.budget(budget).early else name
             roles = (OPENING, NEWS) if who == 0 else (NEWS, OPENING)
             streams = (*streams, (who, roles, ((), ())))
         return self._apply((*state[:2], streams, budget), who, self.turn(state[who], name))

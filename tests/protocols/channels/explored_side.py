@@ -14,7 +14,7 @@ from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVer
 from darkswap_browser.protocols.channels.messages import Ack, Hello, Restart
 from darkswap_browser.protocols.channels.snapshot import ChannelSnapshot
 
-LIMITS = Limits(channel_first_window=8, channel_receive_queue=8, channel_message=64)
+LIMITS = Limits(channel_receive_queue=8, channel_message=64)
 """A window of fewer than three messages, so that credit matters."""
 WRITE = 4
 """Bytes of the session in one frame: a message takes three, so most frames end within one."""
@@ -39,7 +39,6 @@ class Side:
     who: int
     machine: ChannelSnapshot
     has_current: bool = False
-    is_early: bool = False
     fresh: ChannelSnapshot | None = None
     life: int = 0
     sessions: int = 1
@@ -88,15 +87,8 @@ class Turn:
     def acknowledge(self) -> None:
         self.say(CURRENT, self.machine.inbox.grant())
 
-    def open(self, *, early: bool = False) -> None:
-        """`early`: the first bytes follow HELLO, where nobody can have anything yet."""
-        self.set(is_early=early and self.machine.may_send_early)
+    def open(self) -> None:
         self.say(OPENING, self.machine.hello())
-        if self.side.is_early and (data := self.machine.outbox.next_write(WRITE)):
-            self.say(OPENING, data)
-
-    def open_early(self) -> None:
-        self.open(early=True)
 
     def deliver(self, role: int, item: Item) -> None:
         match role, item:
@@ -161,7 +153,7 @@ class Turn:
         if hello.peer_session != machine.session or machine.peer_session not in (b"", hello.session):
             self.opening_ends()
             return
-        machine.attach(hello, early=self.side.is_early)
+        machine.attach(hello)
         self.roles = {CURRENT: NONE, OPENING: CURRENT}
         self.set(has_current=True)
         self.acknowledge()

@@ -136,10 +136,21 @@ async def say_hello(stranger: Swarm, node: Node, hello: Hello) -> None:
     await asyncio.sleep(0.01)
 
 
-def connect(a: Node, b: Node, transport: str = "webrtc", kind: type[PipeEnd] = PipeEnd) -> PathEnd:
+class MutePathEnd(PathEnd):
+    """On whose streams nothing comes back."""
+
+    async def open_stream(self) -> PipeEnd:
+        end = await super().open_stream()
+        end.other.cut()
+        return end
+
+
+def connect(
+    a: Node, b: Node, transport: str = "webrtc", kind: type[PipeEnd] = PipeEnd, end: type[PathEnd] = PathEnd
+) -> PathEnd:
     """A path from `a` to `b`, whose streams are of `kind`; returns the end at `a`."""
     limit = CircuitLimit(120, 1 << 17) if transport == "circuit" else None
-    here = PathEnd(b.peer, Direction.OUTBOUND, transport, limit)
+    here = end(b.peer, Direction.OUTBOUND, transport, limit)
     there = PathEnd(a.peer, Direction.INBOUND, transport, limit)
     here.other, there.other = there, here
     here.kind = there.kind = kind

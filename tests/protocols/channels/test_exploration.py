@@ -14,7 +14,7 @@ from tests.protocols.channels.exploration import Budget, Exploration, explore
 from tests.support.examples import examples
 
 WORLDS = {
-    "cut, first bytes with the opening": (Budget(messages=(2, 0), cuts=1, early=True), 18513, 14),
+    "cut": (Budget(messages=(2, 0), cuts=1), 11272, 4),
     "cut, both send": (Budget(messages=(1, 1), cuts=1), 12100, 4),
     "restart of the receiver": (Budget(messages=(2, 0), restarts=(0, 1)), 15410, 32),
     "restart of one of two that send": (Budget(messages=(1, 1), restarts=(0, 1)), 14155, 38),

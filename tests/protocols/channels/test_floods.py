@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 
 import pytest
 
@@ -103,3 +105,20 @@ async def test_replace_session_again_and_again_with_one_message_in_each_is_bound
     (channel,) = victim.channels.all()
     assert victim.discards + len(channel.delivery) == 31
     assert len(channel.delivery) < 12
+
+
+async def test_empty_messages_of_a_peer_whom_nobody_receives_from_take_little_memory() -> None:
+    victim = await node("victim", Limits())
+    stream = await (await stranger_of(victim)).stream(1)
+    data = data_header(250_000) + bytes(250_000)
+    gc.collect()
+    tracemalloc.start()
+    await stream.write(data)
+    await asyncio.sleep(1)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 3 * len(data)
+    (channel,) = victim.channels.all()
+    async with asyncio.timeout(10):
+        for _ in range(250_000):
+            assert await channel.receive() == b""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
-from darkswap_browser.net.connection import CircuitLimit
+from darkswap_browser.concurrency.tasks import Tasks
+from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.circuits import CircuitRenewer
 from tests.protocols.channels.limited import Relay
-from tests.protocols.channels.paths import node
+from tests.protocols.channels.paths import connect, node
 
 LIMITS = Limits()
 KIB = 1024
@@ -65,3 +72,38 @@ async def test_circuits_that_are_cut_before_they_carry_anything_become_rare() ->
     await channel.send(bytes(100_000))
     await asyncio.sleep(600)
     assert len(relay.circuits) < 40
+
+
+async def test_circuits_that_carry_nothing_for_days_are_still_renewed() -> None:
+    alice, bob = await node("alice", LIMITS), await node("bob", LIMITS)
+    connect(alice, bob, "circuit")
+    channel = await alice.channels.open(bob.peer)
+    renewer = CircuitRenewer(alice.swarm, Tasks(alice.swarm.faults.report), never_attached)
+    for _ in range(1100):
+        await renewer.pause(bob.peer, channel)
+
+
+async def never_attached(peer: PeerId, channel: Channel, connection: Connection) -> DarkSwapError | None:
+    raise AssertionError("no stream was to be opened")
+
+
+async def test_circuits_that_are_gone_are_not_kept_until_their_time_is_over() -> None:
+    alice, bob = await node("alice", LIMITS), await node("bob", LIMITS)
+    kept = []
+    for _ in range(10):
+        path = connect(alice, bob, "circuit")
+        kept.append(weakref.ref(path))
+        channel = alice.channels.begin(bob.peer)
+        await channel.send(b"progress")
+        await asyncio.sleep(10)
+        assert bob.channels.get(alice.peer).delivery.take() == [b"progress"]
+        path.abort()
+        await asyncio.sleep(0.1)
+    del path
+    gc.collect()
+    assert len([each for each in kept if each() is not None]) <= 1
+    alice.channels.abort("stopped")
+    bob.channels.abort("stopped")
+    await asyncio.sleep(0.1)
+    gc.collect()
+    assert [each for each in kept if each() is not None] == []

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
 from darkswap_browser.errors import ConnectionLost, MessageUndelivered
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import Connection
+from darkswap_browser.net.address_book import AddressBook
+from darkswap_browser.net.connection import Connection, Direction
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.listener import ChannelState
-from tests.protocols.channels.paths import Node, connect, node
+from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello, Restart, decode_control, encode_control
+from tests.protocols.channels.paths import MutePathEnd, Node, PathEnd, connect, node
+from tests.support.native_identity import identity
 from tests.support.pipe import PromptPipeEnd
 
 LIMITS = Limits()
@@ -175,3 +181,49 @@ async def test_what_was_told_as_undelivered_is_not_sent_when_a_page_that_left_co
     await (await alice.channels.open(bob.peer)).send(b"new")
     await asyncio.sleep(10)
     assert bob.channels.get(alice.peer).delivery.take() == [b"unread", b"new"]
+
+
+async def test_what_a_peer_took_that_ended_before_its_answer_arrived_is_not_sent_to_the_one_after_it():
+    alice, bob = await pair()
+    path = connect(alice, bob, end=MutePathEnd)
+    sending = asyncio.create_task(alice.channels.begin(bob.peer).send(b"first"))
+    await asyncio.sleep(1)
+    theirs = bob.channels.get(alice.peer)
+    taken = theirs.delivery.take()
+    path.abort()
+    again = await node("bob", LIMITS)
+    connect(again, alice)
+    await sending
+    await asyncio.sleep(5)
+    taken += (await again.channels.open(alice.peer)).delivery.take()
+    assert (taken, alice.lost) == ([b"first"], [])
+
+
+async def test_a_peer_that_answers_the_first_hello_with_restart_makes_nothing_told_that_was_not_accepted():
+    alice = await node("alice", LIMITS)
+    peer = Swarm(await identity("peer"), LIMITS, AddressBook(LIMITS))
+    count = itertools.count()
+    got = asyncio.get_running_loop().create_future()
+
+    async def serve(connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        hello = decode_control(await stream.read_message(1024))
+        assert isinstance(hello, Hello)
+        is_first = next(count) == 0
+        await stream.write(encode_control(Restart() if is_first else Hello(b"e" * 16, hello.session, 0, 0, 65536)))
+        if not is_first:
+            data = b""
+            while b"message" not in data:
+                data += await stream.read()
+            got.set_result(data)
+            await asyncio.sleep(100)
+
+    peer.handle(PROTOCOL, serve)
+    there = PathEnd(alice.peer, Direction.INBOUND, "webrtc", None)
+    here = PathEnd(peer.local_peer, Direction.OUTBOUND, "webrtc", None)
+    here.other, there.other = there, here
+    peer.add_connection(there)
+    alice.swarm.add_connection(here)
+    async with asyncio.timeout(20):
+        number = await alice.channels.begin(peer.local_peer).send(b"message")
+        await got
+    assert (number, alice.lost) == (1, [])

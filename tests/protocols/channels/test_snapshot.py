@@ -13,7 +13,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.snapshot import decode_snapshot, encode_snapshot
 
-LIMITS = Limits(channel_receive_queue=4096, channel_first_window=512)
+LIMITS = Limits(channel_receive_queue=4096)
 
 
 def used(sizes: list[int], written: int, taken: int) -> tuple[ChannelMachine, ChannelMachine]:

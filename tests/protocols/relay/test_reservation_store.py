@@ -22,7 +22,17 @@ from darkswap_browser.protocols.relay.server.reservation_store import (
 )
 from tests.support.examples import examples
 
-LIMITS = RelayLimits(reservations=3, reservations_per_ip=2, circuits=3, circuits_per_peer=2, reservation_ttl=100.0)
+LIMITS = RelayLimits(
+    reservations=3,
+    reservations_per_ip=2,
+    circuits=3,
+    circuits_per_peer=2,
+    circuits_per_pair=1,
+    circuits_per_target=2,
+    circuits_per_ip=5,
+    circuits_per_ip_and_target=2,
+    reservation_ttl=100.0,
+)
 
 
 def peer(name: str | int) -> PeerId:
@@ -111,20 +121,82 @@ def test_nobody_is_connected_to_himself() -> None:
     assert table.open_circuit(A, A, None, 0.0) == Refusal(Status.PERMISSION_DENIED, RefusalReason.SELF)
 
 
-def test_circuits_are_capped_per_peer_at_either_end_and_in_all() -> None:
-    table = ReservationStore(LIMITS)
-    for each in (A, B, C):
-        table.reserve(each, each, None, 0.0)
-    assert table.open_circuit(A, B, None, 0.0) is None
-    assert table.open_circuit(B, A, None, 0.0) is None
-    per_peer = Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER)
-    assert table.open_circuit(C, A, None, 0.0) == per_peer
-    assert table.open_circuit(A, C, None, 0.0) == per_peer
-    assert table.open_circuit(D, C, None, 0.0) is None
-    assert table.open_circuit(D, C, None, 0.0) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
-    table.close_circuit(A, B)
-    assert table.circuits == 2
+FULL = Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER)
+FULL_BY_IP = Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP)
+
+
+def circuits_to(*targets: PeerId, **limits: int) -> ReservationStore:
+    """Where `targets` hold reservations, and nothing is limited but by `limits`."""
+    many = dict.fromkeys(("peer", "pair", "target", "ip", "ip_and_target"), 10_000)
+    shares = {f"circuits_per_{name}": count for name, count in (many | limits).items()}
+    table = ReservationStore(
+        RelayLimits(circuits=10_000, peer_circuits=Rate(0, 1.0), ip_circuits=Rate(0, 1.0), **shares)
+    )
+    for target in targets:
+        table.reserve(target, target, None, 0.0)
+    return table
+
+
+def test_circuits_of_one_pair_have_a_cap_of_their_own_and_others_still_reach_the_target() -> None:
+    table = circuits_to(A, B, pair=3)
+    assert [table.open_circuit(B, A, None, 0.0) for _ in range(5)] == [None, None, None, FULL, FULL]
     assert table.open_circuit(C, A, None, 0.0) is None
+    assert table.open_circuit(B, C, None, 0.0) == Refusal(Status.NO_RESERVATION, RefusalReason.NO_RESERVATION)
+    assert table.open_circuit(A, B, None, 0.0) is None, "the other way round is another pair"
+    table.close_circuit(B, A, None)
+    assert table.open_circuit(B, A, None, 0.0) is None
+
+
+def test_circuits_that_a_peer_opens_do_not_count_for_those_to_it() -> None:
+    table = circuits_to(A, B, C, peer=2, target=3)
+    assert [table.open_circuit(A, each, None, 0.0) for each in (B, C, B)] == [None, None, FULL]
+    assert [table.open_circuit(peer(number), A, None, 0.0) for number in range(4)] == [None, None, None, FULL]
+
+
+def test_visitors_behind_one_address_have_a_share_of_a_target_and_of_all() -> None:
+    table = circuits_to(A, B, ip=4, ip_and_target=3)
+    assert [table.open_circuit(peer(n), A, "192.0.2.1", 0.0) for n in range(4)] == [None, None, None, FULL_BY_IP]
+    assert [table.open_circuit(peer(n), B, "192.0.2.1", 0.0) for n in range(2)] == [None, FULL_BY_IP]
+    assert table.open_circuit(peer(0), A, "192.0.2.2", 0.0) is None
+    table.close_circuit(peer(0), A, "192.0.2.1")
+    assert table.open_circuit(peer(9), A, "192.0.2.1", 0.0) is None
+
+
+def test_circuits_of_one_ipv6_block_are_four_shares() -> None:
+    table = circuits_to(A, ip=1)
+    sources = [f"2001:db8:0:{number:x}::/64" for number in range(1, 6)]
+    assert [table.open_circuit(peer(s), A, s, 0.0) for s in sources] == [None] * 4 + [FULL_BY_IP]
+    assert table.open_circuit(peer("other"), A, "2001:db8:1:1::/64", 0.0) is None
+
+
+def test_circuits_are_capped_in_all() -> None:
+    table = ReservationStore(dataclasses.replace(LIMITS, circuits_per_target=10, circuits_per_peer=10))
+    table.reserve(A, A, None, 0.0)
+    assert [table.open_circuit(peer(number), A, None, 0.0) for number in range(3)] == [None] * 3
+    total = Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
+    assert table.open_circuit(B, A, None, 0.0) == total
+    table.close_circuit(peer(0), A, None)
+    assert table.circuits == 2
+    assert table.open_circuit(B, A, None, 0.0) is None
+
+
+def test_ipv6_blocks_have_four_shares_of_reservations() -> None:
+    table = ReservationStore(RelayLimits(reservations_per_ip=1))
+    sources = [f"2001:db8:0:{number:x}::/64" for number in range(1, 6)]
+    granted = [isinstance(table.reserve(peer(s), s, s, 0.0), Granted) for s in sources]
+    assert granted == [True] * 4 + [False]
+    assert isinstance(table.reserve(peer("other"), "o", "2001:db8:1:1::/64", 0.0), Granted)
+
+
+def test_last_reservations_are_for_addresses_that_hold_none() -> None:
+    table = ReservationStore(RelayLimits(reservations=16, reservations_per_ip=100))
+    crowd = [table.reserve(peer(number), number, "192.0.2.1", 0.0) for number in range(15)]
+    assert [isinstance(each, Granted) for each in crowd] == [True] * 14 + [False]
+    assert not isinstance(table.reserve(peer("uncounted"), "u", None, 0.0), Granted)
+    assert isinstance(table.reserve(peer(0), 0, "192.0.2.1", 1.0), Granted), "a renewal needs no room"
+    assert isinstance(table.reserve(A, "a", "192.0.2.2", 0.0), Granted)
+    assert not isinstance(table.reserve(B, "b", "192.0.2.2", 0.0), Granted)
+    assert isinstance(table.reserve(C, "c", "192.0.2.3", 0.0), Granted)
 
 
 def test_circuits_opened_too_often_are_refused_by_peer_and_by_address() -> None:
@@ -135,7 +207,7 @@ def test_circuits_opened_too_often_are_refused_by_peer_and_by_address() -> None:
     def once(origin: PeerId) -> Refusal | None:
         refusal = table.open_circuit(origin, D, "x", 0.0)
         if refusal is None:
-            table.close_circuit(origin, D)
+            table.close_circuit(origin, D, "x")
         return refusal
 
     assert once(A) is None
@@ -188,7 +260,7 @@ def test_counts_never_drift_whatever_happens(steps: list[tuple[str, int, int]]) 
         elif kind == "x":
             table.sweep(now)
         elif kind == "o" and table.open_circuit(peers[first], peers[second], None, now) is None:
-            open_circuits.append((peers[first], peers[second]))
+            open_circuits.append((peers[first], peers[second], None))
         elif kind == "d" and open_circuits:
             table.close_circuit(*open_circuits.pop())
         assert len(table) <= LIMITS.reservations
@@ -198,4 +270,4 @@ def test_counts_never_drift_whatever_happens(steps: list[tuple[str, int, int]]) 
     assert not table._per_source
     for pair in open_circuits:
         table.close_circuit(*pair)
-    assert not table._circuits
+    assert table.circuits == 0 and not table._circuits._counts

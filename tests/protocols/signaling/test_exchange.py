@@ -48,11 +48,22 @@ async def test_a_message_that_means_nothing_leaves_the_next_readable() -> None:
     assert await far.receive_event() == CANDIDATE
 
 
-async def test_no_more_candidates_are_read_than_the_limit() -> None:
+async def test_surplus_candidates_are_left_aside_and_what_comes_behind_them_is_read() -> None:
     near, far, _ = carried()
-    for _ in range(DEFAULT_LIMITS.signaling_candidates + 3):
+    for _ in range(200):
         await near.send_ice_candidate(CANDIDATE)
-    for _ in range(DEFAULT_LIMITS.signaling_candidates + 2):
+    await near.send_answer(ANSWER)
+    for _ in range(DEFAULT_LIMITS.signaling_candidates):
+        assert await far.receive_event() == CANDIDATE
+    assert await far.receive_event() == ANSWER
+
+
+async def test_a_flood_of_messages_ends_the_negotiation() -> None:
+    near, far, _ = carried()
+    limits = DEFAULT_LIMITS
+    for _ in range(limits.signaling_messages + 1):
+        await near.send_ice_candidate(CANDIDATE)
+    for _ in range(limits.signaling_candidates):
         await far.receive_event()
     with pytest.raises(ResourceLimit):
         await far.receive_event()

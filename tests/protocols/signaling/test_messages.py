@@ -62,7 +62,13 @@ def test_an_unknown_type_ends_the_candidates() -> None:
         "5",
         '{"candidate":5}',
         '{"candidate":"a\\r\\nb"}',
-        '{"candidate":"a","sdpMLineIndex":"0"}',
+        '{"candidate":"a","sdpMLineIndex":"x"}',
+        '{"candidate":"a","sdpMLineIndex":"-1"}',
+        '{"candidate":"a","sdpMLineIndex":0.5}',
+        '{"candidate":"a","sdpMLineIndex":65536}',
+        '{"candidate":"a","sdpMLineIndex":"99999"}',
+        '{"candidate":"a\\n","sdpMid":"0\\n"}',
+        '{"candidate":"a\\nb\\n"}',
         '{"candidate":"a","sdpMLineIndex":true}',
         '{"candidate":"a","sdpMLineIndex":-1}',
         '{"candidate":"a","sdpMid":{}}',
@@ -73,6 +79,13 @@ def test_an_unknown_type_ends_the_candidates() -> None:
 def test_what_is_no_candidate_is_refused(text: str) -> None:
     with pytest.raises(MalformedMessage):
         candidate_from_json(text)
+
+
+@pytest.mark.parametrize("index", ["0", "0.0", '"0"', "0e0"])
+@pytest.mark.parametrize("end", ["", "\\n", "\\r\\n", "\\r\\n\\r\\n"])
+def test_a_candidate_is_read_in_each_form_that_browsers_take(index: str, end: str) -> None:
+    text = f'{{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host{end}","sdpMLineIndex":{index}}}'
+    assert candidate_from_json(text) == IceCandidate("candidate:1 1 udp 1 192.0.2.1 9 typ host", None, 0)
 
 
 def test_a_description_that_is_no_sdp_is_refused() -> None:

@@ -209,3 +209,43 @@ async def test_closing_a_listener_leaves_its_links_alone() -> None:
         ours.reset()
         theirs.reset()
         release.set()
+
+
+NAMES = ("a..b", "a" * 64 + ".example", ".example", "example..", "\u05d0a.example", "a\u3002\u3002b", "\u00ad.example")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["tcp", "ws", "wss"])
+async def test_a_name_that_cannot_be_is_a_failure_of_that_address(name: str, kind: str) -> None:
+    sockets = NativeSockets()
+    with pytest.raises((InvalidArgument, ConnectionLost)):
+        await (sockets.connect_tcp(name, 1) if kind == "tcp" else sockets.connect_websocket(f"{kind}://{name}:1/"))
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+async def test_a_port_that_cannot_be_is_a_failure_of_that_address(port: int) -> None:
+    with pytest.raises((InvalidArgument, ConnectionLost)):
+        await NativeSockets().connect_tcp("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    "where", ["wss://127.0.0.1:9/", "https://127.0.0.1:9/", "ws://[bad/", "ws://127.0.0.1:99999/", "/"]
+)
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(where: str, status: int) -> None:
+    asked = 0
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.write(f"HTTP/1.1 {status} Elsewhere\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(redirect, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(ConnectionLost, match=str(status)):
+        await NativeSockets().connect_websocket(f"ws://127.0.0.1:{port}/")
+    assert asked == 1
+    server.close()

@@ -360,3 +360,38 @@ def test_the_path_is_read_from_the_rows_of_get_stats() -> None:
     firefox = [row | {"nominated": True} for row in rows if row["type"] != "transport"]
     assert selected_path(firefox)["local_candidate"] == "relay"
     assert selected_path([]) == {}
+
+
+async def test_messages_stay_below_what_the_peer_takes() -> None:
+    pair, near, far = await streams(make_world())
+    pair[0].remote_sdp = "v=0\r\na=max-message-size:1200\r\n"
+    channel = near._channel  # type: ignore[attr-defined]
+    sizes: list[int] = []
+    send = channel.send
+    near._channel = Measured(channel, lambda data: (sizes.append(len(data)), send(data)))  # type: ignore[attr-defined]
+    await near.write(bytes(50_000))
+    assert near.try_write(bytes(5_000))
+    await near.close_write()
+    assert len(await read_all(far)) == 55_000
+    assert 1184 <= max(sizes) <= 1200
+
+
+class Measured:
+    """A channel whose `send` another one sees."""
+
+    def __init__(self, channel: object, send: object) -> None:
+        self._channel = channel
+        self.send = send
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._channel, name)
+
+
+async def test_only_one_init_channel_is_kept() -> None:
+    one, two = await connected_pair(make_world())
+    one.start(lambda _: None)
+    two.start(lambda _: None)
+    channels = [one.peer_connection.create_data_channel("init") for _ in range(50)]
+    await asyncio.sleep(5)
+    assert sum(channel.ready_state == "open" for channel in channels) <= 1
+    assert not two.is_closed

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.transports.webrtc.messages import (
     FLAG_FRAMES,
+    MAX_FRAMES,
     MAX_PAYLOAD,
     Flag,
     Frame,
@@ -86,9 +87,14 @@ def test_frames_survive_any_cutting_into_messages(payloads: list[bytes], data: s
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
     decoder = FrameDecoder(MAX_FRAME)
     frames = []
+    decoded = 0
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         frames += decoder.feed(stream[start:end])
-    assert frames == [*(Frame(None, payload) for payload in payloads), Frame(Flag.FIN)]
+        decoded += decoder.decoded
+    assert b"".join(frame.data for frame in frames) == b"".join(payloads)
+    assert [frame.flag for frame in frames if frame.flag is not None] == [Flag.FIN]
+    assert frames[-1].flag == Flag.FIN
+    assert decoded == len(payloads) + 1
     assert decoder.is_empty
 
 
@@ -137,6 +143,21 @@ def test_bodies_that_are_no_message_are_refused(body: str) -> None:
 
 
 def test_a_flood_of_empty_frames_is_refused_and_a_few_are_not() -> None:
-    assert len(FrameDecoder(MAX_FRAME).feed(bytes(64))) == 64
+    decoder = FrameDecoder(MAX_FRAME)
+    assert decoder.feed(bytes(64)) == [] and decoder.decoded == 64
     with pytest.raises(MalformedMessage):
         FrameDecoder(MAX_FRAME).feed(bytes(16384))
+
+
+def test_a_message_may_hold_a_thousand_frames_and_no_more() -> None:
+    decoder = FrameDecoder(MAX_FRAME)
+    assert decoder.feed(data_frame(b"x") * MAX_FRAMES) == [Frame(None, b"x" * MAX_FRAMES)]
+    assert decoder.decoded == MAX_FRAMES
+    with pytest.raises(MalformedMessage):
+        FrameDecoder(MAX_FRAME).feed(data_frame(b"x") * (MAX_FRAMES + 1))
+
+
+def test_a_frame_may_have_a_few_unknown_fields_and_no_more() -> None:
+    assert decode_body(bytes.fromhex("1801") * 15 + bytes.fromhex("120161")) == Frame(None, b"a")
+    with pytest.raises(MalformedMessage):
+        decode_body(bytes.fromhex("1801") * 17)

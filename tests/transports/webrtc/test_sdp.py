@@ -16,6 +16,7 @@ from darkswap_browser.transports.webrtc.sdp import (
     direct_answer,
     fingerprint,
     ice_credentials,
+    max_payload,
     munge_credentials,
     only_relay_candidates,
     relay_candidate,
@@ -107,3 +108,21 @@ def test_candidate_keys_match_texts_of_one_candidate_with_other_extensions() -> 
     sdp = "v=0\r\na=candidate:1 1 udp 2122260223 192.0.2.7 5000 typ host generation 0 network-id 1\r\n"
     assert candidate_keys(sdp) == {candidate_key(in_event)}
     assert candidate_key(in_event.replace(" 5000 ", " 5001 ")) not in candidate_keys(sdp)
+
+
+@pytest.mark.parametrize(
+    ("line", "payload"),
+    [
+        ("", 16368),
+        ("a=max-message-size:0\r\n", 16368),
+        ("a=max-message-size:262144\r\n", 16368),
+        ("a=max-message-size:16384\r\n", 16368),
+        ("a=max-message-size:1200\r\n", 1184),
+        ("a=max-message-size:3\r\n", 1),
+        ("a=max-message-size:many\r\n", 16368),
+        ("a=max-message-size:" + "9" * 5000 + "\r\n", 16368),
+    ],
+    ids=["absent", "any", "Chrome", "16384", "1200", "3", "no number", "many digits"],
+)
+def test_the_largest_payload_of_a_peer_is_read(line: str, payload: int) -> None:
+    assert max_payload(f"v=0\r\n{line}") == payload

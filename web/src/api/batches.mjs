@@ -27,9 +27,12 @@ const FIRST_ID = 2 ** 20;
 /** How many messages were accepted, of what `NodeBridge.send` returns. */
 export const acceptedCount = (answer) => answer % FIRST_ID;
 
+/** Id of the first of them. */
+export const firstId = (answer) => Math.floor(answer / FIRST_ID);
+
 /** Their ids. */
 export function acceptedIds(answer) {
   const count = acceptedCount(answer);
-  const first = (answer - count) / FIRST_ID;
+  const first = firstId(answer);
   return Array.from({ length: count }, (_, index) => first + index);
 }

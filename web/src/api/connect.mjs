@@ -43,8 +43,11 @@ function callPython(name, ...values) {
 /** A node that no other tab uses. */
 function ownNode(config, hooks) {
   if (api) return new NodeHub(config, false).attach(hooks);
-  const end = new SwitchEnd(hooks, () => {});
-  python().then(() => end.use(new NodeHub(config, false).attach(end.hooks()))).catch((error) => end.refuse(error));
+  let isFreed = false;
+  const end = new SwitchEnd(hooks, () => {
+    isFreed = true;
+  });
+  python().then(() => isFreed || end.use(new NodeHub(config, false).attach(end.hooks()))).catch((error) => end.refuse(error));
   return end;
 }
 

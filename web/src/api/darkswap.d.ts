@@ -122,13 +122,25 @@ export interface DarkSwapConfig {
     relays?: string[];
     /** Reserve a slot on every relay of `relays` as the node starts; default true. */
     reserve?: boolean;
+    /**
+     * STUN servers tell the page its public address, without which two networks seldom get a direct link; TURN servers
+     * carry data where no direct link can be. Where none is named, the STUN servers of the relays are asked.
+     * A direct link shows each side's address to the other; `relay_only` with TURN, or `direct: false`, does not.
+     */
     ice_servers?: { urls: string | string[]; username?: string; credential?: string }[];
+    /** Ask relays that answer STUN, as `darkswap-relay` does, where `ice_servers` names none; default true. */
+    relay_stun?: boolean;
     /** Use TURN candidates only, so that no own address is shown to peers; default false. */
     relay_only?: boolean;
     /** Try to upgrade a relayed connection to a direct one; default true. */
     direct?: boolean;
     /** Accept the encrypted relayed connection when no direct one can be made; default true. */
     relayed_fallback?: boolean;
+    /**
+     * What a peer gets that you did not connect to, send to or trade with: a direct link within the share of
+     * strangers, which shows it your address ("direct", the default), a relayed connection only, or ("ours") none.
+     */
+    accept?: "direct" | "relayed" | "ours";
     /**
      * Which relays get the first bytes of a circuit together with the request for it, a round trip earlier: those
      * known to keep them ("known", the default), all ("always") or none ("never").
@@ -322,10 +334,9 @@ export type DarkSwapEvent = { at: number } & (
   /** A large message on its way in; the last one tells `total` twice. */
   | { type: "message:progress"; peer_id: string; received: number; total: number }
   /**
-   * Accepted messages that will not be sent any more: the peer began anew, or the channel ended. `ids` are those that
-   * `send_webrtc_message` gave. `maybe_delivered`: they were on their way, and the peer may have taken them; else it has
-   * not. `ids` is empty when the tab that ran the node is gone: it had accepted them of this tab, and what became of them
-   * is not known.
+   * Accepted messages that will not be sent any more: the peer began anew, the channel ended, or the tab that ran the
+   * node is gone, which is told to each tab of its own messages. `ids` are those that `send_webrtc_message` gave.
+   * `maybe_delivered`: they were on their way, and the peer may have taken them; else it has not.
    */
   | { type: "message:undelivered"; peer_id: string; count: number; ids: number[]; maybe_delivered: boolean }
   /** Messages of earlier sessions of a peer, which nobody received, were given up for want of room. */

@@ -4,8 +4,8 @@
  */
 
 import { acceptedCount, acceptedIds } from "./batches.mjs";
-import { fromShape } from "./errors.mjs";
-import { nodeLock, takeLock } from "./locks.mjs";
+import { fromPython, fromShape } from "./errors.mjs";
+import { lineLock, takeLock } from "./locks.mjs";
 import { build } from "./version.mjs";
 
 const METHODS = ["call", "cancel", "send", "send_with_progress", "receive_batch", "acknowledge_batch", "listen_messages", "listen_events", "listen_signals", "free"];
@@ -13,96 +13,63 @@ const HOOKS = ["reply", "accepted", "event", "progress", "signal"];
 /** Bytes of messages on their way to a follower above which the peers wait. */
 const WINDOW = 4 * 1024 * 1024;
 
-/** Messages that were accepted of a tab, by peer: both ends of a line count them alike. */
-class Accepted {
-  #sends = new Map();
-  #counts = new Map();
-
-  sent(number, peer, count) {
-    this.#sends.set(number, { peer, count });
-  }
-
-  /** Of the call `number`, those of `answer` were accepted; with its reply all that were left, or none. */
-  add(number, answer) {
-    this.#add(number, acceptedCount(answer));
-  }
-
-  #add(number, some) {
-    const send = this.#sends.get(number);
-    if (!send) return;
-    send.count -= some;
-    this.#counts.set(send.peer, (this.#counts.get(send.peer) ?? 0) + some);
-  }
-
-  end(number, ok) {
-    const send = this.#sends.get(number);
-    if (ok && send) this.#add(number, send.count);
-    this.#sends.delete(number);
-  }
-
-  /** The first `count` for `peer` were delivered. */
-  settle(peer, count) {
-    const left = (this.#counts.get(peer) ?? 0) - count;
-    if (left > 0) this.#counts.set(peer, left);
-    else this.#counts.delete(peer);
-  }
-
-  /** `[peer, count]` of those of which nothing is known. */
-  left() {
-    return [...this.#counts];
-  }
-}
-
 /** Cloning a view would copy all the memory that it is a view of. */
 const own = (data) => (data.byteLength === data.buffer.byteLength ? data : data.slice());
 
-/** The follower's end. `welcome(state)`, `refuse(error)` and `cut()` are called as the other tab says so. */
+const isRecord = (value) => typeof value === "object" && value !== null;
+
+/**
+ * The follower's end. `welcome()`, `state(state)`, `refuse(error)`, `settled(lineage, settled)` and `cut()` are called as
+ * the other tab says so; a `state` that is refused (false) is of a tab that was relieved and does not know it yet.
+ */
 export class RemoteEnd {
   #channel;
   #hooks;
   #on;
   #release = null;
-  #accepted = new Accepted();
+  #isClosed = false;
   isWelcome = false;
 
-  constructor(name, hooks, on) {
+  constructor(hooks, on) {
     this.id = crypto.randomUUID();
     this.#hooks = hooks;
     this.#on = on;
-    const place = `${nodeLock(name)}/${this.id}`;
+    const place = lineLock(this.id);
     this.#channel = new BroadcastChannel(place);
-    this.#channel.onmessage = ({ data: [what, ...values] }) => this.#told(what, values);
+    this.#channel.onmessage = ({ data }) => Array.isArray(data) && this.#told(...data);
     // Held as long as this tab lives: the other one waits for it, and so learns of our end.
-    this.ready = takeLock(place).then((release) => {
+    void takeLock(place).then((release) => {
+      if (this.#isClosed) return release();
       this.#release = release;
+      on.ready();
     });
   }
 
-  #told(what, values) {
-    if (what === "welcome") {
-      const isFirst = !this.isWelcome;
-      this.isWelcome = true;
-      this.#on.state(values[0]);
-      if (isFirst) this.#on.welcome();
-    } else if (what === "state") this.#on.state(values[0]);
-    else if (what === "refuse") this.#on.refuse(fromShape(values[0]));
+  /** Whether the other tab can learn of our end, and so may learn of us. */
+  get isReady() {
+    return this.#release !== null;
+  }
+
+  #told(what, ...values) {
+    if (what === "welcome" || what === "state") this.#toldState(what, values[0]);
+    else if (what === "refuse") this.#on.refuse(fromShape(values[0] ?? {}));
     else if (what === "cut") this.#on.cut();
+    else if (what === "settled") this.#on.settled(...values);
     else if (what === "messages") this.#messages(...values);
     else if (what === "reply_messages") this.#hooks.reply_messages(...values);
-    else if (what === "delivered") this.#accepted.settle(...values);
-    else if (what === "reply" || what === "accepted") this.#replied(what, values);
     else if (HOOKS.includes(what)) this.#hooks[what](...values);
   }
 
-  #replied(what, values) {
-    if (what === "accepted") this.#accepted.add(...values);
-    else this.#accepted.end(...values);
-    this.#hooks[what](...values);
+  #toldState(what, state) {
+    if (!isRecord(state) || !this.#on.state(state)) return;
+    if (what !== "welcome" || this.isWelcome) return;
+    this.isWelcome = true;
+    this.#on.welcome();
   }
 
-  /** `[peer, count]` of messages that were accepted and may have gone with the other tab. */
-  undelivered() {
-    return this.#accepted.left();
+  /** Asks what became of messages that were accepted for `peers`. */
+  askSettled(peers) {
+    this.#post("unsettled", peers);
   }
 
   #messages(peer, data, count) {
@@ -114,6 +81,7 @@ export class RemoteEnd {
   }
 
   close() {
+    this.#isClosed = true;
     this.#channel.close();
     this.#release?.();
   }
@@ -129,7 +97,6 @@ export class RemoteEnd {
   }
 
   send(number, peer, data, count) {
-    this.#accepted.sent(number, peer, count);
     this.#post("send", number, peer, own(data), count);
     return 0;
   }
@@ -138,7 +105,6 @@ export class RemoteEnd {
   settled() {}
 
   send_with_progress(number, peer, data, delivered) {
-    this.#accepted.sent(number, peer, 1);
     this.#post("send_with_progress", number, peer, own(data), delivered);
   }
 
@@ -167,21 +133,23 @@ export class RemoteEnd {
   }
 }
 
-/** The other end, in the tab that runs the node: what the follower asks goes to `end`, a `SwitchEnd` with `hooks`. */
+/**
+ * The other end, in the tab that runs the node: what the follower asks goes to `end`, a `SwitchEnd` with `hooks`.
+ * `settled(peers)` returns what `RemoteEnd` is told, or null while this tab does not know.
+ */
 export class FollowerLine {
   #channel;
   #end = null;
+  #settled;
   #unacknowledged = 0;
   #sizes = new Map();
   #gone = new AbortController();
-  #accepted = new Accepted();
 
-  constructor(name, id) {
-    const place = `${nodeLock(name)}/${id}`;
+  constructor(id, settled) {
+    const place = lineLock(id);
+    this.#settled = settled;
     this.#channel = new BroadcastChannel(place);
-    this.#channel.onmessage = ({ data: [what, ...values] }) => {
-      if (METHODS.includes(what)) this.#asked(what, values);
-    };
+    this.#channel.onmessage = ({ data }) => Array.isArray(data) && this.#asked(...data);
     this.ended = takeLock(place, { signal: this.#gone.signal }).then((release) => release(), () => {});
     /** When it has been full since, or 0. */
     this.fullSince = 0;
@@ -191,27 +159,6 @@ export class FollowerLine {
       isFull: () => this.#unacknowledged > WINDOW,
     };
     for (const name of HOOKS) this.hooks[name] = (...values) => this.tell(name, ...values);
-    this.hooks.reply = (...values) => this.#reply(...values);
-    this.hooks.accepted = (...values) => this.#took(...values);
-  }
-
-  #reply(number, ok, text) {
-    this.#accepted.end(number, ok);
-    this.tell("reply", number, ok, text);
-  }
-
-  #took(number, answer) {
-    this.#accepted.add(number, answer);
-    this.tell("accepted", number, answer);
-  }
-
-  /** Tells the tab what of its messages was delivered; `isDelivered(peer)`: all that this node accepted for that peer was. */
-  async settle(isDelivered) {
-    for (const [peer, count] of this.#accepted.left()) {
-      if (!(await isDelivered(peer))) continue;
-      this.#accepted.settle(peer, count);
-      this.tell("delivered", peer, count);
-    }
   }
 
   serve(end) {
@@ -232,22 +179,32 @@ export class FollowerLine {
     return true;
   }
 
-  #asked(what, values) {
-    if (what === "acknowledge_batch") {
-      this.#unacknowledged -= this.#sizes.get(values[0])?.shift() ?? 0;
-      this.fullSince = this.hooks.isFull() ? performance.now() : 0;
-    }
-    const [number, peer, , count] = values;
-    if (what === "send") this.#accepted.sent(number, peer, count);
-    if (what === "send_with_progress") this.#accepted.sent(number, peer, 1);
+  #asked(what, ...values) {
     try {
-      const answer = this.#end[what](...values);
-      if (what !== "send" || answer === 0) return;
-      if (acceptedCount(answer) === count) this.#reply(number, true, JSON.stringify(acceptedIds(answer)));
-      else this.#took(number, answer);
+      if (what === "unsettled") this.#tellSettled(values[0]);
+      else if (what === "send") this.#send(...values);
+      else if (METHODS.includes(what)) this.#end[what](...values);
+      if (what === "acknowledge_batch") this.#acknowledged(values[0]);
     } catch (error) {
-      this.#reply(number, false, JSON.stringify(error));
+      this.tell("reply", values[0], false, JSON.stringify(fromPython(error)));
     }
+  }
+
+  #tellSettled(peers) {
+    const settled = this.#settled(peers);
+    if (settled) this.tell("settled", ...settled);
+  }
+
+  #acknowledged(peer) {
+    this.#unacknowledged -= this.#sizes.get(peer)?.shift() ?? 0;
+    this.fullSince = this.hooks.isFull() ? performance.now() : 0;
+  }
+
+  #send(number, peer, data, count) {
+    const answer = this.#end.send(number, peer, data, count);
+    if (answer === 0) return;
+    if (acceptedCount(answer) === count) this.tell("reply", number, true, JSON.stringify(acceptedIds(answer)));
+    else this.tell("accepted", number, answer);
   }
 
   close() {

@@ -12,14 +12,16 @@ export class Followers {
   #name;
   #gone;
   #mayGo;
+  #settled;
   /** Id → `{line, end, config}`; `end` is the `SwitchEnd` that stands for the tab here. */
   #all = new Map();
 
-  /** `gone(end)`: one has left. `mayGo()`: see `SwitchEnd`. */
-  constructor(name, gone, mayGo) {
+  /** `gone(end)`: one has left. `mayGo()`: see `SwitchEnd`. `settled(peers)`: see `FollowerLine`. */
+  constructor(name, gone, mayGo, settled) {
     this.#name = name;
     this.#gone = gone;
     this.#mayGo = mayGo;
+    this.#settled = settled;
   }
 
   get size() {
@@ -46,7 +48,7 @@ export class Followers {
       known.line.tell("welcome", state);
       return null;
     }
-    const line = new FollowerLine(this.#name, id);
+    const line = new FollowerLine(id, this.#settled);
     if (theirs !== build) {
       line.tell("refuse", nodeDiffers(this.#name, "build").toJSON());
       line.close();
@@ -78,11 +80,6 @@ export class Followers {
       line.tell("cut");
       end.free(0);
     }
-  }
-
-  /** See `FollowerLine.settle`. */
-  settle(hub) {
-    for (const { line } of this.#all.values()) if (hub) void line.settle((peer) => hub.isDelivered(peer));
   }
 
   /** The node is gone: they look for another. */

@@ -1,6 +1,10 @@
 /** Web Locks: which tab of the site runs the node of an identity. */
 
 export const nodeLock = (name) => `darkswap/node/${name}`;
+/** Of one view in another tab, `id` a UUID; also the name of its channel. */
+export const lineLock = (id) => `darkswap/line/${id}`;
+/** Of the tab that takes a node away from another. */
+export const reliefLock = (name) => `darkswap/relief/${name}`;
 
 /** Why a node here cannot be shared with other tabs, or "" when it can. */
 export function unshared() {
@@ -47,8 +51,15 @@ export async function isHeld(name) {
   }
 }
 
-/** The browser's name for the tab that holds the lock; "" when none does. */
-export async function lockClient(name) {
-  const { held } = await navigator.locks.query();
-  return held.find((lock) => lock.name === name)?.clientId ?? "";
+/** Whether this tab holds the lock now, as the browser sees it: a tab that slept has not heard yet of a lock that was stolen. */
+export async function holdsLock(name) {
+  const mark = lineLock(crypto.randomUUID());
+  const release = await takeLock(mark);
+  try {
+    const { held } = await navigator.locks.query();
+    const holder = (wanted) => held.find((lock) => lock.name === wanted)?.clientId;
+    return holder(name) === holder(mark);
+  } finally {
+    release();
+  }
 }

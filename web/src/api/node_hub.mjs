@@ -123,15 +123,9 @@ export class NodeHub {
     return answer;
   }
 
-  /** Whether all that was accepted for `peer` was delivered, or told not to be; false when that is not known now. */
-  async isDelivered(peer) {
-    // A node that is stopped has told, and must not be started by the question.
-    if (![...this.#views].some((view) => view.isUp)) return true;
-    try {
-      return (await this.run("get_connection_stats", [peer])).send_queue === 0;
-    } catch ({ code }) {
-      return code === "NOT_CONNECTED";
-    }
+  /** Of each of `peers` the id up to which all messages were delivered, or told not to be. */
+  settled(peers) {
+    return this.#isOver ? {} : JSON.parse(this.#python.settled(JSON.stringify(peers)));
   }
 
   /** An event for all views that is not Python's. */
@@ -155,8 +149,11 @@ export class NodeHub {
   // --- what Python tells
 
   #event(text) {
-    this.state.happened(text);
+    // Of one that another tab goes on with, the rest is not true any more.
+    if (this.#isOver && !text.includes('"message:undelivered"')) return;
     for (const view of this.#views) view.event(text);
+    // After that, since a state tells views that were away what the others were told.
+    this.state.happened(text);
   }
 
   /** True when the peer's next messages are to wait for an acknowledgement. */
@@ -248,17 +245,32 @@ export class NodeHub {
 
   /** Says goodbye, and lets go of the Python object. */
   end() {
-    this.#ended ??= this.#end();
+    this.#ended ??= this.#end("free");
     return this.#ended;
   }
 
-  async #end() {
+  /**
+   * Another tab goes on with the node: drops everything at once, and says nothing to any peer. The views are told before
+   * this returns of what was accepted and not acknowledged.
+   */
+  abandon() {
+    this.#ended ??= this.#end("abandon");
+    return this.#ended;
+  }
+
+  /** As `abandon`, but peers are told that this page may come back. */
+  leave() {
+    this.#ended ??= this.#end("leave");
+    return this.#ended;
+  }
+
+  async #end(how) {
     this.#isOver = true;
     const python = this.#python;
     await new Promise((resolve) => {
       const number = this.number({ reply: resolve });
       try {
-        python.free(number);
+        python[how](number);
         if (death) resolve();
       } catch {
         // A dead runtime has nothing left to end.

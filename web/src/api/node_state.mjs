@@ -2,6 +2,8 @@
 
 /** Open channels that a successor opens again; a page rarely has more. */
 const MAX_PEERS = 32;
+/** What was told as undelivered is kept for tabs that were away. */
+const MAX_TOLD = 64;
 const SECRETS = ["mnemonic", "passphrase"];
 
 export class NodeState {
@@ -10,6 +12,10 @@ export class NodeState {
   #relays = new Map();
   #peers = new Set();
   #wallet = null;
+  /** `{peer_id, first, last, maybe_delivered}` of messages that were told as undelivered. */
+  #undelivered = [];
+  /** Of the sessions that the node has: a successor that cannot go on with them has another. */
+  lineage = "";
   /** Of the node, once it has been ready. */
   peer_id = "";
 
@@ -18,15 +24,26 @@ export class NodeState {
   }
 
   /** Takes over what another node told of itself. */
-  load({ relays = [], peers = [], wallet = null, peer_id = "" } = {}) {
+  load({ relays = [], peers = [], wallet = null, peer_id = "", lineage = "", undelivered = [] } = {}) {
     this.peer_id = peer_id;
+    this.lineage = lineage;
+    this.#undelivered = [...undelivered];
     this.#relays = new Map(relays);
     this.#peers = new Set(peers);
     this.#wallet = wallet;
   }
 
   save() {
-    return { relays: [...this.#relays], peers: [...this.#peers], wallet: this.#wallet, peer_id: this.peer_id };
+    return {
+      relays: [...this.#relays], peers: [...this.#peers], wallet: this.#wallet, peer_id: this.peer_id,
+      lineage: this.lineage, undelivered: [...this.#undelivered],
+    };
+  }
+
+  /** Sessions begin, of which nobody has sent anything yet. */
+  beginLineage() {
+    this.lineage = crypto.randomUUID();
+    this.#undelivered = [];
   }
 
   /** `text`: JSON of an event. Only those are read that change something. */
@@ -37,7 +54,13 @@ export class NodeState {
     READERS[kind](event, this.#relays, this.#peers);
     if (kind === "node") this.peer_id = event.peer_id || this.peer_id;
     if (kind === "wallet_disconnected") this.#wallet = null;
+    if (kind === "message:undelivered") this.#toldUndelivered(event);
     this.#changed();
+  }
+
+  #toldUndelivered({ peer_id, ids, maybe_delivered }) {
+    this.#undelivered.push({ peer_id, first: ids[0], last: ids.at(-1), maybe_delivered });
+    if (this.#undelivered.length > MAX_TOLD) this.#undelivered.shift();
   }
 
   /** `connect_wallet` was asked for with `config`. Its secrets are not kept: a wallet with a passphrase stays locked. */
@@ -58,5 +81,6 @@ const READERS = {
   "channel:open": ({ peer_id }, relays, peers) => peers.size < MAX_PEERS && peers.add(peer_id),
   "channel:close": ({ peer_id }, relays, peers) => peers.delete(peer_id),
   wallet_disconnected: () => {},
+  "message:undelivered": () => {},
   node: () => {},
 };

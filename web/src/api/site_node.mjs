@@ -3,16 +3,19 @@
  * on when it is gone, or has answered nobody for a while.
  */
 
+import { Accepted } from "./accepted.mjs";
+import { Awake } from "./awake.mjs";
 import { canonical } from "./configuration.mjs";
 import { nodeDiffers } from "./errors.mjs";
-import { RemoteEnd, hello } from "./follower.mjs";
 import { Followers } from "./followers.mjs";
-import { lockClient, nodeLock, takeLock } from "./locks.mjs";
+import { nodeLock, reliefLock, takeLock } from "./locks.mjs";
 import { python } from "./loading.mjs";
 import { NodeHub } from "./node_hub.mjs";
 import { NodeState } from "./node_state.mjs";
+import { Remotes } from "./remotes.mjs";
 import { deathListeners } from "./runtime.mjs";
 import { SwitchEnd } from "./switch_end.mjs";
+import { takeUp } from "./take_up.mjs";
 
 /** Milliseconds between two questions of a follower. */
 const ASK_EVERY = 500;
@@ -20,8 +23,6 @@ const ASK_EVERY = 500;
 const SILENCE = 5000;
 /** The same while it starts Python, which holds up a slow device for long. */
 const STARTING_SILENCE = 60_000;
-/** Milliseconds after which this tab, had it slept, might have been relieved: less than `SILENCE`. */
-const MAY_HAVE_SLEPT = 4000;
 /** Milliseconds for which no other tab may relieve the one that has just relieved another. */
 const GUARD = 3000;
 
@@ -40,8 +41,7 @@ class SiteNode {
   /** `SwitchEnd` of each view in this page → its configuration. */
   #views = new Map();
   #followers;
-  /** View → `RemoteEnd`, while the node runs elsewhere. */
-  #remotes = new Map();
+  #remotes;
   #common;
   #hub = null;
   #config = "";
@@ -58,9 +58,7 @@ class SiteNode {
   /** Whether Python is there, in the tab that runs the node. */
   #isReady = false;
   #id = crypto.randomUUID();
-  /** When this tab was last seen awake, and the browser's name for it. */
-  #awakeAt = 0;
-  #client = "";
+  #awake;
   /** View, of this page or another tab → its end, while the node runs here. */
   #ends = new Map();
   /** `#id` of the tab that runs the node. */
@@ -71,9 +69,14 @@ class SiteNode {
   constructor(name, over) {
     this.#name = name;
     this.#over = over;
-    this.#followers = new Followers(name, (end) => this.#closeIfUnused(end), () => this.#mayGo());
+    this.#awake = new Awake(nodeLock(name), () => this.#isSure());
+    this.#followers = new Followers(name, (end) => this.#closeIfUnused(end), () => this.#awake.isSure, (peers) => this.#settled(peers));
+    this.#remotes = new Remotes((message) => this.#common.postMessage(message), {
+      state: (state) => this.#toldState(state),
+      isCurrent: (lineage) => lineage === this.#state.lineage,
+    });
     this.#common = new BroadcastChannel(nodeLock(name));
-    this.#common.onmessage = ({ data }) => this.#heard(data);
+    this.#common.onmessage = ({ data }) => typeof data?.id === "string" && this.#heard(data);
     deathListeners.add(this.#died);
     addEventListener("pagehide", this.#hidden);
     addEventListener("pageshow", this.#shown);
@@ -85,8 +88,9 @@ class SiteNode {
     // The goodbye that the node says now does not mean that its channels are not wanted any more.
     this.#isLeaving = true;
     if (!persisted) return;
-    this.#release?.();
-    this.#resign();
+    const release = this.#release;
+    this.#resign("leave");
+    release?.();
     this.#stopFollowing();
   };
 
@@ -104,10 +108,10 @@ class SiteNode {
 
   /** The end of one more view in this page. */
   attach(config, hooks) {
-    const view = new SwitchEnd(hooks, () => this.#left(view), () => this.#mayGo());
+    const view = new SwitchEnd(hooks, () => this.#left(view), () => this.#awake.isSure, new Accepted());
     this.#views.set(view, canonical(config));
     if (this.#release) void this.#join(view, this.#views.get(view));
-    else if (this.#queue) this.#follow(view);
+    else if (this.#queue) this.#remotes.follow(view, this.#views.get(view));
     return view;
   }
 
@@ -115,11 +119,10 @@ class SiteNode {
 
   async #elect() {
     const release = await takeLock(nodeLock(this.#name), { ifAvailable: true, onStolen: () => this.#relieved() });
-    if (this.#isClosed) release?.();
-    else if (release) return this.#hold(release);
-    if (this.#isClosed) return;
+    if (this.#isClosed) return release?.();
+    if (release) return this.#hold(release);
     this.#queueUp();
-    for (const view of this.#views.keys()) this.#follow(view);
+    this.#follow();
   }
 
   /** Waits for the lock: it comes when the tab that holds it is gone. */
@@ -140,19 +143,8 @@ class SiteNode {
     clearInterval(this.#timer);
     this.#queue?.abort();
     this.#queue = null;
-    this.#leaveRemotes();
+    this.#remotes.close();
     for (const view of this.#views.keys()) view.lose();
-  }
-
-  /** What was accepted of a view, and whose end is not known, is told: it was in the tab that is gone. */
-  #leaveRemotes() {
-    for (const [view, remote] of this.#remotes) {
-      for (const [peer_id, count] of remote.undelivered()) {
-        view.tell({ type: "message:undelivered", peer_id, count, ids: [], maybe_delivered: true });
-      }
-      remote.close();
-    }
-    this.#remotes.clear();
   }
 
   /** This tab runs the node from now on. */
@@ -162,14 +154,14 @@ class SiteNode {
     this.#release = release;
     this.#tell("holder");
     try {
-      this.#client = await lockClient(nodeLock(this.#name));
       await python();
     } catch (error) {
-      return this.#giveUp(error);
+      if (this.#release === release) this.#giveUp(error);
+      return;
     }
     if (this.#release !== release) return;
     this.#isReady = true;
-    this.#awakeAt = performance.now();
+    this.#awake.begin();
     this.#tell("ready");
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#watch(), ASK_EVERY);
@@ -189,19 +181,21 @@ class SiteNode {
 
   /** Another tab found this one silent, and took its place. */
   #relieved() {
-    this.#resign();
+    this.#resign("abandon");
     if (this.#views.size === 0) return this.#close();
     this.#queueUp();
-    for (const view of this.#views.keys()) this.#follow(view);
+    this.#follow();
     this.#moved(false);
   }
 
-  /** This tab runs the node no longer. */
-  #resign() {
+  /** This tab runs the node no longer: `how` as `NodeHub` has it. */
+  #resign(how) {
     if (!this.#release) return;
     this.#release = null;
     this.#isReady = false;
-    this.#ending = this.#hub?.end() ?? this.#ending;
+    this.#holder = "";
+    this.#awake.end();
+    this.#ending = this.#hub?.[how]() ?? this.#ending;
     this.#hub = null;
     this.#ends.clear();
     clearInterval(this.#timer);
@@ -213,18 +207,9 @@ class SiteNode {
     for (const view of this.#views.keys()) view.tell({ type: "node:moved", here, peer_id: this.#state.peer_id });
   }
 
-  /** Whether this tab can be sure to be the one that runs the node, if it thinks so. */
-  #mayGo() {
-    if (!this.#isReady || performance.now() - this.#awakeAt < MAY_HAVE_SLEPT) return true;
-    void this.#makeSure();
-    return false;
-  }
-
-  /** After a sleep: when the lock is no longer ours, the news of that is on its way. */
-  async #makeSure() {
-    const client = await lockClient(nodeLock(this.#name));
-    if (!this.#isReady || client !== this.#client) return;
-    this.#awakeAt = performance.now();
+  /** After a sleep: the node still runs here. */
+  #isSure() {
+    this.#tell("ready");
     for (const [view, end] of this.#ends) view.use(end);
   }
 
@@ -242,8 +227,11 @@ class SiteNode {
       if (!this.#hub) {
         const hub = new NodeHub(config, true, () => hub === this.#hub && this.#stateChanged(hub));
         hub.state.load(this.#state.save());
+        hub.state.beginLineage();
         this.#hub = hub;
         this.#config = config;
+        this.#adopt(hub.state.save());
+        this.#followers.tell("state", hub.state.save());
       }
     } catch (error) {
       view.refuse(error);
@@ -261,23 +249,29 @@ class SiteNode {
     this.#followers.tell("state", state);
   }
 
-  /** What the node before this one had: its reservations, channels and wallet. */
   #resume() {
     this.#moved(true);
-    const hub = this.#hub;
-    if (!hub) return;
-    const { relays, peers, wallet } = this.#state.save();
-    const lost = (peer_id) => () => hub.tell({ type: "channel:close", peer_id, state: "closed", path: "none", reason: "the node moved" });
-    const locked = ({ code }) => hub.tell({ type: "wallet_disconnected", reason: code });
-    // What fails is asked for again by the node itself, and told as "relay:failed".
-    for (const [, address] of relays) hub.run("make_webrtc_relay_reservation", [address]).catch(() => {});
-    for (const peer of peers) hub.run("create_webrtc_data_channel", [peer]).catch(lost(peer));
-    if (wallet?.isLocked) locked({ code: "locked" });
-    else if (wallet) hub.run("connect_wallet", [wallet.config]).catch(locked);
+    if (this.#hub) takeUp(this.#hub, this.#state.save());
+  }
+
+  /** What the node says of itself, here or in another tab. What an earlier one had accepted is lost with it. */
+  #adopt(state) {
+    for (const view of this.#views.keys()) {
+      if (state.lineage !== this.#state.lineage && state.lineage) view.loseAccepted();
+      else view.catchUp(state.undelivered);
+    }
+    this.#state.load(state);
+  }
+
+  /** `[lineage, settled]` as `SwitchEnd.settle` takes it, or null when it is not known here. */
+  #settled(peers) {
+    return this.#hub && this.#awake.isSure ? [this.#hub.state.lineage, this.#hub.settled(peers)] : null;
   }
 
   #heard(message) {
     if (this.#release) {
+      // A tab that slept may have been relieved, and whoever believes it would leave the one that runs the node.
+      if (!this.#awake.isSure) return;
       if (message.what === "hello") this.#welcome(message);
       if (message.what === "ask") this.#tell(this.#isReady ? "ready" : "holder");
       return;
@@ -300,46 +294,33 @@ class SiteNode {
     if (end && this.#isReady) void this.#join(end, message.config);
   }
 
-  /** Notes that this tab is awake. */
   #watch() {
-    if (performance.now() - this.#awakeAt < MAY_HAVE_SLEPT) this.#awakeAt = performance.now();
-    else void this.#makeSure();
+    this.#awake.tick();
     this.#followers.cutSilent();
-    this.#followers.settle(this.#hub);
+    if (!this.#hub) return;
+    for (const view of this.#views.keys()) {
+      const peers = view.unsettled;
+      if (peers.length > 0) view.settle(this.#hub.settled(peers));
+    }
   }
 
   // --- using it
 
-  #follow(view) {
-    if (!this.#views.has(view)) return;
-    const remote = new RemoteEnd(this.#name, view.hooks(), {
-      welcome: () => {
-        view.use(remote);
-        this.#isKnown = true;
-      },
-      state: (state) => this.#state.load(state),
-      refuse: (error) => view.refuse(error),
-      cut: () => this.#missed(view),
-    });
-    this.#remotes.set(view, remote);
-    void remote.ready.then(() => this.#common.postMessage(hello(remote.id, this.#views.get(view))));
+  #follow() {
+    for (const [view, config] of this.#views) this.#remotes.follow(view, config);
   }
 
-  /** This tab slept while messages came: they went to the others alone. */
-  #missed(view) {
-    this.#remotes.get(view)?.close();
-    view.lose();
-    this.#follow(view);
-    view.tell({ type: "error", code: "RESOURCE_LIMIT", message: "this tab did not take its messages in time and missed some", hint: "Other tabs of this site have them." });
+  #toldState(state) {
+    this.#adopt(state);
+    this.#isKnown = true;
+    return true;
   }
 
   /** Another tab runs the node. */
   #followAnew() {
-    this.#leaveRemotes();
-    for (const view of this.#views.keys()) {
-      view.lose();
-      this.#follow(view);
-    }
+    this.#remotes.close();
+    for (const view of this.#views.keys()) view.lose();
+    this.#follow();
     this.#moved(false);
   }
 
@@ -348,14 +329,12 @@ class SiteNode {
     if (this.#silence >= this.#patience) void this.#relieve();
     this.#silence += ASK_EVERY;
     this.#tell("ask");
-    for (const [view, remote] of this.#remotes) {
-      if (!remote.isWelcome) this.#common.postMessage(hello(remote.id, this.#views.get(view)));
-    }
+    this.#remotes.tick();
   }
 
   /** Takes the node away from a tab that answers nobody. */
   async #relieve() {
-    const done = await takeLock(`${nodeLock(this.#name)}/relieve`, { ifAvailable: true });
+    const done = await takeLock(reliefLock(this.#name), { ifAvailable: true });
     if (!done) return;
     setTimeout(done, GUARD);
     if (this.#silence < this.#patience || !this.#queue) return;
@@ -367,10 +346,7 @@ class SiteNode {
 
   #left(view) {
     this.#views.delete(view);
-    const remote = this.#remotes.get(view);
-    this.#remotes.delete(view);
-    // What it was asked last is still on its way.
-    if (remote) setTimeout(() => remote.close(), GUARD);
+    this.#remotes.leave(view);
     this.#closeIfUnused(view);
   }
 

@@ -1,10 +1,11 @@
 /** The end of a `Bridge` that stays when the node behind it moves to another tab. */
 
+import { idsOf } from "./accepted.mjs";
 import { acceptedCount } from "./batches.mjs";
 import { nodeMoved } from "./errors.mjs";
 
 /** Calls that may be made twice: those under way when the node moves are made again, all others fail. */
-const REPEATABLE = /^(get_|is_|start$|local_peer_id$|add_relay$|make_webrtc_relay_reservation$|connect_through_|create_webrtc_|ping$|check_order$|wait_for_trade$)/;
+const REPEATABLE = /^(get_|is_|start$|stop$|local_peer_id$|add_relay$|make_webrtc_relay_reservation$|connect_through_|create_webrtc_|ping$|check_order$|wait_for_trade$)/;
 
 export class SwitchEnd {
   #end = null;
@@ -16,15 +17,17 @@ export class SwitchEnd {
   /** Number → `{begin(end), isRepeatable, isBegun}` of every call without an answer. */
   #pending = new Map();
   #listens = { messages: false, events: false, signals: false };
+  #accepted;
 
   /**
    * `gone()`: the page has freed it. `mayGo()` is asked before each call: false lets it wait until `use` is called again,
-   * since the tab may no longer be the one that runs the node.
+   * since the tab may no longer be the one that runs the node. `accepted`: of a view of this page, whose node may go.
    */
-  constructor(hooks, gone, mayGo = () => true) {
+  constructor(hooks, gone, mayGo = () => true, accepted = null) {
     this.#hooks = hooks;
     this.#gone = gone;
     this.#mayGo = mayGo;
+    this.#accepted = accepted;
   }
 
   get isConnected() {
@@ -34,14 +37,24 @@ export class SwitchEnd {
   /** Hooks for a node's view; what a node says that was left since goes nowhere. */
   hooks() {
     const now = (call) => (...values) => (this.#view === view ? call(...values) : false);
-    const settled = (name) => now((number, ...values) => {
-      this.#pending.delete(number);
-      this.#hooks[name](number, ...values);
-    });
     const view = {
-      reply: settled("reply"), reply_messages: settled("reply_messages"),
-      accepted: now((...values) => this.#hooks.accepted(...values)),
-      event: now((text) => this.#hooks.event(text)),
+      reply: now((number, ok, text) => {
+        this.#pending.delete(number);
+        this.#accepted?.replied(number, ok, text);
+        this.#hooks.reply(number, ok, text);
+      }),
+      reply_messages: now((number, messages) => {
+        this.#pending.delete(number);
+        this.#hooks.reply_messages(number, messages);
+      }),
+      accepted: now((number, answer) => {
+        this.#accepted?.took(number, answer);
+        this.#hooks.accepted(number, answer);
+      }),
+      event: now((text) => {
+        if (this.#accepted && text.includes('"message:undelivered"')) this.#told(JSON.parse(text));
+        this.#hooks.event(text);
+      }),
       messages: now((peer, data, count) => this.#hooks.messages(peer, data, count)),
       progress: now((...values) => this.#hooks.progress(...values)),
       signal: now((...values) => this.#hooks.signal(...values)),
@@ -80,8 +93,41 @@ export class SwitchEnd {
     this.#hooks.event(JSON.stringify({ at: Date.now() / 1000, ...event }));
   }
 
+  // --- what became of messages that were accepted
+
+  /** Peers of whose messages something is not known. */
+  get unsettled() {
+    return this.#accepted.peers;
+  }
+
+  /** `settled`: peer → the id up to which all were delivered, or told not to be. */
+  settle(settled) {
+    for (const [peer, id] of Object.entries(settled)) this.#accepted.settle(peer, 0, id);
+  }
+
+  #told({ type, peer_id, ids }) {
+    if (type === "message:undelivered" && ids.length > 0) this.#accepted.settle(peer_id, ids[0], ids.at(-1));
+  }
+
+  /** What the node told while this view was away: `{peer_id, first, last, maybe_delivered}` of each. */
+  catchUp(undelivered) {
+    for (const { peer_id, first, last, maybe_delivered } of undelivered) {
+      this.#tellUndelivered(peer_id, this.#accepted.settle(peer_id, first, last), maybe_delivered);
+    }
+  }
+
+  /** The node that had accepted them is gone with them. */
+  loseAccepted() {
+    for (const [peer_id, ranges] of this.#accepted.clear()) this.#tellUndelivered(peer_id, ranges, true);
+  }
+
+  #tellUndelivered(peer_id, ranges, maybe_delivered) {
+    const ids = idsOf(ranges);
+    if (ids.length > 0) this.tell({ type: "message:undelivered", peer_id, count: ids.length, ids, maybe_delivered });
+  }
+
   #fail(number, error) {
-    this.#pending.delete(number);
+    this.#forget(number);
     this.#hooks.reply(number, false, JSON.stringify(error));
   }
 
@@ -109,30 +155,50 @@ export class SwitchEnd {
 
   cancel(number) {
     const call = this.#pending.get(number);
-    this.#pending.delete(number);
+    this.#forget(number);
     if (call?.isBegun) this.#end?.cancel(number);
   }
 
   send(number, peer, data, count) {
     if (this.#refusal) throw this.#refusal;
-    if (this.#end && this.#mayGo()) {
-      const answer = this.#end.send(number, peer, data, count);
-      if (acceptedCount(answer) < count) this.#pending.set(number, { begin: null, isRepeatable: false, isBegun: true });
-      return answer;
-    }
+    if (this.#end && this.#mayGo()) return this.#send(number, peer, data, count);
     // The caller uses its memory again.
     const kept = data.slice();
     this.#add(number, false, (end) => {
-      const answer = end.send(number, peer, kept, count);
+      const answer = this.#send(number, peer, kept, count);
       if (acceptedCount(answer) === count) end.settled(number, answer);
       else if (answer > 0) this.#hooks.accepted(number, answer);
     });
     return 0;
   }
 
+  #send(number, peer, data, count) {
+    // A failure may be replied before this call returns.
+    this.#pending.set(number, { begin: null, isRepeatable: false, isBegun: true });
+    this.#accepted?.sent(number, peer);
+    let answer = 0;
+    try {
+      answer = this.#end.send(number, peer, data, count);
+    } catch (error) {
+      this.#forget(number);
+      throw error;
+    }
+    this.#accepted?.took(number, answer);
+    if (acceptedCount(answer) === count) this.#forget(number);
+    return answer;
+  }
+
+  #forget(number) {
+    this.#pending.delete(number);
+    this.#accepted?.forget(number);
+  }
+
   send_with_progress(number, peer, data, delivered) {
     const kept = data.slice();
-    this.#add(number, false, (end) => end.send_with_progress(number, peer, kept, delivered));
+    this.#add(number, false, (end) => {
+      this.#accepted?.sent(number, peer, delivered);
+      end.send_with_progress(number, peer, kept, delivered);
+    });
   }
 
   receive_batch(number, peer) {

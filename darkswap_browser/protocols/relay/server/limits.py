@@ -24,8 +24,16 @@ class RelayLimits:
     """rust's bucket per address."""
     circuits: int = 512
     """Relayed connections at once."""
-    circuits_per_peer: int = 8
-    """Of one peer, at either end. go: 16 with 128 KiB each; ours may carry data."""
+    circuits_per_peer: int = 16
+    """That one peer opens, as go has it. Ours end them once a direct link stands."""
+    circuits_per_pair: int = 3
+    """From one peer to another: one in use, one that takes its place, one that is dying unnoticed."""
+    circuits_per_target: int = 64
+    """To one peer. Far more than it opens itself: others decide over them, and a maker has many visitors."""
+    circuits_per_ip: int = 64
+    """That peers behind one address open; IPv6 counts by /64, and four times as many by /48."""
+    circuits_per_ip_and_target: int = 16
+    """Of them, to one peer: a quarter of what that may have, so that no single address keeps everybody else out."""
     peer_circuits: Rate = Rate(30, 10.0)
     """Opened by one peer. Faster than rust's (30, 120 s): an upgrade to WebRTC that fails is tried again."""
     ip_circuits: Rate = Rate(120, 2.0)
@@ -55,7 +63,7 @@ PRESETS = MappingProxyType(
         "default": RelayLimits(),
         # A 1-GB machine open to the public: enough for signaling, too little to move files through.
         "small": RelayLimits(
-            reservations=256, circuits=128, circuits_per_peer=4, circuit_duration=120, circuit_data=128 * KIB
+            reservations=256, circuits=128, circuits_per_peer=8, circuit_duration=120, circuit_data=128 * KIB
         ),
     }
 )

@@ -268,12 +268,13 @@ class RelayServer:
             refusal = RELAYED
         else:
             target = message.peer.id
-            refusal = self._table.open_circuit(origin, target, source_of(connection), _now())
+            source = source_of(connection)
+            refusal = self._table.open_circuit(origin, target, source, _now())
             if refusal is None:
                 try:
                     refusal = await self._circuit(connection, stream, target)
                 finally:
-                    self._table.close_circuit(origin, target)
+                    self._table.close_circuit(origin, target, source)
         if refusal is not None:
             self._observer.circuit_refused(origin, refusal)
             await self._answer(stream, HopMessage(HopType.STATUS, status=refusal.status))

@@ -6,8 +6,10 @@ under which an address is counted (`ip_key`), or None where addresses are not co
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +17,11 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.rate_limit import TokenBuckets
 from darkswap_browser.protocols.relay.messages import Status
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
+
+BLOCK = 4
+"""How many times the share of an IPv6 /64 its /48 has: a company, or a customer who tries."""
+NEWCOMERS = 8
+"""One in so many reservations is left to addresses that hold none."""
 
 
 class RefusalReason(StrEnum):
@@ -55,6 +62,42 @@ class _Slot:
     expires: float
 
 
+class CircuitCounts:
+    """The circuits that run, counted for everybody whose share they are."""
+
+    def __init__(self, limits: RelayLimits) -> None:
+        self._limits = limits
+        self.running = 0
+        self._counts: Counter[Hashable] = Counter()
+
+    def refusal(self, origin: PeerId, target: PeerId, source: str | None) -> RefusalReason | None:
+        """Why there may not be another one, if so."""
+        if self.running >= self._limits.circuits:
+            return RefusalReason.TOTAL
+        full = (reason for key, most, reason in self._shares(origin, target, source) if self._counts[key] >= most)
+        return next(full, None)
+
+    def add(self, origin: PeerId, target: PeerId, source: str | None, change: int) -> None:
+        self.running += change
+        for key, _, _ in self._shares(origin, target, source):
+            self._counts[key] += change
+            if not self._counts[key]:
+                del self._counts[key]
+
+    def _shares(
+        self, origin: PeerId, target: PeerId, source: str | None
+    ) -> Iterator[tuple[Hashable, int, RefusalReason]]:
+        limits = self._limits
+        yield ("from", origin), limits.circuits_per_peer, RefusalReason.PEER
+        yield (origin, target), limits.circuits_per_pair, RefusalReason.PEER
+        yield ("to", target), limits.circuits_per_target, RefusalReason.PEER
+        if source is not None:
+            yield source, limits.circuits_per_ip, RefusalReason.IP
+            yield (source, target), limits.circuits_per_ip_and_target, RefusalReason.IP
+        if (block := ip_block(source)) is not None:
+            yield block, limits.circuits_per_ip * BLOCK, RefusalReason.IP
+
+
 class ReservationStore:
     """One reservation per peer, bound to the connection that asked last; circuits counted at both ends."""
 
@@ -62,8 +105,7 @@ class ReservationStore:
         self._limits = limits
         self._slots: dict[PeerId, _Slot] = {}
         self._per_source: Counter[str] = Counter()
-        self._circuits: Counter[PeerId] = Counter()
-        self._running = 0
+        self._circuits = CircuitCounts(limits)
         self._peer_rate = TokenBuckets(limits.peer_reservations, limits.tracked)
         self._ip_rate = TokenBuckets(limits.ip_reservations, limits.tracked)
         self._peer_circuit_rate = TokenBuckets(limits.peer_circuits, limits.tracked)
@@ -75,7 +117,7 @@ class ReservationStore:
 
     @property
     def circuits(self) -> int:
-        return self._running
+        return self._circuits.running
 
     def reserve(self, peer: PeerId, connection: object, source: str | None, now: float) -> Granted | Refusal:
         """Grant or renew. A renewal keeps its slot, needs no room, and moves to the connection that asked."""
@@ -109,23 +151,20 @@ class ReservationStore:
         return True
 
     def open_circuit(self, origin: PeerId, target: PeerId, source: str | None, now: float) -> Refusal | None:
-        """Count a circuit from `origin` to `target` in, or say why not. Pair with `close_circuit`."""
+        """Count a circuit from `origin`, who comes from `source`, to `target` in, or say why not.
+
+        Pair with `close_circuit`.
+        """
         if (refusal := self._circuit_refusal(origin, target, source, now)) is not None:
             return refusal
         self._peer_circuit_rate.take(origin, now)
         if source is not None:
             self._ip_circuit_rate.take(source, now)
-        self._running += 1
-        self._circuits[origin] += 1
-        self._circuits[target] += 1
+        self._circuits.add(origin, target, source, 1)
         return None
 
-    def close_circuit(self, origin: PeerId, target: PeerId) -> None:
-        self._running -= 1
-        for peer in (origin, target):
-            self._circuits[peer] -= 1
-            if not self._circuits[peer]:
-                del self._circuits[peer]
+    def close_circuit(self, origin: PeerId, target: PeerId, source: str | None) -> None:
+        self._circuits.add(origin, target, source, -1)
 
     def sweep(self, now: float) -> int:
         """Drop what has expired; returns how many reservations."""
@@ -146,23 +185,27 @@ class ReservationStore:
             return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE)
         if held is None and len(self._slots) >= limits.reservations:
             return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
-        same_source = held is not None and held.source == source
-        if source is not None and not same_source and self._per_source[source] >= limits.reservations_per_ip:
+        if held is not None and held.source == source:
+            return None
+        is_new = source is not None and not self._per_source[source]
+        if held is None and not is_new and len(self._slots) >= limits.reservations - limits.reservations // NEWCOMERS:
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
+        if source is not None and self._per_source[source] >= limits.reservations_per_ip:
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP)
+        block = ip_block(source)
+        if block is not None and self._per_source[block] >= limits.reservations_per_ip * BLOCK:
             return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP)
         return None
 
     def _circuit_refusal(self, origin: PeerId, target: PeerId, source: str | None, now: float) -> Refusal | None:
-        limits = self._limits
         if self.draining:
             return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.DRAINING)
         if origin == target:
             return Refusal(Status.PERMISSION_DENIED, RefusalReason.SELF)
         if self._live(target, now) is None:
             return Refusal(Status.NO_RESERVATION, RefusalReason.NO_RESERVATION)
-        if self._running >= limits.circuits:
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
-        if max(self._circuits[origin], self._circuits[target]) >= limits.circuits_per_peer:
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER)
+        if (reason := self._circuits.refusal(origin, target, source)) is not None:
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, reason)
         if not self._peer_circuit_rate.allows(origin, now):
             return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE)
         if source is not None and not self._ip_circuit_rate.allows(source, now):
@@ -177,11 +220,19 @@ class ReservationStore:
         self._count_source(self._slots.pop(peer).source, -1)
 
     def _count_source(self, source: str | None, change: int) -> None:
-        if source is None:
-            return
-        self._per_source[source] += change
-        if not self._per_source[source]:
-            del self._per_source[source]
+        for key in (source, ip_block(source)):
+            if key is not None:
+                self._per_source[key] += change
+                if not self._per_source[key]:
+                    del self._per_source[key]
+
+
+@functools.lru_cache(maxsize=4096)
+def ip_block(source: str | None) -> str | None:
+    """The /48 of a /64 as `ip_key` names it: what providers give to one customer at most (RFC 6177)."""
+    if source is None or not source.endswith("/64"):
+        return None
+    return str(ipaddress.IPv6Network(source).supernet(new_prefix=48))
 
 
 def ip_key(address: str | None) -> str | None:

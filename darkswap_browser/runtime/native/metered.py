@@ -1,0 +1,116 @@
+"""WebSocket connections of the `websockets` library that one peer cannot keep busy.
+
+The library parses whatever one read brought, 256 KiB, at once, and answers each ping in it: one-byte messages then hold
+the event loop for a quarter of a second, and pongs that nobody takes fill the memory (the library's write limit holds
+its callers back, not its pongs). Here a read is parsed in pieces, the loop has its turn between them, and who sends
+more small frames than the rest waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import Frame, Opcode
+
+PIECE = 16 * 1024
+"""Bytes parsed in one turn where they hold many frames: 10 ms at most."""
+MANY_FRAMES = 128
+"""In one piece, after which others have their turn first."""
+FRAME_RATE, FRAME_BURST = 2000.0, 10_000.0
+"""Small frames a second, and at once: peers of ours send one for everything written in a turn."""
+SMALL = 1024
+"""Bytes from which a frame pays for itself."""
+CONTROL_RATE, CONTROL_BURST = 1.0, 60.0
+"""Pings and pongs: pages cannot send any, servers and proxies send one in 10 s or more."""
+MOST_UNSENT = 1024 * 1024
+"""Bytes in the send buffer of a link whose peer takes nothing; its writers stop at a quarter of that."""
+
+
+class Metered(Connection):
+    """What both ends have in common. Reading stops for two reasons, each by itself: the queue of messages is full, or
+    a part of what was read is not parsed yet."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._unparsed = b""
+        self._again: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._queue_is_full = False
+        self._frames = 0
+        self._small = FRAME_BURST
+        self._control = CONTROL_BURST
+        self._filled_at = self.loop.time()
+        super().connection_made(transport)
+        self.recv_messages.pause = self._queue_full
+        self.recv_messages.resume = self._queue_has_room
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unparsed = b""
+        if self._again is not None:
+            self._again.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unparsed += data
+        if self._again is None:
+            self._parse()
+
+    def process_event(self, event: object) -> None:
+        if isinstance(event, Frame):
+            self._frames += 1
+            self._small += min(len(event.data) / SMALL, 64) - 1
+            if event.opcode in (Opcode.PING, Opcode.PONG):
+                self._control -= 1
+        super().process_event(event)  # type: ignore[arg-type]
+
+    # --- in pieces
+
+    def _parse(self) -> None:
+        self._again = None
+        data, self._unparsed = self._unparsed, b""
+        at = 0
+        self._refill()
+        while at < len(data):
+            self._frames = 0
+            super().data_received(data[at : at + PIECE])
+            at += PIECE
+            if self._control < 0 or self.transport.get_write_buffer_size() > MOST_UNSENT:
+                self.transport.abort()
+                return
+            if self._small < 0 or (self._frames > MANY_FRAMES and at < len(data)):
+                break
+        self._unparsed = data[at:]
+        if self._unparsed or self._small < 0:
+            self._go_on_after(max(-self._small, 0) / FRAME_RATE)
+        elif not self._queue_is_full and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _go_on_after(self, seconds: float) -> None:
+        self.transport.pause_reading()
+        self._again = self.loop.call_later(seconds, self._parse) if seconds else self.loop.call_soon(self._parse)
+
+    def _refill(self) -> None:
+        now = self.loop.time()
+        passed, self._filled_at = now - self._filled_at, now
+        self._small = min(FRAME_BURST, self._small + passed * FRAME_RATE)
+        self._control = min(CONTROL_BURST, self._control + passed * CONTROL_RATE)
+
+    # --- the queue of messages
+
+    def _queue_full(self) -> None:
+        self._queue_is_full = True
+        self.transport.pause_reading()
+
+    def _queue_has_room(self) -> None:
+        self._queue_is_full = False
+        if self._again is None:
+            self.transport.resume_reading()
+
+
+class MeteredClient(Metered, ClientConnection):
+    """The dialling end."""
+
+
+class MeteredServer(Metered, ServerConnection):
+    """The listening end."""
