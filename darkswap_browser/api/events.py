@@ -19,6 +19,7 @@ from darkswap_browser.net.events import (
     ConnectionClosed,
     ConnectionOpened,
     DialStep,
+    DirectFailed,
     Event,
     PeerIdentified,
 )
@@ -150,6 +151,9 @@ class EventPublisher:
                 self.publish("self:peer:update", {"addresses": [str(address.with_peer(own)) for address in addresses]})
             case DialStep(peer, step, detail):
                 self.publish("dial:step", {"peer_id": str(peer or ""), "step": step, "detail": detail})
+            case DirectFailed(peer, reason, detail, hint, local, remote):
+                fields = {"reason": reason, "message": detail, "hint": hint or None, "local": local, "remote": remote}
+                self.publish("direct:failed", {"peer_id": str(peer), **fields})
             case _:
                 pass
 

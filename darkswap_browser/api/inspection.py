@@ -8,7 +8,7 @@ from darkswap_browser.api.events import EventPublisher
 from darkswap_browser.api.records import ConnectionInfo, ConnectionStats, PeerInfo, RelayMetrics
 from darkswap_browser.errors import NotConnected
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import Connection, is_direct
+from darkswap_browser.net.connection import Connection, is_direct, path_of
 from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
@@ -108,7 +108,7 @@ class NodeInspector:
 def _path(connection: Connection | None) -> str:
     if connection is None:
         return "none"
-    return "direct" if is_direct(connection) else "relayed"
+    return path_of(connection)
 
 
 def _state(channel: Channel | None) -> str:

@@ -21,7 +21,6 @@ from darkswap_browser.api.records import (
 from darkswap_browser.errors import InvalidArgument, NotConnected, StreamBusy
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
-from darkswap_browser.net.connection import is_direct
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node import page_signaling
 from darkswap_browser.node.connector import PeerConnector
@@ -132,10 +131,7 @@ class Network(NodeOwner):
         built = await self._up()
         if isinstance(peer, str) and peer.startswith("/"):
             return ConnectionInfo.of(await built.swarm.dial_address(Multiaddr.parse(peer)))
-        target = PeerId.parse(peer)
-        known = built.swarm.best_connection(target)
-        connection = known if known is not None and is_direct(known) else await built.circuits.reach(target)
-        return ConnectionInfo.of(connection)
+        return ConnectionInfo.of(await built.circuits.connect(PeerId.parse(peer)))
 
     async def disconnect(self, peer: str) -> None:
         """Close every connection to a peer, its channel first; of a relay, give up the reservation too. Idempotent.
@@ -144,6 +140,7 @@ class Network(NodeOwner):
         """
         built, target = await self._up(), PeerId.parse(peer)
         channel = built.channels.get(target)
+        built.circuits.give_up(target)
         if channel is not None:
             await channel.close("disconnected")
         if target in built.client.relays:
@@ -275,7 +272,7 @@ class Network(NodeOwner):
         if built is not None and channel.state is ChannelState.RECONNECTING:
             built.liveness.check_now()  # a dead connection to the relay would hold the search up
         if built is not None and channel.path == "relayed":
-            built.circuits.upgrade_to_direct(PeerId.parse(channel.peer), self._facts.tasks)
+            built.circuits.upgrade_to_direct(PeerId.parse(channel.peer))
 
     def _attach_sink(self, channel: Channel) -> None:
         sink = self._sink

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from darkswap_browser.net.connection import CircuitLimit, Connection, is_direct
+from darkswap_browser.net.connection import CircuitLimit, Connection, path_of
 from darkswap_browser.protocols.relay.reservation_keeper import Reservation
 from darkswap_browser.protocols.signaling.messages import SignalingEvent
 
@@ -66,7 +66,7 @@ class RelayMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
-    """`path` is "direct", "relayed" or "none"."""
+    """`path` is "direct", "turn", "relayed" or "none"."""
 
     peer_id: str
     state: str
@@ -87,7 +87,7 @@ class ConnectionInfo:
     def of(cls, connection: Connection) -> ConnectionInfo:
         return cls(
             str(connection.remote_peer),
-            "direct" if is_direct(connection) else "relayed",
+            path_of(connection),
             connection.transport,
             connection.direction,
             str(connection.remote_addr),

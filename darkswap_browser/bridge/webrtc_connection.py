@@ -124,6 +124,9 @@ class WebRtcConnection:
 
     # --- what the host tells
 
+    def ice_candidate_error(self, url: str, code: int) -> None:
+        """Not told: the page sees which candidates it got."""
+
     def ice_candidate(self, candidate: IceCandidate | None) -> None:
         if candidate is not None and candidate.candidate:
             shape = {

@@ -101,6 +101,11 @@ class SharedCalls:
                 del self._calls[key]
         return result
 
+    def cancel(self, key: Hashable) -> None:
+        """Cancel the call for `key`, if it is running, without waiting; whoever joined it sees `Aborted`."""
+        if key in self._calls:
+            self._calls[key].cancel()
+
     async def close(self) -> None:
         """Cancel every call; whoever waits sees `Aborted`. Idempotent.
 

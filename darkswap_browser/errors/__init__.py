@@ -33,6 +33,7 @@
      ├ ConnectionLost                   a connection or the medium below it is gone
      ├ DialFailed                       every address was tried; holds the reason of each
      │  └ PeerOffline                   every relay that was asked said that the peer is not there
+     ├ NoDirectPath                     the peer is there, but no direct link to it came about; says why
      ├ TimedOut                         an operation passed its deadline
      ├ Aborted                          the caller gave it up (`AbortSignal`)
      ├ ChainError                       what a chain server told, or did not
@@ -80,6 +81,7 @@ from darkswap_browser.errors.network import (
     DialFailed,
     HandshakeFailed,
     MalformedMessage,
+    NoDirectPath,
     PeerIdMismatch,
     PeerOffline,
     ProtocolUnsupported,
@@ -142,6 +144,7 @@ __all__ = [
     "MessageTooLarge",
     "MessageUndelivered",
     "NoAddress",
+    "NoDirectPath",
     "NodeMoved",
     "NotConnected",
     "NotOnChain",

@@ -191,6 +191,33 @@ class PeerOffline(DialFailed):
         return f"{self.peer} is not online at any relay known here"
 
 
+class NoDirectPath(DarkSwapError):
+    """The peer is there, and no direct link to it came about.
+
+    Args:
+        reason: A stable word, such as "no_stun" or "both_symmetric".
+        detail: The reason as part of a sentence.
+        local, remote: Kinds of candidates that each side found.
+    """
+
+    code = "NO_DIRECT_PATH"
+    retryable = True
+
+    def __init__(
+        self, peer: str, reason: str, detail: str, local: tuple[str, ...], remote: tuple[str, ...], hint: str = ""
+    ) -> None:
+        self.peer = peer
+        self.reason = reason
+        self.detail = detail
+        self.local = local
+        self.remote = remote
+        self.hint = hint or "Allow the relayed connection, or name a TURN server in ice_servers."
+        super().__init__(peer, reason, detail, local, remote, hint)
+
+    def __str__(self) -> str:
+        return clipped(f"no direct link to {self.peer}: {self.detail}", MAX_SENTENCE)
+
+
 class TimedOut(DarkSwapError):
     code = "TIMEOUT"
     retryable = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
@@ -86,4 +86,20 @@ class Connection(Protocol):
 
 
 def is_direct(connection: Connection) -> bool:
+    """Whether no libp2p relay carries it; a TURN server may."""
     return connection.transport != "circuit"
+
+
+@runtime_checkable
+class MayUseTurn(Protocol):
+    """A connection whose packets may go through a TURN server."""
+
+    @property
+    def through_turn(self) -> bool: ...
+
+
+def path_of(connection: Connection) -> str:
+    """ "direct", "turn" (WebRTC through a TURN server) or "relayed"."""
+    if not is_direct(connection):
+        return "relayed"
+    return "turn" if isinstance(connection, MayUseTurn) and connection.through_turn else "direct"

@@ -54,4 +54,20 @@ class DialStep:
     detail: str
 
 
-Event = ConnectionOpened | ConnectionClosed | PeerIdentified | AddressesChanged | ProtocolsChanged | DialStep
+@dataclass(frozen=True, slots=True)
+class DirectFailed:
+    """No direct link to a connected peer came about. `reason` is a stable word, `detail` and `hint` are for people;
+    `local` and `remote` name the kinds of ICE candidates that each side found.
+    """
+
+    peer: PeerId
+    reason: str
+    detail: str
+    hint: str
+    local: tuple[str, ...]
+    remote: tuple[str, ...]
+
+
+Event = (
+    ConnectionOpened | ConnectionClosed | PeerIdentified | AddressesChanged | ProtocolsChanged | DialStep | DirectFailed
+)

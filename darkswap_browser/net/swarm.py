@@ -204,8 +204,9 @@ class Swarm:
         *,
         on_step: StepHandler = ignore_step,
         allow_limited: bool = True,
+        known: bool = True,
     ) -> Connection:
-        """The best open connection to `peer`, or a new one over `addresses` and those of the address book.
+        """The best open connection to `peer`, or a new one over `addresses` and, if `known`, those of the address book.
 
         Callers for the same peer share one dial. Raises `NoAddress`, `DialFailed` (with every attempt),
         `TooManyRequests`, `InvalidArgument`. A transport that needs a second connection to the same peer
@@ -215,10 +216,10 @@ class Swarm:
         """
         self._check_dialable(peer)
         self.ours.add(peer)
-        if (known := self.best_connection(peer, allow_limited)) is not None:
-            return known
+        if (best := self.best_connection(peer, allow_limited)) is not None:
+            return best
         now = asyncio.get_running_loop().time()
-        wanted = [*addresses, *self.address_book.addresses(peer, now)]
+        wanted = [*addresses, *(self.address_book.addresses(peer, now) if known else ())]
         usable = [each for each in wanted if each.peer_id() in (None, peer) and self.can_dial(each)]
         key = (peer, allow_limited)
         dial = self._dials.get(key)

@@ -1,50 +1,91 @@
-"""The way to a peer: meet it at a relay, try for a direct link, take the relayed one if need be, and climb again."""
+"""The way to a peer: all relays and addresses that may lead to it at once, and a direct link sought beside that."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from darkswap_browser.concurrency.backoff import Backoff
-from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import (
-    DarkSwapError,
-    DialFailed,
-    InvalidArgument,
-    NoAddress,
-    TimedOut,
-    TooManyRequests,
-    UnknownRelay,
-)
+from darkswap_browser.concurrency.tasks import Tasks, cancel_and_wait, result_of
+from darkswap_browser.errors import DarkSwapError, DialFailed, InvalidArgument, NoAddress, TimedOut, UnknownRelay
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction, is_direct
+from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.node.paths.direct import DirectAttempts, ReportOf
+from darkswap_browser.node.paths.machine import PathSearch, RelayMemory
+from darkswap_browser.node.paths.search import first_way
+from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.reservation_keeper import Reservation
 
+DIRECT_PATIENCE = 3.0
+"""Seconds for which a call that asks for a connection waits for a direct one beside a relayed one that stands: where a
+direct one can be it took 65 to 265 ms between real networks."""
 DIRECT_RETRY_FIRST = 3.0
 DIRECT_RETRY_MAX = 120.0
 """Seconds between attempts to replace a relayed path: each costs the relay two streams and both peers ICE."""
-MAX_KNOWN_RELAYS = 1024
-"""Peers whose meeting place is remembered."""
 DIRECT_RETRY_STEP_BACK = 12.0
 """Longer wait of the side that was dialled: the dialler tries first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Through `relay`, or, without one, at the peer's own `addresses`."""
+
+    relay: PeerId | None
+    addresses: tuple[Multiaddr, ...] = ()
+    """Of the peer, or of the relay where the peer names one."""
+
+    def __str__(self) -> str:
+        return "its own addresses" if self.relay is None else f"relay {self.relay}"
+
+
+@dataclass(slots=True)
+class _Found:
+    connection: Connection
+    attempt: asyncio.Task[Connection] | None = None
+    """At a direct link, still under way."""
 
 
 class PeerConnector:
     """`can_be_direct`: this host has WebRTC, and the configuration wants it used automatically."""
 
-    def __init__(self, swarm: Swarm, client: RelayClient, config: NetworkConfig, *, can_be_direct: bool) -> None:
+    def __init__(
+        self,
+        swarm: Swarm,
+        client: RelayClient,
+        config: NetworkConfig,
+        stun: RelayStun,
+        report_of: ReportOf,
+        *,
+        can_be_direct: bool,
+    ) -> None:
         self._swarm = swarm
         self._client = client
         self._config = config
         self._can_be_direct = can_be_direct
-        self._met: dict[PeerId, PeerId] = {}
+        self._memory = RelayMemory()
+        self._tasks = Tasks(swarm.faults.report)
+        self._direct = DirectAttempts(swarm, client, stun, report_of, self._tasks, config.direct_timeout)
         self._climbs: dict[PeerId, asyncio.Task[None]] = {}
         self.successful = 0
         self.failed = 0
+
+    async def close(self) -> None:
+        """End what goes on beside the calls. Idempotent.
+
+        Cancellation: Safe; everything was told to end before the first await.
+        """
+        await self._tasks.close()
+
+    def abort(self) -> None:
+        """As `close`, without waiting."""
+        self._tasks.cancel()
 
     # --- relays
 
@@ -84,7 +125,8 @@ class PeerConnector:
     async def connect_through_relay(self, relay: str, target: str) -> Connection:
         """Resolves with the direct connection, or with the relayed one where that is allowed and all there is.
 
-        Raises `UnknownRelay`, `RelayRefused`, `DialFailed`, `TimedOut` …
+        A direct one that takes longer than `DIRECT_PATIENCE` is sought beside the relayed one.
+        Raises `UnknownRelay`, `RelayRefused`, `DialFailed`, `TimedOut`, `NoDirectPath` …
 
         Cancellation: Safe. What is half made is dropped; a relayed connection that stands by then stays.
         """
@@ -94,45 +136,43 @@ class PeerConnector:
         if known is not None and (is_direct(known) or not self._can_be_direct):
             return known
         try:
-            connection = await self._meet(meeting, peer)
+            async with self._patience(peer):
+                connection = await self._through(meeting, peer)
         except DarkSwapError:
             self.failed += 1
             raise
+        self._memory.met(peer, meeting)
         self.successful += 1
         return connection
 
-    async def reach_relayed(self, peer: PeerId) -> Connection:
-        """As `reach`, and the relayed connection will do. Cancellation: As `reach`."""
-        return await self.reach(peer, direct=False)
+    async def connect(self, peer: PeerId) -> Connection:
+        """As `reach`, and waits `DIRECT_PATIENCE` for a direct connection.
 
-    async def reach(self, peer: PeerId, *, direct: bool = True) -> Connection:
-        """Any way to `peer`: the relay where we met it, addresses it told, then every other relay we know.
+        Cancellation: Safe. What is half made is dropped, unless another caller waits for it; a relayed connection that
+        stands by then stays.
+        """
+        found = await self._find(peer, direct=self._can_be_direct)
+        return found.connection if found.attempt is None else await self._direct_if_any(peer, found.attempt)
+
+    async def reach(self, peer: PeerId) -> Connection:
+        """The first connection to `peer` that any relay or address leads to: all that we know, and those it told.
+
+        Where that is a relayed one, a direct one is sought beside it, and found in the swarm when it has come about;
+        only where relayed connections are not allowed it is waited for.
 
         Raises `NoAddress`, or `DialFailed` with what each way said.
 
         Cancellation: Safe. What is half made is dropped, unless another caller waits for it; a relayed connection that
         stands by then stays.
         """
-        self._swarm.ours.add(peer)
-        attempts: list[tuple[str, Exception]] = []
-        known = self._client.relays
-        relays = sorted(
-            known, key=lambda relay: (relay != self._met.get(peer), self._client.reservation(relay) is None)
-        )
-        for relay in relays:
-            if relay != peer:
-                try:
-                    return await self._meet(relay, peer, direct=direct)
-                except DarkSwapError as error:
-                    attempts.append((f"relay {relay}", error))
-        try:
-            return await self._swarm.dial(peer)
-        except NoAddress:
-            if not attempts:
-                raise
-        except DialFailed as error:
-            attempts += error.attempts
-        raise DialFailed.of(str(peer), tuple(attempts))
+        found = await self._find(peer, direct=self._can_be_direct)
+        if found.attempt is not None and not self._config.relayed_fallback:
+            return await self._direct_if_any(peer, found.attempt)
+        return found.connection
+
+    async def reach_relayed(self, peer: PeerId) -> Connection:
+        """As `reach`, and no direct one is sought. Cancellation: As `reach`."""
+        return (await self._find(peer, direct=False)).connection
 
     async def reach_via(self, peer: PeerId, relays: Sequence[str]) -> Connection:
         """As `reach`, where `relays` (full multiaddrs) may know `peer`; malformed ones are passed over.
@@ -150,51 +190,155 @@ class PeerConnector:
                 continue  # another relay of the list, or one we know, may reach the peer
         return await self.reach(peer)
 
-    async def _meet(self, relay: PeerId, peer: PeerId, *, direct: bool = True) -> Connection:
+    @asynccontextmanager
+    async def _patience(self, peer: PeerId) -> AsyncIterator[None]:
+        """The time that reaching a peer may take. Raises `TimedOut`."""
         seconds = self._config.connect_timeout
         try:
             async with asyncio.timeout(seconds):
-                connection = await self._direct_or_relayed(relay, peer, direct=direct)
+                yield
         except TimeoutError:
             raise TimedOut(f"reaching {peer}", seconds) from None
-        self._met[peer] = relay
-        if len(self._met) > MAX_KNOWN_RELAYS:
-            del self._met[next(iter(self._met))]
-        return connection
 
-    async def _direct_or_relayed(self, relay: PeerId, peer: PeerId, *, direct: bool) -> Connection:
-        if direct and self._can_be_direct:
-            try:
-                return await self._dial_direct(relay, peer)
-            except TooManyRequests:
-                if not self._config.relayed_fallback:
-                    raise
-            except DarkSwapError:
-                # The relayed connection that the attempt went over, if it came so far.
-                relayed = self._swarm.best_connection(peer)
-                if relayed is None or not self._config.relayed_fallback:
-                    raise
+    async def _through(self, relay: PeerId, peer: PeerId) -> Connection:
+        # An attempt that runs already may have made its circuit, and lost it.
+        if not self._can_be_direct or self._direct.is_running(peer):
+            relayed = self._swarm.best_connection(peer) or await self._swarm.dial_address(_circuit(relay, peer))
+            if not self._can_be_direct:
                 return relayed
-        return self._swarm.best_connection(peer) or await self._swarm.dial_address(_by(relay, "/p2p-circuit", peer))
-
-    async def _dial_direct(self, relay: PeerId, peer: PeerId) -> Connection:
-        seconds = self._config.direct_timeout
+        attempt = self._direct.begin(relay, peer)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._swarm.dial_address(_by(relay, "/p2p-circuit/webrtc", peer))
-        except TimeoutError:
-            raise TimedOut("making a direct connection", seconds) from None
+            await self._first_connection(peer, attempt)
+        except BaseException:
+            await _drop(attempt)
+            raise
+        return await self._direct_if_any(peer, attempt)
+
+    async def _direct_if_any(self, peer: PeerId, attempt: asyncio.Task[Connection]) -> Connection:
+        """What comes of `attempt`, or the relayed connection that stands.
+
+        Cancellation: Waits for the attempt no more.
+        """
+        may_be_relayed = self._config.relayed_fallback
+        try:
+            await asyncio.wait((attempt,), timeout=DIRECT_PATIENCE if may_be_relayed else None)
+        except asyncio.CancelledError:
+            attempt.cancel()
+            raise
+        best = self._swarm.best_connection(peer)
+        if best is not None and (is_direct(best) or may_be_relayed):
+            return best
+        return await result_of(attempt)
+
+    def give_up(self, peer: PeerId) -> None:
+        """Look for no direct link to `peer` any more: the application disconnects it."""
+        if (climb := self._climbs.pop(peer, None)) is not None:
+            climb.cancel()
+        self._direct.cancel(peer)
+
+    # --- searching
+
+    async def _find(self, peer: PeerId, *, direct: bool) -> _Found:
+        self._swarm.ours.add(peer)
+        known = self._swarm.best_connection(peer)
+        if known is not None:
+            return self._with_attempt(known) if direct else _Found(known)
+        search = PathSearch.over(self._ways(peer), self._swarm.limits.dial_stagger)
+        if search.is_over:
+            raise NoAddress(str(peer))
+        # The offer of a direct link is made while the relay is still asked; by the way of most promise only.
+        first = search.waiting[0].relay
+        ready = direct and first is not None and self._direct.is_ready(first) and not self._direct.is_running(peer)
+        attempt = self._direct.begin(first, peer) if ready and first is not None else None
+        try:
+            async with self._patience(peer):
+                won = await first_way(search, lambda way: self._follow(way, first, attempt, peer), self._tasks)
+        except BaseException:
+            await _drop(attempt)
+            raise
+        loop = asyncio.get_running_loop()
+        if won is None:
+            await _drop(attempt)
+            for way, _ in search.attempts:
+                if way.relay is not None:
+                    self._memory.failed(way.relay, loop.time())
+            raise DialFailed.of(str(peer), tuple((str(way), error) for way, error in search.attempts))
+        way, connection = won
+        for slow in (*search.won(way), *(failed for failed, _ in search.attempts)):
+            if slow.relay is not None:
+                self._memory.failed(slow.relay, loop.time())
+        if way.relay is not None:
+            self._memory.met(peer, way.relay)
+        if attempt is not None and way.relay == first:
+            return _Found(connection, attempt)
+        await _drop(attempt)
+        return self._with_attempt(connection) if direct else _Found(connection)
+
+    def _with_attempt(self, connection: Connection) -> _Found:
+        relay = connection.remote_addr.relay_peer_id()
+        if is_direct(connection) or relay is None:
+            return _Found(connection)
+        return _Found(connection, self._direct.begin(relay, connection.remote_peer))
+
+    def _ways(self, peer: PeerId) -> list[_Way]:
+        """The peer's own addresses, then relays: each once, however many addresses lead through it."""
+        now = asyncio.get_running_loop().time()
+        told = self._swarm.address_book.addresses(peer, now)
+        own = tuple(each for each in told if not each.has("p2p-circuit") and self._swarm.can_dial(each))
+        relays: dict[PeerId, tuple[Multiaddr, ...]] = dict.fromkeys(self._client.relays, ())
+        for address in told:
+            relay, parts = address.relay_peer_id(), address.split_circuit()
+            if relay is not None and parts is not None and relay not in self._client.relays:
+                relays[relay] = (*relays.get(relay, ()), parts[0])
+        relays.pop(peer, None)
+        relays.pop(self._swarm.local_peer, None)
+        order = self._memory.order(peer, relays, now, lambda relay: bool(self._swarm.connections(relay)))
+        ways = [_Way(relay, relays[relay]) for relay in order]
+        return [_Way(None, own), *ways] if own else ways
+
+    async def _follow(
+        self, way: _Way, first: PeerId | None, attempt: asyncio.Task[Connection] | None, peer: PeerId
+    ) -> Connection:
+        if way.relay is None:
+            return await self._swarm.dial(peer, way.addresses, known=False)
+        if attempt is not None and way.relay == first:
+            return await self._first_connection(peer, attempt)
+        known = self._swarm.best_connection(peer)
+        if known is not None:
+            return known
+        if way.addresses:
+            # Where the peer says that its relay is; the relay has to prove itself there.
+            now, limits = asyncio.get_running_loop().time(), self._swarm.limits
+            self._swarm.address_book.add(way.relay, way.addresses, now, limits.dial_timeout)
+            return await self._swarm.dial_address(way.addresses[0].encapsulate("/p2p-circuit").with_peer(peer))
+        return await self._swarm.dial_address(_circuit(way.relay, peer))
+
+    async def _first_connection(self, peer: PeerId, attempt: asyncio.Task[Connection]) -> Connection:
+        """The relayed connection that `attempt` makes on its way, or what it ends with."""
+        opened = asyncio.get_running_loop().create_future()
+
+        def look(event: Event) -> None:
+            if isinstance(event, ConnectionOpened) and event.connection.remote_peer == peer and not opened.done():
+                opened.set_result(None)
+
+        unsubscribe = self._swarm.subscribe(look)
+        try:
+            await asyncio.wait((attempt, opened), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            unsubscribe()
+        best = self._swarm.best_connection(peer)
+        return await result_of(attempt) if best is None else best
 
     # --- climbing
 
-    def upgrade_to_direct(self, peer: PeerId, tasks: Tasks) -> None:
+    def upgrade_to_direct(self, peer: PeerId) -> None:
         """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so.
 
         Not for strangers: whoever came to us looks for it itself.
         """
         running = self._climbs.get(peer)
         if self._can_be_direct and peer in self._swarm.ours and (running is None or running.done()):
-            task = self._climbs[peer] = tasks.spawn(self._upgrade_to_direct(peer), "climb to a direct path")
+            task = self._climbs[peer] = self._tasks.spawn(self._upgrade_to_direct(peer), "climb to a direct path")
             task.add_done_callback(lambda over: self._climbs.pop(peer) if self._climbs.get(peer) is over else None)
 
     async def _upgrade_to_direct(self, peer: PeerId) -> None:
@@ -203,17 +347,26 @@ class PeerConnector:
             best = self._swarm.best_connection(peer)
             if best is None or is_direct(best):
                 return
-            extra = DIRECT_RETRY_STEP_BACK if best.direction is Direction.INBOUND else 0.0
-            await asyncio.sleep(backoff.wait() + extra)
-            best = self._swarm.best_connection(peer)
-            relay = best.remote_addr.relay_peer_id() if best is not None else None
-            if best is None or is_direct(best) or relay is None:
+            relay = best.remote_addr.relay_peer_id()
+            if relay is None:
                 return
+            if not self._direct.is_running(peer):
+                extra = DIRECT_RETRY_STEP_BACK if best.direction is Direction.INBOUND else 0.0
+                await asyncio.sleep(backoff.wait() + extra)
+                best = self._swarm.best_connection(peer)
+                relay = best.remote_addr.relay_peer_id() if best is not None else None
+                if best is None or is_direct(best) or relay is None:
+                    return
             try:
-                await self._dial_direct(relay, peer)
+                await self._direct.run(relay, peer)
             except DarkSwapError:
                 continue
 
 
-def _by(relay: PeerId, way: str, peer: PeerId) -> Multiaddr:
-    return Multiaddr.parse(f"/p2p/{relay}{way}").with_peer(peer)
+async def _drop(attempt: asyncio.Task[Connection] | None) -> None:
+    if attempt is not None:
+        await cancel_and_wait((attempt,))
+
+
+def _circuit(relay: PeerId, peer: PeerId) -> Multiaddr:
+    return Multiaddr.parse(f"/p2p/{relay}/p2p-circuit").with_peer(peer)

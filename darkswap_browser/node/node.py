@@ -71,6 +71,7 @@ class Node:
         """
         try:
             await self.client.close()
+            await self.circuits.close()
             await self.channels.close()
             await self.signals.close()
             await self.liveness.close()
@@ -88,6 +89,7 @@ class Node:
         Tasks end in the next turns of the event loop.
         """
         self.client.abort()
+        self.circuits.abort()
         self.channels.abort("stopped")
         self.signals.abort()
         self.liveness.abort()
@@ -153,9 +155,11 @@ def _assemble(
 ) -> Node:
     upgrader = Upgrader(swarm.identity, runtime.crypto, runtime.entropy, limits, swarm.faults.report)
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
-    circuits = PeerConnector(swarm, client, config, can_be_direct=can_be_direct)
-    signals = PageSignaling(swarm, circuits.reach_relayed, received)
     stun = RelayStun(swarm, client, config)
+    circuits = PeerConnector(
+        swarm, client, config, stun, lambda peer: webrtc.ice_report(peer), can_be_direct=can_be_direct
+    )
+    signals = PageSignaling(swarm, circuits.reach_relayed, received)
     answers_strangers = config.accept == "direct"
     webrtc = WebRtcTransport(swarm, runtime.webrtc, stun.configuration, signals, answers_strangers=answers_strangers)
     swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
@@ -167,6 +171,7 @@ def _assemble(
     swarm.add_transport(WebRtcDirectTransport(runtime.webrtc, upgrader.handshaker, runtime.entropy, limits, agent_of))
     ping = Ping(swarm, runtime.entropy, runtime.clock.monotonic)
     channels = Channels(swarm, runtime.entropy.bytes, limits, circuits.reach, listener)
+    channels.direct_only = can_be_direct and not config.relayed_fallback
     return Node(
         swarm,
         client,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction
+from darkswap_browser.net.events import Event, PeerIdentified
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.stun import stun_port, stun_url
 from darkswap_browser.runtime.base.webrtc import IceServer, RtcConfiguration
 
+IDENTIFY_SECONDS = 1.0
+"""One round trip, on a busy relay; the relayed path is there meanwhile."""
 MAX_SERVERS = 2
 """One tells the address, another helps where the first is silent; browsers warn from five on."""
 
@@ -34,6 +39,28 @@ class RelayStun:
             return self._config.rtc
         urls = self._urls()
         return RtcConfiguration(ice_servers=(IceServer(urls),) if urls else ())
+
+    def knows(self, relay: PeerId) -> bool:
+        """Whether waiting for the relay's identify would change nothing."""
+        return not self.is_wanted or bool(self._swarm.address_book.protocols(relay))
+
+    async def learn(self, relay: PeerId) -> None:
+        """Wait until a connected relay has told who it is, for at most `IDENTIFY_SECONDS`."""
+        identified = asyncio.Event()
+
+        def look(event: Event) -> None:
+            if isinstance(event, PeerIdentified) and event.peer == relay:
+                identified.set()
+
+        unsubscribe = self._swarm.subscribe(look)
+        try:
+            async with asyncio.timeout(IDENTIFY_SECONDS):
+                while not self.knows(relay):
+                    await identified.wait()
+        except TimeoutError:
+            return  # a relay that does not say whether it answers STUN is taken for one that does not
+        finally:
+            unsubscribe()
 
     def _urls(self) -> tuple[str, ...]:
         relays = sorted(self._client.relays, key=lambda relay: self._client.reservation(relay) is None)

@@ -30,6 +30,7 @@ class Place:
     world: SimulatedWorld
     address: str = ""
     server: RelayServer | None = None
+    """Of the relay made last."""
     nodes: dict[str, Network] = field(default_factory=dict)
     events: dict[str, list[DarkSwapEvent]] = field(default_factory=dict)
 
@@ -47,6 +48,22 @@ class Place:
         await network.make_relay_reservation(self.relay_id)
         return network
 
+    async def relay(self, name: str, limits: RelayLimits | None = None, *, stun: int | None = None) -> str:
+        """Another relay; its address."""
+        runtime = self.world.runtime(name)
+        identity = await Identity.generate(runtime.crypto)
+        swarm = Swarm(identity, DEFAULT_LIMITS, AddressBook(DEFAULT_LIMITS))
+        upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, DEFAULT_LIMITS)
+        swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
+        identify = Identify(swarm, "darkswap-relay/test", runtime)
+        identify.facts = () if stun is None else (stun_fact(stun),)
+        identify.start()
+        Ping(swarm, runtime.entropy).start()
+        bound = await swarm.listen(Multiaddr.parse(f"/ip4/{self.world.ip(name)}/tcp/4001/ws"))
+        self.server = RelayServer(swarm, limits or RelayLimits(), runtime.clock)
+        self.server.start()
+        return str(bound[0].with_peer(identity.peer_id))
+
     def seen(self, name: str, kind: str) -> list[DarkSwapEvent]:
         return [event for event in self.events[name] if event.type == kind]
 
@@ -54,20 +71,7 @@ class Place:
 async def place(limits: RelayLimits | None = None, *, stun: int | None = None, **world: object) -> Place:
     """`stun`: the UDP port at which the relay says that it answers."""
     made = Place(SimulatedWorld(crypto=CRYPTO, **world))
-    runtime = made.world.runtime("relay")
-    identity = await Identity.generate(runtime.crypto)
-    swarm = Swarm(identity, DEFAULT_LIMITS, AddressBook(DEFAULT_LIMITS))
-    upgrader = Upgrader(identity, runtime.crypto, runtime.entropy, DEFAULT_LIMITS)
-    swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
-    identify = Identify(swarm, "darkswap-relay/test", runtime)
-    identify.facts = () if stun is None else (stun_fact(stun),)
-    identify.start()
-    Ping(swarm, runtime.entropy).start()
-    ip = made.world.ip("relay")
-    bound = await swarm.listen(Multiaddr.parse(f"/ip4/{ip}/tcp/4001/ws"))
-    made.server = RelayServer(swarm, limits or RelayLimits(), runtime.clock)
-    made.server.start()
-    made.address = str(bound[0].with_peer(identity.peer_id))
+    made.address = await made.relay("relay", limits, stun=stun)
     return made
 
 

@@ -264,7 +264,7 @@ def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(alone: Visitor
     visitor = alone
     visitor.connect(NOBODY)
     visitor.wait_for(".dial[data-state=failed]", "What to do", timeout=60)
-    assert "NO_RESERVATION" in visitor.text(".dial")
+    assert "PEER_OFFLINE" in visitor.text(".dial")
     assert visitor.sees("#retry")
     looks_right(visitor)
 

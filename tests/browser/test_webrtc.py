@@ -270,6 +270,7 @@ def test_what_the_browser_refuses_is_malformed(tools: Page, call: str) -> None:
             f"""
 class Listener:
     def ice_candidate(self, candidate): pass
+    def ice_candidate_error(self, url, code): pass
     def data_channel(self, channel): pass
     def state_changed(self, state): pass
 other = host.webrtc.create_peer_connection(RtcConfiguration(), Listener())

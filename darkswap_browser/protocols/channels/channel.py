@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from darkswap_browser.concurrency.tasks import Tasks, result_of
 from darkswap_browser.errors import ConnectionLost, DarkSwapError, EndOfStream, RemoteError, StreamClosed, StreamError
-from darkswap_browser.net.connection import CircuitLimit, is_direct
+from darkswap_browser.net.connection import CircuitLimit, path_of
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.acknowledger import Acknowledger
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
@@ -63,8 +63,8 @@ class Channel:
 
     @property
     def path(self) -> str:
-        """ "direct", "relayed" or "none"."""
-        return "none" if self.link is None else "direct" if is_direct(self.link.connection) else "relayed"
+        """ "direct", "turn", "relayed" or "none"."""
+        return "none" if self.link is None else path_of(self.link.connection)
 
     @property
     def limit(self) -> CircuitLimit | None:

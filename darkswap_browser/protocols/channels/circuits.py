@@ -69,6 +69,11 @@ class CircuitRenewer:
             wait = max(limit.duration - margin - age, 0.0)
             self._timers[peer] = self._loop.call_later(wait, self._due, peer, channel, link.connection)
 
+    def forget(self, peer: PeerId) -> None:
+        """The channel has ended: what its circuits carried says nothing of the next one's."""
+        self.unwatch(peer)
+        self._past.pop(peer, None)
+
     def unwatch(self, peer: PeerId) -> None:
         """The stream is gone, or another one is there."""
         if (timer := self._timers.pop(peer, None)) is not None:

@@ -15,6 +15,7 @@ from darkswap_browser.errors import (
     DialFailed,
     EndOfStream,
     LocalError,
+    NoDirectPath,
     NotConnected,
     ProtocolUnsupported,
     ProtocolViolation,
@@ -43,6 +44,7 @@ from darkswap_browser.protocols.channels.messages import (
     encode_control,
 )
 from darkswap_browser.protocols.channels.outbox import Undelivered
+from darkswap_browser.protocols.channels.peer_watch import PeerWatch
 from darkswap_browser.protocols.channels.table import ChannelTable
 
 logger = logging.getLogger(__name__)
@@ -87,6 +89,8 @@ class Channels:
         self.arrivals = Arrivals(self._table.get, self._table.all)
         self._circuits = CircuitRenewer(swarm, self._tasks, self._attach)
         self._unsubscribe: Callable[[], None] = lambda: None
+        self.direct_only = False
+        """Channels of ours are not opened over relayed connections."""
 
     def start(self) -> None:
         self._swarm.handle(PROTOCOL, self._accept, on_limited=True, max_inbound=4)
@@ -147,7 +151,7 @@ class Channels:
             channel.end(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
-        channel = Channel(str(peer), machine, self._limits, _Watch(self, peer), self._tasks)
+        channel = Channel(str(peer), machine, self._limits, PeerWatch(self, peer), self._tasks)
         channel.delivery.on_waiting = self.arrivals.wake
         channel.on_spent = lambda: self._circuits.renew(peer, channel)
         channel.sending.on_sent = lambda: self._swarm.ours.add(peer)
@@ -168,6 +172,8 @@ class Channels:
         self._listener.changed(channel, reason)
         if self._table.get(peer) is not channel:
             return
+        if channel.state is ChannelState.CLOSED:
+            self._circuits.forget(peer)
         if channel.state is ChannelState.OPEN:
             self._circuits.watch(peer, channel)
             return
@@ -214,7 +220,7 @@ class Channels:
             error = await self._try_path(peer, channel)
             if error is None or channel.link is not None:
                 continue
-            final = isinstance(error, (ProtocolUnsupported, LocalError, DialFailed))
+            final = isinstance(error, (ProtocolUnsupported, LocalError, DialFailed, NoDirectPath))
             # What was accepted is kept as long as this node lives: its peer may come back.
             if (final and not was_open) or (loop.time() >= give_up and not (was_open and channel.send_queue)):
                 # A peer that sends is still looking for us, and goes on with the session.
@@ -225,6 +231,8 @@ class Channels:
 
     async def _try_path(self, peer: PeerId, channel: Channel) -> DarkSwapError | None:
         connection = self._swarm.best_connection(peer)
+        if self.direct_only and connection is not None and not is_direct(connection) and peer in self._swarm.ours:
+            connection = None
         try:
             if connection is None and peer not in self._swarm.ours:
                 raise NotConnected(str(peer))  # it looks for us: nobody else makes this node dial
@@ -376,23 +384,3 @@ class Channels:
             await asyncio.sleep(_STEP_BACK)
         if self._is_better(connection, channel) and not connection.is_closed:
             await self._attach(peer, channel, connection)
-
-
-class _Watch:
-    """Knows which peer a channel belongs to."""
-
-    def __init__(self, owner: Channels, peer: PeerId) -> None:
-        self._owner = owner
-        self._peer = peer
-
-    def changed(self, channel: Channel, reason: str) -> None:
-        self._owner.changed(self._peer, channel, reason)
-
-    def progressed(self, channel: Channel, received: int, total: int) -> None:
-        self._owner.progressed(channel, received, total)
-
-    def undelivered(self, channel: Channel, messages: Undelivered) -> None:
-        self._owner.undelivered(channel, messages)
-
-    def discarded(self, channel: Channel, count: int) -> None:
-        self._owner.discarded(channel, count)

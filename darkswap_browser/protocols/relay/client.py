@@ -249,6 +249,10 @@ class RelayClient:
             raise
         return answer
 
+    async def connect_to_relay(self, relay: PeerId) -> Connection:
+        """The connection to a relay that is known, made now if there was none. Raises `UnknownRelay`, `DialFailed`."""
+        return await self._connection_to(relay)
+
     async def _connection_to(self, relay: PeerId, addresses: Iterable[Multiaddr] = ()) -> Connection:
         try:
             return await self._swarm.dial(relay, (*addresses, *self._known.get(relay, ())), allow_limited=False)

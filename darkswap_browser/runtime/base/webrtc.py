@@ -87,6 +87,10 @@ class PeerConnectionListener(Protocol):
         """A local candidate to send; None when gathering ended."""
         ...
 
+    def ice_candidate_error(self, url: str, code: int) -> None:
+        """A STUN or TURN server gave no candidate. 701: it could not be reached; else what it answered (RFC 8489)."""
+        ...
+
     def data_channel(self, channel: DataChannel) -> None:
         """The peer opened a channel. `channel.listen` must be called before this returns."""
         ...

@@ -143,6 +143,7 @@ class BrowserPeerConnection:
             js_connection,
             {
                 "icecandidate": self._on_candidate,
+                "icecandidateerror": self._on_candidate_error,
                 "datachannel": self._on_channel,
                 "connectionstatechange": lambda _: self._on_state(),
             },
@@ -227,6 +228,9 @@ class BrowserPeerConnection:
                 _or_none(js_candidate.usernameFragment),
             )
         )
+
+    def _on_candidate_error(self, js_event: Any) -> None:
+        self._listener.ice_candidate_error(str(js_event.url), int(js_event.errorCode))
 
     def _on_channel(self, js_event: Any) -> None:
         self._listener.data_channel(self._adopt(js_event.channel))

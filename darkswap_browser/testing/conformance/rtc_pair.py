@@ -86,6 +86,9 @@ class Side(Waiting):
         self._early: list[IceCandidate] = []
         self._tasks: list[asyncio.Task[None]] = []
 
+    def ice_candidate_error(self, url: str, code: int) -> None:
+        """A host that has no servers to ask tells none."""
+
     def ice_candidate(self, candidate: IceCandidate | None) -> None:
         if candidate is None:
             self.gathered = True

@@ -40,6 +40,7 @@ from darkswap_browser.testing.webrtc.session import IceAgent, IceSession
 
 HOST_GATHER_SECONDS = 0.001
 SERVER_GATHER_SECONDS = 0.03
+SILENT_SECONDS = 5.0
 ICE_FAIL_SECONDS = 16.0
 """Checking ends in `failed` when no candidate pair answered."""
 
@@ -371,6 +372,7 @@ class SimulatedPeerConnection:
         network = self._world.network
         host = network.find(address, self.agent.host)
         if host is None or not network.is_up(self.agent.host, host.name):
+            self._loop.call_later(SILENT_SECONDS, self._gathering_step, self._gathering, self._failing(url, 701))
             return None
         if scheme == "stun" and not self._configuration.relay_only:
             return self._offering("srflx", network.hosts[self.agent.host].ip, ufrag)
@@ -378,8 +380,11 @@ class SimulatedPeerConnection:
         if scheme not in ("turn", "turns") or turn is None:
             return None
         if turn.username is not None and (turn.username, turn.credential) != (server.username, server.credential):
-            return None
+            return self._failing(url, 401)
         return self._offering("relay", host.ip, ufrag, host.name)
+
+    def _failing(self, url: str, code: int) -> Callable[[], None]:
+        return lambda: self._listener.ice_candidate_error(url, code)
 
     def _offering(self, kind: str, address: str, ufrag: str, relay_host: str | None = None) -> Callable[[], None]:
         def offer() -> None:

@@ -19,6 +19,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import Stream
 from darkswap_browser.net.work import OPENING, WorkMeter, everybody
 from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
+from darkswap_browser.transports.webrtc.ice_report import IceReport
 from darkswap_browser.transports.webrtc.sdp import max_payload
 from darkswap_browser.transports.webrtc.send_budget import SendBudget
 from darkswap_browser.transports.webrtc.stream import DataChannelStream
@@ -74,6 +75,8 @@ class DataChannelConnection:
         self._limits = limits
         self.on_candidate = on_candidate
         self._remote_sdp = ""
+        self.ice = IceReport(configuration)
+        self._through_turn = False
         self.on_disconnected: Callable[[], None] = lambda: None
         """Called when the path is gone, at the latest `disconnected_grace` before the connection is given up."""
         self._agent_of = agent_of
@@ -173,7 +176,20 @@ class DataChannelConnection:
 
     async def path(self) -> Mapping[str, Any]:
         """How the packets go now: `rtt` (seconds), `local_candidate`, `remote_candidate` (types), `protocol`."""
-        return selected_path(() if self.is_closed else await self.peer_connection.stats())
+        path = selected_path(() if self.is_closed else await self.peer_connection.stats())
+        if path:
+            self._through_turn = "relay" in (path["local_candidate"], path["remote_candidate"])
+        return path
+
+    @property
+    def through_turn(self) -> bool:
+        """Whether a TURN server carried the packets when `path` was last asked."""
+        return self._through_turn
+
+    async def note_path(self) -> None:
+        """See whether a TURN server carries the packets, where one may."""
+        if self.ice.has_turn:
+            await self.path()
 
     # --- negotiation
 
@@ -186,6 +202,7 @@ class DataChannelConnection:
     def remote_sdp(self, sdp: str) -> None:
         self._remote_sdp = sdp
         self._budget.max_payload = max_payload(sdp)
+        self.ice.describe_remote(sdp)
 
     async def wait_connected(self) -> None:
         """Until connectionState is "connected" (again). Raises `ConnectionLost`; `disconnected` is only a pause."""
@@ -211,7 +228,12 @@ class DataChannelConnection:
     # --- PeerConnectionListener
 
     def ice_candidate(self, candidate: IceCandidate | None) -> None:
+        if candidate is not None:
+            self.ice.add_local(candidate.candidate)
         self.on_candidate(candidate)
+
+    def ice_candidate_error(self, url: str, code: int) -> None:
+        self.ice.add_error(url, code)
 
     def data_channel(self, channel: DataChannel) -> None:
         self._spend(OPENING)

@@ -152,6 +152,7 @@ async def _made(connection: DataChannelConnection, work: Coroutine[None, None, N
     """The connection once `work` is done; if that fails, nothing is left of it."""
     try:
         await work
+        await connection.note_path()
     except BaseException:
         connection.abort()
         raise
@@ -319,5 +320,6 @@ class OfferAnswerExchange:
 
     async def _add(self, candidate: IceCandidate) -> None:
         """A candidate that the host refuses is no reason to stop: another may do."""
+        self._connection.ice.add_remote(candidate.candidate)
         with suppress(MalformedMessage, ConnectionLost):
             await self._host.add_ice_candidate(candidate)

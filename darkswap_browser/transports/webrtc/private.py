@@ -24,7 +24,6 @@ from darkswap_browser.errors import (
     InvalidArgument,
     MalformedMessage,
     NoAddress,
-    ProtocolUnsupported,
     StreamError,
     TimedOut,
     TooManyRequests,
@@ -33,9 +32,7 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
-from darkswap_browser.net.limits import Limits
-from darkswap_browser.net.negotiate import confirm, proposal
-from darkswap_browser.net.stream import BufferedStream, close_or_reset
+from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.transport import ConnectionHandler, StepHandler
 from darkswap_browser.protocols.signaling.exchange import (
@@ -49,16 +46,16 @@ from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.direct_links import DirectLinks
+from darkswap_browser.transports.webrtc.ice_report import IceReport
 from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
+from darkswap_browser.transports.webrtc.proof import RoundTripProof
 from darkswap_browser.transports.webrtc.restart import IceRestarter
 from darkswap_browser.transports.webrtc.sdp import is_darkswap_sdp
 
 MAX_UNUSED_OFFERS = 8
 """After as many, peer connections are made only once the relay has connected us: a browser counts closed ones until
 they are collected, and Chrome makes no more than 500 (kMaxPeerConnections)."""
-_PROOF_PROTOCOL = "/ipfs/ping/1.0.0"
-_PROOF = b"darkswap: is the path both ways?"
-"""32 bytes, as a ping is."""
+MAX_REPORTS = 64
 
 
 @dataclass(slots=True)
@@ -75,38 +72,6 @@ class _Dialling:
 
     outcome: asyncio.Future[bool]
     offered: bool = False
-
-
-class _Proof:
-    """One round trip: a path that works in one direction, or a peer that is not there yet, is not connected.
-
-    Its stream is made before the offer, so that what it says travels with the first packets.
-    """
-
-    def __init__(self, stream: BufferedStream, limits: Limits) -> None:
-        self._stream = stream
-        self._limits = limits
-
-    @classmethod
-    async def send(cls, connection: DataChannelConnection, limits: Limits) -> _Proof:
-        """Make the stream and write to it; the bytes leave once the connection is up."""
-        stream = BufferedStream(connection.create_first_stream())
-        await stream.write(proposal(_PROOF_PROTOCOL, _PROOF))
-        return cls(stream, limits)
-
-    async def receive(self) -> None:
-        """Wait for the answer. Any answer to the proposal will do; a peer need not offer ping. Raises `TimedOut`."""
-        seconds = self._limits.signaling_timeout
-        try:
-            async with asyncio.timeout(seconds):
-                try:
-                    await confirm(self._stream, _PROOF_PROTOCOL, self._limits)
-                    await self._stream.read_exactly(len(_PROOF))
-                except ProtocolUnsupported:
-                    pass
-                await close_or_reset(self._stream)
-        except TimeoutError:
-            raise TimedOut("the first round trip over the direct connection", seconds) from None
 
 
 class WebRtcTransport:
@@ -144,6 +109,7 @@ class WebRtcTransport:
         self._dialling: dict[PeerId, _Dialling] = {}
         self._answering: dict[PeerId, _Answering] = {}
         self._links = DirectLinks(swarm, self.name)
+        self._reports: dict[PeerId, IceReport] = {}
         self._unused_offers = 0
         """Peer connections made in a row for peers that then could not be reached."""
 
@@ -184,6 +150,10 @@ class WebRtcTransport:
             if self._dialling.get(target) is dialling:
                 del self._dialling[target]
 
+    def ice_report(self, peer: PeerId) -> IceReport | None:
+        """What ICE found in the last dial of `peer`; None when there was none, or long ago."""
+        return self._reports.get(peer)
+
     async def _inbound(self, peer: PeerId) -> Connection | None:
         """What comes of the peer's own dial, when one is under way."""
         answering = self._answering.get(peer)
@@ -207,8 +177,11 @@ class WebRtcTransport:
         signaling = self._observed(OutboundSignaling(open_stream, self._limits), peer)
         address = circuit.without_peer().encapsulate("/webrtc").with_peer(peer)
         attempt = self._negotiator.begin_offer(signaling, peer, address)
+        self._reports[peer] = attempt.connection.ice
+        if len(self._reports) > MAX_REPORTS:
+            del self._reports[next(iter(self._reports))]
         try:
-            proof = await _Proof.send(attempt.connection, self._limits)
+            proof = await RoundTripProof.send(attempt.connection, self._limits)
             attempt.prepare()
             if known is not None:
                 on_step("webrtc:reuse-relay-connection", str(known.remote_addr))
@@ -233,7 +206,7 @@ class WebRtcTransport:
         return attempt.connection
 
     async def _complete(
-        self, attempt: OutboundAttempt, proof: _Proof, peer: PeerId, on_step: StepHandler
+        self, attempt: OutboundAttempt, proof: RoundTripProof, peer: PeerId, on_step: StepHandler
     ) -> Connection | None:
         """None when the connection of `attempt` is up and proven; the peer's own connection when that one stays."""
         await attempt.complete(on_step)

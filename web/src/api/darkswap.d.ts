@@ -82,7 +82,7 @@ export type DarkSwapErrorCode =
   // the other side, the network
   | "REMOTE" | "MALFORMED_MESSAGE" | "PROTOCOL_VIOLATION" | "HANDSHAKE_FAILED" | "PEER_ID_MISMATCH"
   | "PROTOCOL_UNSUPPORTED" | "RELAY_REFUSED" | "VOUCHER_INVALID" | "RESOURCE_LIMIT" | "STREAM" | "STREAM_CLOSED"
-  | "STREAM_RESET" | "END_OF_STREAM" | "STREAM_BUSY" | "CONNECTION_LOST" | "DIAL_FAILED" | "PEER_OFFLINE"
+  | "STREAM_RESET" | "END_OF_STREAM" | "STREAM_BUSY" | "CONNECTION_LOST" | "DIAL_FAILED" | "PEER_OFFLINE" | "NO_DIRECT_PATH"
   // chain servers
   | "CHAIN" | "CHAIN_UNREACHABLE" | "RATE_LIMITED" | "NOT_ON_CHAIN" | "CHAIN_INCONSISTENT" | "INDEXER_LAG"
   | "BROADCAST_REJECTED"
@@ -148,8 +148,9 @@ export interface DarkSwapConfig {
     relay_early_data?: "known" | "always" | "never";
     /** "automatic", or "manual": then the page itself answers offers (`on_webrtc_offer`, `send_webrtc_answer`). */
     signaling?: "automatic" | "manual";
-    /** Longest wait for a peer to be reached, and for the direct link before the relayed one is taken. */
+    /** Longest wait for a peer to be reached; default 30 s. */
     connect_timeout_ms?: number;
+    /** Longest attempt at a direct link, which goes on beside the relayed one; default 15 s. */
     direct_timeout_ms?: number;
   };
   /** Base addresses of chain servers; needed for trading only. The presets of mainnet, testnet and signet name public ones. */
@@ -246,8 +247,31 @@ export interface RelayMetrics {
   messages_received: number;
 }
 
-/** How messages travel: `direct` = WebRTC from page to page, `relayed` = end-to-end encrypted through the relay. */
-export type Path = "direct" | "relayed" | "none";
+/**
+ * How messages travel: `direct` = WebRTC from page to page, `turn` = WebRTC through a TURN server, `relayed` = end-to-end
+ * encrypted through the relay.
+ */
+export type Path = "direct" | "turn" | "relayed" | "none";
+
+/** Why there is no direct link; see `direct:failed`. */
+export type NoDirectReason =
+  /** This side asked no STUN server. */
+  | "no_stun"
+  /** `relay_only` without a TURN server. */
+  | "no_turn"
+  /** The STUN server did not answer. */
+  | "stun_silent"
+  /** The TURN server refused the credential. */
+  | "turn_refused"
+  /** Several servers were asked, and none answered. */
+  | "udp_blocked"
+  /** The peer told no address outside its own network. */
+  | "peer_no_stun"
+  /** Both told public addresses, and no packet came through: symmetric NATs. */
+  | "both_symmetric"
+  /** The peer has no WebRTC, or makes no direct link with us. */
+  | "peer_refused"
+  | "failed";
 export type ChannelState = "connecting" | "open" | "reconnecting" | "closed";
 
 export interface ChannelInfo {
@@ -329,6 +353,12 @@ export type DarkSwapEvent = { at: number } & (
   | { type: "peer:identify"; peer_id: string; agent: string; addresses: string[] }
   /** `step` as js-libp2p names them ("webrtc:send-sdp-offer" …), `detail` for people. */
   | { type: "dial:step"; peer_id: string; step: string; detail: string }
+  /**
+   * An attempt at a direct link to a peer failed; messages go through the relay, and it is tried again. Told once for each
+   * reason. `local` and `remote` name the kinds of ICE candidates found on each side: "host", "srflx" (by STUN), "relay"
+   * (by TURN), "public".
+   */
+  | { type: "direct:failed"; peer_id: string; reason: NoDirectReason; message: string; hint: string | null; local: string[]; remote: string[] }
   /** "channel:update": its path, limit or state is another now. */
   | { type: "channel:open" | "channel:close" | "channel:update"; reason?: string } & ChannelInfo
   /** A large message on its way in; the last one tells `total` twice. */
@@ -664,13 +694,19 @@ export class DarkSwapWasm {
   make_webrtc_relay_reservation(relay: string, options?: CallOptions): Promise<RelayReservation>;
   is_webrtc_relay_reservation_valid(relay: string, options?: CallOptions): Promise<boolean>;
   get_active_webrtc_relay_reservations(options?: CallOptions): Promise<RelayReservation[]>;
-  /** Meets `target` at `relay`, then tries for a direct link. Resolves when messages can be sent. */
+  /**
+   * Meets `target` at `relay`, then tries for a direct link. Resolves when messages can be sent: with the direct link, or
+   * after 3 s with the relayed one, beside which the attempt goes on.
+   */
   connect_through_webrtc_relay(relay: string, target: string, options?: CallOptions): Promise<ConnectionInfo>;
   /** A peer: closes every connection to it. A relay: gives up its reservation too. */
   disconnect_from_webrtc_relay(peer: string, options?: CallOptions): Promise<void>;
   get_webrtc_relay_metrics(options?: CallOptions): Promise<RelayMetrics>;
 
-  /** Opens the channel, or returns the open one. The peer must be connected, or reachable through a known relay. */
+  /**
+   * Opens the channel, or returns the open one. The peer must be connected, or reachable through a known relay; all of them
+   * are asked. It opens over the first path there is, and moves to a direct one without losing a message (`channel:update`).
+   */
   create_webrtc_data_channel(peer: string, options?: CallOptions): Promise<ChannelInfo>;
   /**
    * Resolves with the message's id when it is accepted: queued, within a bound of what is not acknowledged. It is then

@@ -11,7 +11,7 @@ import { Relays } from "./relays.mjs";
 import { readRoute } from "./route.mjs";
 import { identityName } from "./identity_name.mjs";
 import { nodeConfig, readConfig } from "./site_config.mjs";
-import { endWords, explain, shortId } from "./text.mjs";
+import { PATHS, endWords, explain, shortId } from "./text.mjs";
 
 /** Events kept for the report. */
 const LOG_KEPT = 200;
@@ -23,6 +23,8 @@ const PING_TIMEOUT = 3000;
 const DIAL_TIMEOUT = 45_000;
 /** Milliseconds within which a step told twice is one. */
 const SAME_STEP = 50;
+/** Of one dial: attempts at a direct link go on for as long as a conversation is relayed. */
+const STEPS_SHOWN = 60;
 const FIRST_PROGRESS = { stage: "check", fraction: 0, loaded: 0, total: 0, message: "Checking this browser" };
 
 export class AppState extends EventTarget {
@@ -176,6 +178,7 @@ export class AppState extends EventTarget {
       const channel = await this._node.create_webrtc_data_channel(peer, { signal: dial.controller.signal, timeout_ms: DIAL_TIMEOUT });
       this._finish(dial, "done");
       dial.path = channel.path;
+      await this._keepRelayOf(dial);
       const conversation = this._conversation(peer);
       conversation.dial = dial;
       this._channel(conversation, channel);
@@ -189,28 +192,34 @@ export class AppState extends EventTarget {
     this.changed();
   }
 
-  /** Tries the relays in turn; the last failure is the one told. */
+  /** Names the relays to the node, which asks all of them for the peer; the last failure counts where none can be one. */
   async _meet(dial) {
-    const { peer, controller } = dial;
+    const { controller } = dial;
     const addresses = dial.relays.length ? dial.relays : this.relays.addresses();
     if (addresses.length === 0) {
       throw { code: "UNKNOWN_RELAY", message: "You have no relay to meet at.", hint: "Add one under Relays, or ask for a link: it names the relay." };
     }
     let last = null;
+    let named = 0;
     for (const address of addresses) {
       controller.signal.throwIfAborted();
       this._step(dial, "page:relay", `Meet at relay ${relayPeer(address).slice(-6)}`);
       try {
-        const relay = await this.relays.learn(address);
-        await this._node.connect_through_webrtc_relay(relay, peer, { signal: controller.signal, timeout_ms: DIAL_TIMEOUT });
-        // A page that came without a relay keeps the one that served it, to be reachable itself.
-        if (this.relays.list.length === 0) this.relays.add(address);
-        return;
+        await this.relays.learn(address);
+        named += 1;
       } catch (error) {
         last = error;
       }
     }
-    throw last;
+    if (named === 0) throw last;
+  }
+
+  /** A page that came without a relay keeps the one that led it to the peer, to be reachable itself. */
+  async _keepRelayOf({ peer, relays }) {
+    if (this.relays.list.length || !relays.length) return;
+    const there = (await this._node.get_peers()).find(({ peer_id }) => peer_id === peer);
+    const through = (address) => there?.connections.some(({ remote_addr }) => remote_addr.includes(`/p2p/${relayPeer(address)}/p2p-circuit`));
+    this.relays.add(relays.find(through) ?? relays[0]);
   }
 
   cancelDial() {
@@ -269,7 +278,11 @@ export class AppState extends EventTarget {
   _happened(event) {
     this.log.push(event);
     if (this.log.length > LOG_KEPT) this.log.shift();
-    if (event.type === "dial:step" && this.dial?.peer === event.peer_id) this._step(this.dial, event.step, event.detail);
+    if (event.type === "dial:step") {
+      // The attempt at a direct link goes on beside a conversation that began through the relay.
+      const dial = this.dial?.peer === event.peer_id ? this.dial : this.people.get(event.peer_id)?.dial;
+      if (dial && dial.steps.length < STEPS_SHOWN) this._step(dial, event.step, event.detail);
+    }
     if (event.type === "error" && event.code === "RUNTIME_DEAD") {
       this.phase = "failed";
       this.failure = explain(event);
@@ -291,10 +304,11 @@ export class AppState extends EventTarget {
     // While it looks for another way, what was known of the last one stays on screen.
     if (state !== "open") return;
     conversation.path = path;
+    if (conversation.dial) conversation.dial.path = path;
     if (before === path) return;
     conversation.openedAt ||= Date.now();
-    if (before !== "none") conversation.addNotice(path === "direct" ? "The link is direct now." : "The link goes through the relay now.");
-    else conversation.addNotice(path === "direct" ? "Connected directly." : "Connected through the relay, end-to-end encrypted.", "good");
+    if (before !== "none") conversation.addNotice(PATHS[path].changed);
+    else conversation.addNotice(PATHS[path].connected, "good");
     this.announce(`Connected to ${shortId(conversation.peer)}, ${path}.`);
     // Somebody came in: show them, unless the visitor is in the middle of something.
     const writing = document.activeElement?.matches("input:not([readonly]), textarea");

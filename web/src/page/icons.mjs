@@ -18,6 +18,7 @@ export const icons = {
   out: draw(svg`<path d="M14 4h6v6M20 4l-9 9M18 14v6H4V6h6"/>`),
   direct: draw(svg`<path d="M8 12h8"/><circle cx="5" cy="12" r="3"/><circle cx="19" cy="12" r="3"/>`),
   relayed: draw(svg`<path d="M6.5 15.5 10 9M14 9l3.5 6.5"/><circle cx="5" cy="18" r="2.6"/><circle cx="19" cy="18" r="2.6"/><circle cx="12" cy="6.5" r="2.6"/>`),
+  turn: draw(svg`<path d="M6.5 15.5 10 9M14 9l3.5 6.5"/><circle cx="5" cy="18" r="2.6"/><circle cx="19" cy="18" r="2.6"/><circle cx="12" cy="6.5" r="2.6"/>`),
   none: draw(svg`<path d="M8 12h1.5M14.5 12H16"/><circle cx="5" cy="12" r="3"/><circle cx="19" cy="12" r="3"/>`),
 };
 

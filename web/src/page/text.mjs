@@ -78,6 +78,7 @@ const TITLES = {
   CONNECTION_LOST: "The line broke",
   DIAL_FAILED: "Nobody could be reached",
   PEER_OFFLINE: "That peer is not online",
+  NO_DIRECT_PATH: "No direct link could be made",
   CHAIN: "The chain cannot be asked now",
   CHAIN_UNREACHABLE: "The chain servers do not answer",
   RATE_LIMITED: "The chain server asks for a pause",
@@ -184,8 +185,18 @@ export function timeLeft(at, now = Date.now() / 1000) {
 }
 
 export const PATHS = {
-  direct: { badge: "Direct", long: "Page to page over WebRTC. No server carries your data." },
-  relayed: { badge: "Relayed", long: "End-to-end encrypted through the relay, which sees only ciphertext." },
+  direct: {
+    badge: "Direct", long: "Page to page over WebRTC. No server carries your data.",
+    connected: "Connected directly.", changed: "The link is direct now.",
+  },
+  turn: {
+    badge: "Through TURN", long: "Over WebRTC, carried by a TURN server, which sees only ciphertext.",
+    connected: "Connected through a TURN server, end-to-end encrypted.", changed: "The link goes through a TURN server now.",
+  },
+  relayed: {
+    badge: "Relayed", long: "End-to-end encrypted through the relay, which sees only ciphertext.",
+    connected: "Connected through the relay, end-to-end encrypted.", changed: "The link goes through the relay now.",
+  },
   none: { badge: "Not connected", long: "There is no connection at the moment." },
 };
 
