@@ -67,10 +67,7 @@ CURES = (
         ),
         "the package registry cannot be reached: connect to the network (or set the proxy) and run this again",
     ),
-    (
-        ("No matching distribution found",),
-        "this Python has no build of a locked package: run this with Python 3.11 to 3.13",
-    ),
+    (("No matching distribution found",), "a locked package has no build for it: use Python 3.11 to 3.13"),
     (("Permission denied", "EACCES"), "a file here belongs to someone else: run this as the owner of the checkout"),
 )
 
@@ -158,7 +155,8 @@ def install_from_debian(title: str, packages: Sequence[str]) -> bool:
     """Installs Debian packages where that is possible: as root, with apt-get. Says whether it did."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    # In run level 1 a package starts none of the services that it brings.
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     step("Updating the list of Debian packages", ["apt-get", "update"], env=quiet)
     step(title, ["apt-get", "install", "-y", "--no-install-recommends", *packages], env=quiet)
     return True
@@ -246,19 +244,23 @@ def find_programs(title: str, programs: Sequence[Sequence[str]], packages: Seque
     if missing():
         install_from_debian(f"Installing {title}", packages)
     if missing():
-        raise Stop(
-            f"{title} must be installed to test in a browser: on Debian as root with "
-            f"`apt-get install {' '.join(packages)}`."
-        )
+        raise Stop(f"{title} must be installed: on Debian as root with `apt-get install {' '.join(packages)}`.")
 
 
 def find_chromium() -> None:
-    browsers = ("chromium", "google-chrome", "chromium-browser")
-    find_programs("Chromium and its driver", (browsers, ("chromedriver",)), ("chromium", "chromium-driver"))
+    programs = (("chromium", "google-chrome", "chromium-browser"), ("chromedriver",))
+    find_programs("Chromium and its driver", programs, ("chromium", "chromium-driver"))
 
 
 def find_firefox() -> None:
     find_programs("Firefox", (("firefox-esr", "firefox"),), ("firefox-esr",))
+
+
+def find_network_tools() -> None:
+    if os.geteuid() != 0:
+        raise Stop("The lab makes network namespaces: run it as root.")
+    programs = (("ip",), ("nft",), ("sysctl",), ("turnserver",))
+    find_programs("The lab's programs", programs, ("iproute2", "nftables", "procps", "coturn"))
 
 
 def set_up(*, browsers: Sequence[Callable[[], None]] = (), build: bool = True) -> None:
@@ -332,6 +334,7 @@ MODULES: dict[str, tuple[str, Sequence[Callable[[], None]], bool]] = {
     "bench": ("tests.bench", (find_chromium,), True),
     "fuzz": ("tests.fuzz", (), False),
     "soak": ("tests.soak", (), False),
+    "lab": ("tests.lab", (find_network_tools, find_chromium), True),
 }
 FUNCTIONS = {"test": test, "build": build, "check": check}
 COMMANDS = {
@@ -343,6 +346,7 @@ COMMANDS = {
     "bench": "every performance figure beside a peer in the same run",
     "fuzz": "feed one decoder hostile bytes: fuzz TARGET",
     "soak": "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]",
+    "lab": "pages behind NATs, cut and slow networks of this machine (root): lab [--full] [NAME ...]",
 }
 
 
