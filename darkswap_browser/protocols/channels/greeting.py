@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
-from darkswap_browser.errors import ProtocolViolation, TimedOut
+from darkswap_browser.errors import ConnectionLost, ProtocolViolation, TimedOut
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.protocols.channels.machine import ChannelMachine
@@ -34,16 +35,36 @@ async def read_greeting(stream: BufferedStream, limits: Limits) -> Hello | Resta
     return control
 
 
-async def read_confirmation(machine: ChannelMachine, stream: BufferedStream, limits: Limits) -> list[Control]:
+@dataclass(slots=True)
+class Doubt:
+    """A peer that begins anew on `stream`, if it is still there: `machine` counts once it shows that it read our HELLO.
+
+    `over`: it has shown it, here or on another stream, or it will not.
+    """
+
+    machine: ChannelMachine
+    stream: BufferedStream
+    over: asyncio.Future[None]
+
+    def is_dispelled_by(self, hello: Hello) -> bool:
+        """Whether a HELLO on another stream, which overtook the ACK, names the session that only our HELLO named."""
+        return hello.peer_session == self.machine.session and hello.session == self.machine.peer_session
+
+
+async def read_confirmation(doubt: Doubt, limits: Limits) -> list[Control]:
     """Answer the HELLO; returns what the peer says to that, an ACK among it. What came before is in the inbox."""
-    await stream.write(encode_control(machine.hello()))
+    inbox, stream = doubt.machine.inbox, doubt.stream
+    await stream.write(encode_control(doubt.machine.hello()))
     controls: list[Control] = []
     try:
         async with asyncio.timeout(limits.channel_hello_timeout):
             while not any(isinstance(control, Ack) for control in controls):
-                if len(controls) > _MAX_BEFORE_ACK or machine.inbox.is_held:
+                if len(controls) > _MAX_BEFORE_ACK or inbox.is_held:
                     raise ProtocolViolation(PROTOCOL, "does not answer HELLO with ACK")
-                controls += machine.inbox.receive(await stream.read())
+                data = await stream.read()
+                if doubt.over.done():
+                    raise ConnectionLost("channel", "another stream was first")
+                controls += inbox.receive(data)
     except TimeoutError:
         raise TimedOut("opening the channel", limits.channel_hello_timeout) from None
     return controls

@@ -23,7 +23,6 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, is_direct
-from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
@@ -31,7 +30,7 @@ from darkswap_browser.protocols.channels.arrivals import Arrivals
 from darkswap_browser.protocols.channels.channel import Channel, ChannelListener
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
 from darkswap_browser.protocols.channels.circuits import CircuitRenewer
-from darkswap_browser.protocols.channels.greeting import read_confirmation, read_greeting, refuse
+from darkswap_browser.protocols.channels.greeting import Doubt, read_confirmation, read_greeting, refuse
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
@@ -46,15 +45,12 @@ from darkswap_browser.protocols.channels.messages import (
 from darkswap_browser.protocols.channels.outbox import Undelivered
 from darkswap_browser.protocols.channels.peer_watch import PeerWatch
 from darkswap_browser.protocols.channels.table import ChannelTable
+from darkswap_browser.protocols.channels.upgrades import STEP_BACK, Upgrades
 
 logger = logging.getLogger(__name__)
 
 Reach = Callable[[PeerId], Awaitable[Connection]]
 """A connection to a peer that has none now. Raises `DarkSwapError`."""
-
-_STEP_BACK = 1.0
-"""Seconds by which the peer with the greater id lets the other one go first, so that they seldom do it both. Also how
-long the connections of a page that leaves may take to end."""
 
 
 @dataclass(slots=True)
@@ -82,19 +78,20 @@ class Channels:
         self._listener = listener
         self._table = ChannelTable(limits, swarm.ours)
         self._attempts: dict[PeerId, _Attempt] = {}
-        self._doubts: dict[PeerId, asyncio.Future[None]] = {}
+        self._doubts: dict[PeerId, Doubt] = {}
         """Peers that seem to have begun anew; no stream of ours is opened until it is sure."""
         self._searches: dict[PeerId, _Search] = {}
         self._tasks = Tasks(swarm.faults.report)
         self.arrivals = Arrivals(self._table.get, self._table.all)
         self._circuits = CircuitRenewer(swarm, self._tasks, self._attach)
+        self._upgrades = Upgrades(swarm, self._tasks, self._table, self._attach)
         self._unsubscribe: Callable[[], None] = lambda: None
         self.direct_only = False
         """Channels of ours are not opened over relayed connections."""
 
     def start(self) -> None:
         self._swarm.handle(PROTOCOL, self._accept, on_limited=True, max_inbound=4)
-        self._unsubscribe = self._swarm.subscribe(self._event)
+        self._unsubscribe = self._swarm.subscribe(self._upgrades.event)
 
     def get(self, peer: PeerId) -> Channel | None:
         """The channel with `peer`, a closed one too: messages may still wait in it."""
@@ -215,7 +212,7 @@ class Channels:
         give_up = loop.time() + (limits.channel_idle_timeout if was_open else limits.channel_connect_timeout)
         backoff = Backoff(self._limits.channel_resume_first, self._limits.channel_resume_max)
         if channel.left or (channel.state is ChannelState.RECONNECTING and peer < self._swarm.local_peer):
-            await asyncio.sleep(_STEP_BACK)
+            await asyncio.sleep(STEP_BACK)
         while channel.link is None and channel.state is not ChannelState.CLOSED:
             error = await self._try_path(peer, channel)
             if error is None or channel.link is not None:
@@ -247,9 +244,9 @@ class Channels:
 
     async def _attach(self, peer: PeerId, channel: Channel, connection: Connection) -> DarkSwapError | None:
         """Open a stream on `connection` for `channel`; None also when the peer's stream won meanwhile."""
-        running = self._doubts.get(peer) or (self._attempts[peer].task if peer in self._attempts else None)
-        if running is not None:
-            await asyncio.wait((running,))
+        running: list[asyncio.Future[None]] = [self._doubts[peer].over] if peer in self._doubts else []
+        if running or peer in self._attempts:
+            await asyncio.wait(running or [self._attempts[peer].task])
             return None
         # What it raises is handled below.
         task = self._tasks.spawn(self._greet(channel, connection), "channel greeting", expected=Exception)
@@ -314,6 +311,11 @@ class Channels:
             self.arrivals.accepted(channel)
             await self._serve(channel, ChannelStream(stream, connection))
             return
+        doubt = self._doubts.get(peer)
+        if doubt is not None and doubt.is_dispelled_by(hello):
+            self._end_doubt(peer, doubt)
+            doubt.stream.reset()
+            self._begin_session(peer, channel, doubt.machine)
         verdict = channel.machine.judge(hello)
         if verdict is HelloVerdict.UNKNOWN:
             await refuse(stream)
@@ -335,21 +337,29 @@ class Channels:
         machine = self._attached(self._machine(peer), hello)
         before = channel.machine.inbox
         machine.inbox.window, machine.inbox.most_messages = before.window, before.most_messages
-        doubt = self._doubts[peer] = asyncio.get_running_loop().create_future()
+        doubt = self._doubts[peer] = Doubt(machine, link.stream, asyncio.get_running_loop().create_future())
         try:
-            controls = await read_confirmation(machine, link.stream, self._limits)
+            controls = await read_confirmation(doubt, self._limits)
         finally:
-            doubt.set_result(None)
-            if self._doubts.get(peer) is doubt:
-                del self._doubts[peer]
+            self._end_doubt(peer, doubt)
         if channel.state is ChannelState.CLOSED or channel.machine.peer_session == hello.session:
             raise ConnectionLost("channel", "another stream was first")
-        if peer in self._attempts:
-            self._attempts[peer].task.cancel()
-        channel.reset_session(machine, machine.follow(channel.machine))
+        self._begin_session(peer, channel, machine)
         channel.attach_stream(link)
         channel.arrived(link, b"", controls)
         await channel.read(link)
+
+    def _end_doubt(self, peer: PeerId, doubt: Doubt) -> None:
+        if not doubt.over.done():
+            doubt.over.set_result(None)
+        if self._doubts.get(peer) is doubt:
+            del self._doubts[peer]
+
+    def _begin_session(self, peer: PeerId, channel: Channel, machine: ChannelMachine) -> None:
+        """The peer began anew, `machine` goes on with it."""
+        if peer in self._attempts:
+            self._attempts[peer].task.cancel()
+        channel.reset_session(machine, machine.follow(channel.machine))
 
     def _attached(self, machine: ChannelMachine, hello: Hello) -> ChannelMachine:
         """A new session's rules. Raises `ProtocolViolation`: a HELLO that cannot be changes nothing here."""
@@ -365,22 +375,3 @@ class Channels:
         if is_direct(ours) is not is_direct(theirs):
             return is_direct(theirs)
         return theirs.remote_peer < self._swarm.local_peer
-
-    # --- better paths
-
-    def _event(self, event: Event) -> None:
-        if isinstance(event, ConnectionOpened):
-            peer = event.connection.remote_peer
-            channel = self._table.get(peer)
-            if channel is not None and self._is_better(event.connection, channel):
-                self._tasks.spawn(self._improve(peer, channel, event.connection), "channel upgrade")
-
-    def _is_better(self, connection: Connection, channel: Channel) -> bool:
-        link = channel.link
-        return link is not None and is_direct(connection) and not is_direct(link.connection)
-
-    async def _improve(self, peer: PeerId, channel: Channel, connection: Connection) -> None:
-        if peer < self._swarm.local_peer:
-            await asyncio.sleep(_STEP_BACK)
-        if self._is_better(connection, channel) and not connection.is_closed:
-            await self._attach(peer, channel, connection)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.messages import Hello
@@ -17,18 +18,18 @@ from tests.protocols.channels import explored_side
 from tests.protocols.channels.explored_side import (
     CURRENT,
     DOUBTFUL,
+    ENCODED,
     LIMITS,
     NEWS,
     NONE,
     OPENING,
-    Item,
+    Action,
     PromiseBroken,
     Side,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """What may still happen; pairs are of both sides. `climbs`: streams opened although one carries the session."""
 
     messages: tuple[int, int]
@@ -36,18 +37,20 @@ class Budget:
     restarts: tuple[int, int] = (0, 0)
     hand_overs: tuple[int, int] = (0, 0)
     climbs: int = 0
+    again: tuple[int, int] = (0, 0)
+    """Messages that a side accepts after a restart, where `messages` are accepted before."""
 
     def less(self, name: str, who: int | None = None) -> Budget:
         left = getattr(self, name)
         if who is None:
-            return replace(self, **{name: left - 1})
-        return replace(self, **{name: (left[0] - (who == 0), left[1] - (who == 1))})
+            return self._replace(**{name: left - 1})
+        return self._replace(**{name: (left[0] - (who == 0), left[1] - (who == 1))})
 
 
 Stream = tuple[int, tuple[int, int], tuple[tuple[int, ...], tuple[int, ...]]]
 """(its opener, its roles at both sides, items on their way to both sides)."""
 State = tuple[int, int, tuple[Stream, ...], int]
-Step = tuple[str, int, int]
+Step = tuple[str, *tuple[int, ...]]
 """(name, side, index of a stream or -1)."""
 Names = tuple[tuple[bytes, bytes], ...]
 """Sessions and what they are called now."""
@@ -60,6 +63,12 @@ class Exploration:
     turns: dict[tuple[int, str, tuple[int, ...]], tuple[int, tuple[tuple[int, int], ...], dict[int, int]]] = field(
         default_factory=dict
     )
+    chains: dict[tuple[int, tuple[Action, ...]], tuple[int, tuple[tuple[int, int], ...], dict[int, int]]] = field(
+        default_factory=dict
+    )
+    """The same for several steps of a side at once."""
+    rests: dict[tuple[int, bool], int] = field(default_factory=dict)
+    """What a side comes to, with a stream and without."""
     named: dict[int, frozenset[bytes]] = field(default_factory=dict)
     """The sessions that a value names."""
     naming: dict[tuple[int, ...], tuple[Names, tuple[int, int]] | None] = field(default_factory=dict)
@@ -69,6 +78,8 @@ class Exploration:
     """(budget, what of it, side) → what is left."""
     before: dict[State, tuple[State, Step] | None] = field(default_factory=dict)
     quiet: int = 0
+    outcomes: set[object] = field(default_factory=set)
+    """Who lived how often, took what and was told what, wherever all is quiet."""
     most: int = 1_000_000
 
     def number(self, value: object) -> int:
@@ -110,7 +121,7 @@ class Exploration:
     # --- one step of the world
 
     def after(self, state: State, step: Step) -> State:
-        name, who, index = step
+        name, who, index, *_ = step
         budget = state[3]
         if name == "cut":
             return self._cut(state, who, index)
@@ -163,7 +174,7 @@ class Exploration:
                 mine = ()
             if roles[1 - who] == NONE:
                 theirs = ()
-            if role != NONE or theirs:
+            if role != NONE or theirs or roles[1 - who] in ENDS:
                 pair = ((role, roles[1]), (mine, theirs)) if who == 0 else ((roles[0], role), (theirs, mine))
                 streams.append((opener, *pair))
         sides = (side, state[1]) if who == 0 else (state[0], side)
@@ -253,7 +264,7 @@ class Exploration:
             if inbox.messages:
                 yield "take", who, -1
             if CURRENT in mine:
-                if outbox.position < min(outbox.base + 3 * len(outbox.messages), outbox.consumed + outbox.window):
+                if outbox.position < min(outbox.base + ENCODED * len(outbox.messages), outbox.consumed + outbox.window):
                     yield "write", who, -1
                 if inbox.acknowledged != inbox.taken:
                     yield "acknowledge", who, -1
@@ -359,6 +370,7 @@ class Exploration:
 
     def _check_quiet(self, state: State) -> None:
         """Nothing more happens by itself: every message accepted in a life that goes on was delivered or told."""
+        self.outcomes.add(tuple((side.life, side.taken, side.told) for side in map(self.side, state[:2])))
         for who in (0, 1):
             side, receiver = self.side(state[who]), self.side(state[1 - who])
             taken = {number for _, life, number in receiver.taken if life == side.life}
@@ -376,13 +388,3 @@ class Exploration:
 
 ENDS = {CURRENT: "current_ends", OPENING: "opening_ends", DOUBTFUL: "doubt_ends"}
 """How a side sees that the other one left a stream."""
-
-
-def explore(budget: Budget) -> tuple[int, int]:
-    """How many states there are, and in how many of them all is quiet."""
-    exploration = Exploration()
-    exploration.run(budget)
-    return len(exploration.before), exploration.quiet
-
-
-__all__ = ["Budget", "Item", "PromiseBroken", "explore"]

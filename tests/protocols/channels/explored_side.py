@@ -14,12 +14,16 @@ from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVer
 from darkswap_browser.protocols.channels.messages import Ack, Hello, Restart
 from darkswap_browser.protocols.channels.snapshot import ChannelSnapshot
 
-LIMITS = Limits(channel_receive_queue=8, channel_message=64)
-"""A window of fewer than three messages, so that credit matters."""
-WRITE = 4
-"""Bytes of the session in one frame: a message takes three, so most frames end within one."""
+LIMITS = Limits(channel_receive_queue=3, channel_message=64)
+"""A window of one message and a half, so that credit matters and ends within a message."""
+ENCODED = 2
+"""Bytes of a message in the session: its length, and one that holds its sender's life and its id."""
+WRITE = 3
+"""Bytes of the session in one frame, so that most frames end within a message."""
 
 Item = bytes | Ack | Hello | Restart
+Action = tuple[object, ...]
+"""Name of a method of `Turn`, and what it is given."""
 
 NONE, CURRENT, OPENING, DOUBTFUL, NEWS = range(5)
 """What a stream is to one end: nothing any more; the one that carries the session; one on which HELLO was said and not
@@ -46,6 +50,11 @@ class Side:
     taken: tuple[tuple[int, int, int], ...] = ()
     told: tuple[int, ...] = ()
 
+    def is_confirmed_by(self, hello: Hello) -> bool:
+        """Whether it comes from a peer that begins anew and read our HELLO: its ACK is still on its way."""
+        fresh = self.fresh
+        return fresh is not None and (fresh.session, fresh.peer_session) == (hello.peer_session, hello.session)
+
 
 @dataclass(slots=True)
 class Turn:
@@ -70,16 +79,37 @@ class Turn:
     # --- the application
 
     def accept(self) -> None:
-        self.machine.outbox.accept(bytes((self.side.life, self.side.accepted + 1)))
+        self.machine.outbox.accept(bytes((16 * self.side.life + self.side.accepted + 1,)))
         self.set(accepted=self.side.accepted + 1)
 
     def take(self) -> None:
-        life, number = self.machine.inbox.take()
+        life, number = divmod(self.machine.inbox.take()[0], 16)
         if self.side.taken and (life, number) <= self.side.taken[-1][1:]:
             raise PromiseBroken(f"message {number} of life {life} after {self.side.taken[-1]}")
         self.set(taken=(*self.side.taken, (self.side.life, life, number)))
 
+    def accept_many(self, count: int) -> None:
+        for _ in range(count):
+            self.accept()
+
+    def take_many(self, count: int) -> None:
+        for _ in range(count):
+            self.take()
+
     # --- the driver
+
+    def write_message(self, most: int) -> None:
+        """What is left of the next message, or `most` bytes of it."""
+        self.say(CURRENT, self._next_of_message(most))
+
+    def lose_many(self, count: int) -> None:
+        """Write messages that never arrive."""
+        for _ in range(count):
+            self._next_of_message(ENCODED)
+
+    def _next_of_message(self, most: int) -> bytes:
+        left = ENCODED - self.machine.outbox.position % ENCODED
+        return self.machine.outbox.next_write(min(most, left))
 
     def write(self) -> None:
         self.say(CURRENT, self.machine.outbox.next_write(WRITE))
@@ -109,6 +139,9 @@ class Turn:
                 assert self.machine.inbox.receive(item) == []
 
     def _asked(self, hello: Hello, *, is_opening: bool = False) -> None:
+        if self.side.is_confirmed_by(hello):
+            assert self.side.fresh is not None
+            self._replace_session(ChannelMachine.restore(self.side.fresh, LIMITS))
         verdict = self.machine.judge(hello)
         if verdict is HelloVerdict.UNKNOWN:
             self.say(NEWS, Restart())
@@ -200,9 +233,15 @@ class Turn:
         self.set(life=self.side.life + 1, accepted=0, told=())
 
 
-def step(side: Side, name: str, *arguments: object) -> Turn:
+def chain(side: Side, actions: tuple[Action, ...]) -> Turn:
+    """Several steps of one side."""
     turn = Turn(side, ChannelMachine.restore(side.machine, LIMITS))
-    act: Callable[..., None] = getattr(turn, name)
-    act(*arguments)
+    for name, *arguments in actions:
+        act: Callable[..., None] = getattr(turn, str(name))
+        act(*arguments)
     turn.set(machine=turn.machine.export())
     return turn
+
+
+def step(side: Side, name: str, *arguments: object) -> Turn:
+    return chain(side, ((name, *arguments),))

@@ -19,7 +19,7 @@ from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.messages import PROTOCOL, Hello, Restart, decode_control, encode_control
 from tests.protocols.channels.paths import MutePathEnd, Node, PathEnd, connect, node
 from tests.support.native_identity import identity
-from tests.support.pipe import PromptPipeEnd
+from tests.support.pipe import PipeEnd, PromptPipeEnd
 
 LIMITS = Limits()
 
@@ -227,3 +227,47 @@ async def test_a_peer_that_answers_the_first_hello_with_restart_makes_nothing_to
         number = await alice.channels.begin(peer.local_peer).send(b"message")
         await got
     assert (number, alice.lost) == (1, [])
+
+
+class SlowPipeEnd(PipeEnd):
+    delay = 1.0
+    quick_writes = 0
+
+    async def write(self, data: bytes) -> None:
+        self.quick_writes -= 1
+        if self.quick_writes < 0:
+            await asyncio.sleep(self.delay)
+        await super().write(data)
+
+
+class SlowAnswersPathEnd(PathEnd):
+    async def open_stream(self) -> PipeEnd:
+        self.kind = SlowPipeEnd
+        end = await super().open_stream()
+        assert isinstance(end, SlowPipeEnd) and isinstance(end.other, SlowPipeEnd)
+        end.delay, end.other.delay = 0.0, 4.0
+        end.other.quick_writes = 1  # of the protocol's negotiation
+        return end
+
+
+async def test_a_page_that_came_back_takes_a_quicker_path_before_its_peer_is_sure_of_it():
+    peers = {(await node(name, LIMITS)).peer: name for name in ("alice", "bob")}
+    # The one with the smaller id does not wait before it takes the better path.
+    first, second = (peers[peer] for peer in sorted(peers))
+    before, other = await node(first, LIMITS), await node(second, LIMITS)
+    path = connect(before, other)
+    await (await before.channels.open(other.peer)).send(b"before")
+    await asyncio.sleep(1)
+    path.abort()
+    again = await node(first, LIMITS)
+    connect(again, other, "circuit", kind=SlowPipeEnd)
+    channel = await again.channels.open(other.peer)
+    for number in range(3):
+        await channel.send(b"%d" % number)
+    # On it HELLO overtakes the ACK that makes the other side sure.
+    connect(again, other, end=SlowAnswersPathEnd)
+    await asyncio.sleep(30)
+    await channel.send(b"last")
+    await asyncio.sleep(5)
+    assert other.channels.get(again.peer).delivery.take() == [b"before", b"0", b"1", b"2", b"last"]
+    assert again.lost == []
