@@ -42,12 +42,17 @@ class NodeCallbacks(JsCallbacks, Protocol):
     def signal(self, peer: str, kind: str, text: str) -> None: ...
 
 
-def make_node(config: str, hooks: NodeCallbacks, is_shared: bool) -> NodeBridge | str:
-    """A node, or the JSON of the error. A shared one is the only one of its identity: it relieves the one before it."""
+def make_node(config: str, hooks: NodeCallbacks, epoch: int) -> NodeBridge | str:
+    """A node, or the JSON of the error.
+
+    Args:
+        epoch: Number of the page among those that ran the identity's node, of which only the last may write; 0: it is
+            the only one.
+    """
     try:
         network = Network(NetworkConfig.from_mapping(config))
-        if is_shared:
-            network.runtime.fence.guard(network.config.identity_name)
+        if epoch:
+            network.runtime.fence.guard(network.config.identity_name, epoch)
         return NodeBridge(network, hooks, select.bytes_to_js())
     except DarkSwapError as error:
         return json.dumps(error_to_dict(error))

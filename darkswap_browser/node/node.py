@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.faults import FaultReporter
 from darkswap_browser.concurrency.tasks import finish_now
-from darkswap_browser.errors import Unsupported
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.idle_connections import IdleConnections
@@ -118,11 +117,12 @@ async def create_node(
         faults: Told of what fails in the background.
     Raises:
         IdentityInUse: Another process runs the identity of this folder.
+        NodeMoved: Another tab has taken the identity over.
+        StorageError: The store, and the identity in it, cannot be read.
 
     Cancellation: Safe; what was started is dropped.
     """
-    with suppress(Unsupported):  # without a store no other program has this identity
-        await runtime.fence.take_over()
+    await runtime.fence.check()
     identity = await load_identity(config, runtime)
     held = await hold_identity(config, runtime, identity)
     try:

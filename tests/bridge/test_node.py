@@ -206,7 +206,7 @@ async def test_errors_come_as_shapes():
 
 
 async def test_a_configuration_that_is_wrong_makes_no_node():
-    made = make_node('{"network": {"relays": ["x"]}}', Page(await place(), "alice"), is_shared=False)
+    made = make_node('{"network": {"relays": ["x"]}}', Page(await place(), "alice"), epoch=0)
     assert isinstance(made, str)
     assert json.loads(made)["details"]["path"] == "network.relays[0]"
 

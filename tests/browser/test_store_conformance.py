@@ -103,9 +103,41 @@ told + f" {left}"
     assert told == "IndexedDB failed: does not answer within 0.2 seconds None"
 
 
-def test_store_of_whoever_was_relieved_writes_nothing(python_page: Page) -> None:
+def test_database_that_is_not_opened_in_time_is_a_failure_and_not_forbidden(python_page: Page) -> None:
+    python_page.run_js(
+        "globalThis.realOpen = IDBFactory.prototype.open; IDBFactory.prototype.open = () => new EventTarget();"
+    )
     told = python_page.run_python(
-        """from darkswap_browser.errors import NodeMoved
+        """from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.runtime.browser.store import IndexedDbStore
+from darkswap_browser.runtime.select import load
+try:
+    await IndexedDbStore(load().crypto.primitives, "late", 0.2).load_signing_key("identity/default")
+except DarkSwapError as error:
+    told = f"{error.code} {error}"
+told"""
+    )
+    python_page.run_js("IDBFactory.prototype.open = realOpen;")
+    assert told == "STORAGE IndexedDB failed: does not answer within 0.2 seconds"
+
+
+def test_store_of_whoever_was_relieved_writes_nothing(python_page: Page) -> None:
+    # As the page does before it makes a node.
+    python_page.run_js(
+        """globalThis.counted = (key, epoch) => new Promise((resolve, reject) => {
+          const opening = indexedDB.open("darkswap", 1);
+          opening.onupgradeneeded = () => ["records", "keys"].forEach((name) => opening.result.createObjectStore(name));
+          opening.onsuccess = () => {
+            const transaction = opening.result.transaction("records", "readwrite");
+            transaction.objectStore("records").put(epoch, key);
+            transaction.oncomplete = () => { opening.result.close(); resolve(); };
+          };
+          opening.onerror = reject;
+        });"""
+    )
+    told = python_page.run_python(
+        """import js
+from darkswap_browser.errors import NodeMoved
 from darkswap_browser.runtime.select import load
 first, second, stranger = load(), load(), load()
 
@@ -116,15 +148,18 @@ async def refused(work):
         return error.code
     return None
 
-first.fence.guard("default")
-second.fence.guard("default")
-stranger.fence.guard("somebody else")
-await first.fence.take_over()
+async def count(name, epoch):
+    await js.counted(f"epoch/{name}", epoch)
+
+await count("default", 1)
+first.fence.guard("default", 1)
 await first.store.put("fenced", b"first")
 await first.fence.check()
-await stranger.fence.take_over()
+await count("somebody else", 1)
+stranger.fence.guard("somebody else", 1)
 await first.fence.check()
-await second.fence.take_over()
+await count("default", 2)
+second.fence.guard("default", 2)
 key = await first.crypto.generate_signing_key()
 codes = [
     await refused(first.store.put("fenced", b"late")),

@@ -85,9 +85,7 @@ class SlowStore:
         await asyncio.sleep(PACE)
         await self._inner.save_signing_key(name, key)
 
-    def guard(self, name: str) -> None: ...
-
-    async def take_over(self) -> None: ...
+    def guard(self, name: str, epoch: int) -> None: ...
 
     async def check(self) -> None:
         self._check_relieved()

@@ -35,26 +35,20 @@ class KeyValueStore(Protocol):
 class Fence(Protocol):
     """Which of several programs on one store goes on for an identity: the one that took over last."""
 
-    def guard(self, name: str) -> None:
-        """Let `take_over` take over identity `name`.
+    def guard(self, name: str, epoch: int) -> None:
+        """Write for identity `name` as the holder number `epoch` from now on.
 
-        Whoever calls it has made sure that the program which runs the identity now has ended or is stuck.
-        """
-        ...
-
-    async def take_over(self) -> None:
-        """As a node starts: whoever took the identity over before can write no more. Nothing without `guard`.
-
-        Raises:
-            Unsupported: Storage is blocked: there is nothing to keep others from.
+        Whoever calls it has counted that number up in the store, under the lock by which programs of one identity are
+        kept apart: whoever did so before can write no more.
         """
         ...
 
     async def check(self) -> None:
-        """Call before what cannot be taken back: a signature, a broadcast.
+        """Call as a node starts, and before what cannot be taken back: a signature, a broadcast.
 
         Raises:
             NodeMoved: Another program has taken over.
+            StorageError: The store does not answer.
         """
         ...
 
@@ -62,10 +56,7 @@ class Fence(Protocol):
 class NoFence:
     """Of hosts where a lock alone keeps programs apart."""
 
-    def guard(self, name: str) -> None:
-        pass
-
-    async def take_over(self) -> None:
+    def guard(self, name: str, epoch: int) -> None:
         pass
 
     async def check(self) -> None:

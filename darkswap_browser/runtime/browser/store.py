@@ -28,6 +28,7 @@ PATIENCE_SECONDS = 30.0
 
 _HINT = "Allow this site to store data; some private windows forbid it."
 _PLACE = "IndexedDB"
+_FORBIDDEN = ("SecurityError", "InvalidStateError", "NotAllowedError")
 
 
 class IndexedDbStore:
@@ -40,7 +41,6 @@ class IndexedDbStore:
         self._js_database: Any = None
         self._handlers: Handlers | None = None
         self._opening = asyncio.Lock()
-        self._guarded = ""
         self._taken = ""
         """Identity that this store writes for; "": without a fence."""
         self._epoch = 0
@@ -105,37 +105,11 @@ class IndexedDbStore:
             raise InvalidArgument("key", "was not made by this runtime")
         await self._run(KEYS, "readwrite", lambda js_store: js_store.put(js_record, name))
 
-    # --- the fence: a number in the store, which whoever takes an identity over counts up
+    # --- the fence: a number in the store, which whoever takes an identity over counts up (`web/src/api/epoch.mjs`)
 
-    def guard(self, name: str) -> None:
+    def guard(self, name: str, epoch: int) -> None:
         """See `Fence`."""
-        self._guarded = name
-
-    async def take_over(self) -> None:
-        """See `Fence`. The number is read and counted up in one transaction."""
-        if not self._guarded:
-            return
-        key, counted = _epoch_key(self._guarded), 0
-
-        def count_up(js_records: Any) -> Any:
-            js_old = js_records.get(key)
-
-            def write(js_event: Any) -> None:
-                nonlocal counted
-                counted = int(js_old.result or 0) + 1
-                js_records.put(counted, key)
-
-            handlers.append(Handlers(js_old, {"success": write}))
-            return js_old
-
-        handlers: list[Handlers] = []
-        self._taken = ""
-        try:
-            await self._run(RECORDS, "readwrite", count_up)
-        finally:
-            for each in handlers:
-                each.destroy()
-        self._epoch, self._taken = counted, self._guarded
+        self._taken, self._epoch = name, epoch
 
     async def check(self) -> None:
         """See `Fence`."""
@@ -183,11 +157,14 @@ class IndexedDbStore:
         except TimeoutError:
             with suppress(JsException):  # it has ended at this very moment
                 js_transaction.abort()
-            raise StorageError(_PLACE, f"does not answer within {self._patience} seconds") from None
+            raise self._late() from None
         except JsException as error:
             raise _failure(error) from error
         finally:
             write.close()
+
+    def _late(self) -> StorageError:
+        return StorageError(_PLACE, f"does not answer within {self._patience} seconds")
 
     async def _open(self) -> Any:
         async with self._opening:
@@ -195,11 +172,14 @@ class IndexedDbStore:
                 try:
                     js_request, create = js.indexedDB.open(self._name, VERSION), {"upgradeneeded": _create}
                     is_open = await _succeeds(js_request, self._patience, "success", ("error",), create)
-                except (JsException, AttributeError, TimeoutError) as error:
-                    # AttributeError: a host without IndexedDB at all.
+                except AttributeError as error:  # a host without IndexedDB at all
                     raise Unsupported("storage", f"{_HINT} ({error})") from error
+                except JsException as error:
+                    raise _refusal(error) from error
+                except TimeoutError:
+                    raise self._late() from None
                 if not is_open:
-                    raise Unsupported("storage", f"{_HINT} ({js_request.error})")
+                    raise _refusal(js_request.error)
                 self._js_database = js_request.result
                 # Another tab may want to delete or upgrade the database; it waits until everyone has let go.
                 self._handlers = Handlers(
@@ -270,6 +250,14 @@ async def _succeeds(
             return await done == success
     finally:
         handlers.destroy()
+
+
+def _refusal(js_error: Any) -> Unsupported | StorageError:
+    """Of a database that was not opened: the browser forbids this page to store anything, or failed."""
+    text = _text(js_error)
+    if text.startswith(_FORBIDDEN) or "denied" in text:
+        return Unsupported("storage", f"{_HINT} ({text})")
+    return _failure(js_error)
 
 
 def _failure(js_error: Any) -> StorageError:

@@ -42,12 +42,12 @@ function callPython(name, ...values) {
 
 /** A node that no other tab uses. */
 function ownNode(config, hooks) {
-  if (api) return new NodeHub(config, false).attach(hooks);
+  if (api) return new NodeHub(config).attach(hooks);
   let isFreed = false;
   const end = new SwitchEnd(hooks, () => {
     isFreed = true;
   });
-  python().then(() => isFreed || end.use(new NodeHub(config, false).attach(end.hooks()))).catch((error) => end.refuse(error));
+  python().then(() => isFreed || end.use(new NodeHub(config).attach(end.hooks()))).catch((error) => end.refuse(error));
   return end;
 }
 

@@ -24,12 +24,12 @@ export class NodeHub {
   #ended = null;
 
   /**
-   * `isShared`: by an identity of the site, whose epoch this node takes (see `runtime/browser/store.py`). Throws the error
-   * of a wrong configuration. `onState(state)` is called when what a successor would have to know has changed.
+   * `isShared`: it is the node of an identity of the site, as `epoch` of `epoch.mjs`. Throws the error of a wrong
+   * configuration. `onState(state)` is called when what a successor would have to know has changed.
    */
-  constructor(config, isShared, onState = () => {}) {
+  constructor(config, { isShared = false, epoch = 0, onState = () => {} } = {}) {
     this.state = new NodeState(onState);
-    this.#python = make(config, isShared, {
+    this.#python = make(config, epoch, {
       reply: (call, ok, text) => this.#reply(call, ok, text),
       reply_bytes: (call, data, count) => this.#take(call)?.bytes(data, count),
       accepted: (call, answer) => this.#calls.get(call)?.accepted?.(answer),
@@ -285,10 +285,10 @@ export class NodeHub {
   }
 }
 
-function make(config, isShared, hooks) {
+function make(config, epoch, hooks) {
   let made;
   try {
-    made = api.make_node(config, hooks, isShared);
+    made = api.make_node(config, hooks, epoch);
   } catch (error) {
     throw fromPython(error);
   }

@@ -6,23 +6,19 @@
 import { Accepted } from "./accepted.mjs";
 import { Awake } from "./awake.mjs";
 import { canonical } from "./configuration.mjs";
+import { countEpoch } from "./epoch.mjs";
 import { nodeDiffers } from "./errors.mjs";
 import { Followers } from "./followers.mjs";
-import { nodeLock, reliefLock, takeLock } from "./locks.mjs";
+import { holdsLock, nodeLock, reliefLock, takeLock } from "./locks.mjs";
 import { python } from "./loading.mjs";
 import { NodeHub } from "./node_hub.mjs";
 import { NodeState } from "./node_state.mjs";
 import { Remotes } from "./remotes.mjs";
 import { deathListeners } from "./runtime.mjs";
+import { ASK_EVERY, Silence } from "./silence.mjs";
 import { SwitchEnd } from "./switch_end.mjs";
 import { takeUp } from "./take_up.mjs";
 
-/** Milliseconds between two questions of a follower. */
-const ASK_EVERY = 500;
-/** Milliseconds without an answer to anybody after which the tab that runs the node is relieved. */
-const SILENCE = 5000;
-/** The same while it starts Python, which holds up a slow device for long. */
-const STARTING_SILENCE = 60_000;
 /** Milliseconds for which no other tab may relieve the one that has just relieved another. */
 const GUARD = 3000;
 
@@ -48,8 +44,7 @@ class SiteNode {
   #release = null;
   #queue = null;
   #timer = 0;
-  #silence = 0;
-  #patience = SILENCE;
+  #silence = new Silence();
   #state = new NodeState();
   /** Whether the node has run before, here or in another tab, so that `#state` is to be taken up. */
   #isKnown = false;
@@ -63,6 +58,9 @@ class SiteNode {
   #ends = new Map();
   /** `#id` of the tab that runs the node. */
   #holder = "";
+  /** The highest epoch of a tab that runs or ran the node, and this tab's own, once it has one. */
+  #epoch = 0;
+  #ownEpoch = null;
   /** The end of a node whose users are gone, before another may begin. */
   #ending = Promise.resolve();
 
@@ -75,12 +73,16 @@ class SiteNode {
       state: (state) => this.#toldState(state),
       isCurrent: (lineage) => lineage === this.#state.lineage,
     });
-    this.#common = new BroadcastChannel(nodeLock(name));
-    this.#common.onmessage = ({ data }) => typeof data?.id === "string" && this.#heard(data);
+    this.#listen();
     deathListeners.add(this.#died);
     addEventListener("pagehide", this.#hidden);
     addEventListener("pageshow", this.#shown);
     void this.#elect();
+  }
+
+  #listen() {
+    this.#common = new BroadcastChannel(nodeLock(this.#name));
+    this.#common.onmessage = ({ data }) => typeof data?.id === "string" && this.#heard(data);
   }
 
   /** The browser keeps the page for a way back, and runs it no more until then. */
@@ -92,11 +94,15 @@ class SiteNode {
     this.#resign("leave");
     release?.();
     this.#stopFollowing();
+    // A message would end the page: browsers keep none to which one comes.
+    this.#common.close();
   };
 
   #shown = ({ persisted }) => {
     this.#isLeaving = false;
-    if (persisted && !this.#isClosed) void this.#elect();
+    if (!persisted || this.#isClosed) return;
+    this.#listen();
+    void this.#elect();
   };
 
   /** Python has stopped in this page: another tab may go on. */
@@ -128,7 +134,7 @@ class SiteNode {
   /** Waits for the lock: it comes when the tab that holds it is gone. */
   #queueUp() {
     this.#queue = new AbortController();
-    this.#silence = 0;
+    this.#silence.begin();
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#ask(), ASK_EVERY);
     this.#ask();
@@ -154,6 +160,11 @@ class SiteNode {
     this.#release = release;
     this.#tell("holder");
     try {
+      const epoch = await countEpoch(this.#name, this.#epoch, () => holdsLock(nodeLock(this.#name)));
+      // If another tab has the lock, the news of that is on its way.
+      if (this.#release !== release || epoch === null) return;
+      this.#epoch = this.#ownEpoch = epoch;
+      this.#tell("holder");
       await python();
     } catch (error) {
       if (this.#release === release) this.#giveUp(error);
@@ -193,6 +204,7 @@ class SiteNode {
     if (!this.#release) return;
     this.#release = null;
     this.#isReady = false;
+    this.#ownEpoch = null;
     this.#holder = "";
     this.#awake.end();
     this.#ending = this.#hub?.[how]() ?? this.#ending;
@@ -225,13 +237,14 @@ class SiteNode {
     }
     try {
       if (!this.#hub) {
-        const hub = new NodeHub(config, true, () => hub === this.#hub && this.#stateChanged(hub));
+        const onState = () => hub === this.#hub && this.#stateChanged(hub);
+        const hub = new NodeHub(config, { isShared: true, epoch: this.#ownEpoch, onState });
         hub.state.load(this.#state.save());
         hub.state.beginLineage();
         this.#hub = hub;
         this.#config = config;
         this.#adopt(hub.state.save());
-        this.#followers.tell("state", hub.state.save());
+        this.#followers.tell("state", this.#saved());
       }
     } catch (error) {
       view.refuse(error);
@@ -246,7 +259,11 @@ class SiteNode {
     if (this.#isLeaving) return;
     const state = hub.state.save();
     this.#state.load(state);
-    this.#followers.tell("state", state);
+    this.#followers.tell("state", this.#saved());
+  }
+
+  #saved() {
+    return { ...this.#state.save(), epoch: this.#ownEpoch };
   }
 
   #resume() {
@@ -272,25 +289,28 @@ class SiteNode {
     if (this.#release) {
       // A tab that slept may have been relieved, and whoever believes it would leave the one that runs the node.
       if (!this.#awake.isSure) return;
-      if (message.what === "hello") this.#welcome(message);
+      if (message.what === "hello" && this.#ownEpoch !== null) this.#welcome(message);
       if (message.what === "ask") this.#tell(this.#isReady ? "ready" : "holder");
       return;
     }
     if (message.what !== "holder" && message.what !== "ready") return;
-    this.#silence = 0;
-    this.#patience = message.what === "ready" ? SILENCE : STARTING_SILENCE;
-    if (this.#holder === message.id) return;
+    const { epoch } = message;
+    // Of a tab that was relieved, and does not know it yet.
+    if (epoch !== null && !(epoch >= this.#epoch)) return;
+    this.#silence.heard(message.what === "ready");
+    if (epoch === null || this.#holder === message.id) return;
+    this.#epoch = epoch;
     const isOther = this.#holder !== "";
     this.#holder = message.id;
     if (isOther && this.#queue) this.#followAnew();
   }
 
   #tell(what) {
-    this.#common.postMessage({ what, id: this.#id });
+    this.#common.postMessage({ what, id: this.#id, epoch: this.#ownEpoch });
   }
 
   #welcome(message) {
-    const end = this.#followers.welcome(message, this.#state.save());
+    const end = this.#followers.welcome(message, this.#saved());
     if (end && this.#isReady) void this.#join(end, message.config);
   }
 
@@ -311,6 +331,7 @@ class SiteNode {
   }
 
   #toldState(state) {
+    if (!(state.epoch >= this.#epoch)) return false;
     this.#adopt(state);
     this.#isKnown = true;
     return true;
@@ -324,10 +345,9 @@ class SiteNode {
     this.#moved(false);
   }
 
-  /** Each call is one step of silence at most: this tab may have been the one that slept. */
   #ask() {
-    if (this.#silence >= this.#patience) void this.#relieve();
-    this.#silence += ASK_EVERY;
+    if (this.#silence.isTooLong) void this.#relieve();
+    this.#silence.asked();
     this.#tell("ask");
     this.#remotes.tick();
   }
@@ -337,7 +357,7 @@ class SiteNode {
     const done = await takeLock(reliefLock(this.#name), { ifAvailable: true });
     if (!done) return;
     setTimeout(done, GUARD);
-    if (this.#silence < this.#patience || !this.#queue) return;
+    if (!this.#silence.isTooLong || !this.#queue) return;
     this.#queue.abort();
     this.#hold(await takeLock(nodeLock(this.#name), { steal: true, onStolen: () => this.#relieved() }));
   }
