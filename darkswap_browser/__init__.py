@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from darkswap_browser.api.network import Network
     from darkswap_browser.api.records import RelayMetrics, RelayReservation
     from darkswap_browser.errors import DarkSwapError
+    from darkswap_browser.identity.multiaddr import Multiaddr
+    from darkswap_browser.identity.peer_id import PeerId
+    from darkswap_browser.net.connection import Connection
+    from darkswap_browser.net.routing import ProtocolHandler
+    from darkswap_browser.net.stream import BufferedStream
+    from darkswap_browser.net.swarm import NegotiatedStream, Swarm
     from darkswap_browser.node.config import NetworkConfig
     from darkswap_browser.node.connector import PeerConnector
     from darkswap_browser.protocols.channels.channel import Channel
@@ -30,36 +36,50 @@ if TYPE_CHECKING:
     from darkswap_browser.version import VERSION
 
 _LAZY_EXPORTS = {
+    "BufferedStream": "net.stream",
     "Channel": "protocols.channels.channel",
+    "Connection": "net.connection",
     "DarkSwap": "api.darkswap",
     "DarkSwapError": "errors",
     "IceCandidate": "runtime.base.webrtc",
     "Libp2pSignaling": "protocols.signaling.exchange",
+    "Multiaddr": "identity.multiaddr",
+    "NegotiatedStream": "net.swarm",
     "Network": "api.network",
     "NetworkConfig": "node.config",
+    "PeerId": "identity.peer_id",
+    "ProtocolHandler": "net.routing",
     "RelayMetrics": "api.records",
     "RelayReservation": "api.records",
     "SessionDescription": "runtime.base.webrtc",
     "Signaling": "protocols.signaling.exchange",
     "SignalingEvent": "protocols.signaling.messages",
+    "Swarm": "net.swarm",
     "VERSION": "version",
     "PeerConnector": "node.connector",
 }
 __all__ = [
     "VERSION",
+    "BufferedStream",
     "Channel",
+    "Connection",
     "DarkSwap",
     "DarkSwapError",
     "IceCandidate",
     "Libp2pSignaling",
+    "Multiaddr",
+    "NegotiatedStream",
     "Network",
     "NetworkConfig",
     "PeerConnector",
+    "PeerId",
+    "ProtocolHandler",
     "RelayMetrics",
     "RelayReservation",
     "SessionDescription",
     "Signaling",
     "SignalingEvent",
+    "Swarm",
 ]
 
 

@@ -19,7 +19,7 @@ ProtocolHandler = Callable[[Connection, BufferedStream, str], Awaitable[None]]
 @dataclass(slots=True)
 class _Route:
     run: ProtocolHandler
-    on_limited: bool
+    allow_limited: bool
     max_inbound: int
 
 
@@ -55,10 +55,10 @@ class Routes:
     def protocols(self) -> tuple[str, ...]:
         return tuple(self._routes)
 
-    def add(self, protocol: str, handler: ProtocolHandler, *, on_limited: bool, max_inbound: int) -> None:
+    def add(self, protocol: str, handler: ProtocolHandler, *, allow_limited: bool, max_inbound: int) -> None:
         if protocol in self._routes:
             raise InvalidArgument("protocol", f"{protocol} already has a handler")
-        self._routes[protocol] = _Route(handler, on_limited, max_inbound)
+        self._routes[protocol] = _Route(handler, allow_limited, max_inbound)
 
     def remove(self, protocol: str) -> bool:
         """Whether there was one."""
@@ -94,7 +94,7 @@ class Routes:
         route = self._routes.get(protocol)
         running = served.running.get(protocol, 0)
         limited = served.connection.limit is not None
-        if route is None or running >= route.max_inbound or (limited and not route.on_limited):
+        if route is None or running >= route.max_inbound or (limited and not route.allow_limited):
             stream.reset()
             return
         served.running[protocol] = running + 1

@@ -125,15 +125,16 @@ class Swarm:
     # --- protocols
 
     def handle(
-        self, protocol: str, handler: ProtocolHandler, *, on_limited: bool = False, max_inbound: int = 32
+        self, protocol: str, handler: ProtocolHandler, *, allow_limited: bool = False, max_inbound: int = 32
     ) -> None:
-        """Answer to `protocol`. `on_limited`: also on connections that a relay limits; others are reset there.
+        """Answer to `protocol` with `handler(connection, stream, protocol)`, awaited in a task that owns the stream.
 
-        `max_inbound` counts running handlers per connection; streams beyond it are reset. A handler that fails
-        resets its stream (`EndOfStream` closes it); `DarkSwapError` ends only that, anything else is also reported
-        to `faults`.
+        `allow_limited`: also on connections that a relay limits; without it streams there are reset, as `new_stream`
+        opens none. `max_inbound` counts running handlers per connection; streams beyond it are reset. A handler that
+        fails resets its stream (`EndOfStream` closes it); `DarkSwapError` ends only that, anything else is also
+        reported to `faults`.
         """
-        self._routes.add(protocol, handler, on_limited=on_limited, max_inbound=max_inbound)
+        self._routes.add(protocol, handler, allow_limited=allow_limited, max_inbound=max_inbound)
         self.emit(events.ProtocolsChanged())
 
     def unhandle(self, protocol: str) -> None:
@@ -286,19 +287,20 @@ class Swarm:
 
     async def new_stream(
         self,
-        target: PeerId | Connection,
+        target: PeerId | Connection | str,
         protocols: Sequence[str],
         *,
         allow_limited: bool = False,
         first: bytes = b"",
     ) -> NegotiatedStream:
-        """Open a stream on the best connection (or the one given) for the first of `protocols` the peer speaks.
+        """Open a stream for the first of `protocols` the peer speaks, on its best connection or the one given.
 
         `first` is sent with the proposal, which must be a single one; a peer that refuses has read it for nothing.
         A best connection that turns out dead (a page was reloaded) is followed by the next best.
         Raises `NotConnected`, `Unsupported` (only a limited connection and not `allow_limited`),
         `ProtocolUnsupported`, `TimedOut`, `ConnectionLost`, `TooManyRequests`.
         """
+        target = PeerId.parse(target) if isinstance(target, str) else target
         connection = self._choose(target, allow_limited)
         try:
             return await self._negotiated(connection, protocols, first)
@@ -335,7 +337,7 @@ class Swarm:
         else:
             best = target
         if best.limit is not None and not allow_limited:
-            hint = "The relay limits this connection in time or data; wait for the direct one, or allow it."
+            hint = "A relay limits it in time or data: wait for a direct one, or say allow_limited=True at both ends."
             raise Unsupported("this stream on a limited connection", hint=hint)
         return best
 

@@ -32,7 +32,7 @@ class PageSignaling:
 
     def answer_manually(self) -> None:
         """Inbound negotiations go to the page instead of the node."""
-        self._swarm.handle(SIGNALING_PROTOCOL, self._accept, on_limited=True, max_inbound=4)
+        self._swarm.handle(SIGNALING_PROTOCOL, self._accept, allow_limited=True, max_inbound=4)
 
     def signaled(self, peer: str, event: SignalingEvent, *, outgoing: bool) -> None:
         if not outgoing:

@@ -32,7 +32,7 @@ class Ping:
         self._turns = NamedLocks()
 
     def start(self) -> None:
-        self._swarm.handle(PING_PROTOCOL, self._answer, on_limited=True, max_inbound=self._swarm.limits.ping_streams)
+        self._swarm.handle(PING_PROTOCOL, self._answer, allow_limited=True, max_inbound=self._swarm.limits.ping_streams)
 
     def stop(self) -> None:
         self._swarm.unhandle(PING_PROTOCOL)

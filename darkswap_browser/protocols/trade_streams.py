@@ -68,7 +68,7 @@ class TradeStreams:
         self._buckets = TokenBuckets(rate, self._limits.connections)
 
     def start(self) -> None:
-        self._swarm.handle(TRADE_PROTOCOL, self._accept, on_limited=True, max_inbound=self._limits.trade_streams)
+        self._swarm.handle(TRADE_PROTOCOL, self._accept, allow_limited=True, max_inbound=self._limits.trade_streams)
 
     def close_nowait(self) -> None:
         """Drop every stream and let no other begin, without waiting; what was not sent yet is lost. Idempotent."""

@@ -299,7 +299,7 @@ async def test_fault_in_a_background_task_is_told_as_an_event_and_logged(
     async def broken(*_: object) -> None:
         raise ValueError("the real cause")
 
-    (await bob.swarm()).handle("/broken/1.0.0", broken, on_limited=True)
+    (await bob.swarm()).handle("/broken/1.0.0", broken, allow_limited=True)
     await alice.connect_through_relay(here.relay_id, await bob.local_peer_id())
     connection = (await alice.swarm()).best_connection((await bob.swarm()).local_peer)
     assert connection is not None

@@ -10,7 +10,7 @@ import darkswap_browser
 NAMES = {
     "DarkSwap", "DarkSwapError", "IceCandidate", "Libp2pSignaling", "Network", "NetworkConfig", "RelayMetrics",
     "RelayReservation", "SessionDescription", "Signaling", "SignalingEvent", "VERSION", "PeerConnector",
-    "Channel",
+    "BufferedStream", "Channel", "Connection", "Multiaddr", "NegotiatedStream", "PeerId", "ProtocolHandler", "Swarm",
 }  # fmt: skip
 
 

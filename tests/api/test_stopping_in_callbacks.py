@@ -71,7 +71,7 @@ async def test_stop_awaited_in_a_handler_of_a_protocol_ends_it(patience: float |
         async with asyncio.timeout(patience):
             await bob.stop()
 
-    (await bob.swarm()).handle("/quit/1.0.0", handler, on_limited=True)
+    (await bob.swarm()).handle("/quit/1.0.0", handler, allow_limited=True)
     connection = (await alice.swarm()).best_connection((await bob.swarm()).local_peer)
     assert connection is not None
     with contextlib.suppress(StreamReset):

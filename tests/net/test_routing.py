@@ -47,7 +47,7 @@ async def test_a_peer_that_does_not_negotiate_is_given_up():
 async def test_limited_connections_need_both_sides_to_agree():
     limited = Place(kind="circuit", limit=CircuitLimit(120, 1000))
     alice, bob, _ = await two({"/memory/1": limited})
-    bob.swarm.handle("/limited/1", echo, on_limited=True)
+    bob.swarm.handle("/limited/1", echo, allow_limited=True)
     connection = await alice.swarm.dial(bob.peer, [A])
     for target in (bob.peer, connection):
         with pytest.raises(Unsupported):

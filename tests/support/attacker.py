@@ -53,7 +53,7 @@ class Attacker(TradingPeer):
         self._reading: set[asyncio.Task[None]] = set()
         await self.orders.start()
         self.orders.set_wallet(self.wallet, self.coins)
-        self.peer.swarm.handle(TRADE_PROTOCOL, self._accept, on_limited=True, max_inbound=8)
+        self.peer.swarm.handle(TRADE_PROTOCOL, self._accept, allow_limited=True, max_inbound=8)
 
     async def stop(self) -> None:
         for task in self._reading:

@@ -68,7 +68,7 @@ async def native_node(limits: Limits = DEFAULT_LIMITS, *, trusted: str | None = 
     ping.start()
     client.start()
     await swarm.listen(Multiaddr.parse("/p2p-circuit"))
-    swarm.handle(ECHO, echo, on_limited=True)
+    swarm.handle(ECHO, echo, allow_limited=True)
     try:
         yield NativeNode(swarm, runtime, ping, client)
     finally:

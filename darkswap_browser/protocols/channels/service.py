@@ -90,7 +90,7 @@ class Channels:
         """Channels of ours are not opened over relayed connections."""
 
     def start(self) -> None:
-        self._swarm.handle(PROTOCOL, self._accept, on_limited=True, max_inbound=4)
+        self._swarm.handle(PROTOCOL, self._accept, allow_limited=True, max_inbound=4)
         self._unsubscribe = self._swarm.subscribe(self._upgrades.event)
 
     def get(self, peer: PeerId) -> Channel | None:

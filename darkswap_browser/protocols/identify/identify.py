@@ -63,8 +63,8 @@ class Identify:
 
     def start(self) -> None:
         """Answer, ask on each new connection, and push changes."""
-        self._swarm.handle(IDENTIFY_PROTOCOL, self._answer, on_limited=True, max_inbound=2)
-        self._swarm.handle(PUSH_PROTOCOL, self._receive_push, on_limited=True, max_inbound=2)
+        self._swarm.handle(IDENTIFY_PROTOCOL, self._answer, allow_limited=True, max_inbound=2)
+        self._swarm.handle(PUSH_PROTOCOL, self._receive_push, allow_limited=True, max_inbound=2)
         self._unsubscribe = self._swarm.subscribe(self._on_event)
         for connection in self._swarm.connections():
             self._tasks.spawn(self._ask(connection, 0.0), "identify")

@@ -293,7 +293,7 @@ class WebRtcTransport:
         if self._handler is not None:
             raise Unsupported("listening on /webrtc twice")
         self._handler = handler
-        self._swarm.handle(SIGNALING_PROTOCOL, self._answer, on_limited=True, max_inbound=4)
+        self._swarm.handle(SIGNALING_PROTOCOL, self._answer, allow_limited=True, max_inbound=4)
         self._mender.start()
         return ()
 

@@ -43,7 +43,7 @@ class IceRestarter:
         self._tasks = Tasks(swarm.faults.report)
 
     def start(self) -> None:
-        self._swarm.handle(RESTART_PROTOCOL, self._answer, on_limited=True, max_inbound=2)
+        self._swarm.handle(RESTART_PROTOCOL, self._answer, allow_limited=True, max_inbound=2)
 
     async def close(self) -> None:
         """Idempotent.

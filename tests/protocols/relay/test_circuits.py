@@ -42,7 +42,7 @@ async def meet(limits: RelayLimits | None = None) -> tuple[Node, Node, Node]:
     alice, bob = await node(lan, "alice", "10.0.0.2"), await node(lan, "bob", "10.0.0.3")
     bob.client.add_relay(middle.full_address)
     await bob.client.reserve(middle.peer)
-    bob.swarm.handle(ECHO, echo, on_limited=True)
+    bob.swarm.handle(ECHO, echo, allow_limited=True)
     return middle, alice, bob
 
 

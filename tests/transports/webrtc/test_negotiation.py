@@ -76,7 +76,7 @@ async def meddled(alter: Callable[[SignalingEvent], SignalingEvent]) -> tuple[Pe
         with suppress(DarkSwapError):
             await work
 
-    bob.swarm.handle(SIGNALING_PROTOCOL, between, on_limited=True)
+    bob.swarm.handle(SIGNALING_PROTOCOL, between, allow_limited=True)
     with pytest.raises(DarkSwapError) as caught:
         await alice.dial(bob)
     return alice, bob, caught.value
@@ -117,7 +117,7 @@ async def hostile(serve: Callable[[BufferedStream], object]) -> tuple[Peer, Peer
         if asyncio.iscoroutine(result):
             await result
 
-    bob.swarm.handle(SIGNALING_PROTOCOL, handler, on_limited=True)
+    bob.swarm.handle(SIGNALING_PROTOCOL, handler, allow_limited=True)
     with pytest.raises(DarkSwapError) as caught:
         await alice.dial(bob)
     await asyncio.sleep(1)

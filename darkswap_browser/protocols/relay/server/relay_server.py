@@ -144,7 +144,7 @@ class RelayServer:
 
     def start(self) -> None:
         # Answered on limited connections too: a refusal says more than a reset.
-        self._swarm.handle(HOP_PROTOCOL, self._hop, on_limited=True, max_inbound=self._limits.hop_streams)
+        self._swarm.handle(HOP_PROTOCOL, self._hop, allow_limited=True, max_inbound=self._limits.hop_streams)
         self._unsubscribe = self._swarm.subscribe(self._on_event)
         self._tasks.spawn(self._sweep(), "relay sweeper")
 
