@@ -92,7 +92,8 @@ def filtered_lan(lab: Lab) -> None:
 
 def one_lan(lab: Lab) -> None:
     lab.networks.one_lan()
-    time.sleep(1.5)
+    time.sleep(4)
+    lab.fresh()
 
 
 def only_ipv6(lab: Lab) -> None:
