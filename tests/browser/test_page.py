@@ -144,6 +144,21 @@ def test_the_figures_of_the_link_are_told_in_words_and_in_a_table(pair: tuple[Vi
     bob.wait_for(".charts tbody", "ms")
 
 
+def test_another_tab_shows_the_figures_at_once(pair: tuple[Visitor, Visitor], seat: Seat) -> None:
+    alice, _ = pair
+    second = seat("Alice's second tab", alice).open()
+    ms = second.page.run_js(
+        """const until = async (condition) => {
+          while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+        };
+        await until(() => document.querySelector(".facts"));
+        const began = performance.now();
+        await until(() => document.querySelector(".facts").innerText.includes("webrtc"));
+        return performance.now() - began;"""
+    )
+    assert ms < 500
+
+
 def test_the_way_to_the_peer_is_told_step_by_step(pair: tuple[Visitor, Visitor]) -> None:
     _, bob = pair
     bob.wait_for(".figures .steps", "webrtc:connection")

@@ -17,8 +17,6 @@ import { PATHS, endWords, explain, shortId } from "./text.mjs";
 const LOG_KEPT = 200;
 /** Milliseconds between two looks at the figures of the conversation on screen. */
 const FIGURES_EVERY = 1000;
-/** Longest wait for one round trip, milliseconds. */
-const PING_TIMEOUT = 3000;
 /** Longest dial before it is given up, milliseconds. */
 const DIAL_TIMEOUT = 45_000;
 /** Milliseconds within which a step told twice is one. */
@@ -50,7 +48,6 @@ export class AppState extends EventTarget {
     this.checks = [];
     this.iceServers = [];
     this._node = null;
-    this._measuring = false;
     this.wanted = readFragment(location.hash);
     this.route = readRoute(location.hash);
     /** null, "loading", "ready", or why the trading half of the page did not come. */
@@ -230,6 +227,7 @@ export class AppState extends EventTarget {
     this.selected = peer;
     const conversation = this.people.get(peer);
     if (conversation) conversation.unread = 0;
+    this._figures();
     this.changed();
   }
 
@@ -362,21 +360,8 @@ export class AppState extends EventTarget {
     dial.endedAt = performance.now();
   }
 
-  async _figures() {
-    const conversation = this.conversation;
-    if (document.visibilityState !== "visible" || !conversation?.open || conversation.hangUp || this._measuring) return;
-    // A round trip may take longer than a second while a file is on its way; figures are then told less often.
-    this._measuring = true;
-    try {
-      const stats = await this._node.get_connection_stats(conversation.peer);
-      const at = Date.now() / 1000;
-      const rtt = await this._node.ping(conversation.peer, { timeout_ms: PING_TIMEOUT }).catch(() => null);
-      conversation.sample(at, stats, rtt ?? stats.rtt_ms);
-    } catch {
-      // The peer has just gone; channel:close tells it.
-    } finally {
-      this._measuring = false;
-    }
+  _figures() {
+    if (document.visibilityState === "visible") void this.conversation?.measure(this._node);
   }
 
   /** Remembers a failure for the report, and returns it in plain words. */

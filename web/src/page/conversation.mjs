@@ -13,6 +13,8 @@ const INCOMING_FILES = 4;
 const RECEIVED_KEPT = 128 * 1024 * 1024;
 /** Milliseconds. */
 const REDRAW_EVERY = 100;
+/** Longest wait for one round trip, milliseconds. */
+const PING_TIMEOUT = 3000;
 /** One figure a second. */
 const SAMPLES_KEPT = 90;
 
@@ -37,6 +39,7 @@ export class Conversation {
     this._id = firstId();
     this._added = 0;
     this._redraw = null;
+    this._isMeasuring = false;
     this._incoming = new Map();
     this._sendingFile = Promise.resolve();
   }
@@ -225,12 +228,34 @@ export class Conversation {
     this._changed();
   }
 
+  /** Asks `node` for the figures of this moment. */
+  async measure(node) {
+    // A round trip may take longer than a second while a file is on its way; figures are then told less often.
+    if (!this.open || this.hangUp || this._isMeasuring) return;
+    this._isMeasuring = true;
+    try {
+      const stats = await node.get_connection_stats(this.peer);
+      const at = Date.now() / 1000;
+      if (!this.stats) this._shows(stats);
+      const rtt = await node.ping(this.peer, { timeout_ms: PING_TIMEOUT }).catch(() => null);
+      this.sample(at, stats, rtt ?? stats.rtt_ms);
+    } catch {
+      // The peer has just gone; channel:close tells it.
+    } finally {
+      this._isMeasuring = false;
+    }
+  }
+
   /** Keeps the figures of one moment, `at` in unix seconds. */
   sample(at, stats, rtt) {
     const span = at - (this.samples.at(-1)?.at ?? at - 1);
     const rate = (name) => (this.stats && span > 0 ? Math.max(0, stats[name] - this.stats[name]) / span : 0);
     this.samples.push({ at, rtt: rtt ?? null, up: rate("bytes_sent"), down: rate("bytes_received") });
     if (this.samples.length > SAMPLES_KEPT) this.samples.shift();
+    this._shows(stats);
+  }
+
+  _shows(stats) {
     this.stats = stats;
     this._changed();
   }

@@ -32,7 +32,7 @@ class Figures extends PageElement {
   }
 
   _details({ stats, openedAt, limit, samples, path }) {
-    const rtt = samples.at(-1)?.rtt;
+    const rtt = samples.at(-1)?.rtt ?? stats?.rtt_ms;
     const rows = [
       ["Round trip", rtt ? milliseconds(rtt) : "–"],
       ["Transport", stats?.transport ?? "–"],
