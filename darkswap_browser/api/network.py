@@ -24,6 +24,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node import page_signaling
 from darkswap_browser.node.connector import PeerConnector
+from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.progress import Progress
@@ -263,6 +264,12 @@ class Network(NodeOwner):
         self._sink = sink
         if (built := self._lifecycle.running) is not None:
             for channel in built.channels.all():
+                self._attach_sink(channel)
+
+    def _started(self, built: Node) -> None:
+        super()._started(built)
+        for channel in built.channels.all():
+            if self._sink is not None:
                 self._attach_sink(channel)
 
     def _channel_changed(self, channel: Channel) -> None:

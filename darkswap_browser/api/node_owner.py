@@ -8,11 +8,13 @@ from typing import Self
 from darkswap_browser.api.events import EventPublisher
 from darkswap_browser.api.inspection import NodeInspector
 from darkswap_browser.api.lifecycle import NodeLifecycle
+from darkswap_browser.errors import NodeMoved
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.node import node
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.hand_over import HandOver, decode_hand_over, encode_hand_over
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.select import DataFolder
@@ -37,6 +39,7 @@ class NodeOwner:
         self._lifecycle = NodeLifecycle(self._build, self._started, self._stopped)
         self._inspection: NodeInspector | None = None
         self._end_life: Callable[[], None] = lambda: None
+        self._handed: HandOver | None = None
 
     # --- life
 
@@ -56,7 +59,11 @@ class NodeOwner:
         facts = self._facts
         facts.publish("node", {"state": "starting", "peer_id": ""})
         try:
-            return await node.create_node(self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults)
+            built = await node.create_node(
+                self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults, self._handed
+            )
+            self._handed = None
+            return built
         except BaseException:
             facts.publish("node", {"state": "stopped", "peer_id": ""})
             self._close_runtime()
@@ -146,6 +153,27 @@ class NodeOwner:
             built.swarm.abort()
             built.abort()
             self._facts.flush()
+
+    def hand_over(self) -> bytes:
+        """As `abandon`, with the channels: what `take_up` of the other program takes. Peers see a path that broke.
+
+        Senders that wait see `NodeMoved`: what was accepted is told as undelivered by the other program, if at all.
+        """
+        built = self._lifecycle.running
+        if built is None:
+            return b""
+        self._facts.flush()
+        handed = encode_hand_over(built.channels.hand_over(NodeMoved(self.config.identity_name)))
+        self.abandon()
+        return handed
+
+    def take_up(self, handed: bytes) -> None:
+        """Go on with the channels of another program, from the next start.
+
+        Raises:
+            MalformedMessage: It is not what `hand_over` returned.
+        """
+        self._handed = decode_hand_over(handed) if handed else None
 
     def _channel_changed(self, channel: Channel) -> None:
         """Called after each change of a channel was told."""

@@ -242,6 +242,22 @@ class NodeBridge:
 
     # --- the end
 
+    def hand_over(self, number: int) -> object:
+        """As `abandon`, with the channels: bytes for `take_up` of the page that goes on with the node. What it does not
+        go on with is told before this returns."""
+        handed = self._to_js(self._network.hand_over())
+        self.free(number)
+        return handed
+
+    def take_up(self, js_data: JsBytes) -> str:
+        """Before the first call: go on with the channels of the page that ran the node. Returns the JSON of the error,
+        or nothing; the node then begins without them."""
+        try:
+            self._network.take_up(js_data.to_bytes())
+        except DarkSwapError as error:
+            return json.dumps(error_to_dict(error))
+        return ""
+
     def abandon(self, number: int) -> None:
         """As `free`, when another page goes on with the node: without a word to anybody. Messages that were accepted
         and not acknowledged are told before this returns.

@@ -20,6 +20,7 @@ from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.node.page_signaling import PageSignaling, Received
 from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.channels.channel import ChannelListener
+from darkswap_browser.protocols.channels.hand_over import HandOver
 from darkswap_browser.protocols.channels.service import Channels
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
@@ -110,11 +111,13 @@ async def create_node(
     listener: ChannelListener,
     received: Received,
     faults: FaultReporter,
+    handed: HandOver | None = None,
 ) -> Node:
     """A started node.
 
     Args:
         faults: Told of what fails in the background.
+        handed: What another program that ran the identity left to go on with.
     Raises:
         IdentityInUse: Another process runs the identity of this folder.
         NodeMoved: Another tab has taken the identity over.
@@ -133,6 +136,8 @@ async def create_node(
     except BaseException:
         await held.aclose()
         raise
+    if handed is not None:
+        node.channels.take_up(handed)
     try:
         await _start(node, config, can_be_direct=can_be_direct, is_manual=config.signaling != "automatic")
     except BaseException:

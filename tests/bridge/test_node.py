@@ -33,6 +33,7 @@ class Page:
     """The JavaScript side: counts calls, keeps replies, takes messages."""
 
     def __init__(self, here: Place, name: str) -> None:
+        self.place = here
         config = NetworkConfig(relays=(Multiaddr.parse(here.address),))
         self.network = Network(config, here.world.runtime(name))
         self.replies: dict[int, asyncio.Future[object]] = {}
@@ -233,3 +234,20 @@ def test_identity_of_a_configuration_is_read_without_a_node():
     named = read_identity('{"identity": {"name": "second", "persist": false}}')
     assert json.loads(named) == {"name": "second", "persist": False}
     assert json.loads(read_identity('{"identity": {"name": 7}}'))["details"]["path"] == "identity.name"
+
+
+async def test_a_page_hands_its_channels_to_the_one_that_goes_on():
+    alice, bob, _, b = await meet()
+    bob.node.listen_messages(True)
+    alice.node.send(alice.number(), b, Array(pack([b"one", b"two"])), 2)
+    ending = alice.number()
+    handed = alice.node.hand_over(ending)
+    await alice.replies[ending]
+    heir = Page(alice.place, "alice")
+    assert heir.node.take_up(Array(handed)) == ""
+    heir.node.listen_events(True)
+    assert heir.node.send(heir.number(), b, Array(b"three"), 1) == 0  # it has to start first
+    await asyncio.sleep(20)
+    assert [message for _, batch in bob.batches for message in batch] == [b"one", b"two", b"three"]
+    assert not [event for page in (alice, heir) for event in page.events if event["type"] == "message:undelivered"]
+    assert json.loads(heir.node.take_up(Array(b"\xc1")))["code"] == "MALFORMED_MESSAGE"

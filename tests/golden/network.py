@@ -16,6 +16,7 @@ from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.noise import payload
 from darkswap_browser.net.yamux import frames
 from darkswap_browser.protocols.channels import messages as channels
+from darkswap_browser.protocols.channels.hand_over import HandedChannel, HandOver, decode_hand_over, encode_hand_over
 from darkswap_browser.protocols.channels.snapshot import (
     ChannelSnapshot,
     InboxSnapshot,
@@ -64,6 +65,12 @@ def _channels() -> list[Case]:
         ("leave", channels.Leave("leaving")),
         ("ping", channels.Ping()),
     )
+    session = ChannelSnapshot(
+        SESSION,
+        THEIRS,
+        OutboxSnapshot(7, 8, 300, 306, 307, 301, 65_536, (b"ab", b"", b"cdef")),
+        InboxSnapshot(500, 490, 70_000, 480, 65_536, (b"x", b"yz"), b"\x05abc"),
+    )
     return [
         *(
             Case(
@@ -76,14 +83,21 @@ def _channels() -> list[Case]:
         ),
         Case(
             name="channel session",
-            value=ChannelSnapshot(
-                SESSION,
-                THEIRS,
-                OutboxSnapshot(7, 8, 300, 306, 307, 301, 65_536, (b"ab", b"", b"cdef")),
-                InboxSnapshot(500, 490, 70_000, 480, 65_536, (b"x", b"yz"), b"\x05abc"),
-            ),
+            value=session,
             encode=encode_snapshot,
             decode=decode_snapshot,
+        ),
+        Case(
+            name="channel sessions",
+            value=HandOver(
+                12,
+                (
+                    HandedChannel("12D3KooWpeer", True, session, ()),
+                    HandedChannel("12D3KooWother", False, None, (b"left",)),
+                ),
+            ),
+            encode=encode_hand_over,
+            decode=decode_hand_over,
         ),
         Case(name="channel frame: header of data", value=65_536, encode=channels.data_header),
         Case(name="channel frame: header of a message", value=65_536, encode=channels.message_header),

@@ -20,9 +20,11 @@ from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.protocols.channels.messages import Ack, Close, Control, Leave, Ping, encode_control
 from darkswap_browser.protocols.channels.outbox import Undelivered
 from darkswap_browser.protocols.channels.progress import Progress, ReceiveProgress
+from darkswap_browser.protocols.channels.reader import ChannelReader
 from darkswap_browser.protocols.channels.receiver import ChannelReceiver, Sink
 from darkswap_browser.protocols.channels.sender import ChannelSender
 from darkswap_browser.protocols.channels.silence import Silence
+from darkswap_browser.protocols.channels.snapshot import ChannelSnapshot
 from darkswap_browser.protocols.channels.writer import ChannelWriter
 
 
@@ -44,15 +46,13 @@ class Channel:
         self._listener = listener
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
-        self.delivery = ChannelReceiver(machine.inbox, tasks, self._consumed)
+        self.delivery = ChannelReceiver(machine.inbox, limits, tasks, self._consumed)
         self.sending = ChannelSender(peer, machine.outbox, limits, tasks, self._pump)
         self._writer = ChannelWriter(tasks, self.next_output, self.detach_stream)
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._acks = Acknowledger(machine.inbox, limits, self._say)
-        self._reading: asyncio.Event = asyncio.Event()
-        self._reading.set()
-        self._paused = False
+        self.reader = ChannelReader(self)
         self._error: DarkSwapError | None = None
         self._close_reason: str | None = None
         self._incoming = ReceiveProgress(limits.channel_progress)
@@ -152,11 +152,11 @@ class Channel:
 
     def _consumed(self) -> None:
         self._set_window()
-        self._reading_changed()
+        self.reader.look()
         self._acks.consumed()
 
     def _set_window(self) -> None:
-        if count := self.delivery.fit_window(self._limits):
+        if count := self.delivery.fit_window():
             self._listener.discarded(self, count)
 
     def _say(self, control: bytes) -> None:
@@ -168,34 +168,15 @@ class Channel:
 
     def pause(self) -> None:
         """Read no further: a HELLO with our position is on its way."""
-        self._paused = True
-        self._stop_reading()
+        self.reader.is_paused = True
+        self.reader.look()
 
     def unpause(self) -> None:
         """The HELLO was answered, or the stream it went out on failed: what it granted may then not have arrived."""
-        self._paused = False
-        self._reading_changed()
+        self.reader.is_paused = False
+        self.reader.look()
         self._acks.acknowledge()
         self._path_lost("path lost")
-
-    def _reading_changed(self) -> None:
-        inbox = self.machine.inbox
-        if self._paused or inbox.is_full:
-            self._stop_reading()
-        else:
-            self._reading.set()
-            if inbox.is_held:
-                self._loop.call_soon(self._go_on_with_rest)
-
-    def _go_on_with_rest(self) -> None:
-        """There is room again for what was read and held back."""
-        if self.link is not None and self.machine.inbox.is_held and self._reading.is_set():
-            self.arrived(self.link, b"")
-
-    def _stop_reading(self) -> None:
-        self._reading.clear()
-        if self.link is not None:
-            self.link.push_to(None)
 
     def attach_stream(self, link: ChannelStream, greeting: bytes = b"") -> None:
         """`link` carries the channel from now on; its HELLOs were exchanged, or `greeting` is the answer."""
@@ -210,33 +191,13 @@ class Channel:
             link.queue_control(greeting)
         if not self._opened.done():
             self._opened.set_result(None)
-        self._paused = False
-        self._reading_changed()
+        self.reader.is_paused = False
+        self.reader.look()
         self.sending.reached()
         # The peer's HELLO told what it took.
         self.sending.acknowledged()
         self._listener.changed(self, "" if before is not ChannelState.RECONNECTING else "resumed")
         self._pump()
-
-    async def read(self, link: ChannelStream) -> None:
-        """Serve `link` until its stream ends or another takes its place. Cancellation: Nothing more is read of it."""
-        try:
-            while True:
-                data = await link.stream.read()
-                while not self._reading.is_set():
-                    await self._reading.wait()
-                if self.link is not link:
-                    return
-                self._take(link, data)
-                if self.link is link and self._reading.is_set():
-                    # What comes next needs no task, until reading is stopped; then it comes here again.
-                    link.push_to(lambda data: self._take(link, data))
-        except (StreamError, ConnectionLost):
-            self.detach_stream(link)
-
-    def _take(self, link: ChannelStream, data: bytes) -> None:
-        if self.link is link:
-            self.arrived(link, data)
 
     def arrived(self, link: ChannelStream, data: bytes, controls: Sequence[Control] = ()) -> None:
         """Bytes of the stream, in order; `controls`: of what came before them and the inbox has already."""
@@ -260,7 +221,7 @@ class Channel:
                 for control in controls:
                     if self.link is link:  # after a CLOSE or LEAVE nothing counts
                         self._control(link, control)
-                self._reading_changed()
+                self.reader.look()
             if inbox.received > before:
                 self._acks.received()
             if link.is_spent:
@@ -296,7 +257,7 @@ class Channel:
         self.link = None
         link.stream.reset()
         # Another path that is being taken ends the one before: nothing is lost then.
-        if not self._paused:
+        if not self.reader.is_paused:
             self._path_lost(reason)
 
     def _is_owed(self) -> bool:
@@ -370,8 +331,35 @@ class Channel:
             self._tasks.spawn(link.stream.close(), "channel close")
         self.end(EndOfStream() if self._close_reason is None else StreamClosed(), reason or "closed by the peer")
 
-    def end(self, error: DarkSwapError, reason: str = "") -> None:
-        """Over, because of `error`. Messages that wait can still be received; what is not acknowledged is told."""
+    def take_up(self, earlier: Sequence[bytes]) -> None:
+        """Go on with the session of another program, before any stream is there.
+
+        Args:
+            earlier: Messages of earlier sessions that its application had not taken.
+        """
+        self.delivery.put_first(earlier)
+        self._set_window()
+        self.state = ChannelState.RECONNECTING
+        self._opened.set_result(None)
+        self.sending.reached()
+
+    def hand_over(self, error: DarkSwapError) -> tuple[ChannelSnapshot | None, tuple[bytes, ...]]:
+        """End here because of `error`, for another program goes on. Nothing that it goes on with is told.
+
+        Returns:
+            The session, if it can go on, and the messages that wait beside it.
+        """
+        goes_on = self.left if self.state is ChannelState.CLOSED else self.was_open and self._close_reason is None
+        session = self.machine.export() if goes_on else None
+        earlier = self.delivery.give_away(with_current=session is None)
+        self.end(error, moves=goes_on)
+        return session, earlier
+
+    def end(self, error: DarkSwapError, reason: str = "", *, moves: bool = False) -> None:
+        """Over, because of `error`. Messages that wait can still be received; what is not acknowledged is told.
+
+        `moves`: nothing is, as the session goes on elsewhere.
+        """
         if self.state is ChannelState.CLOSED:
             return
         self.state = ChannelState.CLOSED
@@ -382,16 +370,17 @@ class Channel:
         self._acks.end()
         self._silence.end()
         self.delivery.end(error)
-        undelivered = self.sending.end(error)
+        undelivered = self.sending.end(error, moves=moves)
         self.left = self.left and not undelivered  # what was told is not sent any more
         if not self._opened.done():
             self._opened.set_exception(error)
             self._opened.exception()
         self._over.set_result(None)
-        self._reading.set()
+        self.reader.end()
         for each in undelivered:
             self._listener.undelivered(self, each)
-        self._listener.changed(self, reason or str(error))
+        if not moves:
+            self._listener.changed(self, reason or str(error))
 
 
 ChannelListener = Listener[Channel]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from darkswap_browser.errors import InvalidArgument, MalformedMessage, ProtocolViolation
 from darkswap_browser.net.limits import Limits
@@ -218,6 +219,12 @@ class Inbox:
         return stop
 
     # --- another holder goes on
+
+    @classmethod
+    def holding(cls, messages: Sequence[bytes], limits: Limits) -> Inbox:
+        """Of a session in which nothing more arrives."""
+        size = sum(len(message_header(len(each))) + len(each) for each in messages)
+        return cls.restore(InboxSnapshot(size, 0, size, 0, 0, tuple(messages), b""), limits)
 
     def export(self) -> InboxSnapshot:
         rest = self._length

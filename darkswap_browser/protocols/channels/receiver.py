@@ -28,7 +28,8 @@ class ChannelReceiver:
     A sink that raises is reported to the owner of `tasks` and has had its messages; the channel goes on.
     """
 
-    def __init__(self, inbox: Inbox, tasks: Tasks, taken: OnTaken) -> None:
+    def __init__(self, inbox: Inbox, limits: Limits, tasks: Tasks, taken: OnTaken) -> None:
+        self._limits = limits
         self._tasks = tasks
         self._taken = taken
         self._sources: deque[tuple[Inbox, OnTaken]] = deque([(inbox, taken)])
@@ -60,14 +61,27 @@ class ChannelReceiver:
         before._sources.clear()
         self._drop_empty(keep=1)
 
-    def fit_window(self, limits: Limits) -> int:
+    def put_first(self, messages: Sequence[bytes]) -> None:
+        """Messages that another program had received and its application had not taken."""
+        if messages:
+            self._sources.appendleft((Inbox.holding(messages, self._limits), self._taken))
+
+    def give_away(self, *, with_current: bool) -> tuple[bytes, ...]:
+        """What waits of earlier sessions, and of this one if its inbox is not given away itself; it is not here any
+        more."""
+        current, _ = self._sources[-1]
+        inboxes = [inbox for inbox, _ in self._sources if with_current or inbox is not current]
+        self._sources.clear()
+        return tuple(message for inbox in inboxes for message in inbox.take_all())
+
+    def fit_window(self) -> int:
         """What the peer may send now: what waits of earlier sessions counts, and for an application that never asks
         for a message little comes.
 
         Returns:
             How many messages of earlier sessions were given up, because they alone are too much.
         """
-        discarded = 0
+        limits, discarded = self._limits, 0
         while self.waiting_before > limits.channel_receive_queue:
             discarded += len(self._sources.popleft()[0].take_all())
         if not self._sources:
@@ -87,6 +101,11 @@ class ChannelReceiver:
         """Nothing more arrives: whoever waits then gets `error`."""
         self._error = error
         self._receiver.wake()
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return sum(inbox.waiting for inbox, _ in self._sources)
 
     def __len__(self) -> int:
         return sum(len(inbox) for inbox, _ in self._sources)

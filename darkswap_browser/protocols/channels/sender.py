@@ -167,14 +167,23 @@ class ChannelSender:
                 delivered.set_exception(MessageUndelivered(self._peer, number, undelivered.maybe_delivered))
         self._deliveries = kept
 
-    def end(self, error: DarkSwapError) -> list[Undelivered]:
-        """Nothing is sent any more, because of `error`. Returns what was accepted and not acknowledged."""
+    def end(self, error: DarkSwapError, *, moves: bool = False) -> list[Undelivered]:
+        """Nothing is sent any more, because of `error`. Returns what was accepted and not acknowledged.
+
+        Args:
+            moves: Another program goes on: nothing is lost, but its delivery is not heard of here.
+        """
         self._error = error
+        if moves:
+            for _, delivered in self._deliveries:
+                if not delivered.done():
+                    delivered.set_exception(error.fresh())
+            self._deliveries.clear()
         for waiting in self._waiting:
             if not waiting.accepted.done():
                 waiting.accepted.set_exception(error.fresh())
         self._waiting.clear()
-        left = [self._outbox.undelivered_written(), self._outbox.undelivered_unwritten()]
+        left = [] if moves else [self._outbox.undelivered_written(), self._outbox.undelivered_unwritten()]
         for undelivered in left:
             self._reject(undelivered)
         return [undelivered for undelivered in left if undelivered.count]

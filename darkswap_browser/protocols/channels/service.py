@@ -31,6 +31,7 @@ from darkswap_browser.protocols.channels.channel import Channel, ChannelListener
 from darkswap_browser.protocols.channels.channel_stream import ChannelStream
 from darkswap_browser.protocols.channels.circuits import CircuitRenewer
 from darkswap_browser.protocols.channels.greeting import Doubt, read_confirmation, read_greeting, refuse
+from darkswap_browser.protocols.channels.hand_over import HandOver
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
@@ -93,8 +94,32 @@ class Channels:
         self._swarm.handle(PROTOCOL, self._accept, allow_limited=True, max_inbound=4)
         self._unsubscribe = self._swarm.subscribe(self._upgrades.event)
 
+    def take_up(self, handed: HandOver) -> None:
+        """Go on with the sessions of another program, before `start`. One that cannot go on is reported."""
+        self._table.last_id = handed.last_id
+        for each in handed.channels:
+            try:
+                peer = PeerId.parse(each.peer)
+                machine = ChannelMachine.restore(each.session, self._limits) if each.session else self._machine(peer)
+            except DarkSwapError as error:
+                self._tasks.report("a channel session that was handed over", error)
+                continue
+            if each.is_ours:
+                self._swarm.ours.add(peer)
+            channel = self._create(peer, machine)
+            channel.take_up(each.earlier)
+            if each.session is None:
+                channel.end(EndOfStream())
+            else:
+                self._search(peer, channel)
+
+    def hand_over(self, error: DarkSwapError) -> HandOver:
+        """End every channel because of `error`, without a word to the peers: another program goes on with them."""
+        self._stop_serving()
+        return self._table.hand_over(error)
+
     def get(self, peer: PeerId) -> Channel | None:
-        """The channel with `peer`, a closed one too: messages may still wait in it."""
+        """A closed one too: messages may still wait in it."""
         return self._table.get(peer)
 
     def all(self) -> tuple[Channel, ...]:
@@ -139,13 +164,16 @@ class Channels:
 
     def abort(self, reason: str) -> None:
         """End every channel without waiting: what can be said at once is said, and no path is sought any more."""
+        self._stop_serving()
+        for channel in self.all():
+            channel.say_nowait(Close(reason))
+            channel.end(StreamClosed(), reason)
+
+    def _stop_serving(self) -> None:
         self._unsubscribe()
         self._swarm.unhandle(PROTOCOL)
         self._tasks.cancel()
         self.arrivals.end()
-        for channel in self.all():
-            channel.say_nowait(Close(reason))
-            channel.end(StreamClosed(), reason)
 
     def _create(self, peer: PeerId, machine: ChannelMachine) -> Channel:
         channel = Channel(str(peer), machine, self._limits, PeerWatch(self, peer), self._tasks)
@@ -156,11 +184,12 @@ class Channels:
         self.arrivals.wake()
         return channel
 
-    def _machine(self, peer: PeerId) -> ChannelMachine:
-        return ChannelMachine(self._session(), self._limits, self._table.next_id(peer))
-
-    def _session(self) -> bytes:
-        return self._random(SESSION_BYTES)
+    def _machine(self, peer: PeerId, hello: Hello | None = None) -> ChannelMachine:
+        """A new session, which `hello` asked for. Raises `ProtocolViolation` for a HELLO that cannot be."""
+        machine = ChannelMachine(self._random(SESSION_BYTES), self._limits, self._table.next_id(peer))
+        if hello is not None:
+            machine.attach(hello)
+        return machine
 
     # --- finding a path
 
@@ -244,9 +273,8 @@ class Channels:
 
     async def _attach(self, peer: PeerId, channel: Channel, connection: Connection) -> DarkSwapError | None:
         """Open a stream on `connection` for `channel`; None also when the peer's stream won meanwhile."""
-        running: list[asyncio.Future[None]] = [self._doubts[peer].over] if peer in self._doubts else []
-        if running or peer in self._attempts:
-            await asyncio.wait(running or [self._attempts[peer].task])
+        if peer in self._doubts or peer in self._attempts:
+            await asyncio.wait([self._doubts[peer].over if peer in self._doubts else self._attempts[peer].task])
             return None
         # What it raises is handled below.
         task = self._tasks.spawn(self._greet(channel, connection), "channel greeting", expected=Exception)
@@ -287,7 +315,7 @@ class Channels:
         link = ChannelStream(stream, connection)
         # The ACK tells a peer that would have to end another session for ours that we are there.
         channel.attach_stream(link, encode_control(machine.inbox.grant()))
-        self._tasks.spawn(channel.read(link), "channel read")
+        self._tasks.spawn(channel.reader.read(link), "channel read")
 
     # --- the peer's streams
 
@@ -305,7 +333,7 @@ class Channels:
                 await refuse(stream)
                 return
             else:
-                left = self._attached(self._machine(peer), hello)
+                left = self._machine(peer, hello)
             self._table.make_room_for_stranger(peer)
             channel = self._create(peer, left)
             self.arrivals.accepted(channel)
@@ -334,7 +362,7 @@ class Channels:
 
     async def _replace_session(self, peer: PeerId, channel: Channel, hello: Hello, link: ChannelStream) -> None:
         """The peer begins anew, if it is there to answer; until it does, the session that we have goes on."""
-        machine = self._attached(self._machine(peer), hello)
+        machine = self._machine(peer, hello)
         before = channel.machine.inbox
         machine.inbox.window, machine.inbox.most_messages = before.window, before.most_messages
         doubt = self._doubts[peer] = Doubt(machine, link.stream, asyncio.get_running_loop().create_future())
@@ -347,7 +375,7 @@ class Channels:
         self._begin_session(peer, channel, machine)
         channel.attach_stream(link)
         channel.arrived(link, b"", controls)
-        await channel.read(link)
+        await channel.reader.read(link)
 
     def _end_doubt(self, peer: PeerId, doubt: Doubt) -> None:
         if not doubt.over.done():
@@ -361,14 +389,9 @@ class Channels:
             self._attempts[peer].task.cancel()
         channel.reset_session(machine, machine.follow(channel.machine))
 
-    def _attached(self, machine: ChannelMachine, hello: Hello) -> ChannelMachine:
-        """A new session's rules. Raises `ProtocolViolation`: a HELLO that cannot be changes nothing here."""
-        machine.attach(hello)
-        return machine
-
     async def _serve(self, channel: Channel, link: ChannelStream) -> None:
         channel.attach_stream(link, encode_control(channel.machine.hello()))
-        await channel.read(link)
+        await channel.reader.read(link)
 
     def _yields(self, ours: Connection, theirs: Connection) -> bool:
         """Both opened a stream at once; both sides come to the same answer: a direct path, else the smaller id."""

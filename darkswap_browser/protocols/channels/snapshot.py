@@ -56,7 +56,7 @@ class ChannelSnapshot:
 
 _NUMBER = Whole(MAX_VARINT)
 _MESSAGES = Listed(Data(MAX_MESSAGE), MAX_MESSAGES)
-_SNAPSHOT = Record(
+SNAPSHOT = Record(
     ChannelSnapshot,
     ("session", Data(SESSION_BYTES, SESSION_BYTES)),
     ("peer_session", Data(SESSION_BYTES)),
@@ -92,9 +92,9 @@ _SNAPSHOT = Record(
 
 
 def encode_snapshot(snapshot: ChannelSnapshot) -> bytes:
-    return pack(_SNAPSHOT, snapshot)
+    return pack(SNAPSHOT, snapshot)
 
 
 def decode_snapshot(data: bytes) -> ChannelSnapshot:
     """Raises `MalformedMessage`."""
-    return unpack(_SNAPSHOT, "channel session", data, max_size=MAX_SNAPSHOT, max_depth=_MAX_DEPTH)
+    return unpack(SNAPSHOT, "channel session", data, max_size=MAX_SNAPSHOT, max_depth=_MAX_DEPTH)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from darkswap_browser.errors import TooManyRequests
+from darkswap_browser.errors import DarkSwapError, TooManyRequests
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.our_peers import OurPeers
 from darkswap_browser.protocols.channels.channel import Channel
+from darkswap_browser.protocols.channels.hand_over import MAX_HAND_OVER, HandedChannel, HandOver
 from darkswap_browser.protocols.channels.listener import ChannelState
 
 _NOT_EVICTED = 3
@@ -21,7 +22,7 @@ class ChannelTable:
         self._limits = limits
         self._ours = ours
         self._channels: dict[PeerId, Channel] = {}
-        self._last_id = 0
+        self.last_id = 0
         """Highest id of a message in a channel that is gone, so that none is given twice."""
 
     def get(self, peer: PeerId) -> Channel | None:
@@ -30,10 +31,28 @@ class ChannelTable:
     def all(self) -> tuple[Channel, ...]:
         return tuple(self._channels.values())
 
+    def items(self) -> tuple[tuple[PeerId, Channel], ...]:
+        return tuple(self._channels.items())
+
+    def hand_over(self, error: DarkSwapError) -> HandOver:
+        """End every channel because of `error`. What is too much to be handed over is told."""
+        last_id = max((self.last_id, *(channel.machine.outbox.accepted_id for channel in self._channels.values())))
+        room, handed = MAX_HAND_OVER // 2, []
+        for peer, channel in self.items():
+            size = channel.send_queue + channel.delivery.size
+            if size > room:
+                channel.end(error)
+                continue
+            room -= size
+            session, earlier = channel.hand_over(error)
+            if session is not None or earlier:
+                handed.append(HandedChannel(str(peer), peer in self._ours, session, earlier))
+        return HandOver(last_id, tuple(handed))
+
     def next_id(self, peer: PeerId) -> int:
         """Of the first message in a new session with `peer`."""
         before = self._channels.get(peer)
-        return 1 + max(self._last_id, 0 if before is None else before.machine.outbox.accepted_id)
+        return 1 + max(self.last_id, 0 if before is None else before.machine.outbox.accepted_id)
 
     def put(self, peer: PeerId, channel: Channel) -> None:
         """`channel` takes the place of the one before it, and what waits in that one."""
@@ -45,7 +64,7 @@ class ChannelTable:
     def remove(self, peer: PeerId) -> None:
         channel = self._channels.pop(peer, None)
         if channel is not None:
-            self._last_id = max(self._last_id, channel.machine.outbox.accepted_id)
+            self.last_id = max(self.last_id, channel.machine.outbox.accepted_id)
 
     def make_room(self, peer: PeerId) -> None:
         """For a channel that the application asked for. Raises `TooManyRequests`."""
