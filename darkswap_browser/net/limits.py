@@ -47,6 +47,8 @@ class Limits:
     """Largest body we send: with its header it fills exactly one Noise frame, and turns between streams stay short."""
     yamux_output: int = 256 * KIB
     """Frames handed to the link in one write: several Noise frames, and a ping waits behind no more than this."""
+    yamux_frames_per_turn: int = 1024
+    """Frames handled before others have their turn: 5 ms."""
     yamux_control_frames: int = 4096
     """Control frames waiting for the link (ping answers, credit, RST). Honest peers leave a few dozen."""
     yamux_stream_queue: int = 256 * KIB
@@ -57,6 +59,14 @@ class Limits:
     """After both our directions are closed the peer has as long to finish its own; then RST."""
     yamux_send_buffer: int = 1 * MIB
     """Frames queued for the link before writers wait."""
+
+    # --- memory
+    unread_bytes: int = 256 * MIB
+    """Received and not read by the application, in all connections of peers of ours."""
+    unread_bytes_of_strangers: int = 25 * MIB
+    """The same of strangers: a tenth."""
+    unread_least: int = 64 * KIB
+    """What each connection may hold when these are spent: a conversation goes on."""
 
     # --- work
     work_rate: float = 5000.0

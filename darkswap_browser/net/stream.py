@@ -15,6 +15,11 @@ from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import DarkSwapError, EndOfStream, MalformedMessage, StreamBusy, StreamError
 from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix, encode_varint
 
+SMALL_PIECE = 1024
+"""Bytes below which a piece that is received is joined with those before it …"""
+JOINED_PIECE = 16 * 1024
+"""… until they are as many."""
+
 
 class Stream(Protocol):
     async def read(self, max_bytes: int = 65536) -> bytes:
@@ -45,7 +50,7 @@ class ReceiveBuffer:
     """
 
     def __init__(self, on_read: Callable[[int], None] | None = None) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[bytes | bytearray] = deque()
         self._size = 0
         self._end: DarkSwapError | None = None
         self._waiter = Waiter()
@@ -56,9 +61,18 @@ class ReceiveBuffer:
 
     def feed(self, data: bytes) -> None:
         if data and self._end is None:
-            self._chunks.append(data)
+            self._keep(data)
             self._size += len(data)
             self._waiter.wake()
+
+    def _keep(self, data: bytes) -> None:
+        """Small pieces are joined: each by itself would take thirty bytes more than it has."""
+        if len(data) >= SMALL_PIECE:
+            self._chunks.append(data)
+        elif self._chunks and isinstance(last := self._chunks[-1], bytearray) and len(last) < JOINED_PIECE:
+            last += data
+        else:
+            self._chunks.append(bytearray(data))
 
     def end(self, reason: DarkSwapError, *, drop: bool = False) -> None:
         """No more will come. What is buffered is still delivered unless `drop`. The first reason stays."""
@@ -94,9 +108,9 @@ class ReceiveBuffer:
         data = chunks.popleft()
         if len(data) > max_bytes:
             chunks.appendleft(data[max_bytes:])
-            return data[:max_bytes]
+            return bytes(data[:max_bytes])
         if not chunks:
-            return data
+            return bytes(data)
         taken, size = [data], len(data)
         while chunks and size + len(chunks[0]) <= max_bytes:
             taken.append(chunks.popleft())

@@ -32,6 +32,7 @@ from darkswap_browser.net.connection_table import ConnectionTable
 from darkswap_browser.net.dialer import Dial, dial_one
 from darkswap_browser.net.events import AddressesChanged, ConnectionClosed, ConnectionOpened, DialStep, Event
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryBudget
 from darkswap_browser.net.negotiate import select_one
 from darkswap_browser.net.our_peers import OurPeers
 from darkswap_browser.net.routing import ConnectionStreams, ProtocolHandler, Routes
@@ -74,6 +75,8 @@ class Swarm:
         self.accepts_strangers = True
         """Whether peers that are not ours may connect."""
         self.table = ConnectionTable(limits, self.ours)
+        self.memory = MemoryBudget(limits)
+        """Of everything received in any connection."""
         self._dials: dict[tuple[PeerId, bool], Dial] = {}
         self._bound: tuple[Multiaddr, ...] = ()
         self._announced: dict[str, tuple[Multiaddr, ...]] = {}

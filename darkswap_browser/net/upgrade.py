@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
@@ -12,6 +13,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryBudget
 from darkswap_browser.net.negotiate import answer, confirm, proposal, select_one
 from darkswap_browser.net.noise import secure_stream as noise
 from darkswap_browser.net.stream import BufferedStream
@@ -40,7 +42,13 @@ class Upgrader:
         entropy: Entropy,
         limits: Limits,
         report: ReportFault = log_fault,
+        *,
+        memory: MemoryBudget | None = None,
+        is_ours: Callable[[PeerId], bool] = lambda _: True,
     ) -> None:
+        """`memory`: what all connections of the node may hold; `is_ours`: whose share a connection has of it."""
+        self._memory = memory or MemoryBudget(limits)
+        self._is_ours = is_ours
         self.identity = identity
         self.limits = limits
         self.handshaker = noise.Handshaker(identity, crypto, entropy, limits)
@@ -132,15 +140,22 @@ class Upgrader:
             raise
         finally:
             self._links.discard(link)
+        peer = secured.remote_peer
+
+        def is_ours() -> bool:
+            return self._is_ours(peer)
+
         return yamux.YamuxConnection(
             stream,
-            remote_peer=secured.remote_peer,
+            remote_peer=peer,
             remote_addr=address,
             direction=direction,
             transport=transport,
             limit=limit,
             limits=self.limits,
             report=self._report,
+            account=self._memory.account(is_ours),
+            is_ours=is_ours,
         )
 
     async def _secure(

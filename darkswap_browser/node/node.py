@@ -158,7 +158,15 @@ def _assemble(
     *,
     can_be_direct: bool,
 ) -> Node:
-    upgrader = Upgrader(swarm.identity, runtime.crypto, runtime.entropy, limits, swarm.faults.report)
+    upgrader = Upgrader(
+        swarm.identity,
+        runtime.crypto,
+        runtime.entropy,
+        limits,
+        swarm.faults.report,
+        memory=swarm.memory,
+        is_ours=swarm.ours.__contains__,
+    )
     client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
     stun = RelayStun(swarm, client, config)
     circuits = PeerConnector(

@@ -15,10 +15,13 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.net.work import TokenBucket
 from darkswap_browser.runtime.base.crypto import Entropy
 
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_SIZE = 32
+BURST, RATE = 32, 10.0
+"""Answers on one stream at once, and a second: 16 KiB hold 512 pings, and each answer is a write."""
 
 
 class Ping:
@@ -78,6 +81,7 @@ class Ping:
 
     async def _answer(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
         """Echo for as long as the opener goes on: go keeps one stream for all its pings."""
+        answers = TokenBucket(BURST, RATE)
         while True:
             try:
                 payload = await stream.read_exactly(PING_SIZE)
@@ -87,3 +91,5 @@ class Ping:
             except StreamError:
                 return
             await stream.write(payload)
+            if not answers.spend(1, asyncio.get_running_loop().time()):
+                await asyncio.sleep(answers.debt)

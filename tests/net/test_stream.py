@@ -44,13 +44,28 @@ async def test_a_second_reader_is_refused():
 async def test_small_chunks_are_read_together_as_far_as_they_fit():
     taken: list[int] = []
     buffer = ReceiveBuffer(taken.append)
-    for chunk in (b"one", b"two", b"three"):
+    one, two, three = b"1" * 2000, b"2" * 2000, b"3" * 3000
+    for chunk in (one, two, three):
         buffer.feed(chunk)
-    assert await buffer.read(8) == b"onetwo"
-    assert await buffer.read(2) == b"th"
-    assert await buffer.read(100) == b"ree"
-    assert taken == [6, 2, 3]
+    assert await buffer.read(5000) == one + two
+    assert await buffer.read(2) == b"33"
+    assert await buffer.read(10_000) == three[2:]
+    assert taken == [4000, 2, 2998]
     assert len(buffer) == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 1023])
+async def test_tiny_chunks_are_kept_as_few_large_ones_in_their_order(size: int):
+    buffer = ReceiveBuffer()
+    data = bytes(number % 251 for number in range(60_000))
+    for start in range(0, len(data), size):
+        buffer.feed(data[start : start + size])
+    assert len(buffer._chunks) <= 4
+    assert len(buffer) == len(data)
+    buffer.feed(b"x" * 5000)
+    buffer.feed(b"y")
+    assert await buffer.read(60_000) == data
+    assert await buffer.read(65536) == b"x" * 5000 + b"y"
 
 
 async def test_dropping_at_the_end_forgets_what_was_buffered():

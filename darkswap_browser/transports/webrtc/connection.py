@@ -16,6 +16,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandler
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryBudget
 from darkswap_browser.net.stream import Stream
 from darkswap_browser.net.work import OPENING, WorkMeter, everybody
 from darkswap_browser.runtime.base.webrtc import DataChannel, IceCandidate, PeerConnection, RtcConfiguration, WebRtc
@@ -65,6 +66,7 @@ class DataChannelConnection:
         transport: str = "webrtc",
         agent_of: Callable[[PeerId], str] = lambda _: "",
         is_ours: Callable[[], bool] = everybody,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.remote_peer = remote_peer
@@ -80,6 +82,7 @@ class DataChannelConnection:
         self.on_disconnected: Callable[[], None] = lambda: None
         """Called when the path is gone, at the latest `disconnected_grace` before the connection is given up."""
         self._agent_of = agent_of
+        self._account = (memory or MemoryBudget(limits)).account(is_ours)
         self._work = WorkMeter(limits, is_ours, self._loop.time)
         self._streams: set[DataChannelStream] = set()
         self._early: list[DataChannelStream] = []
@@ -289,6 +292,7 @@ class DataChannelConnection:
             prompt_ack=not self._agent_of(self.remote_peer).startswith("rust-libp2p"),
             on_over=self._stream_over,
             on_work=self._spend,
+            account=self._account,
         )
         if not stream.is_gone:
             self._streams.add(stream)
@@ -319,6 +323,7 @@ class DataChannelConnection:
             self._connected.exception()
         for stream in list(self._streams):
             stream.connection_lost(error)
+        self._account.close()
         self.peer_connection.close()
 
 

@@ -28,6 +28,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Direction
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryBudget
 from darkswap_browser.net.transport import StepHandler
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
@@ -52,6 +53,7 @@ class Negotiator:
         agent_of: Callable[[PeerId], str] = lambda _: "",
         report: ReportFault = log_fault,
         is_ours: Callable[[PeerId], bool] = lambda _: True,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self.limits = limits
         self._report = report
@@ -59,6 +61,7 @@ class Negotiator:
         self._configuration = configuration
         self._agent_of = agent_of
         self._is_ours = is_ours
+        self._memory = memory
 
     async def offer(
         self, signaling: Signaling, peer: PeerId, address: Multiaddr, on_step: StepHandler
@@ -108,6 +111,7 @@ class Negotiator:
             on_candidate=lambda _: None,
             agent_of=self._agent_of,
             is_ours=lambda: self._is_ours(peer),
+            memory=self._memory,
         )
         return connection, self.exchange(connection, signaling)
 

@@ -102,6 +102,7 @@ class WebRtcTransport:
             swarm.address_book.agent,
             swarm.faults.report,
             swarm.ours.__contains__,
+            swarm.memory,
         )
         self._mender = IceRestarter(swarm, self._negotiator, self._restart_stream)
         self._is_available = webrtc.available

@@ -25,6 +25,7 @@ from darkswap_browser.errors import (
     TooManyRequests,
 )
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.memory import MemoryAccount
 from darkswap_browser.net.stream import ReceiveBuffer
 from darkswap_browser.net.work import SMALL
 from darkswap_browser.runtime.base.webrtc import DataChannel
@@ -61,8 +62,9 @@ class DataChannelStream:
         prompt_ack: bool = True,
         on_over: Callable[[DataChannelStream], None] = lambda _: None,
         on_work: Callable[[int], None] = lambda _: None,
+        account: MemoryAccount | None = None,
     ) -> None:
-        """`on_work` hears of small frames as they come; it may end the stream."""
+        """`on_work` hears of small frames as they come; it may end the stream. `account` counts what is not read."""
         self.bytes_sent = 0
         self.bytes_received = 0
         self._loop = asyncio.get_running_loop()
@@ -74,7 +76,8 @@ class DataChannelStream:
         self._machine = StreamMachine(limits.fin_ack_timeout, prompt_ack=prompt_ack)
         self._decoder = FrameDecoder(limits.webrtc_receive_frame)
         self._aligned = True
-        self._inbox = ReceiveBuffer()
+        self._account = account
+        self._inbox = ReceiveBuffer(self._release)
         self._sink: Callable[[bytes], None] | None = None
         self._write_error: DarkSwapError | None = None
         self._queued = 0
@@ -179,7 +182,7 @@ class DataChannelStream:
     async def close(self) -> None:
         now = self._loop.time()
         if self._machine.read is ReadState.OPEN:
-            self._inbox.end(StreamClosed(), drop=True)
+            self._drop_unread(StreamClosed())
         self._perform(self._machine.finish_writing(now))
         self._perform(self._machine.abandon_reading(now))
 
@@ -250,8 +253,17 @@ class DataChannelStream:
             self._sink(payload)
             return
         self._inbox.feed(payload)
-        if len(self._inbox) > self._limits.webrtc_receive_buffer:
+        has_room = self._account is None or self._account.add(len(payload))
+        if not has_room or len(self._inbox) > self._limits.webrtc_receive_buffer:
             self.reset()
+
+    def _release(self, count: int) -> None:
+        if self._account is not None:
+            self._account.release(count)
+
+    def _drop_unread(self, reason: DarkSwapError) -> None:
+        self._release(len(self._inbox))
+        self._inbox.end(reason, drop=True)
 
     # --- sending
 
@@ -326,7 +338,7 @@ class DataChannelStream:
             elif action is StreamAction.END_READ:
                 self._inbox.end(EndOfStream())
             elif action is StreamAction.BREAK_READ:
-                self._inbox.end(StreamReset(), drop=True)
+                self._drop_unread(StreamReset())
             elif action is StreamAction.BREAK_WRITE:
                 self._write_error = StreamReset()
                 self.wake()
@@ -369,6 +381,9 @@ class DataChannelStream:
         if self._is_gone:
             return
         self._is_gone = True
+        # What is not read by now counts no more: nobody may be left to read it.
+        self._release(len(self._inbox))
+        self._account = None
         self.recount()
         self._budget.leave(self)
         if self._timer is not None:

@@ -8,12 +8,13 @@ import tracemalloc
 
 import pytest
 
-from darkswap_browser.errors import ConnectionLost, StreamError
+from darkswap_browser.errors import ConnectionLost, ProtocolViolation, StreamError
 from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.connection import Direction
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.stream import BufferedStream
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.protocols.channels.inbox import MAX_SLOW_FRAMES, Inbox
 from darkswap_browser.protocols.channels.messages import (
     PROTOCOL,
     Ack,
@@ -67,8 +68,8 @@ async def read_all(stream: BufferedStream) -> bytes:
 async def test_arrived_pings_of_a_peer_that_reads_nothing_leave_one_answer() -> None:
     victim = await node("victim", LIMITS)
     stream = await (await stranger_of(victim)).stream(1)
-    for _ in range(12):
-        await stream.write(encode_control(Ping()) * 20_000)
+    for _ in range(200):
+        await stream.write(encode_control(Ping()) * 1_000)
         await asyncio.sleep(0.01)
     # Some went out before the pipe was full.
     assert len(await read_all(stream)) < 700_000
@@ -122,3 +123,17 @@ async def test_empty_messages_of_a_peer_whom_nobody_receives_from_take_little_me
     async with asyncio.timeout(10):
         for _ in range(250_000):
             assert await channel.receive() == b""
+
+
+def test_inbox_takes_many_small_messages_and_refuses_floods_of_parts_and_control_frames() -> None:
+    inbox = Inbox(Limits())
+    inbox.grant()
+    message = b"\x04\x00\x02ab"
+    inbox.receive(message * 10_000)
+    assert inbox.take_all() == [b"ab"] * 10_000 and inbox.received == 30_000
+    inbox.receive(b"\x03\x01\x00\x00" * MAX_SLOW_FRAMES)
+    with pytest.raises(ProtocolViolation):
+        inbox.receive(b"\x03\x01\x00\x00" * (MAX_SLOW_FRAMES + 1))
+    parts = Inbox(Limits())
+    with pytest.raises(ProtocolViolation):
+        parts.receive(b"\x02\x00\x7f" * (MAX_SLOW_FRAMES + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,10 +67,13 @@ def test_text_for_people_has_no_control_characters_and_an_end() -> None:
 def test_surplus_addresses_and_protocols_are_dropped() -> None:
     message = IdentifyMessage(
         addresses=tuple(Multiaddr.parse(f"/ip4/10.0.0.1/tcp/{port}") for port in range(1, 200)),
-        protocols=tuple(f"/p/{n}" for n in range(400)),
+        protocols=tuple(f"/p/{n}" for n in range(300)),
     )
     read = decode_identify(encode_identify(message), 16384, 64, 256)
     assert (len(read.addresses), len(read.protocols)) == (64, 256)
+    flood = replace(message, protocols=tuple(f"/p/{n}" for n in range(400)))
+    with pytest.raises(MalformedMessage):
+        decode_identify(encode_identify(flood), 16384, 64, 256)
 
 
 def test_later_messages_add_to_lists_and_replace_scalars() -> None:
