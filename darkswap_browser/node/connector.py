@@ -14,6 +14,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction, is_direct
 from darkswap_browser.net.events import ConnectionOpened, Event
+from darkswap_browser.net.reach import usable
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.paths.direct import DirectAttempts, ReportOf
@@ -175,7 +176,8 @@ class PeerConnector:
         return (await self._find(peer, direct=False)).connection
 
     async def reach_via(self, peer: PeerId, relays: Sequence[str]) -> Connection:
-        """As `reach`, where `relays` (full multiaddrs) may know `peer`; malformed ones are passed over.
+        """As `reach`, where `relays` (full multiaddrs) may know `peer`; malformed ones are passed over, and those in a
+        private network in which we are not.
 
         Cancellation: As `reach`; the relays stay known.
         """
@@ -183,9 +185,13 @@ class PeerConnector:
         known = self._swarm.best_connection(peer)
         if known is not None:
             return known
+        own = self._swarm.listen_addresses()
+        hosts = [each.host() for each in (*(one.remote_addr for one in self._swarm.connections()), *own)]
         for relay in relays:
             try:
-                self.add_relay(relay)
+                # They come from a peer, in an order: none may send us into the visitor's own network.
+                if usable((Multiaddr.parse(relay),), hosts):
+                    self.add_relay(relay)
             except InvalidArgument:
                 continue  # another relay of the list, or one we know, may reach the peer
         return await self.reach(peer)

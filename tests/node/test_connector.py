@@ -239,3 +239,16 @@ async def test_a_call_given_up_leaves_no_attempt_behind():
     assert {connection.transport for connection in (await alice.swarm()).connections()} == {"websocket", "circuit"}
     await alice.stop()
     await bob.stop()
+
+
+async def test_relays_that_a_peer_names_in_a_private_network_are_not_dialled():
+    here = await place()
+    alice, bob = await here.node("alice"), await here.node("bob")
+    connector = await alice.relay()
+    elsewhere = "/ip4/192.168.1.1/tcp/80/ws/p2p/12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf"
+    local = "/ip4/127.0.0.1/tcp/22/ws/p2p/12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq"
+    await connector.reach_via(PeerId.parse(await bob.local_peer_id()), [elsewhere, local, here.address])
+    assert {str(relay) for relay in alice._lifecycle.running.client.relays} == {here.relay_id}
+    assert await alice.add_relay(local), "the application may name any"
+    await alice.stop()
+    await bob.stop()

@@ -25,6 +25,7 @@ from darkswap_browser.identity.peer_record import open_peer_record, seal_peer_re
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import AddressesChanged, ConnectionOpened, Event, PeerIdentified, ProtocolsChanged
 from darkswap_browser.net.rate_limit import Rate, TokenBuckets
+from darkswap_browser.net.reach import usable
 from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.identify.messages import (
@@ -238,7 +239,9 @@ class Identify:
         if message.public_key is not None and PublicKey.from_protobuf(message.public_key).peer_id() != peer:
             raise ProtocolViolation("identify", "the public key is not the authenticated peer's")
         book = self._swarm.address_book
-        addresses = await self._addresses_of(peer, message)
+        told = await self._addresses_of(peer, message)
+        # Private ones only of a peer, or at a relay, that is in that network together with us.
+        addresses = usable(told, (connection.remote_addr.host(),))
         if addresses:
             now = asyncio.get_running_loop().time()
             book.add(peer, addresses, now, self._limits.address_ttl)

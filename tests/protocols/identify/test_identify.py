@@ -156,10 +156,21 @@ async def test_a_key_that_is_not_the_peers_spoils_the_whole_message() -> None:
     await end(alice, bob)
 
 
+async def test_private_addresses_are_believed_of_a_peer_that_is_in_that_network() -> None:
+    alice, bob, connection = await pair()
+    await asyncio.sleep(1)
+    texts = ("/ip4/127.0.0.1/tcp/1", "/ip4/192.168.0.1/tcp/1", "/ip4/10.0.0.9/tcp/1", "/ip4/203.0.113.1/tcp/1")
+    *hidden, near, public = [Multiaddr.parse(text) for text in texts]
+    await say(alice, connection, IdentifyMessage(addresses=(*hidden, near, public)))
+    assert {near, public} <= set(known(bob, alice.peer))
+    assert not set(hidden) & set(known(bob, alice.peer))
+    await end(alice, bob)
+
+
 async def test_addresses_that_lead_to_others_are_dropped() -> None:
     alice, bob, connection = await pair()
     await asyncio.sleep(1)
-    mine = Multiaddr.parse("/ip4/10.1.1.1/tcp/1")
+    mine = Multiaddr.parse("/ip4/203.0.113.1/tcp/1")
     foreign = mine.with_peer((await identity("mallory")).peer_id)
     await say(alice, connection, IdentifyMessage(addresses=(foreign, mine)))
     assert foreign not in known(bob, alice.peer)
@@ -170,7 +181,7 @@ async def test_addresses_that_lead_to_others_are_dropped() -> None:
 async def test_a_valid_record_is_preferred_and_an_older_one_is_not() -> None:
     alice, bob, connection = await pair()
     await asyncio.sleep(1)
-    plain, newer, older = (Multiaddr.parse(f"/ip4/10.1.1.{n}/tcp/1") for n in (1, 2, 3))
+    plain, newer, older = (Multiaddr.parse(f"/ip4/203.0.113.{n}/tcp/1") for n in (1, 2, 3))
     far = 2**62
     message = IdentifyMessage(
         addresses=(plain,), signed_record=await seal_peer_record(alice.swarm.identity, far, [newer])
@@ -189,7 +200,7 @@ async def test_a_valid_record_is_preferred_and_an_older_one_is_not() -> None:
 async def test_a_record_that_does_not_hold_is_no_record_and_no_error(kind: str) -> None:
     alice, bob, connection = await pair()
     await asyncio.sleep(1)
-    plain, forged = Multiaddr.parse("/ip4/10.1.1.1/tcp/1"), Multiaddr.parse("/ip4/10.6.6.6/tcp/1")
+    plain, forged = Multiaddr.parse("/ip4/203.0.113.1/tcp/1"), Multiaddr.parse("/ip4/198.51.100.6/tcp/1")
     signer = await identity("mallory") if kind == "another signer" else alice.swarm.identity
     record = b"\xff" * 50 if kind == "garbage" else await seal_peer_record(signer, 2**62, [forged])
     if kind == "damaged":
@@ -217,7 +228,7 @@ async def test_sequence_numbers_grow_with_each_change_and_over_reloads_with_a_cl
         await bob.swarm.listen(bob.address)
         seen.append(await sequence(bob))
         assert await sequence(bob) == seen[-1], "the same addresses, the same record"
-        bob.swarm.set_announced("x", [Multiaddr.parse("/ip4/10.1.1.1/tcp/1")])
+        bob.swarm.set_announced("x", [Multiaddr.parse("/ip4/203.0.113.1/tcp/1")])
         seen.append(await sequence(bob))
         await end(bob)
         lan.gone(bob.address)
