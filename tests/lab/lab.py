@@ -60,9 +60,9 @@ class ClientProcess:
     def finish(self) -> Any:
         return self._take()
 
-    def run(self, station: int, script: str, *args: object, timeout: float = 30.0) -> Any:
+    def run(self, station: int, script: str, *args: object, timeout: float = 30.0, tab: str = "main") -> Any:
         """An async function body with `station` in it; its arguments begin at `args[1]`."""
-        return self.ask("js", script=STATION + script, args=[station, *args], timeout=timeout)
+        return self.ask("js", tab=tab, script=STATION + script, args=[station, *args], timeout=timeout)
 
     def close(self) -> None:
         assert self._process.stdin is not None

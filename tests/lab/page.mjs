@@ -6,6 +6,8 @@ import init, { DarkSwapWasm } from "/darkswap.mjs";
 const PACE = 10;
 const BURST_PIECE = 65536;
 
+const TAB = crypto.randomUUID();
+
 const byteOf = (number) => (number * 7 + 1) & 255;
 
 function messageOf(number, size) {
@@ -20,14 +22,24 @@ function messageOf(number, size) {
 export class Station {
   node = null;
   burst = 0;
+  /** To the tab that keeps what was taken here. */
+  record = new BroadcastChannel("lab");
+
+  constructor(name) {
+    this.name = name;
+  }
 
   /** A node with this configuration, in place of the one before; its peer id. */
   async begin(config) {
     await this.end();
     Object.assign(this, { events: [], got: [], bad: 0, sent: 0, accepted: 0, told: 0, errors: [], isSending: false });
+    Object.assign(this, { ids: [], toldIds: [] });
     this.node = new DarkSwapWasm({ identity: { persist: false }, ...config });
     this.node.on_event((event) => {
-      if (event.type === "message:undelivered") this.told += event.count;
+      if (event.type === "message:undelivered") {
+        this.told += event.count;
+        this.toldIds.push([event.ids, event.count, event.maybe_delivered]);
+      }
       if (event.type !== "message:progress") this.events.push([Date.now(), event]);
     });
     this.node.on_webrtc_message((_, data) => this.#take(data));
@@ -46,6 +58,7 @@ export class Station {
     const number = view.getUint32(0);
     if (view.getUint32(4) !== data.length || data.at(-1) !== byteOf(number)) this.bad += 1;
     this.got.push([number, view.getFloat64(8), Date.now()]);
+    this.record.postMessage([this.name, TAB, number, view.getFloat64(8), Date.now()]);
   }
 
   /** `rate` messages a second, one after the other, and `this.burst` bytes at once where that is set. */
@@ -67,7 +80,7 @@ export class Station {
     const number = this.sent;
     this.sent += 1;
     try {
-      await this.node.send_webrtc_message(peer, messageOf(number, size));
+      this.ids.push([number, await this.node.send_webrtc_message(peer, messageOf(number, size))]);
       this.accepted += 1;
     } catch (error) {
       this.errors.push([Date.now(), number, error.code, error.message]);
@@ -98,4 +111,4 @@ export class Station {
 }
 
 await init();
-globalThis.stations = [new Station(), new Station()];
+globalThis.stations = [new Station(0), new Station(1)];
