@@ -278,6 +278,8 @@ class Network(NodeOwner):
         built = self._lifecycle.running
         if built is not None and channel.state is ChannelState.RECONNECTING:
             built.liveness.check_now()  # a dead connection to the relay would hold the search up
+            if channel.link is not None:
+                built.circuits.find_detour(PeerId.parse(channel.peer))
         if built is not None and channel.path == "relayed":
             built.circuits.upgrade_to_direct(PeerId.parse(channel.peer))
 

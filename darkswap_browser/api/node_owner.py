@@ -101,7 +101,11 @@ class NodeOwner:
     def _life(self, word: str) -> None:
         if word == "leaving":
             self.send_goodbye()
-        elif word in ("online", "resumed") and (built := self._lifecycle.running) is not None:
+        elif (built := self._lifecycle.running) is None:
+            return
+        elif word == "online":
+            built.liveness.network_changed()
+        elif word == "resumed":
             built.liveness.check_now()
 
     async def running_node(self) -> Node:

@@ -125,6 +125,9 @@ class Limits:
     ping_interval: float = 15.0
     probe_timeout: float = 5.0
     """A connection with a newer one beside it, or one from before we slept, has this long to answer."""
+    network_probe_timeout: float = 1.5
+    """The same when the host says that its network changed: connections bound to an address that is gone are dead, and
+    a new one costs less than waiting for them."""
     ping_streams: int = 2
     """Inbound ping streams at once, as the specification allows."""
 

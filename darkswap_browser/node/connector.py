@@ -74,6 +74,7 @@ class PeerConnector:
         self._tasks = Tasks(swarm.faults.report)
         self._direct = DirectAttempts(swarm, client, stun, report_of, self._tasks, config.direct_timeout)
         self._climbs: dict[PeerId, asyncio.Task[None]] = {}
+        self._detours: set[PeerId] = set()
         self.successful = 0
         self.failed = 0
 
@@ -242,6 +243,21 @@ class PeerConnector:
             climb.cancel()
         self._direct.cancel(peer)
 
+    def find_detour(self, peer: PeerId) -> None:
+        """Nothing is heard over the present path to `peer`: make another one beside it, through a relay.
+
+        A peer that changed networks is found so before the path it lost is given up. Not for strangers.
+        """
+        if peer in self._swarm.ours and peer not in self._detours:
+            task = self._tasks.spawn(self._find_detour(peer), "find a detour", expected=DarkSwapError)
+            self._detours.add(peer)
+            task.add_done_callback(lambda _: self._detours.discard(peer))
+
+    async def _find_detour(self, peer: PeerId) -> None:
+        search = PathSearch.over([way for way in self._ways(peer) if way.relay], self._swarm.limits.dial_stagger)
+        async with self._patience(peer):
+            await first_way(search, lambda way: self._circuit_by(way, peer), self._tasks)
+
     # --- searching
 
     async def _find(self, peer: PeerId, *, direct: bool) -> _Found:
@@ -309,9 +325,10 @@ class PeerConnector:
             return await self._swarm.dial(peer, way.addresses, known=False)
         if attempt is not None and way.relay == first:
             return await self._first_connection(peer, attempt)
-        known = self._swarm.best_connection(peer)
-        if known is not None:
-            return known
+        return self._swarm.best_connection(peer) or await self._circuit_by(way, peer)
+
+    async def _circuit_by(self, way: _Way, peer: PeerId) -> Connection:
+        assert way.relay is not None
         if way.addresses:
             # Where the peer says that its relay is; the relay has to prove itself there.
             now, limits = asyncio.get_running_loop().time(), self._swarm.limits
@@ -351,10 +368,12 @@ class PeerConnector:
         backoff = Backoff(DIRECT_RETRY_FIRST, DIRECT_RETRY_MAX)
         while True:
             best = self._swarm.best_connection(peer)
-            if best is None or is_direct(best):
-                return
-            relay = best.remote_addr.relay_peer_id()
-            if relay is None:
+            if best is not None and is_direct(best):
+                # It may be dead and not known to be: then something else than it is in use.
+                await asyncio.sleep(self._swarm.limits.probe_timeout + DIRECT_RETRY_FIRST)
+                best = self._swarm.best_connection(peer)
+            relay = None if best is None or is_direct(best) else best.remote_addr.relay_peer_id()
+            if best is None or relay is None:
                 return
             if not self._direct.is_running(peer):
                 extra = DIRECT_RETRY_STEP_BACK if best.direction is Direction.INBOUND else 0.0

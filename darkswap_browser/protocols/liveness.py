@@ -59,9 +59,17 @@ class Liveness:
         self._tasks.cancel()
 
     def check_now(self) -> None:
-        """Put every connection to the test: the host was asleep, or its network changed."""
+        """Put every connection to the test: the host was asleep, or a peer is silent."""
         for connection in self._swarm.connections():
             self._probe(connection, self._limits.probe_timeout, misses_allowed=0)
+
+    def network_changed(self) -> None:
+        """Put every connection to a shorter test, instead of one that is under way."""
+        for task in list(self._probing.values()):
+            task.cancel()
+        self._probing.clear()
+        for connection in self._swarm.connections():
+            self._probe(connection, self._limits.network_probe_timeout, misses_allowed=0)
 
     def _schedule(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._limits.ping_interval, self._round)
@@ -90,7 +98,9 @@ class Liveness:
             return
         task = self._tasks.spawn(self._test(connection, patience, misses_allowed), "liveness")
         self._probing[connection] = task
-        task.add_done_callback(lambda _: self._probing.pop(connection, None))
+        task.add_done_callback(
+            lambda over: self._probing.pop(connection) if self._probing.get(connection) is over else None
+        )
 
     async def _test(self, connection: Connection, patience: float, misses_allowed: int) -> None:
         if await self._answers(connection, patience):

@@ -39,6 +39,8 @@ class Host:
     alive: bool = True
     refusing: bool = False
     """Connections to its listeners are refused."""
+    moves: int = 0
+    """How often its address changed: what was made before the last time leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,11 @@ class DirectRoute:
         self._network = network
         self._source = source
         self._target = target
+        self._moves = network.moves(source, target)
 
     def is_up(self) -> bool:
-        return self._network.is_up(self._source, self._target)
+        moved = self._network.moves(self._source, self._target) != self._moves
+        return not moved and self._network.is_up(self._source, self._target)
 
     def delay(self) -> float:
         return self._network.path(self._source, self._target).latency
@@ -91,6 +95,9 @@ class SimulatedNetwork:
         if key not in self._paths:
             self._paths[key] = Path(0.0 if a == b else self._latency)
         return self._paths[key]
+
+    def moves(self, a: str, b: str) -> tuple[int, int]:
+        return self.hosts[a].moves, self.hosts[b].moves
 
     def is_up(self, a: str, b: str) -> bool:
         return self.hosts[a].alive and self.hosts[b].alive and self.path(a, b).up

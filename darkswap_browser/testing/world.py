@@ -129,6 +129,14 @@ class SimulatedWorld:
         """A life event as in `runtime.base.Lifecycle`."""
         self._lifecycles[name].tell(event)
 
+    def change_address(self, name: str) -> None:
+        """Another network at once, as told by "offline" and "online": present links and ICE candidates lead nowhere, in
+        silence, and new ones work."""
+        self.network.hosts[name].moves += 1
+        self.network.changed()
+        self.tell(name, "offline")
+        self.tell(name, "online")
+
     def go_offline(self, name: str) -> None:
         self.isolate(name)
         self.tell(name, "offline")

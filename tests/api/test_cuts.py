@@ -48,3 +48,30 @@ async def test_a_cut_is_told_within_five_seconds_and_costs_no_message(seconds: i
     assert [message for _, message in got] == sent
     assert not here.seen("alice", "message:undelivered")
     await asyncio.gather(alice.stop(), bob.stop())
+
+
+@pytest.mark.parametrize("mover", ["alice", "bob"])
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "relayed"])
+async def test_messages_flow_again_soon_after_a_change_of_address(mover: str, direct: bool) -> None:
+    here = await place(latency=0.04)
+    alice, bob = await here.node("alice", direct=direct), await here.node("bob", direct=direct)
+    peer = await bob.local_peer_id()
+    await alice.connect_through_relay(here.relay_id, peer)
+    got: list[bytes] = []
+    bob.set_message_sink(lambda _, messages: got.extend(messages))
+    sent: list[bytes] = []
+    talk = asyncio.create_task(_talk(alice, peer, sent))
+    await asyncio.sleep(5)
+    loop = asyncio.get_running_loop()
+    here.world.change_address(mover)
+    changed, count = loop.time(), len(sent)
+    while len(got) <= count:
+        await asyncio.sleep(0.05)
+        assert loop.time() - changed < 60
+    # Who only receives has no right to look for the other, who notices by the silence.
+    assert loop.time() - changed <= (2.5 if mover == "alice" else 5)
+    talk.cancel()
+    await asyncio.sleep(5)
+    assert got == sent
+    assert not here.seen("alice", "message:undelivered")
+    await asyncio.gather(alice.stop(), bob.stop())

@@ -1,4 +1,4 @@
-"""A direct connection takes over from a relayed one."""
+"""A direct connection takes over from a relayed one, and any new one from a path on which nothing is heard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.circuits import Attach
+from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.table import ChannelTable
 
 STEP_BACK = 1.0
@@ -19,7 +20,7 @@ long the connections of a page that leaves may take to end."""
 
 
 class Upgrades:
-    """Moves a channel to a direct connection as soon as there is one."""
+    """Moves a channel to a better connection as soon as there is one."""
 
     def __init__(self, swarm: Swarm, tasks: Tasks, table: ChannelTable, attach: Attach) -> None:
         self._swarm = swarm
@@ -36,7 +37,11 @@ class Upgrades:
 
     def _is_better(self, connection: Connection, channel: Channel) -> bool:
         link = channel.link
-        return link is not None and is_direct(connection) and not is_direct(link.connection)
+        if link is None or link.connection is connection:
+            return False
+        # Reconnecting with a stream: nothing is heard on it.
+        is_silent = channel.state is ChannelState.RECONNECTING
+        return is_silent or (is_direct(connection) and not is_direct(link.connection))
 
     async def _improve(self, peer: PeerId, channel: Channel, connection: Connection) -> None:
         if peer < self._swarm.local_peer:

@@ -12,6 +12,7 @@ import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from darkswap_browser.errors import ConnectionLost, MalformedMessage, TooManyRequests, Unsupported
@@ -347,6 +348,7 @@ class SimulatedPeerConnection:
     def _gather(self, ufrag: str) -> None:
         self._candidates.clear()
         self.agent.local.clear()
+        self.agent.moves = self._world.network.hosts[self.agent.host].moves
         self._gathering += 1
         steps: list[tuple[float, Callable[[], None]]] = []
         if not self._configuration.relay_only:
@@ -372,7 +374,8 @@ class SimulatedPeerConnection:
         network = self._world.network
         host = network.find(address, self.agent.host)
         if host is None or not network.is_up(self.agent.host, host.name):
-            self._loop.call_later(SILENT_SECONDS, self._gathering_step, self._gathering, self._failing(url, 701))
+            failing = partial(self._listener.ice_candidate_error, url, 701)
+            self._loop.call_later(SILENT_SECONDS, self._gathering_step, self._gathering, failing)
             return None
         if scheme == "stun" and not self._configuration.relay_only:
             return self._offering("srflx", network.hosts[self.agent.host].ip, ufrag)
@@ -380,11 +383,8 @@ class SimulatedPeerConnection:
         if scheme not in ("turn", "turns") or turn is None:
             return None
         if turn.username is not None and (turn.username, turn.credential) != (server.username, server.credential):
-            return self._failing(url, 401)
+            return partial(self._listener.ice_candidate_error, url, 401)
         return self._offering("relay", host.ip, ufrag, host.name)
-
-    def _failing(self, url: str, code: int) -> Callable[[], None]:
-        return lambda: self._listener.ice_candidate_error(url, code)
 
     def _offering(self, kind: str, address: str, ufrag: str, relay_host: str | None = None) -> Callable[[], None]:
         def offer() -> None:

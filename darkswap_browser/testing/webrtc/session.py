@@ -30,6 +30,8 @@ class IceAgent:
     """(address, port) → kind."""
     remote: set[ParsedCandidate] = field(default_factory=set)
     relay_host: str | None = None
+    moves: int = 0
+    """Of its host when the candidates were gathered."""
 
     def has(self, kind: str) -> bool:
         return kind in self.local.values()
@@ -204,6 +206,8 @@ class IceSession:
 
     def _find_hops(self) -> tuple[str, ...]:
         """Hosts along the best usable candidate pair: direct before relayed; empty when there is none."""
+        if any(self._network.hosts[side.agent.host].moves != side.agent.moves for side in self.sides):
+            return ()
         ways = list(self._direct_ways())
         for side in self.sides:
             ways += self._relayed_ways(side.agent, self.other(side).agent)
