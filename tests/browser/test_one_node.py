@@ -4,99 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
 from tests.browser.face import OpenPage, Relay
+from tests.browser.tabs import HELPERS, OPEN, UNDELIVERED, Tabs
 from tests.interop.processes import our_relay
-from tests.support.chrome import Chrome, Page
+from tests.support.chrome import Chrome
 from web.build.server import WebServer
 
 pytestmark = pytest.mark.takes(60)
-
-HELPERS = """
-globalThis.until = async (condition, limit = 20000) => {
-  for (const end = Date.now() + limit; !condition();) {
-    if (Date.now() > end) throw new Error(`never: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
-globalThis.lib = await import("/darkswap.mjs");
-"""
-OPEN = """const began = performance.now();
-const { pyodide } = await lib.default({ defaults: args[0] });
-globalThis.node = new lib.DarkSwapWasm();
-globalThis.events = [];
-globalThis.got = [];
-node.on_event((event) => events.push(event));
-node.on_webrtc_message((peer, data) => void got.push([peer, [...data]]));
-const id = await node.local_peer_id();
-return { id, ms: performance.now() - began, python: pyodide !== null };"""
-
-
-@dataclass
-class Tabs:
-    """Tabs of one profile, the first of which runs the node, and a peer in a profile of its own."""
-
-    chrome: Chrome
-    site: WebServer
-    relay: Relay
-    other: OpenPage
-    open: list[OpenPage] = field(default_factory=list)
-    peer_id: str = ""
-    _numbers: int = 40
-
-    def add(self, **defaults: object) -> tuple[OpenPage, dict[str, object]]:
-        """One more tab with a node, and what `OPEN` says of it."""
-        share = self.open[0].page if self.open else None
-        tab = OpenPage(self.chrome.new_page(self.site.url, share_with=share).open("/blank.html"))
-        tab.run(HELPERS)
-        told = tab.run(OPEN, defaults or {"network": {"relays": [self.relay.address]}}, timeout=60)
-        tab.peer_id = told["id"]
-        self.open.append(tab)
-        return tab, told
-
-    def drop(self, tab: OpenPage) -> None:
-        self.open.remove(tab)
-        tab.page.close()
-
-    def next_number(self) -> int:
-        """The first of two that no message had yet."""
-        self._numbers += 2
-        return self._numbers
-
-    def reach(self) -> None:
-        """The other peer opens a channel to these tabs' node."""
-        self.other.run("await node.create_webrtc_data_channel(args[0])", self.peer_id, timeout=40)
-
-    def hear(self, number: int, tabs: list[OpenPage]) -> None:
-        """A message of the other peer arrives in each of `tabs`."""
-        self.other.run("await node.send_webrtc_message(args[0], new Uint8Array([args[1]]))", self.peer_id, number)
-        for tab in tabs:
-            tab.run("await until(() => got.some(([, data]) => data[0] === args[0]))", number)
-
-    def say(self, tab: OpenPage, number: int) -> None:
-        """A message of one tab arrives at the other peer."""
-        tab.run("await node.send_webrtc_message(args[0], new Uint8Array([args[1]]))", self.other.peer_id, number)
-        self.other.run("await until(() => got.some(([, data]) => data[0] === args[0]))", number)
-
-    def keep_waiting(self, tab: OpenPage) -> int:
-        """Id of a message of `tab` that is accepted, and that the other peer does not acknowledge until `take`."""
-        self.other.run("globalThis.take = node.on_webrtc_message(() => new Promise(() => {}))")
-        send = "return await node.send_webrtc_message(args[0], new Uint8Array([99]))"
-        tab.run(send, self.other.peer_id)
-        # Its callback takes its time for the first one, and what comes behind it waits.
-        self.other.run("await until(() => got.some(([, data]) => data[0] === 99)); got.length = 0;")
-        return int(tab.run(send, self.other.peer_id))
-
-    def take(self) -> None:
-        self.other.run("take()")
-
-
-UNDELIVERED = (
-    """const told = (id) => events.filter(({ type, ids }) => type === "message:undelivered" && ids.includes(id));"""
-)
 
 
 @pytest.fixture(scope="module")
@@ -119,48 +36,6 @@ def test_second_tab_is_the_same_peer_without_python_and_soon(tabs: Tabs) -> None
     assert told["python"] is False
     assert told["ms"] < 500
     tabs.drop(third)
-
-
-def test_two_tabs_of_a_first_visit_agree_on_one_identity(chrome: Chrome, site: WebServer) -> None:
-    one = chrome.new_page(site.url).open("/blank.html")
-    two = chrome.new_page(site.url, share_with=one).open("/blank.html")
-    opening = [page.start(HELPERS + OPEN, {}) for page in (one, two)]
-    first, second = [each.wait(60)["id"] for each in opening]
-    assert first == second
-    kept = two.run_js("return (await indexedDB.databases()).map(({ name }) => name)")
-    assert kept == ["darkswap"]
-    _relieved_as_it_begins(one, two)
-    one.close()
-    assert two.run_js("return await node.local_peer_id()") == first
-    two.close()
-
-
-def _relieved_as_it_begins(one: Page, two: Page) -> None:
-    """`one` hangs as it gets the lock of an identity, and does not count its epoch after `two`, which relieves it."""
-    use = """globalThis.hung = new lib.DarkSwapWasm({ identity: { name: "hung" } });
-    globalThis.hungId = hung.local_peer_id();"""
-    hanging = one.start(
-        f"""const request = navigator.locks.request.bind(navigator.locks);
-        navigator.locks.request = (name, options, granted) => request(name, options, (lock) => {{
-          const isFirst = lock && options.ifAvailable && name === "darkswap/node/hung";
-          for (const end = Date.now() + (isFirst ? 7000 : 0); Date.now() < end;);
-          if (isFirst) globalThis.hasHung = true;
-          return granted(lock);
-        }});
-        {use}"""
-    )
-    two.run_js(f"{use} await hungId;", timeout=40)
-    hanging.wait()
-    assert one.run_js("await until(() => globalThis.hasHung); return await hungId;") == two.run_js(
-        "return await hungId"
-    )
-    epoch = """const opening = indexedDB.open("darkswap");
-    await new Promise((resolve) => { opening.onsuccess = resolve; });
-    const record = opening.result.transaction("records").objectStore("records").get("epoch/hung");
-    await new Promise((resolve) => { record.onsuccess = resolve; });
-    opening.result.close();
-    return record.result;"""
-    assert two.run_js(epoch) == 1
 
 
 def test_messages_and_events_reach_all_tabs_and_each_may_send(tabs: Tabs) -> None:
@@ -293,24 +168,29 @@ def test_node_of_a_crashed_tab_goes_on_in_another(tabs: Tabs) -> None:
     assert fourth.run("return events.some(({ type }) => type === 'message:undelivered')") is False
 
 
-def test_node_of_a_tab_that_hangs_is_taken_over_and_cannot_go_on(tabs: Tabs) -> None:
+def test_node_of_a_tab_that_the_debugger_stops_is_taken_over_and_cannot_go_on(tabs: Tabs) -> None:
     third, fourth = tabs.open
     fifth, _ = tabs.add()
     fifth.run("globalThis.extra = new lib.DarkSwapWasm(); await extra.local_peer_id(); events.length = 0;")
     # What it does as it wakes, before it can hear that it was relieved, goes to the tab that runs the node now.
     late = "globalThis.late = node.send_webrtc_message(args[0], new Uint8Array([34]));"
-    hang = f"for (const end = Date.now() + 9000; Date.now() < end;); globalThis.woke = true; {late}"
+    stop = f"debugger; globalThis.woke = true; {late}"
+    go_on = third.page.debug()
     third.run("events.length = 0")
     waiting = tabs.keep_waiting(third)
     of_fourth = fourth.run("return await node.send_webrtc_message(args[0], new Uint8Array([99]))", tabs.other.peer_id)
-    third.run(f"setTimeout(() => {{ {hang} }}, 300)", tabs.other.peer_id)
-    # Whoever is freed while it hangs does not wait for it.
-    began_to_hang = "await new Promise((resolve) => setTimeout(resolve, 500)); "
-    freeing = fifth.page.start(f"{began_to_hang} await extra[Symbol.asyncDispose]();")
+    third.run('navigator.locks.request("darkswap/coins/test", () => new Promise(() => {})).catch(() => {})')
+    third.run(f"setTimeout(() => {{ {stop} }}, 300)", tabs.other.peer_id)
+    # Whoever is freed while it stands still does not wait for it.
+    is_stopped = "await new Promise((resolve) => setTimeout(resolve, 500)); "
+    freeing = fifth.page.start(f"{is_stopped} await extra[Symbol.asyncDispose]();")
     began = time.monotonic()
     fourth.run("events.length = 0; await until(() => events.some(({ type }) => type === 'node:moved'))")
     assert time.monotonic() - began > 4
     assert fourth.run("return await node.local_peer_id()") == tabs.peer_id
+    # What Python had locked in the tab that stands still is free.
+    fourth.run('await navigator.locks.request("darkswap/coins/test", () => {})')
+    go_on()
     moved = "events.find(({ type }) => type === 'node:moved')"
     assert third.run(f"await until(() => globalThis.woke && {moved}); return {moved}.here") is False
     # What it had accepted of its own is told: the tab that runs the node now knows nothing of it.

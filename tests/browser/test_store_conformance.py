@@ -76,31 +76,43 @@ told"""
     assert told == "STORAGE_FULL IndexedDB takes no more: QuotaExceededError: no room"
 
 
-def test_store_whose_transaction_never_ends_fails_and_changes_nothing(python_page: Page) -> None:
+def test_store_that_another_tab_keeps_busy_fails_in_time_and_may_write_later(python_page: Page) -> None:
     python_page.run_js(
-        """globalThis.realPut = IDBObjectStore.prototype.put;
-        IDBObjectStore.prototype.put = function (value, key) {
-            const again = (store) => { store.get(key).onsuccess = () => again(store); };
-            again(this);
-            return realPut.call(this, value, key);
-        };"""
+        """globalThis.keepBusy = () => new Promise((resolve) => {
+          const opening = indexedDB.open("hanging");
+          opening.onsuccess = () => {
+            const transaction = opening.result.transaction("records", "readwrite");
+            const records = transaction.objectStore("records");
+            let isOver = false;
+            const again = () => isOver || (records.get("a").onsuccess = again);
+            again();
+            globalThis.endBusy = () => new Promise((ended) => {
+              isOver = true;
+              transaction.oncomplete = () => { opening.result.close(); ended(); };
+            });
+            resolve();
+          };
+        });"""
     )
     told = python_page.run_python(
-        """from darkswap_browser.errors import StorageError
+        """import js
+from darkswap_browser.errors import StorageError
 from darkswap_browser.runtime.browser.store import IndexedDbStore
 from darkswap_browser.runtime.select import load
 store = IndexedDbStore(load().crypto.primitives, "hanging", 0.2)
+await store.get("a")
+await js.keepBusy()
 try:
     await store.put("a", b"one")
 except StorageError as error:
     told = str(error)
+await js.endBusy()
 left = await store.get("a")
 store.close()
 told + f" {left}"
 """
     )
-    python_page.run_js("IDBObjectStore.prototype.put = realPut;")
-    assert told == "IndexedDB failed: does not answer within 0.2 seconds None"
+    assert told == "IndexedDB failed: does not answer within 0.2 seconds b'one'"
 
 
 def test_database_that_is_not_opened_in_time_is_a_failure_and_not_forbidden(python_page: Page) -> None:
@@ -124,12 +136,14 @@ told"""
 def test_store_of_whoever_was_relieved_writes_nothing(python_page: Page) -> None:
     # As the page does before it makes a node.
     python_page.run_js(
-        """globalThis.counted = (key, epoch) => new Promise((resolve, reject) => {
+        """globalThis.counted = (name, epoch) => new Promise((resolve, reject) => {
           const opening = indexedDB.open("darkswap", 1);
           opening.onupgradeneeded = () => ["records", "keys"].forEach((name) => opening.result.createObjectStore(name));
           opening.onsuccess = () => {
             const transaction = opening.result.transaction("records", "readwrite");
-            transaction.objectStore("records").put(epoch, key);
+            const records = transaction.objectStore("records");
+            records.put(epoch, `epoch/${name}`);
+            records.put(true, ["relieved", name, epoch - 1]);
             transaction.oncomplete = () => { opening.result.close(); resolve(); };
           };
           opening.onerror = reject;
@@ -149,7 +163,7 @@ async def refused(work):
     return None
 
 async def count(name, epoch):
-    await js.counted(f"epoch/{name}", epoch)
+    await js.counted(name, epoch)
 
 await count("default", 1)
 first.fence.guard("default", 1)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,10 @@ class Page(ScriptedPage):
         lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [f"{line['level']} {line['message']}" for line in lines]
 
+    def debug(self) -> Callable[[], None]:
+        """From now on the page stops at `debugger`; returns what lets it go on."""
+        return self._chrome.debug(self)
+
     def crash(self) -> None:
         """The renderer process of this page dies, and the tab is closed."""
         self._chrome.crash(self)
@@ -153,8 +158,20 @@ class Chrome:
         """The window that the browser opened with: its profile is on disk, so its caches keep large files too."""
         return Page(self, self._home, base)
 
+    def debug(self, page: Page) -> Callable[[], None]:
+        session = self._attach(page)
+        self._cdp("Debugger.enable", session)
+
+        def go_on() -> None:
+            self._cdp("Debugger.disable", session)
+
+        return go_on
+
+    def _attach(self, page: Page) -> str:
+        return str(self._cdp("Target.attachToTarget", targetId=page.handle, flatten=True)["sessionId"])
+
     def crash(self, page: Page) -> None:
-        session = self._cdp("Target.attachToTarget", targetId=page.handle, flatten=True)["sessionId"]
+        session = self._attach(page)
         self._commands += 1
         # A page that crashes does not answer.
         self._link.send(json.dumps({"id": self._commands, "method": "Page.crash", "params": {}, "sessionId": session}))
@@ -176,9 +193,10 @@ class Chrome:
     def _new_context(self) -> str:
         return str(self._cdp("Target.createBrowserContext")["browserContextId"])
 
-    def _cdp(self, command: str, **parameters: object) -> dict[str, Any]:
+    def _cdp(self, command: str, session: str = "", **parameters: object) -> dict[str, Any]:
         self._commands += 1
-        self._link.send(json.dumps({"id": self._commands, "method": command, "params": parameters}))
+        to = {"sessionId": session} if session else {}
+        self._link.send(json.dumps({"id": self._commands, "method": command, "params": parameters, **to}))
         while (answer := json.loads(self._link.recv())).get("id") != self._commands:
             pass
         result: dict[str, Any] = answer["result"]

@@ -9,7 +9,11 @@ from darkswap_browser.runtime.base.crypto import SigningKey
 
 
 class KeyValueStore(Protocol):
-    """Small durable records (IndexedDB, SQLite, a dict). Raises `Unsupported` when storage is blocked."""
+    """Small durable records (IndexedDB, SQLite, a dict). Raises `Unsupported` when storage is blocked.
+
+    A write that raises `StorageError` may still be made, as one that a program began before it crashed; never after a
+    later one.
+    """
 
     async def get(self, key: str) -> bytes | None: ...
 

@@ -73,7 +73,7 @@ class IndexedDbStore:
             return js_request
 
         try:
-            await self._run(RECORDS, "readwrite", begin)
+            await self._run(RECORDS, "readwrite", begin, is_whole=False)
         finally:
             for each in handlers:
                 each.destroy()
@@ -129,16 +129,18 @@ class IndexedDbStore:
         if js_database is not None:
             js_database.close()
 
-    async def _run(self, store: str, mode: str, operation: Callable[[Any], Any]) -> Any:
+    async def _run(self, store: str, mode: str, operation: Callable[[Any], Any], *, is_whole: bool = True) -> Any:
         """One operation in one transaction; returns once it is durable.
 
+        Args:
+            is_whole: All its requests are made by `operation` itself, and none by what happens then.
         Raises:
             NodeMoved: It would write, and another program has taken over.
         """
         js_database = await self._open()
         is_fenced = mode == "readwrite" and self._taken != ""
         js_stores = js.Array.of(store, RECORDS) if is_fenced else store
-        write = _Operation(store, operation, _epoch_key(self._taken) if is_fenced else None, self._epoch)
+        write = _Operation(store, operation, self._relief_key() if is_fenced else None, is_whole=is_whole)
         try:
             try:
                 js_transaction = js_database.transaction(js_stores, mode)
@@ -155,13 +157,16 @@ class IndexedDbStore:
                 raise NodeMoved(self._taken)
             raise _failure(js_transaction.error)
         except TimeoutError:
-            with suppress(JsException):  # it has ended at this very moment
+            with suppress(JsException):  # it has ended at this very moment, or is the browser's own affair by now
                 js_transaction.abort()
             raise self._late() from None
         except JsException as error:
             raise _failure(error) from error
         finally:
             write.close()
+
+    def _relief_key(self) -> Any:
+        return js.Array.of("relieved", self._taken, self._epoch)
 
     def _late(self) -> StorageError:
         return StorageError(_PLACE, f"does not answer within {self._patience} seconds")
@@ -189,32 +194,33 @@ class IndexedDbStore:
 
 
 class _Operation:
-    """One operation of a transaction; with `key`, made only if the epoch there is the one expected."""
+    """One operation of a transaction; with `js_key`, made only if no such record is there.
 
-    def __init__(self, store: str, operation: Callable[[Any], Any], key: str | None, epoch: int) -> None:
+    The browser judges that, and commits, without this page: one that stops in the middle would keep the store from all
+    other tabs.
+    """
+
+    def __init__(self, store: str, operation: Callable[[Any], Any], js_key: Any, *, is_whole: bool) -> None:
         self._store = store
         self._operation = operation
-        self._key = key
-        self._epoch = epoch
+        self._js_key = js_key
+        self._is_whole = is_whole
         self._handlers: Handlers | None = None
         self.js_request: Any = None
         self.is_refused = False
 
     def begin(self, js_transaction: Any) -> None:
-        js_store = js_transaction.objectStore(self._store)
-        if self._key is None:
-            self.js_request = self._operation(js_store)
-            return
-        js_epoch = js_transaction.objectStore(RECORDS).get(self._key)
+        if self._js_key is not None:
+            js_records = js_transaction.objectStore(RECORDS)
+            # A record that is there is an error, which ends the transaction.
+            self._handlers = Handlers(js_records.add(True, self._js_key), {"error": self._refuse})
+            js_records.delete(self._js_key)
+        self.js_request = self._operation(js_transaction.objectStore(self._store))
+        if self._is_whole:
+            js_transaction.commit()
 
-        def compare(js_event: Any) -> None:
-            if js_epoch.result == self._epoch:
-                self.js_request = self._operation(js_store)
-            else:
-                self.is_refused = True
-                js_transaction.abort()
-
-        self._handlers = Handlers(js_epoch, {"success": compare})
+    def _refuse(self, js_event: Any) -> None:
+        self.is_refused = True
 
     def close(self) -> None:
         if self._handlers is not None:

@@ -8,6 +8,8 @@ const VERSION = 1;
 const RECORDS = "records";
 const STORES = [RECORDS, "keys"];
 
+/** How many earlier holders are remembered as relieved. */
+const REMEMBERED = 4096;
 /** Milliseconds after which a browser that has not answered hangs. */
 const PATIENCE = 30_000;
 /** Names of errors by which browsers say that this page may store nothing. */
@@ -23,7 +25,7 @@ export async function countEpoch(name, least, isOurs) {
   const database = await open();
   if (!database) return 0;
   try {
-    return await count(database, `epoch/${name}`, least, isOurs);
+    return await count(database, name, least, isOurs);
   } finally {
     database.close();
   }
@@ -69,7 +71,8 @@ function open() {
   });
 }
 
-function count(database, key, least, isOurs) {
+function count(database, name, least, isOurs) {
+  const key = `epoch/${name}`;
   const transaction = database.transaction(RECORDS, "readwrite");
   const records = transaction.objectStore(RECORDS);
   let isHeld = null;
@@ -79,8 +82,12 @@ function count(database, key, least, isOurs) {
       // A transaction without a request would end before the answer is there.
       if (isHeld === null) return look();
       if (!isHeld) return transaction.abort();
-      epoch = Math.max(target.result ?? 0, least) + 1;
+      const before = target.result ?? 0;
+      epoch = Math.max(before, least) + 1;
       records.put(epoch, key);
+      // Whoever still writes with one of these fails, see `runtime/browser/store.py`.
+      for (const each of [before, epoch - 1]) records.put(true, ["relieved", name, each]);
+      records.delete(IDBKeyRange.bound(["relieved", name, 0], ["relieved", name, Math.max(0, epoch - REMEMBERED)]));
     };
   };
   return inTime((resolve, reject) => {

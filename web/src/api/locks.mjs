@@ -63,3 +63,17 @@ export async function holdsLock(name) {
     release();
   }
 }
+
+const OWN = /^darkswap\/(?!(node|line|relief)\/)/;
+
+/** Names of the locks of Python in the tab that holds the lock `name`. */
+export async function locksBeside(name) {
+  const { held } = await navigator.locks.query();
+  const tab = held.find((lock) => lock.name === name)?.clientId;
+  return held.filter((lock) => lock.clientId === tab && OWN.test(lock.name)).map((lock) => lock.name);
+}
+
+/** Takes locks away from a tab that stands still. */
+export function freeLocks(names) {
+  for (const name of names) void takeLock(name, { steal: true }).then((release) => release());
+}

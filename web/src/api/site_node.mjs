@@ -9,7 +9,7 @@ import { canonical } from "./configuration.mjs";
 import { countEpoch } from "./epoch.mjs";
 import { nodeDiffers } from "./errors.mjs";
 import { Followers } from "./followers.mjs";
-import { holdsLock, nodeLock, reliefLock, takeLock } from "./locks.mjs";
+import { freeLocks, holdsLock, locksBeside, nodeLock, reliefLock, takeLock } from "./locks.mjs";
 import { python } from "./loading.mjs";
 import { NodeHub } from "./node_hub.mjs";
 import { NodeState } from "./node_state.mjs";
@@ -61,6 +61,8 @@ class SiteNode {
   /** The highest epoch of a tab that runs or ran the node, and this tab's own, once it has one. */
   #epoch = 0;
   #ownEpoch = null;
+  /** Locks of a tab that stands still. */
+  #left = [];
   /** The end of a node whose users are gone, before another may begin. */
   #ending = Promise.resolve();
 
@@ -114,7 +116,7 @@ class SiteNode {
 
   /** The end of one more view in this page. */
   attach(config, hooks) {
-    const view = new SwitchEnd(hooks, () => this.#left(view), () => this.#awake.isSure, new Accepted());
+    const view = new SwitchEnd(hooks, () => this.#leave(view), () => this.#awake.isSure, new Accepted());
     this.#views.set(view, canonical(config));
     if (this.#release) void this.#join(view, this.#views.get(view));
     else if (this.#queue) this.#remotes.follow(view, this.#views.get(view));
@@ -164,6 +166,8 @@ class SiteNode {
       // If another tab has the lock, the news of that is on its way.
       if (this.#release !== release || epoch === null) return;
       this.#epoch = this.#ownEpoch = epoch;
+      // Now that it can write no more.
+      freeLocks(this.#left.splice(0));
       this.#tell("holder");
       await python();
     } catch (error) {
@@ -178,7 +182,10 @@ class SiteNode {
     this.#timer = setInterval(() => this.#watch(), ASK_EVERY);
     for (const [view, config] of this.#views) await this.#join(view, config);
     for (const [end, config] of this.#followers.ends()) await this.#join(end, config);
-    if (isMoved) this.#resume();
+    if (isMoved) {
+      this.#moved(true);
+      if (this.#hub) takeUp(this.#hub, this.#state.save());
+    }
     this.#isKnown = true;
     this.#closeIfUnused();
   }
@@ -264,11 +271,6 @@ class SiteNode {
 
   #saved() {
     return { ...this.#state.save(), epoch: this.#ownEpoch };
-  }
-
-  #resume() {
-    this.#moved(true);
-    if (this.#hub) takeUp(this.#hub, this.#state.save());
   }
 
   /** What the node says of itself, here or in another tab. What an earlier one had accepted is lost with it. */
@@ -357,6 +359,7 @@ class SiteNode {
     const done = await takeLock(reliefLock(this.#name), { ifAvailable: true });
     if (!done) return;
     setTimeout(done, GUARD);
+    this.#left = await locksBeside(nodeLock(this.#name));
     if (!this.#silence.isTooLong || !this.#queue) return;
     this.#queue.abort();
     this.#hold(await takeLock(nodeLock(this.#name), { steal: true, onStolen: () => this.#relieved() }));
@@ -364,7 +367,7 @@ class SiteNode {
 
   // --- the end
 
-  #left(view) {
+  #leave(view) {
     this.#views.delete(view);
     this.#remotes.leave(view);
     this.#closeIfUnused(view);
