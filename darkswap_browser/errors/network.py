@@ -73,24 +73,43 @@ class ProtocolUnsupported(RemoteError):
 
 
 class RelayRefused(RemoteError):
-    """`status` is the number of circuit-relay-v2's Status enum, `name` its word."""
+    """A relay's no.
+
+    Args:
+        status: Number of circuit-relay-v2's Status enum, `name` its word.
+        reason: Which limit it was, as relays of ours tell ("ip", "peer-rate" …); empty from others.
+        retry_after: Seconds until the same request may succeed; 0 where it is not known.
+    """
 
     code = "RELAY_REFUSED"
     retryable = True
 
-    def __init__(self, relay: str, status: int, name: str) -> None:
+    def __init__(self, relay: str, status: int, name: str, reason: str = "", retry_after: int = 0) -> None:
         self.relay = relay
         self.status = status
         self.name = name
-        self.hint = RELAY_HINTS.get(status, "Try again later, or use another relay.")
-        super().__init__(relay, status, name)
+        self.reason = reason
+        self.retry_after = retry_after
+        hint = REFUSAL_HINTS.get(reason) or RELAY_HINTS.get(status, "Try again later, or use another relay.")
+        self.hint = hint + (f" Asked again in {retry_after} s it may agree." if retry_after else "")
+        super().__init__(relay, status, name, reason, retry_after)
 
     def __str__(self) -> str:
-        return f"relay {self.relay} refused: {self.name} ({self.status})"
+        why = f", {self.reason}" if self.reason else ""
+        return f"relay {self.relay} refused: {self.name} ({self.status}{why})"
 
 
 PEER_ABSENT = (203, 204)
 """A relay's status when it could not reach the peer, or the peer holds no reservation there."""
+REFUSAL_HINTS = {
+    "ip": "Your network's address, which all behind one router share, has used up its part of the relay; use another "
+    "relay, or close other pages that hold a place there.",
+    "ip-rate": "Too many requests came from your network's address, which all behind one router share; wait, or use "
+    "another relay.",
+    "peer": "You have used up your part of the relay; use another relay.",
+    "peer-rate": "You asked the relay too often; wait, or use another relay.",
+    "draining": "The relay is about to stop; use another relay.",
+}
 RELAY_HINTS = {
     200: "The relay takes no more reservations from you; use another relay.",
     201: "The relay is full; try again later or use another relay.",

@@ -37,6 +37,11 @@ class TokenBuckets:
         # The tolerance keeps sums of many refills from missing the moment by a rounding error.
         return debt <= (self._rate.burst - 1) * self._rate.interval + 1e-6
 
+    def wait(self, key: Hashable, now: float) -> float:
+        """Seconds until there is a token."""
+        debt = max(self._full_at.get(key, now) - now, 0.0)
+        return max(debt - (self._rate.burst - 1) * self._rate.interval, 0.0) if self._rate.burst else 0.0
+
     def take(self, key: Hashable, now: float) -> bool:
         """Take one token; False (and nothing taken) when there is none."""
         if not self._rate.burst:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,9 @@ from darkswap_browser.api.network import Network
 from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.identity.multiaddr import Multiaddr
+from darkswap_browser.net.rate_limit import Rate
 from darkswap_browser.node.config import NetworkConfig
+from darkswap_browser.protocols.relay.server.limits import RelayLimits
 from tests.api.world import Place, place
 
 
@@ -119,3 +122,21 @@ async def test_node_that_cannot_start_tells_stopped() -> None:
     with pytest.raises(DarkSwapError):
         await network.start()
     assert [event.fields["state"] for event in events if event.type == "node"] == ["starting", "stopped"]
+
+
+async def test_relay_that_refuses_tells_whether_it_is_the_address_and_until_when() -> None:
+    limits = dataclasses.replace(RelayLimits(), peer_reservations=Rate(0, 0), ip_reservations=Rate(1, 60.0))
+    here = await place(limits)
+    first, _ = await _node(here)
+    await first.make_relay_reservation(here.relay_id)
+    await first.stop()
+    network, events = await _node(here)
+    await asyncio.sleep(5)
+    (failed,) = _relay(events)  # it waits as long as it was told to
+    assert failed.fields["code"] == "RELAY_REFUSED"
+    assert "ip-rate" in str(failed.fields["reason"])
+    assert "network's address" in str(failed.fields["hint"])
+    assert 50_000 <= float(str(failed.fields["retry_in_ms"])) <= 60_000
+    await asyncio.sleep(60)
+    assert [event.type for event in _relay(events)] == ["relay:failed", "relay:reserved"]
+    await network.stop()

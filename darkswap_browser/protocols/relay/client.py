@@ -243,7 +243,7 @@ class RelayClient:
                 raise ProtocolViolation("relay", f"answered with message type {answer.type}")
             if answer.status != Status.OK:
                 status = answer.status or Status.UNUSED
-                raise RelayRefused(str(relay), status, status_name(status))
+                raise RelayRefused(str(relay), status, status_name(status), answer.reason, answer.retry_after)
         except BaseException:
             stream.reset()
             raise

@@ -27,6 +27,9 @@ MAX_MESSAGE = 4096
 MAX_ADDRESSES = 64
 """Addresses read of one peer or reservation: more cannot be dialled in reasonable time."""
 UINT32_MAX = 2**32 - 1
+MAX_REASON = 32
+MAX_RETRY_AFTER = 3600
+"""Seconds: no relay may send us away for longer."""
 UINT63_MAX = 2**63 - 1
 
 
@@ -82,6 +85,10 @@ class HopMessage:
     reservation: ReservationInfo | None = None
     limit: CircuitLimit | None = None
     status: int | None = None
+    reason: str = ""
+    """Of a refusal by a relay of ours, as it labels its figures: "ip", "peer-rate" …; empty from others."""
+    retry_after: int = 0
+    """Seconds until the same request may succeed; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,9 @@ class _Hop(Message):
     reservation: Annotated[_Reservation | None, Field(3)] = None
     limit: Annotated[_Limit | None, Field(4)] = None
     status: Annotated[uint | None, Field(5)] = None
+    # Ours, far from what the specification may add; others pass over them.
+    reason: Annotated[bytes | None, Field(1000)] = None
+    retry_after: Annotated[uint | None, Field(1001)] = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,8 @@ def encode_hop(message: HopMessage) -> bytes:
             ),
             limit=_limit_fields(message.limit),
             status=None if message.status is None else uint(message.status),
+            reason=message.reason.encode() or None,
+            retry_after=uint(message.retry_after) if message.retry_after else None,
         )
     )
 
@@ -178,6 +190,8 @@ def decode_hop(data: bytes) -> HopMessage:
         ),
         limit=_limit(fields.limit),
         status=None if fields.status is None else _number(fields.status, UINT32_MAX, "status"),
+        reason=_word(fields.reason),
+        retry_after=min(fields.retry_after or 0, MAX_RETRY_AFTER),
     )
 
 
@@ -238,6 +252,12 @@ def _number(value: int | None, largest: int, what: str) -> int:
     if value > largest:
         raise MalformedMessage(what, f"{value} is out of range")
     return value
+
+
+def _word(data: bytes | None) -> str:
+    """Letters and dashes, as our reasons are; anything else is none of ours."""
+    text = (data or b"")[:MAX_REASON].decode("ascii", "replace")
+    return text if text.replace("-", "").isalpha() else ""
 
 
 def _peer(fields: _Peer | None) -> CircuitPeer | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from darkswap_browser.concurrency.backoff import Backoff
 from darkswap_browser.concurrency.tasks import Tasks, result_of, wait_ended
-from darkswap_browser.errors import Aborted, ConnectionLost, DarkSwapError
+from darkswap_browser.errors import Aborted, ConnectionLost, DarkSwapError, RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
@@ -162,6 +162,8 @@ class ReservationKeeper:
                 reservation, connection = await self._request()
             except DarkSwapError as error:
                 wait = self._backoff.wait(self._chance())
+                if isinstance(error, RelayRefused):
+                    wait = max(wait, float(error.retry_after))
                 self._failed(error, wait)
                 await self._pause(wait)
                 continue

@@ -45,6 +45,10 @@ HOP = [
         ),
         "0802" + "1a110801120a047f000001062329dd031a0176" + "22060878" + "10808008" + "2864",
     ),
+    (
+        HopMessage(HopType.STATUS, status=Status.RESERVATION_REFUSED, reason="ip-rate", retry_after=60),
+        "0802" + "28c801" + "c23e07" + b"ip-rate".hex() + "c83e3c",
+    ),
 ]
 STOP = [
     (StopMessage(StopType.STATUS, status=Status.OK), "08012064"),
@@ -57,6 +61,16 @@ STOP = [
 def test_hop_messages_read_and_write_as_js_does(message: HopMessage, wire: str) -> None:
     assert encode_hop(message).hex() == wire
     assert decode_hop(bytes.fromhex(wire)) == message
+
+
+@pytest.mark.parametrize("reason", [b"\xff\xfe", b"<b>", b"a b", "größe".encode(), b"1", b""])
+def test_a_reason_that_is_no_word_is_none(reason: bytes) -> None:
+    wire = bytes.fromhex("080228c801c23e") + bytes((len(reason),)) + reason
+    assert decode_hop(wire).reason == ""
+
+
+def test_no_relay_may_send_us_away_for_days() -> None:
+    assert decode_hop(bytes.fromhex("080228c801c83e") + b"\xff" * 8 + b"\x7f").retry_after == 3600
 
 
 @pytest.mark.parametrize(("message", "wire"), STOP)

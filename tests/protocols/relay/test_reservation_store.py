@@ -94,7 +94,7 @@ def test_a_peer_that_asks_too_often_is_refused() -> None:
     table = ReservationStore(dataclasses.replace(LIMITS, peer_reservations=Rate(2, 60.0)))
     table.reserve(A, "a", None, 0.0)
     table.reserve(A, "a", None, 0.0)
-    assert table.reserve(A, "a", None, 59.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.PEER_RATE)
+    assert table.reserve(A, "a", None, 59.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.PEER_RATE, 1.0)
     assert isinstance(table.reserve(A, "a", None, 60.0), Granted)
 
 
@@ -102,7 +102,7 @@ def test_an_address_that_asks_too_often_is_refused() -> None:
     table = ReservationStore(dataclasses.replace(LIMITS, ip_reservations=Rate(2, 60.0), reservations_per_ip=9))
     table.reserve(A, "a", "x", 0.0)
     table.reserve(B, "b", "x", 0.0)
-    assert table.reserve(C, "c", "x", 0.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE)
+    assert table.reserve(C, "c", "x", 0.0) == Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE, 60.0)
     assert isinstance(table.reserve(C, "c", "y", 0.0), Granted)
 
 
@@ -211,9 +211,9 @@ def test_circuits_opened_too_often_are_refused_by_peer_and_by_address() -> None:
         return refusal
 
     assert once(A) is None
-    assert once(A) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE)
+    assert once(A) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE, 10.0)
     assert once(B) is None
-    assert once(C) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP_RATE)
+    assert once(C) == Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP_RATE, 10.0)
 
 
 def test_a_draining_relay_grants_nothing() -> None:

@@ -241,7 +241,7 @@ class RelayServer:
             outcome = self._table.reserve(peer, connection, source_of(connection), _now())
         if isinstance(outcome, Refusal):
             self._observer.reservation_refused(peer, outcome)
-            await self._answer(stream, HopMessage(HopType.STATUS, status=outcome.status))
+            await self._answer(stream, outcome.message())
             return
         self._observer.reservation_granted(peer, outcome.renewed)
         expire = int(self._clock.now() + self._limits.reservation_ttl)
@@ -277,7 +277,7 @@ class RelayServer:
                     self._table.close_circuit(origin, target, source)
         if refusal is not None:
             self._observer.circuit_refused(origin, refusal)
-            await self._answer(stream, HopMessage(HopType.STATUS, status=refusal.status))
+            await self._answer(stream, refusal.message())
 
     async def _circuit(self, connection: Connection, stream: BufferedStream, target: PeerId) -> Refusal | None:
         """Open, carry and end one circuit. A refusal when it could not be opened."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from enum import StrEnum
 
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.rate_limit import TokenBuckets
-from darkswap_browser.protocols.relay.messages import Status
+from darkswap_browser.protocols.relay.messages import HopMessage, HopType, Status
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 
 BLOCK = 4
@@ -45,6 +46,14 @@ class RefusalReason(StrEnum):
 class Refusal:
     status: Status
     reason: RefusalReason
+    retry_after: float = 0.0
+    """Seconds; 0 where it is not known."""
+
+    def message(self) -> HopMessage:
+        """What the refused peer is told."""
+        return HopMessage(
+            HopType.STATUS, status=self.status, reason=self.reason, retry_after=math.ceil(self.retry_after)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +189,9 @@ class ReservationStore:
         if self.draining:
             return Refusal(Status.RESERVATION_REFUSED, RefusalReason.DRAINING)
         if not self._peer_rate.allows(peer, now):
-            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.PEER_RATE)
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.PEER_RATE, self._peer_rate.wait(peer, now))
         if source is not None and not self._ip_rate.allows(source, now):
-            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE)
+            return Refusal(Status.RESERVATION_REFUSED, RefusalReason.IP_RATE, self._ip_rate.wait(source, now))
         if held is None and len(self._slots) >= limits.reservations:
             return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.TOTAL)
         if held is not None and held.source == source:
@@ -207,9 +216,11 @@ class ReservationStore:
         if (reason := self._circuits.refusal(origin, target, source)) is not None:
             return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, reason)
         if not self._peer_circuit_rate.allows(origin, now):
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE)
+            wait = self._peer_circuit_rate.wait(origin, now)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.PEER_RATE, wait)
         if source is not None and not self._ip_circuit_rate.allows(source, now):
-            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP_RATE)
+            wait = self._ip_circuit_rate.wait(source, now)
+            return Refusal(Status.RESOURCE_LIMIT_EXCEEDED, RefusalReason.IP_RATE, wait)
         return None
 
     def _live(self, peer: PeerId, now: float) -> _Slot | None:
