@@ -11,7 +11,7 @@ from darkswap_browser.concurrency.faults import FaultReporter, log_fault, subscr
 from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.concurrency.waiter import Waiter
-from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.errors import DarkSwapError, MalformedMessage
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import (
@@ -210,6 +210,11 @@ class EventPublisher:
             "maybe_delivered": messages.maybe_delivered,
         }
         self.publish("message:undelivered", fields)
+
+    def set_aside(self, key: str, reason: str) -> None:
+        """A record of the store could not be read."""
+        hint = "What was kept there could not be read. Its bytes are still in the store, under quarantine/."
+        self.publish("error", {"code": MalformedMessage.code, "message": f"{key}: {reason}", "hint": hint})
 
     def discarded(self, channel: Channel, count: int) -> None:
         self.publish("message:discarded", {"peer_id": channel.peer, "count": count})

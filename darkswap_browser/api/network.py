@@ -188,6 +188,7 @@ class Network(NodeOwner):
         on_progress: Progress | None = None,
         *,
         until: SendUntil = "accepted",
+        durable: bool = False,
     ) -> int:
         """Send a message; the channel is opened first if need be.
 
@@ -198,10 +199,14 @@ class Network(NodeOwner):
             on_progress: Called as the peer's side takes parts of the message.
             until: "accepted": queued, within a bound of what is not acknowledged. "delivered": the peer's application
                 took it.
+            durable: Keep the message in the store before it is accepted, and go on with it after a restart: at most
+                1 MiB, and 16 MiB of all that are kept. One that was on its way when the process ended is told as
+                undelivered at the next start, without its id.
         Returns:
             The message's id; those for one peer count up.
         Raises:
             MessageTooLarge: Nothing was sent.
+            TooManyRequests, StorageError: It could not be kept, and was not accepted.
             MessageUndelivered: With "delivered": it was accepted and will not be sent any more.
             DarkSwapError: The peer was not reached within the channel's deadline, or it closed the channel.
         Cancellation: Before it is accepted, the message is not sent; afterwards it goes on.
@@ -209,6 +214,8 @@ class Network(NodeOwner):
         if until not in ("accepted", "delivered"):
             raise InvalidArgument("until", f"is {until!r}", 'Say "accepted" or "delivered".')
         channel = self.get_open_channel(peer) or await self.begin_channel(peer)
+        if durable:
+            return await self.durable.send(channel, message, on_progress, delivered=until == "delivered")
         return await channel.send(message, on_progress, delivered=until == "delivered")
 
     async def accept(self) -> Channel:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Self
 
+from darkswap_browser.api.durable_messages import DurableMessages, Loaded
 from darkswap_browser.api.events import EventPublisher
 from darkswap_browser.api.inspection import NodeInspector
 from darkswap_browser.api.lifecycle import NodeLifecycle
-from darkswap_browser.errors import NodeMoved
+from darkswap_browser.errors import InvalidArgument, NodeMoved, Unsupported
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.node import node
 from darkswap_browser.node.config import NetworkConfig
@@ -40,6 +42,8 @@ class NodeOwner:
         self._inspection: NodeInspector | None = None
         self._end_life: Callable[[], None] = lambda: None
         self._handed: HandOver | None = None
+        self._durable: DurableMessages
+        self._left = Loaded({}, {})
 
     # --- life
 
@@ -59,17 +63,36 @@ class NodeOwner:
         facts = self._facts
         facts.publish("node", {"state": "starting", "peer_id": ""})
         try:
-            built = await node.create_node(
-                self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults, self._handed
+            return await node.create_node(
+                self.config, self.runtime, self._limits, facts, facts.signaled, facts.faults, self._prepare
             )
-            self._handed = None
-            return built
         except BaseException:
             facts.publish("node", {"state": "stopped", "peer_id": ""})
             self._close_runtime()
             raise
 
+    async def _prepare(self, built: Node) -> None:
+        """Take up what other programs of this identity left."""
+        heir, handed = built.channels.heir, self._handed
+        durable = DurableMessages(
+            self.runtime.store, str(built.swarm.local_peer), self._facts.faults.report, self._facts.set_aside
+        )
+        built.channels.keeper = self._durable = durable
+        built.held.push_async_callback(durable.finish)
+        if handed is not None:
+            heir.take_up(handed)
+        known = {name.name for each in (() if handed is None else handed.channels) for name in each.kept}
+        with suppress(Unsupported):  # storage is blocked: nothing was kept
+            self._left = await durable.load(known)
+            heir.send_kept(self._left.unwritten)
+
     def _started(self, built: Node) -> None:
+        self._handed = None
+        for peer, names in self._left.written.items():
+            fields = {"peer_id": peer, "count": len(names), "ids": [], "maybe_delivered": True}
+            self._facts.publish("message:undelivered", fields)
+            self._durable.settled(names)
+        self._left = Loaded({}, {})
         self._inspection = NodeInspector(built, self._facts)
         self._facts.attach(built)
         self._end_life = self.runtime.lifecycle.subscribe(self._life)
@@ -107,6 +130,13 @@ class NodeOwner:
             built.liveness.network_changed()
         elif word == "resumed":
             built.liveness.check_now()
+
+    @property
+    def durable(self) -> DurableMessages:
+        """Of the running node. Raises `InvalidArgument` where nothing is kept."""
+        if not self.config.persist:
+            raise InvalidArgument("durable", "needs a store that is kept", "Leave `persist` on.")
+        return self._durable
 
     async def running_node(self) -> Node:
         """All parts of the running node, for what is built on top of it. Cancellation: As `start`."""

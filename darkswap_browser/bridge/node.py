@@ -152,9 +152,10 @@ class NodeBridge:
                 self._calls.spawn(number, self._send_rest(number, peer, messages[accepted:]))
         return accepted + FIRST_ID * (last - accepted + 1) if accepted else 0
 
-    def send_with_progress(self, number: int, peer: str, js_data: JsBytes, delivered: bool) -> None:
+    def send_with_progress(self, number: int, peer: str, js_data: JsBytes, delivered: bool, durable: bool) -> None:
         """One message whose progress is told, and that it was accepted; the reply has its id, once `delivered`."""
-        self._calls.spawn(number, self._send_with_progress(number, peer, js_data.to_bytes(), delivered))
+        data = js_data.to_bytes()
+        self._calls.spawn(number, self._send_with_progress(number, peer, data, delivered=delivered, durable=durable))
 
     def _channel(self, peer: str) -> Channel | None:
         channel = self._channels.get(peer)
@@ -170,18 +171,21 @@ class NodeBridge:
         channel = self._channel(peer) or await self._network.begin_channel(peer)
         self._calls.done(number, await channel.sending.send_batch(messages))
 
-    async def _send_with_progress(self, number: int, peer: str, message: bytes, delivered: bool) -> None:
+    async def _send_with_progress(
+        self, number: int, peer: str, message: bytes, *, delivered: bool, durable: bool
+    ) -> None:
         def progress(done: int, total: int) -> None:
             self._hooks.progress(number, done, total)
 
+        def accepted(found: int) -> None:
+            self._hooks.accepted(number, 1 + FIRST_ID * found)
+
         channel = self._channel(peer) or await self._network.begin_channel(peer)
-        found = await channel.sending.send(
-            message,
-            delivered=delivered,
-            on_progress=progress,
-            on_accepted=lambda found: self._hooks.accepted(number, 1 + FIRST_ID * found),
-        )
-        self._calls.done(number, found)
+        if durable:
+            sending = self._network.durable.send(channel, message, progress, delivered=delivered, on_accepted=accepted)
+        else:
+            sending = channel.sending.send(message, delivered=delivered, on_progress=progress, on_accepted=accepted)
+        self._calls.done(number, await sending)
 
     def settled(self, peers: str) -> str:
         """Of each peer the id up to which all its messages were delivered, or told not to be. JSON both ways."""

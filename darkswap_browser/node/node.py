@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -20,7 +20,6 @@ from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.node.page_signaling import PageSignaling, Received
 from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.channels.channel import ChannelListener
-from darkswap_browser.protocols.channels.hand_over import HandOver
 from darkswap_browser.protocols.channels.service import Channels
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
@@ -111,13 +110,13 @@ async def create_node(
     listener: ChannelListener,
     received: Received,
     faults: FaultReporter,
-    handed: HandOver | None = None,
+    prepare: Callable[[Node], Awaitable[None]],
 ) -> Node:
     """A started node.
 
     Args:
         faults: Told of what fails in the background.
-        handed: What another program that ran the identity left to go on with.
+        prepare: Awaited when all is put together and nothing is started.
     Raises:
         IdentityInUse: Another process runs the identity of this folder.
         NodeMoved: Another tab has taken the identity over.
@@ -136,9 +135,8 @@ async def create_node(
     except BaseException:
         await held.aclose()
         raise
-    if handed is not None:
-        node.channels.take_up(handed)
     try:
+        await prepare(node)
         await _start(node, config, can_be_direct=can_be_direct, is_manual=config.signaling != "automatic")
     except BaseException:
         node.abort()

@@ -7,12 +7,9 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from darkswap_browser.errors import MalformedMessage, StorageError, TooManyRequests
-from darkswap_browser.runtime.base.storage import KeyValueStore
+from darkswap_browser.runtime.base.storage import QUARANTINE_PREFIX, KeyValueStore
 from darkswap_browser.storage import codec
 from darkswap_browser.wire.fields import Kind
-
-QUARANTINE_PREFIX = "quarantine/"
-"""Before the key of a record that could not be read: its bytes stay for whoever can mend them."""
 
 QuarantineListener = Callable[[str, str], None]
 """(key, reason): a record was set aside."""

@@ -266,7 +266,7 @@ async def test_bridge_call_that_fails_unexpectedly_is_answered(faults: list[Base
     peer = here.relay_id
     node.call(1, "ping", '["not a peer"]')
     node.send(2, peer, Array(b"x"), 1)
-    node.send_with_progress(3, peer, Array(b"x"), False)
+    node.send_with_progress(3, peer, Array(b"x"), False, False)
     node.receive_batch(4, peer)
     await asyncio.sleep(60)
     codes = {call: (ok, shape["code"]) for call, ok, shape in replies.all}

@@ -16,6 +16,7 @@ from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
 
 pytestmark = pytest.mark.native
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def node(**settings: object) -> Network:
@@ -125,3 +126,55 @@ async def test_network_without_a_folder_takes_that_of_the_environment(tmp_path: 
         told.append((await process.communicate())[0])
     assert told[0] == told[1] != b""
     assert (tmp_path / "darkswap.db").exists()
+
+
+SENDER = """import asyncio, sys
+from darkswap_browser import Network
+
+async def main():
+    async with Network(data=sys.argv[1]) as network:
+        peer = sys.argv[2].rpartition("/")[2]
+        await network.connect(sys.argv[2])
+        for number in range(400):
+            if number == 300:
+                for connection in (await network.swarm()).connections():
+                    connection.abort()
+                await asyncio.sleep(0.2)
+            await network.send_webrtc_message(peer, b"%d" % number, durable=True)
+            print(number, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())"""
+
+
+@pytest.mark.parametrize("count", [150, 400], ids=["while it sends", "after a cut"])
+async def test_durable_messages_of_a_process_that_is_killed_are_delivered_or_told_once(
+    tmp_path: Path, count: int
+) -> None:
+    async with node(listen=(Multiaddr.parse("/ip4/127.0.0.1/tcp/0"),)) as bob:
+        address = (await bob.get_multiaddrs())[0]
+        got: list[int] = []
+        bob.set_message_sink(lambda _, messages: got.extend(int(message) for message in messages))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SENDER, str(tmp_path), address, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(60):
+                for _ in range(count):
+                    await process.stdout.readline()
+        finally:
+            process.kill()
+            await process.wait()
+        told: list[int] = []
+        alice = Network(data=tmp_path)
+        alice.subscribe(
+            lambda event: told.append(event.fields["count"]) if event.type == "message:undelivered" else None
+        )
+        async with alice:
+            await alice.connect(address)
+            async with asyncio.timeout(30):
+                await alice.send_webrtc_message(await bob.local_peer_id(), b"1000", until="delivered")
+    assert got == sorted(set(got))
+    missing = set(range(count)) - set(got)
+    assert len(missing) <= sum(told)

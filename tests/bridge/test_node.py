@@ -148,10 +148,10 @@ async def test_what_has_no_room_is_replied_about_later():
 async def test_progress_and_events_and_cancelling():
     alice, bob, a, b = await meet()
     number = alice.number()
-    alice.node.send_with_progress(number, b, Array(bytes(3_000_000)), False)
+    alice.node.send_with_progress(number, b, Array(bytes(3_000_000)), False, False)
     assert await alice.replies[number] == 1
     delivered = alice.number()
-    alice.node.send_with_progress(delivered, b, Array(b"delivered"), True)
+    alice.node.send_with_progress(delivered, b, Array(b"delivered"), True, False)
     await asyncio.sleep(1)
     assert (alice.accepted_calls, alice.replies[delivered].done()) == ([number, delivered], False)
     assert len(await bob.network.receive_webrtc_message(a)) == 3_000_000

@@ -16,7 +16,13 @@ from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.noise import payload
 from darkswap_browser.net.yamux import frames
 from darkswap_browser.protocols.channels import messages as channels
-from darkswap_browser.protocols.channels.hand_over import HandedChannel, HandOver, decode_hand_over, encode_hand_over
+from darkswap_browser.protocols.channels.hand_over import (
+    HandedChannel,
+    HandOver,
+    KeptName,
+    decode_hand_over,
+    encode_hand_over,
+)
 from darkswap_browser.protocols.channels.snapshot import (
     ChannelSnapshot,
     InboxSnapshot,
@@ -93,7 +99,7 @@ def _channels() -> list[Case]:
             value=HandOver(
                 12,
                 (
-                    HandedChannel("12D3KooWpeer", True, session, ()),
+                    HandedChannel("12D3KooWpeer", True, session, (), (KeptName(8, "00000000000000000003"),)),
                     HandedChannel("12D3KooWother", False, None, (b"left",)),
                 ),
             ),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from darkswap_browser.api import durable_messages
 from darkswap_browser.api.trading import coin_recovery, wallet_manager
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain import transaction_cache
@@ -154,6 +155,12 @@ def _others() -> list[Case]:
             decode=Transaction.parse,
         ),
         Case(
+            name="outgoing message",
+            value=durable_messages.OutgoingMessage("12D3KooWpeer", b"message", is_written=True),
+            encode=durable_messages.encode_outgoing,
+            decode=durable_messages.decode_outgoing,
+        ),
+        Case(
             name="sequence of the peer record",
             value=CREATED * 10**9,
             encode=lambda value: value.to_bytes(8, "big"),
@@ -172,5 +179,6 @@ WRITERS = {
     wallet_manager: ("seed wallet",),
     transaction_cache: ("chain transaction",),
     identify: ("sequence of the peer record",),
+    durable_messages: ("outgoing message",),
 }
 """Every module that writes to the store, and the cases of what it writes."""

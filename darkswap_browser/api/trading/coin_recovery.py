@@ -12,9 +12,9 @@ from darkswap_browser.api.trading.lost_coins import ORDER_OWNERS
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.errors import InvalidArgument, InvalidOrder, MalformedMessage
 from darkswap_browser.market import order_codec
-from darkswap_browser.runtime.base.storage import KeyValueStore
+from darkswap_browser.runtime.base.storage import QUARANTINE_PREFIX, KeyValueStore
 from darkswap_browser.storage.orders import OrderRecord, order_records
-from darkswap_browser.storage.records import QUARANTINE_PREFIX, QuarantineListener
+from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import TradeRecord, trade_records
 from darkswap_browser.wallets.reservations import FROZEN, MAX_ENTRIES, MAX_OWNER, ReservationTable
 

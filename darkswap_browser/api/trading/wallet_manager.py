@@ -14,7 +14,8 @@ from darkswap_browser.errors import InvalidArgument, WalletNotConnected
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.node.config import TradingConfig
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.storage.records import QUARANTINE_PREFIX, QuarantineListener
+from darkswap_browser.runtime.base.storage import QUARANTINE_PREFIX
+from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.wallets import connect
 from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, Wallet, WalletCoin
 from darkswap_browser.wallets.coins import IndexedCoinStore

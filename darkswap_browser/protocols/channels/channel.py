@@ -134,7 +134,7 @@ class Channel:
             return b""
         if data := link.take_control():
             return data
-        data = self.machine.outbox.next_write(link.room())
+        data = b"" if self.sending.kept.unmarked else self.machine.outbox.next_write(link.room())
         if not data and link.is_spent:
             self.on_spent()
         if not data and self._close_reason is not None and not link.said_close and not self.machine.outbox.waiting:
@@ -194,6 +194,7 @@ class Channel:
         self.reader.is_paused = False
         self.reader.look()
         self.sending.reached()
+        self.sending.kept.attached()
         # The peer's HELLO told what it took.
         self.sending.acknowledged()
         self._listener.changed(self, "" if before is not ChannelState.RECONNECTING else "resumed")

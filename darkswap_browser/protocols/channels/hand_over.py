@@ -16,14 +16,23 @@ _MAX_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
+class KeptName:
+    """Message `id` of the session is in the store under `name`."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandedChannel:
     """`is_ours`: the application used the channel. `session`: None for one that is closed and still holds messages.
-    `earlier`: messages of earlier sessions that the application has not taken."""
+    `earlier`: messages of earlier sessions that the application has not taken. `kept`: of those in the session."""
 
     peer: str
     is_ours: bool
     session: ChannelSnapshot | None
     earlier: tuple[bytes, ...]
+    kept: tuple[KeptName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ _CHANNEL: Kind[HandedChannel] = Record(
     ("is_ours", Flag()),
     ("session", Maybe(SNAPSHOT)),
     ("earlier", Listed(Data(MAX_MESSAGE), MAX_MESSAGES)),
+    ("kept", Listed(Record(KeptName, ("id", Whole(MAX_VARINT)), ("name", Text(128))), MAX_MESSAGES)),
 )
 _HAND_OVER = Record(
     HandOver,

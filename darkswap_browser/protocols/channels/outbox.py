@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 
 from darkswap_browser.errors import InvalidArgument, MessageTooLarge, ProtocolViolation
 from darkswap_browser.net.limits import Limits
@@ -25,6 +26,18 @@ class Undelivered:
     @property
     def ids(self) -> range:
         return range(self.first, self.first + self.count)
+
+    def without(self, kept: Container[int]) -> list[Undelivered]:
+        """The same but for the messages in `kept`."""
+        found: list[Undelivered] = []
+        for number in self.ids:
+            if number in kept:
+                continue
+            if found and found[-1].first + found[-1].count == number:
+                found[-1] = replace(found[-1], count=found[-1].count + 1)
+            else:
+                found.append(replace(self, first=number, count=1))
+        return found
 
 
 class Outbox:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError, MessageTooLarge, MessageUndelivered, StreamClosed
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.protocols.channels.kept_messages import KeptMessages
 from darkswap_browser.protocols.channels.messages import message_bytes
 from darkswap_browser.protocols.channels.outbox import Outbox, Undelivered
 from darkswap_browser.protocols.channels.progress import Progress, SendProgress
@@ -20,6 +21,7 @@ class _Waiting:
     message: bytes
     accepted: asyncio.Future[int]
     delivered: asyncio.Future[None] | None
+    name: str = ""
 
 
 class ChannelSender:
@@ -42,6 +44,10 @@ class ChannelSender:
         self._waiting: deque[_Waiting] = deque()
         self._deliveries: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._progress = SendProgress(tasks.report)
+        self.kept = KeptMessages()
+        self.kept.go_on = pump
+        self.goes_on_later = False
+        """The node stops: kept messages are sent after its next start, and not told as undelivered."""
         self.on_sent: Callable[[], None] | None = None
         """Called when the first message is accepted."""
 
@@ -54,10 +60,9 @@ class ChannelSender:
             raise self._error.fresh()
         if self.is_closing:
             raise StreamClosed()
-        outbox = self._outbox
-        if self._waiting or not self._is_reached or not outbox.has_room:
+        if not self.has_room:
             return 0
-        number = outbox.accept(message)
+        number = self._outbox.accept(message)
         self._tell_sent()
         if not self._gathering:
             # The first message of a moment goes out at once, those after it in the loop's next turn, together.
@@ -65,6 +70,11 @@ class ChannelSender:
             self._loop.call_soon(self._gathered)
             self._pump()
         return number
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a message would be accepted without waiting."""
+        return self._is_reached and not self._waiting and self._outbox.has_room
 
     def _tell_sent(self) -> None:
         if self.on_sent is not None:
@@ -82,13 +92,17 @@ class ChannelSender:
         delivered: bool = False,
         on_progress: Progress | None = None,
         on_accepted: Callable[[int], None] | None = None,
+        name: str = "",
+        is_marked: bool = True,
     ) -> int:
+        """`name`: under which the message is kept in the store. `is_marked`: which says that it may have been written;
+        otherwise there must be room for it, and no stream."""
         data = message_bytes(message)
         taken: asyncio.Future[None] | None = self._loop.create_future() if delivered else None
         if number := self.try_send(data):
-            self._expect_delivery(number, taken)
+            self._expect_delivery(number, taken, name, is_marked=is_marked)
         else:
-            number = await self._wait_for_room(data, taken)
+            number = await self._wait_for_room(data, taken, name)
         if on_progress is not None:
             self._progress.watch(number, self._end_of(number), len(data), on_progress)
         if on_accepted is not None:
@@ -100,10 +114,12 @@ class ChannelSender:
     async def send_batch(self, messages: Sequence[bytes]) -> list[int]:
         return [self.try_send(message) or await self._wait_for_room(message) for message in messages]
 
-    async def _wait_for_room(self, message: bytes, delivered: asyncio.Future[None] | None = None) -> int:
+    async def _wait_for_room(
+        self, message: bytes, delivered: asyncio.Future[None] | None = None, name: str = ""
+    ) -> int:
         if len(message) > self._limits.channel_message:
             raise MessageTooLarge(len(message), self._limits.channel_message)
-        waiting = _Waiting(message, self._loop.create_future(), delivered)
+        waiting = _Waiting(message, self._loop.create_future(), delivered, name)
         self._waiting.append(waiting)
         try:
             return await waiting.accepted
@@ -115,10 +131,14 @@ class ChannelSender:
     def _accept(self, waiting: _Waiting) -> int:
         number = self._outbox.accept(waiting.message)
         self._tell_sent()
-        self._expect_delivery(number, waiting.delivered)
+        self._expect_delivery(number, waiting.delivered, waiting.name)
         return number
 
-    def _expect_delivery(self, number: int, delivered: asyncio.Future[None] | None) -> None:
+    def _expect_delivery(
+        self, number: int, delivered: asyncio.Future[None] | None, name: str, *, is_marked: bool = True
+    ) -> None:
+        if name:
+            self.kept.add(number, name, is_marked=is_marked)
         if delivered is not None:
             self._deliveries.append((number, delivered))
 
@@ -148,6 +168,7 @@ class ChannelSender:
             _, delivered = waiting.popleft()
             if not delivered.done():
                 delivered.set_result(None)
+        self.kept.acknowledged(number)
         self._progress.report(self._outbox.consumed)
         self.fill()
 
@@ -166,6 +187,7 @@ class ChannelSender:
             elif not delivered.done():
                 delivered.set_exception(MessageUndelivered(self._peer, number, undelivered.maybe_delivered))
         self._deliveries = kept
+        self.kept.told(undelivered.ids)
 
     def end(self, error: DarkSwapError, *, moves: bool = False) -> list[Undelivered]:
         """Nothing is sent any more, because of `error`. Returns what was accepted and not acknowledged.
@@ -174,16 +196,16 @@ class ChannelSender:
             moves: Another program goes on: nothing is lost, but its delivery is not heard of here.
         """
         self._error = error
-        if moves:
-            for _, delivered in self._deliveries:
-                if not delivered.done():
-                    delivered.set_exception(error.fresh())
-            self._deliveries.clear()
         for waiting in self._waiting:
             if not waiting.accepted.done():
                 waiting.accepted.set_exception(error.fresh())
         self._waiting.clear()
         left = [] if moves else [self._outbox.undelivered_written(), self._outbox.undelivered_unwritten()]
+        if self.goes_on_later:
+            left = [part for undelivered in left for part in undelivered.without(self.kept.names)]
         for undelivered in left:
             self._reject(undelivered)
+        for _, delivered in self._deliveries:
+            if not delivered.done():
+                delivered.set_exception(error.fresh())
         return [undelivered for undelivered in left if undelivered.count]

@@ -32,6 +32,8 @@ from darkswap_browser.protocols.channels.channel_stream import ChannelStream
 from darkswap_browser.protocols.channels.circuits import CircuitRenewer
 from darkswap_browser.protocols.channels.greeting import Doubt, read_confirmation, read_greeting, refuse
 from darkswap_browser.protocols.channels.hand_over import HandOver
+from darkswap_browser.protocols.channels.heir import ChannelHeir
+from darkswap_browser.protocols.channels.kept_messages import MessageKeeper
 from darkswap_browser.protocols.channels.listener import ChannelState
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
 from darkswap_browser.protocols.channels.messages import (
@@ -86,6 +88,11 @@ class Channels:
         self.arrivals = Arrivals(self._table.get, self._table.all)
         self._circuits = CircuitRenewer(swarm, self._tasks, self._attach)
         self._upgrades = Upgrades(swarm, self._tasks, self._table, self._attach)
+        self.heir = ChannelHeir(
+            self._table, swarm.ours, limits, self._tasks.report, self._machine, self._create, self._search
+        )
+        self.keeper: MessageKeeper | None = None
+        """Of messages that outlive the process; set before the first channel is there."""
         self._unsubscribe: Callable[[], None] = lambda: None
         self.direct_only = False
         """Channels of ours are not opened over relayed connections."""
@@ -93,25 +100,6 @@ class Channels:
     def start(self) -> None:
         self._swarm.handle(PROTOCOL, self._accept, allow_limited=True, max_inbound=4)
         self._unsubscribe = self._swarm.subscribe(self._upgrades.event)
-
-    def take_up(self, handed: HandOver) -> None:
-        """Go on with the sessions of another program, before `start`. One that cannot go on is reported."""
-        self._table.last_id = handed.last_id
-        for each in handed.channels:
-            try:
-                peer = PeerId.parse(each.peer)
-                machine = ChannelMachine.restore(each.session, self._limits) if each.session else self._machine(peer)
-            except DarkSwapError as error:
-                self._tasks.report("a channel session that was handed over", error)
-                continue
-            if each.is_ours:
-                self._swarm.ours.add(peer)
-            channel = self._create(peer, machine)
-            channel.take_up(each.earlier)
-            if each.session is None:
-                channel.end(EndOfStream())
-            else:
-                self._search(peer, channel)
 
     def hand_over(self, error: DarkSwapError) -> HandOver:
         """End every channel because of `error`, without a word to the peers: another program goes on with them."""
@@ -149,8 +137,7 @@ class Channels:
 
         Cancellation: Safe; the channels are then ended without a word.
         """
-        self._unsubscribe()
-        self._swarm.unhandle(PROTOCOL)
+        self._stop_accepting()
         try:
             await asyncio.gather(*(channel.close("stopped") for channel in self._table.all()))
         finally:
@@ -169,9 +156,14 @@ class Channels:
             channel.say_nowait(Close(reason))
             channel.end(StreamClosed(), reason)
 
-    def _stop_serving(self) -> None:
+    def _stop_accepting(self) -> None:
         self._unsubscribe()
         self._swarm.unhandle(PROTOCOL)
+        for channel in self.all():
+            channel.sending.goes_on_later = True
+
+    def _stop_serving(self) -> None:
+        self._stop_accepting()
         self._tasks.cancel()
         self.arrivals.end()
 
@@ -179,6 +171,7 @@ class Channels:
         channel = Channel(str(peer), machine, self._limits, PeerWatch(self, peer), self._tasks)
         channel.delivery.on_waiting = self.arrivals.wake
         channel.on_spent = lambda: self._circuits.renew(peer, channel)
+        channel.sending.kept.keeper = self.keeper
         channel.sending.on_sent = lambda: self._swarm.ours.add(peer)
         self._table.put(peer, channel)
         self.arrivals.wake()

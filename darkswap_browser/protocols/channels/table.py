@@ -9,7 +9,7 @@ from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.our_peers import OurPeers
 from darkswap_browser.protocols.channels.channel import Channel
-from darkswap_browser.protocols.channels.hand_over import MAX_HAND_OVER, HandedChannel, HandOver
+from darkswap_browser.protocols.channels.hand_over import MAX_HAND_OVER, HandedChannel, HandOver, KeptName
 from darkswap_browser.protocols.channels.listener import ChannelState
 
 _NOT_EVICTED = 3
@@ -46,7 +46,9 @@ class ChannelTable:
             room -= size
             session, earlier = channel.hand_over(error)
             if session is not None or earlier:
-                handed.append(HandedChannel(str(peer), peer in self._ours, session, earlier))
+                names = channel.sending.kept.names if session is not None else {}
+                kept = tuple(KeptName(number, name) for number, name in names.items())
+                handed.append(HandedChannel(str(peer), peer in self._ours, session, earlier, kept))
         return HandOver(last_id, tuple(handed))
 
     def next_id(self, peer: PeerId) -> int:

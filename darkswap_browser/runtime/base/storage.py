@@ -7,6 +7,9 @@ from typing import Protocol
 
 from darkswap_browser.runtime.base.crypto import SigningKey
 
+QUARANTINE_PREFIX = "quarantine/"
+"""Before the key of a record that could not be read: its bytes stay for whoever can mend them."""
+
 
 class KeyValueStore(Protocol):
     """Small durable records (IndexedDB, SQLite, a dict). Raises `Unsupported` when storage is blocked.

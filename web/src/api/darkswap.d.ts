@@ -205,6 +205,12 @@ export interface SendOptions extends CallOptions {
   on_progress?: ((sent: number, total: number) => void) | null;
   /** "accepted" (the default): queued. "delivered": the peer's application took it; UNDELIVERED when it will not. */
   until?: "accepted" | "delivered" | null;
+  /**
+   * Keep the message in the store (IndexedDB) before it is accepted, until it is delivered or told, and go on with it after
+   * a reload or a crash: at most 1 MiB, and 16 MiB of all that are kept. One that was on its way when the node ended is told
+   * as "message:undelivered" at the next start, without its id. INVALID_ARGUMENT with `persist: false`.
+   */
+  durable?: boolean | null;
 }
 
 export interface ReceivedMessage {

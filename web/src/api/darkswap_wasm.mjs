@@ -1,6 +1,6 @@
 /** DarkSwapWasm: one node, its relays, its peers and their messages. */
 
-import { bytes, callable, iceCandidate, oneOf, readOptions, sessionDescription, text } from "./arguments.mjs";
+import { bytes, callable, flag, iceCandidate, oneOf, readOptions, sessionDescription, text } from "./arguments.mjs";
 import { slice } from "./batches.mjs";
 import { Bridge, parse } from "./bridge.mjs";
 import { Callbacks } from "./callbacks.mjs";
@@ -16,7 +16,7 @@ import { version } from "./version.mjs";
 /** As the Python side's limit of one message. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
 const SEND_OPTIONS = {
-  on_progress: (path, value) => callable(value, path), until: oneOf("accepted", "delivered"),
+  on_progress: (path, value) => callable(value, path), until: oneOf("accepted", "delivered"), durable: flag,
 };
 
 export class DarkSwapWasm {
@@ -130,7 +130,7 @@ export class DarkSwapWasm {
       this.#bridge.check();
       text("peer", peer);
       const read = readOptions(options, SEND_OPTIONS);
-      const { on_progress, until, ...limits } = read;
+      const { on_progress, until, durable, ...limits } = read;
       const view = bytes("data", data);
       if (view.length > MAX_MESSAGE) {
         throw new DarkSwapError("MESSAGE_TOO_LARGE", `message of ${view.length} bytes; at most ${MAX_MESSAGE} are allowed`, {
@@ -143,7 +143,7 @@ export class DarkSwapWasm {
         this.#outgoing.set(peer, outgoing);
       }
       if (Object.keys(read).length > 0) {
-        outgoing.send_with_progress(view, limits, on_progress, until).then(resolve, reject);
+        outgoing.send_with_progress(view, limits, on_progress, { until, durable }).then(resolve, reject);
       } else {
         outgoing.send(view, { resolve, reject });
       }

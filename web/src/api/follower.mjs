@@ -104,8 +104,8 @@ export class RemoteEnd {
   /** The other tab replies to every `send`. */
   settled() {}
 
-  send_with_progress(number, peer, data, delivered) {
-    this.#post("send_with_progress", number, peer, own(data), delivered);
+  send_with_progress(number, peer, data, ...how) {
+    this.#post("send_with_progress", number, peer, own(data), ...how);
   }
 
   receive_batch(number, peer) {

@@ -80,11 +80,11 @@ export class Outgoing {
   }
 
   /**
-   * A message that may be given up, is watched, or whose delivery is awaited: in its turn like the others, alone in its
-   * call. Those behind it wait until it is accepted.
+   * A message that may be given up, is watched or kept, or whose delivery is awaited: in its turn like the others, alone
+   * in its call. Those behind it wait until it is accepted. `how`: `{ until, durable }`.
    */
-  send_with_progress(data, options, on_progress, until) {
-    const unit = { data, used: data.length, sizes: null, number: 0, until };
+  send_with_progress(data, options, on_progress, how) {
+    const unit = { data, used: data.length, sizes: null, number: 0, ...how };
     const begin = (number) => {
       unit.number = number;
       this.#queue.push(unit);
@@ -112,7 +112,7 @@ export class Outgoing {
     this.#isWaiting = true;
     this.#watched = unit;
     try {
-      this.#bridge.now("send_with_progress", unit.number, this.#peer, unit.data, unit.until === "delivered");
+      this.#bridge.now("send_with_progress", unit.number, this.#peer, unit.data, unit.until === "delivered", unit.durable === true);
     } catch (error) {
       this.#bridge.settle(unit.number, false, error);
     }

@@ -193,11 +193,11 @@ export class SwitchEnd {
     this.#accepted?.forget(number);
   }
 
-  send_with_progress(number, peer, data, delivered) {
+  send_with_progress(number, peer, data, ...how) {
     const kept = data.slice();
     this.#add(number, false, (end) => {
-      this.#accepted?.sent(number, peer, delivered);
-      end.send_with_progress(number, peer, kept, delivered);
+      this.#accepted?.sent(number, peer, how[0]);
+      end.send_with_progress(number, peer, kept, ...how);
     });
   }
 
