@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from web.build import dist, wheels
+from web.build.class_docs import with_class_docs
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,61 @@ def test_the_wheel_is_the_same_bytes_each_time(wheel: Path) -> None:
     first = wheel.read_bytes()
     with dist.alone():
         assert wheels.source_wheel().read_bytes() == first
+
+
+def test_with_class_docs_names_dataclasses_and_moves_no_line() -> None:
+    source = '''\
+@dataclass(frozen=True)
+class Told:
+    """Of more
+    than one line: ä."""
+
+    value: int  # line 6
+
+
+@dataclasses.dataclass
+class Plain:
+    value: int = 11
+
+
+class Other:
+    """Stays."""
+
+
+@dataclass
+class Empty:
+    pass
+
+
+@dataclass
+class Acting:
+    def act(self): ...
+'''
+    changed = with_class_docs(source.encode()).decode()
+    assert len(changed.splitlines()) == len(source.splitlines())
+    for number, line in enumerate(source.splitlines()):
+        assert changed.splitlines()[number].endswith(line.strip()) or number in (2, 3)
+    found: dict[str, type] = {}
+    exec(compile("import dataclasses\nfrom dataclasses import dataclass\n" + changed, "x", "exec", optimize=2), found)
+    assert [found[name].__doc__ for name in ("Told", "Plain", "Other", "Empty")] == ["Told", "Plain", None, "Empty"]
+    assert found["Acting"].__doc__ == "Acting()"
+
+
+@pytest.mark.parametrize("trades", [False, True], ids=["talking", "trading"])
+def test_every_dataclass_of_a_page_names_itself_and_no_readme_comes_along(wheel: Path, trades: bool) -> None:
+    with zipfile.ZipFile(wheels.trading_wheel(wheel) if trades else wheels.for_page(wheel)) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    dataclasses = 0
+    for name, text in texts.items():
+        if name.endswith("METADATA"):
+            assert text.startswith("Metadata-Version: ") and "\n\n" not in text
+        if name.endswith(".py"):
+            lines = text.splitlines()
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
+                    assert f'__doc__ = "{node.name}"' in lines[node.body[0].lineno - 1], (name, node.name)
+                    dataclasses += 1
+    assert dataclasses > 50
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:

@@ -23,6 +23,8 @@ from flit_core import buildapi
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from web.build.class_docs import with_class_docs
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "web" / "build"
 CACHE = ROOT / ".cache" / "build"
@@ -140,18 +142,19 @@ def source_wheel() -> Path:
 
 
 def for_page(wheel: Path) -> Path:
-    """The same wheel without what is `HOST_ONLY` or `TRADING`."""
-    target = CACHE / "page" / wheel.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    gone = HOST_ONLY + TRADING
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as result:
-        for entry in source.infolist():
-            data = source.read(entry)
-            if entry.filename.endswith(".dist-info/RECORD"):
-                data = b"".join(line for line in data.splitlines(True) if not line.decode().startswith(gone))
-            if not entry.filename.startswith(gone):
-                result.writestr(entry, data)
-    return target
+    """The same wheel without what is `HOST_ONLY` or `TRADING`, and without the README that is in its METADATA."""
+    name, version = wheel.name.split("-")[:2]
+    info = f"{name}-{version}.dist-info/"
+    with zipfile.ZipFile(wheel) as source:
+        names = [each for each in source.namelist() if not each.startswith((*HOST_ONLY, *TRADING, info))]
+        files = {each: _for_page(each, source.read(each)) for each in names}
+        headers = source.read(f"{info}METADATA").partition(b"\n\n")[0] + b"\n"
+        facts = {"METADATA": headers, "licenses/LICENSE": source.read(f"{info}licenses/LICENSE")}
+    return _pure_wheel(name, version, files, facts)
+
+
+def _for_page(name: str, data: bytes) -> bytes:
+    return with_class_docs(data) if name.endswith(".py") else data
 
 
 def trading_wheel(wheel: Path) -> Path:
@@ -159,7 +162,7 @@ def trading_wheel(wheel: Path) -> Path:
     version = wheel.name.split("-")[1]
     with zipfile.ZipFile(wheel) as source:
         names = [name for name in source.namelist() if name.startswith(TRADING)]
-        files = {name: source.read(name) for name in names}
+        files = {name: _for_page(name, source.read(name)) for name in names}
     needs = f"Requires-Dist: darkswap_browser =={version}\nRequires-Dist: embit\n"
     metadata = f"Metadata-Version: 2.1\nName: {TRADING_PACKAGE}\nVersion: {version}\n{needs}"
     return _pure_wheel(TRADING_PACKAGE, version, files, {"METADATA": metadata.encode()})
