@@ -2,7 +2,8 @@
 
 Muxers that can ping are asked every `ping_interval` unless bytes came in; WebRTC has ICE consent checks for that.
 A new connection of a peer that already has some puts the old ones to the test at once, as a reloaded page
-leaves them behind, and so does waking up.
+leaves them behind, and so does waking up. A direct link that answers nothing is given up only when somebody else
+answers: where nobody does, the network is away, and ICE may find the link's path again when no relay is there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class Liveness:
         self._received: dict[Connection, int] = {}
         self._misses: dict[Connection, int] = {}
         self._probing: dict[Connection, asyncio.Task[None]] = {}
+        self._answered_at: dict[Connection, float] = {}
+        self._spared: dict[Connection, int] = {}
+        """Direct links that missed while nobody answered, and the bytes that they had received."""
         self._unsubscribe: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Tasks(swarm.faults.report)
@@ -86,12 +90,18 @@ class Liveness:
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, ConnectionOpened):
+            for spared, received in tuple(self._spared.items()):
+                if spared.stats()["bytes_received"] == received:
+                    self._give_up(spared)
+            self._spared.clear()
             for older in self._swarm.connections(event.connection.remote_peer):
                 if older is not event.connection and older.opened_at <= event.connection.opened_at:
                     self._probe(older, self._limits.probe_timeout, misses_allowed=0)
         elif isinstance(event, ConnectionClosed):
             self._received.pop(event.connection, None)
             self._misses.pop(event.connection, None)
+            self._answered_at.pop(event.connection, None)
+            self._spared.pop(event.connection, None)
 
     def _probe(self, connection: Connection, patience: float, misses_allowed: int) -> None:
         if connection in self._probing:
@@ -103,11 +113,32 @@ class Liveness:
         )
 
     async def _test(self, connection: Connection, patience: float, misses_allowed: int) -> None:
+        began = asyncio.get_running_loop().time()
         if await self._answers(connection, patience):
             self._misses.pop(connection, None)
+            self._spared.pop(connection, None)
+            self._answered_at[connection] = asyncio.get_running_loop().time()
             return
         misses = self._misses[connection] = self._misses.get(connection, 0) + 1
-        if misses > misses_allowed and not connection.is_closed:
+        if misses <= misses_allowed:
+            return
+        if isinstance(connection, PingingSession) or self._is_somebody_there(connection, began):
+            self._give_up(connection)
+        else:
+            self._spared[connection] = connection.stats()["bytes_received"]
+
+    def _is_somebody_there(self, connection: Connection, since: float) -> bool:
+        """Whether another connection answered or was opened since, or a newer one leads to the same peer."""
+        for other in self._swarm.connections():
+            is_newer = other.remote_peer == connection.remote_peer and other.opened_at > connection.opened_at
+            if other is not connection and (
+                is_newer or other.opened_at >= since or self._answered_at.get(other, -1.0) >= since
+            ):
+                return True
+        return False
+
+    def _give_up(self, connection: Connection) -> None:
+        if not connection.is_closed:
             connection.abort()
 
     async def _answers(self, connection: Connection, patience: float) -> bool:

@@ -75,3 +75,25 @@ async def test_messages_flow_again_soon_after_a_change_of_address(mover: str, di
     assert got == sent
     assert not here.seen("alice", "message:undelivered")
     await asyncio.gather(alice.stop(), bob.stop())
+
+
+async def test_link_without_any_relay_outlives_a_cut_of_ten_seconds() -> None:
+    here = await place()
+    alice, bob = await here.node("alice"), await here.node("bob")
+    peer = await bob.local_peer_id()
+    await alice.connect_through_relay(here.relay_id, peer)
+    got: list[bytes] = []
+    bob.set_message_sink(lambda _, messages: got.extend(messages))
+    sent: list[bytes] = []
+    talk = asyncio.create_task(_talk(alice, peer, sent))
+    await asyncio.sleep(5)
+    here.world.kill("relay")
+    here.world.isolate("alice")
+    await asyncio.sleep(10)
+    here.world.rejoin("alice")
+    await asyncio.sleep(5)
+    talk.cancel()
+    await asyncio.sleep(2)
+    assert got == sent
+    assert not here.seen("alice", "message:undelivered")
+    await asyncio.gather(alice.stop(), bob.stop())
