@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -11,6 +12,9 @@ from darkswap_browser.errors import DialFailed, NoAddress, NoDirectPath, PeerOff
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.runtime.base.webrtc import IceServer
 from tests.api.world import Place, place
+
+GLARE_SEEDS = (*range(8), 23, 28, 37)
+"""The last three end with two where nobody closes one."""
 
 
 def now() -> float:
@@ -252,3 +256,27 @@ async def test_relays_that_a_peer_names_in_a_private_network_are_not_dialled():
     assert await alice.add_relay(local), "the application may name any"
     await alice.stop()
     await bob.stop()
+
+
+@pytest.mark.parametrize("seed", GLARE_SEEDS)
+async def test_two_that_dial_at_once_end_with_one_direct_connection(seed: int):
+    chance = random.Random(seed)
+    here = await place(seed=seed)
+    nodes = [await here.node("alice"), await here.node("bob")]
+    for one, other in (("alice", "relay"), ("bob", "relay"), ("alice", "bob")):
+        here.world.shape(one, other, latency=chance.choice((0.005, 0.05, 0.2)))
+    peers = {await node.local_peer_id(): node for node in nodes}
+    first, second = chance.sample(sorted(peers), 2)
+    dial = asyncio.create_task(peers[first].connect_through_relay(here.relay_id, second))
+    await asyncio.sleep(chance.random() * 0.5)
+    await peers[second].connect_through_relay(here.relay_id, first)
+    await dial
+    await peers[first].send_webrtc_message(second, b"there")
+    await peers[second].send_webrtc_message(first, b"and back")
+    await asyncio.sleep(10)
+    for node in nodes:
+        direct = [each for each in (await node.swarm()).connections() if each.transport == "webrtc"]
+        assert len(direct) == 1
+    assert await peers[second].receive_webrtc_message(first) == b"there"
+    assert await peers[first].receive_webrtc_message(second) == b"and back"
+    await asyncio.gather(*(node.stop() for node in nodes))

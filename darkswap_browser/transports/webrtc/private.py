@@ -6,8 +6,8 @@ The relayed connection, authenticated by Noise, carries the descriptions and wit
 authenticate the direct one, which therefore needs no handshake of its own. It ends some seconds after that is proven.
 
 When two of ours dial each other at once, both negotiations go on and the one whose dialler has the lower peer id
-stays: its dialler holds back the other connection until it knows, the other dialler waits for it. js peers, which
-know no such rule, keep both.
+stays: its dialler holds back the other connection until it knows, the other dialler waits for it. Where neither saw the
+other's dial in time, `glare` ends one afterwards. js peers, which know no such rule, keep both.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from darkswap_browser.protocols.signaling.messages import SIGNALING_PROTOCOL
 from darkswap_browser.runtime.base.webrtc import RtcConfiguration, SessionDescription, WebRtc
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.direct_links import DirectLinks
+from darkswap_browser.transports.webrtc.glare import GlareSettler
 from darkswap_browser.transports.webrtc.ice_report import IceReport
 from darkswap_browser.transports.webrtc.negotiation import Negotiator, OutboundAttempt
 from darkswap_browser.transports.webrtc.proof import RoundTripProof
@@ -105,6 +106,7 @@ class WebRtcTransport:
             swarm.memory,
         )
         self._mender = IceRestarter(swarm, self._negotiator, self._restart_stream)
+        self._glare = GlareSettler(swarm)
         self._is_available = webrtc.available
         self._handler: ConnectionHandler | None = None
         self._dialling: dict[PeerId, _Dialling] = {}
@@ -296,12 +298,14 @@ class WebRtcTransport:
         self._handler = handler
         self._swarm.handle(SIGNALING_PROTOCOL, self._answer, allow_limited=True, max_inbound=4)
         self._mender.start()
+        self._glare.start()
         return ()
 
     async def close(self) -> None:
         if self._handler is not None:
             self._handler = None
             self._swarm.unhandle(SIGNALING_PROTOCOL)
+        await self._glare.close()
         await self._mender.close()
 
     # --- answering
