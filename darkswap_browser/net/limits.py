@@ -21,6 +21,8 @@ class Limits:
     """Noise, muxer and all, in both directions. js allows an inbound upgrade the same."""
     pending_upgrades: int = 1024
     """Inbound links in their handshake; each costs a few KiB and at most `upgrade_timeout`."""
+    pending_upgrades_per_address: int = 64
+    """Of them, from one address: one that says nothing in all its links leaves the others room."""
     dial_timeout: float = 15.0
     """One address, everything included."""
     dial_stagger: float = 0.25

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +17,9 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.memory import MemoryBudget
 from darkswap_browser.net.negotiate import answer, confirm, proposal, select_one
 from darkswap_browser.net.noise import secure_stream as noise
+from darkswap_browser.net.source import ip_key, shares
 from darkswap_browser.net.stream import BufferedStream
+from darkswap_browser.net.work import SharedBuckets
 from darkswap_browser.net.yamux import muxer as yamux
 from darkswap_browser.runtime.base.crypto import Crypto, Entropy
 from darkswap_browser.runtime.base.links import ByteLink
@@ -54,6 +57,8 @@ class Upgrader:
         self.handshaker = noise.Handshaker(identity, crypto, entropy, limits)
         self._report = report
         self._pending_inbound = 0
+        self._pending_by: Counter[str] = Counter()
+        self._work = SharedBuckets(limits)
         self._links: set[ByteLink] = set()
         """Being upgraded."""
         self._closed = False
@@ -105,14 +110,31 @@ class Upgrader:
 
         Raises as `upgrade_outbound` does, and `TooManyRequests` when too many are at it already.
         """
-        if self._pending_inbound >= self.limits.pending_upgrades:
+        source = _source(address)
+        if (refusal := self._too_many(source)) is not None:
             link.reset()
-            raise TooManyRequests("connection upgrades", self.limits.pending_upgrades)
-        self._pending_inbound += 1
+            raise refusal
+        self._count_pending(source, 1)
         try:
             return await self._upgrade(link, Direction.INBOUND, peer, address, transport, limit)
         finally:
-            self._pending_inbound -= 1
+            self._count_pending(source, -1)
+
+    def _too_many(self, source: str | None) -> TooManyRequests | None:
+        limits = self.limits
+        if self._pending_inbound >= limits.pending_upgrades:
+            return TooManyRequests("connection upgrades", limits.pending_upgrades)
+        most = limits.pending_upgrades_per_address
+        if any(self._pending_by[key] >= share for key, share in shares(source, most)):
+            return TooManyRequests("connection upgrades of one address", most)
+        return None
+
+    def _count_pending(self, source: str | None, change: int) -> None:
+        self._pending_inbound += change
+        for key, _ in shares(source, 0):
+            self._pending_by[key] += change
+            if not self._pending_by[key]:
+                del self._pending_by[key]
 
     async def _upgrade(
         self,
@@ -156,6 +178,7 @@ class Upgrader:
             report=self._report,
             account=self._memory.account(is_ours),
             is_ours=is_ours,
+            shared_work=self._work.of(_source(address)) if direction is Direction.INBOUND else None,
         )
 
     async def _secure(
@@ -178,6 +201,11 @@ class Upgrader:
             else:
                 await answer(stream, yamux.PROTOCOL.__eq__, self.limits)
         return secured, stream
+
+
+def _source(address: Multiaddr) -> str | None:
+    """Whoever comes through a relay has its address, so the relay counts them."""
+    return None if address.has("p2p-circuit") else ip_key(address.value("ip4") or address.value("ip6"))
 
 
 class _WholeLink:

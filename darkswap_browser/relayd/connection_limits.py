@@ -1,4 +1,4 @@
-"""The relay's front door: how many sockets may be open, and how the handshakes on them go."""
+"""How many sockets the host lets us open, listeners that close together, and how handshakes go."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection
 from darkswap_browser.net.limits import Limits
+from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener, Sockets
 
 MOST_SOCKETS = 4096
+RESERVED = 150
+"""Descriptors: 100 in the kernel's queue of each turn, the rest for ourselves."""
+ADDRESSES = 16
+LEAST_PER_ADDRESS = 16
 SHARE_OF_DESCRIPTORS = 0.8
 """The rest is for files, the admin port and whatever the host opens for itself."""
 
@@ -32,18 +37,21 @@ def raise_descriptor_limit() -> int:
 
 
 def socket_limit(descriptors: int) -> int:
-    return min(int(descriptors * SHARE_OF_DESCRIPTORS), MOST_SOCKETS)
+    """Links that may be open. As many sockets as the kernel queues may be accepted at once before one is closed."""
+    return min(int(descriptors * SHARE_OF_DESCRIPTORS), max(descriptors - RESERVED, descriptors // 4), MOST_SOCKETS)
 
 
-class LimitedSockets:
-    """`Sockets` that turn away links above `limit`. `refused` hears of each."""
+def address_limit(links: int) -> int:
+    """Of one address: enough for an office, and a sixteenth of all."""
+    return max(links // ADDRESSES, LEAST_PER_ADDRESS)
 
-    def __init__(self, sockets: Sockets, limit: int, refused: Callable[[], None]) -> None:
+
+class ListeningSockets:
+    """`Sockets` whose listeners can be closed together."""
+
+    def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
-        self._limit = limit
-        self._refused = refused
         self._listeners: list[LinkListener] = []
-        self.open = 0
 
     async def connect_websocket(self, url: str) -> ByteLink:
         return await self._sockets.connect_websocket(url)
@@ -54,10 +62,10 @@ class LimitedSockets:
     async def listen_websocket(
         self, host: str, port: int, handler: LinkHandler, tls: tuple[str, str] | None = None
     ) -> LinkListener:
-        return self._listening(await self._sockets.listen_websocket(host, port, self._gated(handler), tls))
+        return self._listening(await self._sockets.listen_websocket(host, port, handler, tls))
 
     async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener:
-        return self._listening(await self._sockets.listen_tcp(host, port, self._gated(handler)))
+        return self._listening(await self._sockets.listen_tcp(host, port, handler))
 
     async def stop_listening(self) -> None:
         """No new links; those open stay."""
@@ -72,21 +80,6 @@ class LimitedSockets:
         self._listeners.append(listener)
         return listener
 
-    def _gated(self, handler: LinkHandler) -> LinkHandler:
-        async def accepted(link: ByteLink, ip: str) -> None:
-            if self.open >= self._limit:
-                self._refused()
-                link.reset()
-                return
-            self.open += 1
-            try:
-                # The transport's handler lives as long as the link.
-                await handler(link, ip)
-            finally:
-                self.open -= 1
-
-        return accepted
-
 
 class InstrumentedUpgrader(Upgrader):
     """Tells how long handshakes of inbound links took, and by which error code they failed."""
@@ -98,8 +91,17 @@ class InstrumentedUpgrader(Upgrader):
         limits: Limits,
         took: Callable[[float], None],
         failed: Callable[[str], None],
+        swarm: Swarm,
     ) -> None:
-        super().__init__(identity, runtime.crypto, runtime.entropy, limits)
+        super().__init__(
+            identity,
+            runtime.crypto,
+            runtime.entropy,
+            limits,
+            swarm.faults.report,
+            memory=swarm.memory,
+            is_ours=swarm.ours.__contains__,
+        )
         self._took = took
         self._failed = failed
 

@@ -12,7 +12,7 @@ from darkswap_browser.errors import InvalidArgument, ListenFailed
 from darkswap_browser.identity.keys import Identity, load_or_make_key
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.address_book import AddressBook
-from darkswap_browser.net.limits import DEFAULT_LIMITS, KIB, Limits
+from darkswap_browser.net.limits import DEFAULT_LIMITS, KIB, MIB, Limits
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
@@ -22,10 +22,12 @@ from darkswap_browser.protocols.stun import stun_fact
 from darkswap_browser.relayd.admin import Admin, LoopLag, landing_page
 from darkswap_browser.relayd.connection_limits import (
     InstrumentedUpgrader,
-    LimitedSockets,
+    ListeningSockets,
+    address_limit,
     raise_descriptor_limit,
     socket_limit,
 )
+from darkswap_browser.relayd.link_gate import Gate
 from darkswap_browser.relayd.log import RelayLog
 from darkswap_browser.relayd.metrics import RelayMetrics, StreamBytes
 from darkswap_browser.relayd.options import RelayOptions
@@ -40,18 +42,21 @@ from darkswap_browser.version import AGENT
 logger = logging.getLogger(__name__)
 
 KEY_NAME = "relay"
+UNREAD = 96 * MIB
+"""Bytes that rest in circuits and elsewhere, over all connections: a relay runs on machines with 1 GB."""
 
 
 class RelayDaemon:
     """A relay made ready by `open`, listening after `start`, gone after `stop`."""
 
-    def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: RelayLog) -> None:
+    def __init__(self, options: RelayOptions, runtime: Runtime, identity: Identity, log: RelayLog, gate: Gate) -> None:
         self._options = options
+        self._gate = gate
         self._metrics = metrics = RelayMetrics(log)
         self._lag = LoopLag(metrics.loop_lag.observe)
-        most = options.connections or socket_limit(raise_descriptor_limit())
-        limits = _limits(most)
-        self._sockets = sockets = LimitedSockets(runtime.sockets, most, metrics.refused_sockets.inc)
+        gate.on_refused = metrics.refused_sockets.inc
+        limits = _limits(gate.most)
+        self._sockets = sockets = ListeningSockets(runtime.sockets)
         self._swarm = swarm = Swarm(identity, limits, AddressBook(limits))
         upgrader = InstrumentedUpgrader(
             identity,
@@ -59,6 +64,7 @@ class RelayDaemon:
             limits,
             metrics.handshakes.observe,
             lambda reason: metrics.handshake_failures.labels(reason).inc(),
+            swarm,
         )
         swarm.add_transport(TcpTransport(sockets, upgrader))
         swarm.add_transport(WebSocketTransport(sockets, upgrader, tls=options.tls))
@@ -77,8 +83,10 @@ class RelayDaemon:
     @classmethod
     async def open(cls, options: RelayOptions, log: RelayLog) -> RelayDaemon:
         """Raises `InvalidArgument` or `Unsupported` when the identity file cannot be used."""
-        runtime = _host(options)
-        return cls(options, runtime, await _identity(runtime), log)
+        most = options.connections or socket_limit(raise_descriptor_limit())
+        gate = Gate(most, options.connections_per_ip or address_limit(most), options.trusted_proxies)
+        runtime = _host(options, gate)
+        return cls(options, runtime, await _identity(runtime), log, gate)
 
     @property
     def peer_id(self) -> str:
@@ -150,7 +158,7 @@ class RelayDaemon:
     def _add_figures(self) -> None:
         metrics, swarm, server = self._metrics, self._swarm, self._server
         metrics.registry.register(StreamBytes(swarm))
-        metrics.gauge("open_sockets", "Sockets that peers hold", lambda: self._sockets.open)
+        metrics.gauge("open_sockets", "Sockets that peers hold", lambda: self._gate.open)
         metrics.gauge("connections", "Authenticated connections", lambda: len(swarm.connections()))
         metrics.gauge("reservations_held", "Reservations in force", lambda: server.reservations)
         metrics.gauge("circuits_running", "Circuits at this moment", lambda: server.circuits)
@@ -160,14 +168,14 @@ class RelayDaemon:
         metrics.gauge("stun_ignored", "Datagrams that are no STUN request", lambda: stun.ignored)
 
 
-def _host(options: RelayOptions) -> Runtime:
+def _host(options: RelayOptions, gate: Gate) -> Runtime:
     if options.identity is None:
-        return native_runtime(plain_http=landing_page)
+        return native_runtime(plain_http=landing_page, gate=gate)
     try:
         options.identity.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InvalidArgument("--identity", f"{options.identity}: {error}") from error
-    return native_runtime(str(options.identity), plain_http=landing_page)
+    return native_runtime(str(options.identity), plain_http=landing_page, gate=gate)
 
 
 async def _identity(runtime: Runtime) -> Identity:
@@ -176,10 +184,13 @@ async def _identity(runtime: Runtime) -> Identity:
 
 
 def _limits(connections: int) -> Limits:
-    """A relay holds many connections with little on each."""
+    """A relay holds many connections with little on each. It asks for nobody, so all are strangers."""
     return dataclasses.replace(
         DEFAULT_LIMITS,
         connections=connections,
+        connections_of_strangers=connections,
+        unread_bytes_of_strangers=UNREAD,
+        yamux_unread=1 * MIB,
         address_book_peers=connections,
         yamux_window_max=256 * KIB,
         yamux_stream_queue=64 * KIB,

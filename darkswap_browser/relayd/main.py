@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from darkswap_browser import logs
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.relayd.daemon import RelayDaemon
-from darkswap_browser.relayd.log import DETAILS, EVENTS, JsonFormatter, RelayLog
+from darkswap_browser.relayd.log import DETAILS, EVENTS, JsonFormatter, LoopFaults, RelayLog
 from darkswap_browser.relayd.options import RelayOptions, parse_options
 
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _serve(options: RelayOptions) -> int:
     log = RelayLog()
+    asyncio.get_running_loop().set_exception_handler(LoopFaults(log).handle)
     node = await RelayDaemon.open(options, log)
     await node.start()
     ready = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import ipaddress
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from pathlib import Path
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.protocols.relay.server.limits import PRESETS, RelayLimits
+from darkswap_browser.relayd.link_gate import Network
 from darkswap_browser.version import VERSION
 
 DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/9095/ws"
+MOST = 2**32 - 1
+"""Seconds or bytes of a circuit: go and rust tell seconds in 32 bits, and more bytes are as good as no limit."""
 DEFAULT_ADMIN = "127.0.0.1:9096"
 
 ABOUT = """\
@@ -27,7 +31,8 @@ examples:
   the address that is printed here to `build.py serve --relay ADDRESS --relay-port 0`):
       darkswap-relay
   on a server behind nginx or Caddy, which hold the certificate and pass WebSockets on to port 9095:
-      darkswap-relay --announce /dns4/relay.example/tcp/443/wss
+      darkswap-relay --announce /dns4/relay.example/tcp/443/wss --trusted-proxy 127.0.0.1
+      (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; Caddy sets it by itself)
   with its own certificate, for browsers and for native peers:
       darkswap-relay --listen /ip4/0.0.0.0/tcp/443/wss --tls-cert cert.pem --tls-key key.pem \\
                      --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/relay.example/tcp/443/wss
@@ -38,8 +43,8 @@ The relay also answers STUN on UDP, from which its peers learn their public addr
 told no other STUN server: on the port number of the first --listen (9095), which a firewall has to let through, on the
 same addresses, or with --announce on every interface, since a proxy passes no UDP on.
 
-Pages served over https can only use wss addresses (localhost excepted). Behind a proxy on the same machine all
-peers come from 127.0.0.1, which is why loopback is not counted by --reservations-per-ip.
+Pages served over https can only use wss addresses (localhost excepted). Behind a proxy name it by --trusted-proxy:
+otherwise all peers come from its address, or from 127.0.0.1, which is not counted, and one client can take every slot.
 The first line on standard output is JSON: {"event": "ready", "peer_id": …, "addresses": […], "admin": …}.
 Logs go to standard error, one JSON object a line, without IP addresses; DARKSWAP_LOG=debug, or
 darkswap_browser.net=debug, tells more.
@@ -62,6 +67,8 @@ class RelayOptions:
     stun: int | None
     limits: RelayLimits
     connections: int | None
+    connections_per_ip: int | None
+    trusted_proxies: tuple[Network, ...]
     drain_seconds: float
     verbose: bool
 
@@ -94,6 +101,8 @@ def parse_options(arguments: Sequence[str]) -> RelayOptions:
         stun=given.stun,
         limits=limits,
         connections=given.connections,
+        connections_per_ip=given.connections_per_ip,
+        trusted_proxies=tuple(given.trusted_proxy or ()),
         drain_seconds=given.drain_seconds,
         verbose=given.verbose,
     )
@@ -114,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         f"(default {DEFAULT_LISTEN})",
     )  # fmt: skip
     where.add_argument(
-        "--announce", action="append", type=_address, metavar="MULTIADDR",
+        "--announce", action="append", type=_announced, metavar="MULTIADDR",
         help="address told to peers instead of those listened on: the public name behind a proxy or NAT; repeatable",
     )  # fmt: skip
     where.add_argument(
@@ -122,6 +131,11 @@ def _parser() -> argparse.ArgumentParser:
         help="where the key is kept, readable by you only; made when missing (default %(default)s)",
     )  # fmt: skip
     where.add_argument("--no-identity-file", action="store_true", help="a new identity each time; for tests")
+    where.add_argument(
+        "--trusted-proxy", action="append", type=_network, metavar="ADDRESS",
+        help="address or network of a proxy in front, whose X-Forwarded-For header or PROXY protocol names the client; "
+        "repeatable. Without it everybody behind the proxy is one address, and loopback is not counted",
+    )  # fmt: skip
     where.add_argument("--tls-cert", metavar="PEM", help="certificate chain for wss")
     where.add_argument("--tls-key", metavar="PEM", help="its private key")
     where.add_argument(
@@ -159,6 +173,11 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         help="sockets at once (default: 80%% of the file descriptors this process may open, at most 4096)",
     )  # fmt: skip
     group.add_argument(
+        "--connections-per-ip", type=_positive, metavar="N",
+        help="sockets of one address at once; IPv6 is counted by /64, and four times as many by /48 (default: a "
+        "sixteenth of --connections, at least 16)",
+    )  # fmt: skip
+    group.add_argument(
         "--drain-seconds", type=float, default=30.0, metavar="SECONDS", help="for running circuits at the end (30)"
     )
 
@@ -174,11 +193,30 @@ def _address(text: str) -> Multiaddr:
     return _typed(Multiaddr.parse, text)
 
 
+def _announced(text: str) -> Multiaddr:
+    """What peers can dial, without a peer id: the relay's own is put behind it."""
+    address = _address(text)
+    if address.peer_id() is not None or address.has("p2p-circuit"):
+        raise argparse.ArgumentTypeError(f"{text!r} ends in a peer id or leads through a relay; leave that out")
+    if address.host() is None or not address.port() or not (address.is_tcp or address.is_websocket):
+        raise argparse.ArgumentTypeError(f"{text!r} is no …/tcp/PORT, …/tcp/PORT/ws or …/tcp/PORT/wss")
+    return address
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must not be negative")
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"must not be above {MOST}; 0 is unlimited")
     return value
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address or network") from error
 
 
 def _positive(text: str) -> int:

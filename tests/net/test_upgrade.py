@@ -184,6 +184,30 @@ async def test_handshakes_at_once_are_capped():
         await waiting
 
 
+async def test_silent_links_of_one_address_leave_room_for_others():
+    busy = await upgrader("bob", Limits(pending_upgrades=10, pending_upgrades_per_address=2))
+    waiting: list[asyncio.Task[Connection]] = []
+
+    async def begins(address: str) -> bool:
+        link, _ = pipe()
+        task = asyncio.create_task(
+            busy.upgrade_inbound(link, peer=None, address=Multiaddr.parse(address), transport="tcp")
+        )
+        waiting.append(task)
+        await asyncio.sleep(0.01)
+        return not task.done()
+
+    assert [await begins("/ip4/192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert await begins("/ip4/192.0.2.2")
+    assert [await begins(f"/ip6/2001:db8::{n}") for n in range(3)] == [True, True, False]
+    assert [await begins("/ip4/192.0.2.3/tcp/1/p2p-circuit") for _ in range(3)] == [True] * 3
+    assert [await begins("/ip4/127.0.0.1") for _ in range(3)] == [True, True, False], "now all ten are taken"
+    for task in waiting:
+        with pytest.raises((TimedOut, TooManyRequests)):
+            await task
+    assert not busy._pending_by
+
+
 async def test_a_lazy_dialer_that_never_waits_for_an_answer_it_can_foresee():
     """rust's V1Lazy: proposal and Noise's first message in one flight, the third with the muxer's first frame."""
     ours, peer = pipe()

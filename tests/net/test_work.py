@@ -9,7 +9,7 @@ import pytest
 from darkswap_browser.errors import ProtocolViolation
 from darkswap_browser.net.limits import DEFAULT_LIMITS
 from darkswap_browser.net.memory import MemoryBudget
-from darkswap_browser.net.work import TokenBucket, WorkMeter
+from darkswap_browser.net.work import SharedBuckets, TokenBucket, WorkMeter
 
 LIMITS = dataclasses.replace(
     DEFAULT_LIMITS,
@@ -65,6 +65,26 @@ def test_frames_that_carry_nothing_end_the_connection_beyond_their_burst(is_ours
     meter.waste(share)
     with pytest.raises(ProtocolViolation):
         meter.waste(1)
+
+
+def test_strangers_of_one_address_share_the_work_of_eight() -> None:
+    clock, shared = Clock(), SharedBuckets(LIMITS)
+    assert shared.of(None) is None and shared.of("a") is shared.of("a") is not shared.of("b")
+    crowd = [WorkMeter(LIMITS, lambda: False, clock, shared.of("a")) for _ in range(10)]
+    assert [meter.spend(20) for meter in crowd] == [True] * 8 + [False] * 2
+    assert crowd[0].debt > 0, "all of the address wait"
+    assert WorkMeter(LIMITS, lambda: False, clock, shared.of("b")).spend(20)
+    assert WorkMeter(LIMITS, lambda: True, clock, shared.of("a")).spend(100)
+
+
+def test_addresses_seen_longest_ago_are_forgotten() -> None:
+    shared = SharedBuckets(LIMITS, most=2)
+    first = shared.of("a")
+    shared.of("b")
+    assert shared.of("a") is first
+    shared.of("c")
+    shared.of("d")
+    assert shared.of("a") is not first
 
 
 def test_strangers_together_hold_a_tenth_and_each_may_hold_a_little_more() -> None:

@@ -63,8 +63,11 @@ def _get(url: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def relay(*arguments: str) -> AsyncIterator[Process]:
+async def relay(*arguments: str, descriptors: int | None = None) -> AsyncIterator[Process]:
+    """`descriptors`: how many files it may have open."""
+    limit = () if descriptors is None else ("prlimit", f"--nofile={descriptors}:{descriptors}")
     process = await asyncio.create_subprocess_exec(
+        *limit,
         sys.executable,
         *("-m", "darkswap_browser.relayd", "--admin", "127.0.0.1:0", "--verbose"),
         *("--listen", "/ip4/127.0.0.1/tcp/0/ws", *arguments),

@@ -22,7 +22,7 @@ from darkswap_browser.net.connection import CircuitLimit, Direction, StreamHandl
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.memory import MemoryAccount, MemoryBudget
 from darkswap_browser.net.stream import Stream
-from darkswap_browser.net.work import WorkMeter, everybody
+from darkswap_browser.net.work import TokenBucket, WorkMeter, everybody
 from darkswap_browser.net.yamux.events import (
     DataReceived,
     Event,
@@ -56,6 +56,7 @@ class YamuxConnection:
         report: ReportFault = log_fault,
         account: MemoryAccount | None = None,
         is_ours: Callable[[], bool] = everybody,
+        shared_work: TokenBucket | None = None,
     ) -> None:
         self.remote_peer = remote_peer
         self.remote_addr = remote_addr
@@ -67,7 +68,7 @@ class YamuxConnection:
         self._limits = limits
         self._link = link
         self._account = account or MemoryBudget(limits).account(is_ours)
-        self._work = WorkMeter(limits, is_ours, self._loop.time)
+        self._work = WorkMeter(limits, is_ours, self._loop.time, shared_work)
         self._machine = YamuxMachine(initiator=direction is Direction.OUTBOUND, limits=limits, account=self._account)
         self._streams: dict[int, YamuxStream] = {}
         self._waiting: dict[int, YamuxStream] = {}

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from darkswap_browser.net.rate_limit import Rate, TokenBuckets
-from darkswap_browser.protocols.relay.server.reservation_store import ip_key
+from darkswap_browser.net.source import ip_key
 from darkswap_browser.relayd.stun.messages import HEADER, decode_request, encode_answer
 
 PER_ADDRESS = Rate(burst=64, interval=1 / 32)

@@ -43,6 +43,30 @@ LinkHandler = Callable[[ByteLink, str], Coroutine[Any, Any, None]]
 """Called with each accepted link and the remote's IP address as text; runs in a task of its own."""
 
 
+class AdmittedLink(Protocol):
+    """A link that a gate let in and counts."""
+
+    def identify(self, ip: str) -> bool:
+        """A proxy in front says that it comes from `ip`. False: it has to go."""
+        ...
+
+    def leave(self) -> None:
+        """The link is gone. Idempotent."""
+        ...
+
+
+class LinkGate(Protocol):
+    """Counts the links of listening sockets from the moment they are accepted, before a byte is read."""
+
+    def enter(self, ip: str, drop: Callable[[], None]) -> AdmittedLink | None:
+        """A link from `ip`; None: it has to go. `drop` ends it when another one needs its place."""
+        ...
+
+    def trusts(self, ip: str) -> bool:
+        """Whether `ip` is a proxy whose word of the client's address counts."""
+        ...
+
+
 class Sockets(Protocol):
     """Ways to reach out. A host raises `Unsupported` for what it has not."""
 

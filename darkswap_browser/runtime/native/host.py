@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.runtime.base.links import LinkGate
 from darkswap_browser.runtime.base.webrtc import PeerConnection, PeerConnectionListener, RtcConfiguration
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.crypto import NativeCrypto
@@ -57,7 +58,11 @@ def _nothing() -> None:
 
 
 def native_runtime(
-    store_path: str | None = None, *, trusted: str | None = None, plain_http: PlainHttp | None = None
+    store_path: str | None = None,
+    *,
+    trusted: str | None = None,
+    plain_http: PlainHttp | None = None,
+    gate: LinkGate | None = None,
 ) -> Runtime:
     """`store_path`: SQLite file, made at first use (None: in memory); the rest as in `NativeSockets`."""
     database = None if store_path is None else SqliteStore(store_path)
@@ -67,7 +72,7 @@ def native_runtime(
         clock=SystemClock(),
         entropy=SystemEntropy(),
         crypto=NativeCrypto(),
-        sockets=NativeSockets(trusted, plain_http),
+        sockets=NativeSockets(trusted, plain_http, gate=gate),
         webrtc=NoWebRtc(),
         store=MemoryStore() if database is None else database,
         lifecycle=NullLifecycle(),

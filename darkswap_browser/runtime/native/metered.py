@@ -9,11 +9,17 @@ more small frames than the rest waits.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
+
+from darkswap_browser.errors import MalformedMessage
+from darkswap_browser.runtime.base.links import AdmittedLink, LinkGate
+from darkswap_browser.runtime.native.proxy import forwarded_for, parse_proxy_header
 
 PIECE = 16 * 1024
 """Bytes parsed in one turn where they hold many frames: 10 ms at most."""
@@ -25,6 +31,8 @@ SMALL = 1024
 """Bytes from which a frame pays for itself."""
 CONTROL_RATE, CONTROL_BURST = 1.0, 60.0
 """Pings and pongs: pages cannot send any, servers and proxies send one in 10 s or more."""
+REFUSAL = 0.1
+"""Seconds for a refusal in HTTP to leave."""
 MOST_UNSENT = 1024 * 1024
 """Bytes in the send buffer of a link whose peer takes nothing; its writers stop at a quarter of that."""
 
@@ -113,4 +121,71 @@ class MeteredClient(Metered, ClientConnection):
 
 
 class MeteredServer(Metered, ServerConnection):
-    """The listening end."""
+    """The listening end. `gate` counts it from the first moment, and says whose word of the client counts."""
+
+    def __init__(self, *args: Any, gate: LinkGate | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._gate = gate
+        self._admitted: AdmittedLink | None = None
+        self._is_refused = False
+        self._header: bytes | None = None
+        """What came of a proxy's header; None when none is awaited."""
+        self.client_ip = ""
+        """Of the client, as far as a trusted proxy says who that is; empty for a socket that is already gone."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.client_ip = socket_ip(transport.get_extra_info("peername"))
+        if self._gate is not None:
+            assert isinstance(transport, asyncio.Transport)
+            self._admitted = self._gate.enter(self.client_ip, transport.abort)
+            if self._admitted is None:
+                # The library has not heard of it: a task and a line in the log less.
+                self._is_refused = True
+                transport.abort()
+                return
+            self._header = b"" if self._gate.trusts(self.client_ip) else None
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._admitted is not None:
+            self._admitted.leave()
+        if not self._is_refused:
+            super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._header is not None:
+            self._header += data
+            try:
+                header = parse_proxy_header(self._header)
+            except MalformedMessage:
+                self.transport.abort()
+                return
+            if header is None:
+                return
+            data, self._header = self._header[header.size :], None
+            if header.ip is not None and not self.identify(header.ip):
+                self.transport.abort()
+                return
+        if data:
+            super().data_received(data)
+
+    def forwarded(self, headers: Headers) -> bool:
+        """Heed `X-Forwarded-For`, where a trusted proxy wrote it. False: the client has to go."""
+        gate = self._gate
+        if gate is None or not gate.trusts(self.client_ip):
+            return True
+        ip = forwarded_for(headers.get_all("X-Forwarded-For"), gate.trusts)
+        if ip is None or self.identify(ip):
+            return True
+        # It may not wait for its client to close as well: that is the place which there is not.
+        self.loop.call_later(REFUSAL, self.transport.abort)
+        return False
+
+    def identify(self, ip: str) -> bool:
+        self.client_ip = ip
+        return self._admitted is None or self._admitted.identify(ip)
+
+
+def socket_ip(address: object) -> str:
+    """IP text of a socket address, without an IPv6 zone; empty for a socket that is already gone."""
+    return str(address[0]).partition("%")[0] if isinstance(address, tuple) and address else ""

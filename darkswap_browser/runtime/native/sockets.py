@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import http
+import logging
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
@@ -20,9 +23,14 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidURI
 from websockets.http11 import Request, Response
 
-from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed
-from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
-from darkswap_browser.runtime.native.metered import MeteredClient, MeteredServer
+from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed, MalformedMessage
+from darkswap_browser.runtime.base.links import AdmittedLink, ByteLink, LinkGate, LinkHandler, LinkListener
+from darkswap_browser.runtime.native.metered import MeteredClient, MeteredServer, socket_ip
+from darkswap_browser.runtime.native.proxy import MAX_HEADER, parse_proxy_header
+
+LIBRARY = logging.getLogger(f"{__name__}.library")
+"""What the library says of handshakes that strangers break off, a traceback each: they are counted, not told."""
+LIBRARY.setLevel(logging.CRITICAL)
 
 WEBSOCKET_MESSAGE = 2 * 1024 * 1024
 """Largest message accepted, in bytes. js flushes what it has queued as one message, which can pass 256 KiB."""
@@ -97,7 +105,11 @@ class _Ending(asyncio.Protocol):
 
 
 class TcpLink:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, close_seconds: float) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, close_seconds: float, ahead: bytes = b""
+    ) -> None:
+        """`ahead`: bytes that were read already."""
+        self._ahead = ahead
         self._reader = reader
         self._writer = writer
         self._close_seconds = close_seconds
@@ -110,6 +122,9 @@ class TcpLink:
         return int(self._writer.get_extra_info("socket").getsockopt(level, name))
 
     async def read(self, max_bytes: int = 65536) -> bytes:
+        if self._ahead and not self._closed:
+            data, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
+            return data
         with _socket_errors("tcp"):
             data = await self._reader.read(max_bytes)
         if self._closed:
@@ -229,11 +244,17 @@ class NativeSockets:
         trusted: PEM file of further certificate authorities for `wss`.
         plain_http: answers GETs on a WebSocket port.
         close_seconds: how long closing a link waits for a peer to take what was written.
+        gate: counts the links of listeners.
     """
 
     def __init__(
-        self, trusted: str | None = None, plain_http: PlainHttp | None = None, close_seconds: float = CLOSE_SECONDS
+        self,
+        trusted: str | None = None,
+        plain_http: PlainHttp | None = None,
+        close_seconds: float = CLOSE_SECONDS,
+        gate: LinkGate | None = None,
     ) -> None:
+        self._gate = gate
         self._trusted = trusted
         self._plain_http = plain_http
         self._close_seconds = close_seconds
@@ -267,11 +288,21 @@ class NativeSockets:
 
     async def listen_tcp(self, host: str, port: int, handler: LinkHandler) -> LinkListener:
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            link, ip = TcpLink(reader, writer, self._close_seconds), _ip(writer.get_extra_info("peername"))
-            if ip:
-                await handler(link, ip)
-            else:
-                link.reset()
+            ip, drop = socket_ip(writer.get_extra_info("peername")), writer.transport.abort
+            admitted = None if self._gate is None else self._gate.enter(ip, drop)
+            if not ip or (self._gate is not None and admitted is None):
+                drop()
+                return
+            try:
+                ahead = b""
+                if self._gate is not None and admitted is not None and self._gate.trusts(ip):
+                    ip, ahead = await _proxied(reader, admitted, ip)
+                await handler(TcpLink(reader, writer, self._close_seconds, ahead), ip)
+            except (ConnectionLost, MalformedMessage):
+                drop()
+            finally:
+                if admitted is not None:
+                    admitted.leave()
 
         with _listen_errors(host, port):
             server = await asyncio.start_server(accepted, host, port, limit=RECEIVE_BUFFER)
@@ -285,7 +316,8 @@ class NativeSockets:
         self, host: str, port: int, handler: LinkHandler, tls: tuple[str, str] | None = None
     ) -> LinkListener:
         async def accepted(socket: ServerConnection) -> None:
-            if not (ip := _ip(socket.remote_address)):
+            ip = socket.client_ip if isinstance(socket, MeteredServer) else ""
+            if not ip:
                 return
             await handler(WebSocketLink(socket), ip)
             # The library closes a connection whose handler returns; ours lives as long as its link.
@@ -307,7 +339,9 @@ class NativeSockets:
                 max_size=WEBSOCKET_MESSAGE,
                 max_queue=WEBSOCKET_QUEUE,
                 write_limit=SEND_BUFFER,
-                create_connection=MeteredServer,
+                # The annotation says a class; the library calls it and no more.
+                create_connection=cast(type[ServerConnection], partial(MeteredServer, gate=self._gate)),
+                logger=LIBRARY,
             )
 
         async def close() -> None:
@@ -315,22 +349,38 @@ class NativeSockets:
 
         return LinkListener(host, next(iter(server.sockets)).getsockname()[1], close)
 
-    def _answer_plain_http(self, _: ServerConnection, request: Request) -> Response | None:
+    def _answer_plain_http(self, socket: ServerConnection, request: Request) -> Response | None:
+        if isinstance(socket, MeteredServer) and not socket.forwarded(request.headers):
+            return _response(HttpAnswer(503, "text/plain; charset=utf-8", b"Too many connections from your address.\n"))
         if "websocket" in request.headers.get("Upgrade", "").lower():
             return None
         answer = self._plain_http(request.path) if self._plain_http is not None else None
         if answer is None:
             answer = HttpAnswer(404, "text/plain; charset=utf-8", b"This port speaks libp2p over WebSocket.\n")
-        headers = Headers()
-        headers["Content-Type"] = answer.content_type
-        headers["Content-Length"] = str(len(answer.body))
-        headers["Connection"] = "close"
-        return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
+        return _response(answer)
 
 
-def _ip(address: object) -> str:
-    """IP text of a socket address, without an IPv6 zone; empty for a socket that is already gone."""
-    return str(address[0]).partition("%")[0] if isinstance(address, tuple) and address else ""
+def _response(answer: HttpAnswer) -> Response:
+    headers = Headers()
+    headers["Content-Type"] = answer.content_type
+    headers["Content-Length"] = str(len(answer.body))
+    headers["Connection"] = "close"
+    return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
+
+
+async def _proxied(reader: asyncio.StreamReader, admitted: AdmittedLink, ip: str) -> tuple[str, bytes]:
+    """The client that a trusted proxy at `ip` names, and what was read beyond. Raises `ConnectionLost`."""
+    data = b""
+    with _socket_errors("tcp"):
+        async with asyncio.timeout(OPEN_SECONDS):
+            while (header := parse_proxy_header(data)) is None:
+                more = await reader.read(MAX_HEADER)
+                if not more:
+                    raise EOFError("closed in the middle of a PROXY header")
+                data += more
+    if header.ip is not None and not admitted.identify(header.ip):
+        raise ConnectionLost("tcp", "too many links of one address")
+    return header.ip or ip, data[header.size :]
 
 
 def _server_tls(paths: tuple[str, str]) -> ssl.SSLContext:

@@ -111,8 +111,9 @@ class Model:
                 return
             self.sent[side, stream] = self.sent.get((side, stream), b"") + data
         elif action == "finish":
+            if stream in self.sides[side]._streams:  # and not still on its way there
+                self.finished.add((side, stream))
             self.sides[side].finish(stream)
-            self.finished.add((side, stream))
         elif action == "reset":
             self.sides[side].reset(stream)
             self.broken.add(stream)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from darkswap_browser.identity.peer_id import KeyType, PeerId, PublicKey
 from darkswap_browser.net.rate_limit import Rate
+from darkswap_browser.net.source import ip_key
 from darkswap_browser.protocols.relay.messages import Status
 from darkswap_browser.protocols.relay.server.limits import PRESETS, RelayLimits
 from darkswap_browser.protocols.relay.server.reservation_store import (
@@ -18,7 +19,6 @@ from darkswap_browser.protocols.relay.server.reservation_store import (
     Refusal,
     RefusalReason,
     ReservationStore,
-    ip_key,
 )
 from tests.support.examples import examples
 

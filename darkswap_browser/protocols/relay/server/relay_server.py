@@ -16,6 +16,7 @@ from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.events import ConnectionClosed, Event
+from darkswap_browser.net.source import ip_key
 from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, target_keeps_early_data
@@ -41,7 +42,6 @@ from darkswap_browser.protocols.relay.server.reservation_store import (
     Refusal,
     RefusalReason,
     ReservationStore,
-    ip_key,
 )
 from darkswap_browser.protocols.relay.server.splice import CircuitEnd, splice
 from darkswap_browser.protocols.relay.voucher import issue_voucher

@@ -6,8 +6,6 @@ under which an address is counted (`ip_key`), or None where addresses are not co
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -16,11 +14,10 @@ from enum import StrEnum
 
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.rate_limit import TokenBuckets
+from darkswap_browser.net.source import BLOCK, ip_block
 from darkswap_browser.protocols.relay.messages import HopMessage, HopType, Status
 from darkswap_browser.protocols.relay.server.limits import RelayLimits
 
-BLOCK = 4
-"""How many times the share of an IPv6 /64 its /48 has: a company, or a customer who tries."""
 NEWCOMERS = 8
 """One in so many reservations is left to addresses that hold none."""
 
@@ -236,31 +233,3 @@ class ReservationStore:
                 self._per_source[key] += change
                 if not self._per_source[key]:
                     del self._per_source[key]
-
-
-@functools.lru_cache(maxsize=4096)
-def ip_block(source: str | None) -> str | None:
-    """The /48 of a /64 as `ip_key` names it: what providers give to one customer at most (RFC 6177)."""
-    if source is None or not source.endswith("/64"):
-        return None
-    return str(ipaddress.IPv6Network(source).supernet(new_prefix=48))
-
-
-def ip_key(address: str | None) -> str | None:
-    """Under what an IP address is counted: itself, or its /64, since whoever has one IPv6 address has 2^64.
-
-    None (not counted) for loopback: it says only that a reverse proxy or a tunnel stands in front of us.
-    """
-    if address is None:
-        return None
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    if ip.is_loopback:
-        return None
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    return str(ipaddress.ip_network((int(ip), 64), strict=False).network_address) + "/64"
