@@ -138,6 +138,10 @@ class NodeOwner:
             raise InvalidArgument("durable", "needs a store that is kept", "Leave `persist` on.")
         return self._durable
 
+    @property
+    def is_running(self) -> bool:
+        return self._lifecycle.running is not None
+
     async def running_node(self) -> Node:
         """All parts of the running node, for what is built on top of it. Cancellation: As `start`."""
         return await self._up()

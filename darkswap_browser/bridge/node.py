@@ -188,8 +188,11 @@ class NodeBridge:
         self._calls.done(number, await sending)
 
     def settled(self, peers: str) -> str:
-        """Of each peer the id up to which all its messages were delivered, or told not to be. JSON both ways."""
+        """Of each peer the id up to which all its messages were delivered, or told not to be; of none while the node
+        starts. JSON both ways."""
         self._network.flush_events()
+        if not self._network.is_running:
+            return "{}"
         found = {}
         for peer in json_argument("peers", peers):
             channel = self._network.get_open_channel(peer)

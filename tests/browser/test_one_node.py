@@ -148,11 +148,17 @@ def test_tab_of_another_build_is_refused(tabs: Tabs) -> None:
     assert told == ["refuse", "IDENTITY_IN_USE", "build", "Reload all tabs of this site."]
 
 
-def test_node_of_a_closed_tab_goes_on_in_another(tabs: Tabs) -> None:
+def test_node_of_a_closed_tab_goes_on_in_another_in_the_middle_of_a_conversation(tabs: Tabs) -> None:
     first, second = tabs.open
     third, _ = tabs.add()
+    waiting = tabs.keep_waiting(second)
+    tabs.other.run("events.length = 0")
     tabs.drop(first)
+    tabs.take()
     _moved(tabs, second, third)
+    assert second.run(UNDELIVERED + "return told(args[0]).length", waiting) == 0
+    assert tabs.other.run("return got.filter(([, data]) => data[0] === 99).length") == 1
+    assert tabs.other.run('return events.filter(({ type }) => type === "channel:close").length') == 0
 
 
 def test_node_of_a_crashed_tab_goes_on_in_another(tabs: Tabs) -> None:
@@ -221,10 +227,12 @@ def test_tab_that_is_kept_for_the_way_back_hands_over_and_shares_again(tabs: Tab
     fourth.page.driver.back()
     assert fourth.run("await until(() => kept !== null); return kept") is True
     assert fourth.run("return await node.local_peer_id()") == tabs.peer_id
-    fourth.run(f"{UNDELIVERED} await until(() => told(args[0]).length === 1)", waiting)
     tabs.take()
     tabs.say(fourth, 32)
     tabs.hear(33, [third, fourth])
+    # The conversation went on in the other tab.
+    assert fourth.run(f"{UNDELIVERED} return told(args[0]).length", waiting) == 0
+    assert tabs.other.run("return got.filter(([, data]) => data[0] === 99).length") == 1
 
 
 def _moved(tabs: Tabs, heir: OpenPage, other: OpenPage) -> None:
@@ -234,5 +242,5 @@ def _moved(tabs: Tabs, heir: OpenPage, other: OpenPage) -> None:
     assert heir.run("return await node.local_peer_id()") == tabs.peer_id
     number = tabs.next_number()
     tabs.say(other, number)
-    # The session that the closed tab had is over: what was sent into it since is told, and not this test's matter.
+    # Where the tab crashed its session is over: what was sent into it since is told, and not this test's matter.
     tabs.hear(number + 1, [heir, other])

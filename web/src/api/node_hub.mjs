@@ -258,19 +258,31 @@ export class NodeHub {
     return this.#ended;
   }
 
+  /** As `abandon`, with the channels: bytes for `takeUp` in the tab that goes on, or null. What it goes on with is not told. */
+  handOver() {
+    let handed = null;
+    this.#ended ??= this.#end("hand_over", (bytes) => { handed = bytes; });
+    return handed;
+  }
+
+  /** Whether the node goes on with what `handOver` returned, from its start. */
+  takeUp(handed) {
+    return this.#python.take_up(handed) === "";
+  }
+
   /** As `abandon`, but peers are told that this page may come back. */
   leave() {
     this.#ended ??= this.#end("leave");
     return this.#ended;
   }
 
-  async #end(how) {
+  async #end(how, taken = () => {}) {
     this.#isOver = true;
     const python = this.#python;
     await new Promise((resolve) => {
       const number = this.number({ reply: resolve });
       try {
-        python[how](number);
+        taken(python[how](number));
         if (death) resolve();
       } catch {
         // A dead runtime has nothing left to end.

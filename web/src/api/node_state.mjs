@@ -59,6 +59,8 @@ export class NodeState {
   }
 
   #toldUndelivered({ peer_id, ids, maybe_delivered }) {
+    // Durable ones of an earlier node have none.
+    if (ids.length === 0) return;
     this.#undelivered.push({ peer_id, first: ids[0], last: ids.at(-1), maybe_delivered });
     if (this.#undelivered.length > MAX_TOLD) this.#undelivered.shift();
   }

@@ -89,11 +89,11 @@ export class NodeView {
     this.hooks.reply(number, true, JSON.stringify(acceptedIds(answer)));
   }
 
-  send_with_progress(number, peer, data, delivered) {
+  send_with_progress(number, peer, data, ...how) {
     this.#up();
     const own = this.#hub.number(this.#entry(number));
     this.#hub.watch(own, (done, total) => this.hooks.progress(number, done, total));
-    this.#hub.python.send_with_progress(own, peer, data, delivered);
+    this.#hub.python.send_with_progress(own, peer, data, ...how);
   }
 
   // --- events and signals

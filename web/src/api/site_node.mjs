@@ -9,6 +9,7 @@ import { canonical } from "./configuration.mjs";
 import { countEpoch } from "./epoch.mjs";
 import { nodeDiffers } from "./errors.mjs";
 import { Followers } from "./followers.mjs";
+import { Handed } from "./handed.mjs";
 import { freeLocks, holdsLock, locksBeside, nodeLock, reliefLock, takeLock } from "./locks.mjs";
 import { python } from "./loading.mjs";
 import { NodeHub } from "./node_hub.mjs";
@@ -63,6 +64,7 @@ class SiteNode {
   #ownEpoch = null;
   /** Locks of a tab that stands still. */
   #left = [];
+  #handed = new Handed();
   /** The end of a node whose users are gone, before another may begin. */
   #ending = Promise.resolve();
 
@@ -91,6 +93,7 @@ class SiteNode {
   #hidden = ({ persisted }) => {
     // The goodbye that the node says now does not mean that its channels are not wanted any more.
     this.#isLeaving = true;
+    if (this.#followers.size > 0) Handed.give(this.#hub, this.#ownEpoch, (left) => this.#common.postMessage({ ...left, id: this.#id }));
     if (!persisted) return;
     const release = this.#release;
     this.#resign("leave");
@@ -180,8 +183,7 @@ class SiteNode {
     this.#tell("ready");
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#watch(), ASK_EVERY);
-    for (const [view, config] of this.#views) await this.#join(view, config);
-    for (const [end, config] of this.#followers.ends()) await this.#join(end, config);
+    for (const [view, config] of [...this.#views, ...this.#followers.ends()]) await this.#join(view, config);
     if (isMoved) {
       this.#moved(true);
       if (this.#hub) takeUp(this.#hub, this.#state.save());
@@ -247,7 +249,7 @@ class SiteNode {
         const onState = () => hub === this.#hub && this.#stateChanged(hub);
         const hub = new NodeHub(config, { isShared: true, epoch: this.#ownEpoch, onState });
         hub.state.load(this.#state.save());
-        hub.state.beginLineage();
+        if (!this.#handed.taken(hub, this.#ownEpoch)) hub.state.beginLineage();
         this.#hub = hub;
         this.#config = config;
         this.#adopt(hub.state.save());
@@ -264,8 +266,7 @@ class SiteNode {
 
   #stateChanged(hub) {
     if (this.#isLeaving) return;
-    const state = hub.state.save();
-    this.#state.load(state);
+    this.#state.load(hub.state.save());
     this.#followers.tell("state", this.#saved());
   }
 
@@ -295,6 +296,7 @@ class SiteNode {
       if (message.what === "ask") this.#tell(this.#isReady ? "ready" : "holder");
       return;
     }
+    if (message.what === "handed") this.#handed.keep(message);
     if (message.what !== "holder" && message.what !== "ready") return;
     const { epoch } = message;
     // Of a tab that was relieved, and does not know it yet.
