@@ -24,7 +24,7 @@ from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.protocols.relay.reservation_keeper import Reservation
 
-DIRECT_PATIENCE = 3.0
+DIRECT_PATIENCE = 1.5
 """Seconds for which a call that asks for a connection waits for a direct one beside a relayed one that stands: where a
 direct one can be it took 65 to 265 ms between real networks."""
 DIRECT_RETRY_FIRST = 3.0

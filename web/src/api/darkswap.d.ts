@@ -702,7 +702,7 @@ export class DarkSwapWasm {
   get_active_webrtc_relay_reservations(options?: CallOptions): Promise<RelayReservation[]>;
   /**
    * Meets `target` at `relay`, then tries for a direct link. Resolves when messages can be sent: with the direct link, or
-   * after 3 s with the relayed one, beside which the attempt goes on.
+   * after 1.5 s with the relayed one, beside which the attempt goes on.
    */
   connect_through_webrtc_relay(relay: string, target: string, options?: CallOptions): Promise<ConnectionInfo>;
   /** A peer: closes every connection to it. A relay: gives up its reservation too. */
