@@ -193,11 +193,12 @@ export class SwitchEnd {
     this.#accepted?.forget(number);
   }
 
-  send_with_progress(number, peer, data, ...how) {
+  send_with_progress(number, peer, data, delivered, durable) {
     const kept = data.slice();
     this.#add(number, false, (end) => {
-      this.#accepted?.sent(number, peer, how[0]);
-      end.send_with_progress(number, peer, kept, ...how);
+      // What is in the store is looked after by whoever runs the node.
+      if (!durable) this.#accepted?.sent(number, peer, delivered);
+      end.send_with_progress(number, peer, kept, delivered, durable);
     });
   }
 
