@@ -140,3 +140,15 @@ async def test_relay_that_refuses_tells_whether_it_is_the_address_and_until_when
     await asyncio.sleep(60)
     assert [event.type for event in _relay(events)] == ["relay:failed", "relay:reserved"]
     await network.stop()
+
+
+async def test_a_relay_that_somebody_else_reached_is_asked_for_a_place_at_once() -> None:
+    here = await place()
+    here.world.refuse("relay")
+    network, events = await _node(here)
+    await asyncio.sleep(200)  # the pauses are 15 to 30 s long by now
+    here.world.refuse("relay", refusing=False)
+    await network.connect(here.address)
+    await asyncio.sleep(1)
+    assert _relay(events)[-1].type == "relay:reserved"
+    await network.stop()

@@ -20,6 +20,7 @@ from darkswap_browser.errors import (
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit, Connection, Direction
+from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.stream import BufferedStream, close_or_reset
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.relay.early_data import MAX_EARLY_DATA, EarlyData, relay_keeps_early_data
@@ -81,12 +82,13 @@ class RelayClient:
         self._subscribers = Subscribers[ReservationEvent]()
         self._tasks = Tasks(swarm.faults.report)
         self._accept: CircuitHandler | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], object] | None = None
 
     def start(self) -> None:
         """Take circuits from the relays that hold a reservation of ours, and follow the host's life events."""
         self._swarm.handle(STOP_PROTOCOL, self._stop, max_inbound=64)
-        self._unsubscribe = self._runtime.lifecycle.subscribe(self._on_life)
+        ends = (self._runtime.lifecycle.subscribe(self._on_life), self._swarm.subscribe(self._on_event))
+        self._unsubscribe = lambda: [end() for end in ends]
 
     async def close(self) -> None:
         """Give up every reservation. Circuits can still be made. Idempotent.
@@ -285,6 +287,10 @@ class RelayClient:
         if event in WAKING:
             for holding in self._holdings.values():
                 holding.wake()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, ConnectionOpened) and event.connection.remote_peer in self._holdings:
+            self._holdings[event.connection.remote_peer].connected()
 
     def _chance(self) -> float:
         return int.from_bytes(self._runtime.entropy.bytes(4), "big") / 2**32

@@ -104,6 +104,7 @@ class ReservationKeeper:
         self._asked_at = 0.0
         self._ends_at = 0.0
         self._outcome: asyncio.Future[Reservation] | None = None
+        self._is_pausing = False
         self.is_kept = False
         """Requested again after a failure. Otherwise whoever made this stops it when the first request fails."""
         self.reservation: Reservation | None = None
@@ -139,6 +140,11 @@ class ReservationKeeper:
         self._backoff.reset()
         if self.reservation is None or _now() - self._asked_at > MIN_REFRESH_SECONDS:
             self._wake.set()
+
+    def connected(self) -> None:
+        """Somebody else reached the relay: ask now, unless it has just refused."""
+        if self._is_pausing and not isinstance(self.error, RelayRefused):
+            self.wake()
 
     async def stop(self) -> None:
         """Withdraw. Whoever waits for the outcome sees `Aborted`. Idempotent.
@@ -204,11 +210,14 @@ class ReservationKeeper:
             woken.cancel()
 
     async def _pause(self, seconds: float) -> None:
+        self._is_pausing = True
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             return
+        finally:
+            self._is_pausing = False
 
     def _lost(self, error: DarkSwapError | None, retry_in: float | None) -> None:
         if self.reservation is not None:
