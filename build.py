@@ -345,7 +345,7 @@ COMMANDS = {
     "check": "format, lint, types, architecture",
     "bench": "every performance figure beside a peer in the same run",
     "fuzz": "feed one decoder hostile bytes: fuzz TARGET",
-    "soak": "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]; or `soak channels`",
+    "soak": "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]; soak channels; soak faults",
     "lab": "pages behind NATs, cut and slow networks of this machine (root): lab [--full] [NAME ...]",
 }
 

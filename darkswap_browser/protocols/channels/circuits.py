@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from darkswap_browser.concurrency.tasks import Tasks
 from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, Direction, is_direct
+from darkswap_browser.net.events import ConnectionOpened, Event
 from darkswap_browser.net.rate_limit import Rate
 from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.protocols.channels.channel import Channel
@@ -114,7 +116,7 @@ class CircuitRenewer:
 
     async def pause(self, peer: PeerId, channel: Channel) -> None:
         """Before another circuit is opened or used: a moment when there were many, longer when the last one carried
-        nothing."""
+        nothing. It ends when there is a direct connection."""
         is_first = peer not in self._past
         past = self._remember(peer, channel)
         progress = _progress(channel)
@@ -126,7 +128,25 @@ class CircuitRenewer:
             wait = min(2.0 ** min(past.failures, _DOUBLINGS), MAX_PAUSE)
         now = self._loop.time()
         past.full_at = max(past.full_at, now) + CIRCUITS.interval
-        await asyncio.sleep(max(wait, past.full_at - now - CIRCUITS.burst * CIRCUITS.interval))
+        await self._wait_for_direct(peer, max(wait, past.full_at - now - CIRCUITS.burst * CIRCUITS.interval))
+
+    async def _wait_for_direct(self, peer: PeerId, seconds: float) -> None:
+        best, found = self._swarm.best_connection(peer), asyncio.Event()
+
+        def opened(event: Event) -> None:
+            if not isinstance(event, ConnectionOpened) or event.connection.remote_peer != peer:
+                return
+            if is_direct(event.connection):
+                found.set()
+
+        if seconds > 0 and not (best is not None and is_direct(best)):
+            unsubscribe = self._swarm.subscribe(opened)
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await found.wait()
+            finally:
+                unsubscribe()
 
     def _remember(self, peer: PeerId, channel: Channel) -> _Past:
         past = self._past.setdefault(peer, _Past(_progress(channel)))

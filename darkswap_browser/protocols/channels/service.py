@@ -260,6 +260,7 @@ class Channels:
             return error
         if connection.limit is not None:
             await self._circuits.pause(peer, channel)
+            connection = self._swarm.best_connection(peer) or connection
         if channel.link is not None or connection.is_closed:
             return None
         return await self._attach(peer, channel, connection)

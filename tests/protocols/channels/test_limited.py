@@ -16,7 +16,7 @@ from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.circuits import CircuitRenewer
 from tests.protocols.channels.limited import Relay
-from tests.protocols.channels.paths import connect, node
+from tests.protocols.channels.paths import MutePathEnd, connect, node
 
 LIMITS = Limits()
 KIB = 1024
@@ -107,3 +107,17 @@ async def test_circuits_that_are_gone_are_not_kept_until_their_time_is_over() ->
     await asyncio.sleep(0.1)
     gc.collect()
     assert [each for each in kept if each() is not None] == []
+
+
+async def test_a_pause_between_circuits_ends_when_a_direct_path_is_there() -> None:
+    alice, bob = await node("alice", LIMITS), await node("bob", LIMITS)
+    channel = alice.channels.begin(bob.peer)
+    for _ in range(6):
+        path = connect(alice, bob, "circuit", end=MutePathEnd)
+        await asyncio.sleep(7)
+        path.abort()
+    connect(alice, bob, "circuit", end=MutePathEnd)
+    await asyncio.sleep(1)
+    connect(alice, bob)
+    async with asyncio.timeout(2):
+        await channel.wait_open()
