@@ -119,6 +119,9 @@ class Limits:
     identify_addresses: int = 64
     """Addresses kept of one peer's identify or record."""
     identify_protocols: int = 256
+    identify_addresses_of_strangers: int = 8
+    identify_protocols_of_strangers: int = 64
+    """Kept of a stranger's: nobody dials it, and whoever becomes ours tells more with its next identify."""
     identify_timeout: float = 5.0
     identify_delay: float = 0.3
     """Before we ask on a connection that was made for something at once: both sides' questions, signed records
@@ -143,7 +146,9 @@ class Limits:
     reservation_timeout: float = 10.0
     relay_connect_timeout: float = 15.0
     relay_retry_first: float = 0.5
-    relay_retry_max: float = 30.0
+    relay_retry_max: float = 10.0
+    """First and longest pause between two attempts at a relay: a hundred nodes of one that was restarted are back
+    within seconds, and ask it ten times a second meanwhile."""
     signaling_message: int = 32 * KIB
     """An SDP offer of a data-only connection is 0.5 to 1.5 KiB; Firefox's with many candidates stays below 16."""
     signaling_candidates: int = 64

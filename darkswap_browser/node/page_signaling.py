@@ -40,6 +40,7 @@ class PageSignaling:
 
     async def send(self, peer: PeerId, event: SignalingEvent) -> None:
         """An offer begins a negotiation; an answer or a candidate needs one that has begun."""
+        self._swarm.ours.add(peer)
         signaling = self._open.get(peer)
         if isinstance(event, SessionDescription) and event.type == "offer":
             if signaling is not None:

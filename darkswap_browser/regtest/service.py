@@ -106,7 +106,10 @@ class RegtestService:
 
     async def answer(self, request: HttpRequest) -> Response | None:
         """Also without HTTP: for tests whose network is simulated. None: the connection is broken off."""
-        parts = urlsplit(request.target)
+        try:
+            parts = urlsplit(request.target)
+        except ValueError:
+            return text("The address cannot be read.", 400)
         prefix, *path = [unquote(piece) for piece in parts.path.split("/")[1:]]
         if path and path[-1] == "":
             path.pop()
@@ -117,7 +120,15 @@ class RegtestService:
         asked = Request(method, tuple(path), dict(parse_qsl(parts.query)), request.body)
         try:
             if prefix == "regtest":
+                if not _is_local(request.headers.get("origin", "")):
+                    return text("Only pages of this machine may work the chain.", 403)
                 return server(asked)
             return await self.faults.answer(prefix, asked, server)
         except RequestError as refusal:
             return refusal.answer
+
+
+def _is_local(origin: str) -> bool:
+    """Whether a request comes from no page, or from one of this machine: any other may be open in the browser."""
+    host = origin.partition("://")[2].rpartition(":")[0] or origin.partition("://")[2]
+    return not origin or host in ("localhost", "127.0.0.1", "[::1]") or host.endswith(".localhost")

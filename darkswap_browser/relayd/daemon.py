@@ -191,6 +191,8 @@ def _limits(connections: int) -> Limits:
         connections_of_strangers=connections,
         unread_bytes_of_strangers=UNREAD,
         yamux_unread=1 * MIB,
+        # It dials nobody.
+        identify_addresses_of_strangers=0,
         address_book_peers=connections,
         yamux_window_max=256 * KIB,
         yamux_stream_queue=64 * KIB,

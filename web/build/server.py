@@ -74,6 +74,8 @@ class Site:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 30
+    """Seconds for which a connection may say nothing: each has a thread of its own."""
     site: Site
 
     def do_GET(self) -> None:

@@ -242,11 +242,15 @@ class Identify:
         told = await self._addresses_of(peer, message)
         # Private ones only of a peer, or at a relay, that is in that network together with us.
         addresses = usable(told, (connection.remote_addr.host(),))
+        protocols = message.protocols
+        if peer not in self._swarm.ours:
+            addresses = addresses[: self._limits.identify_addresses_of_strangers]
+            protocols = protocols[: self._limits.identify_protocols_of_strangers]
         if addresses:
             now = asyncio.get_running_loop().time()
             book.add(peer, addresses, now, self._limits.address_ttl)
-        if message.protocols:
-            book.set_protocols(peer, message.protocols)
+        if protocols:
+            book.set_protocols(peer, protocols)
         if message.agent:
             book.set_agent(peer, message.agent)
         self._swarm.emit(PeerIdentified(peer, book.agent(peer), book.protocols(peer), addresses, connection))

@@ -32,6 +32,7 @@ from darkswap_browser.net.memory import MemoryBudget
 from darkswap_browser.net.transport import StepHandler
 from darkswap_browser.protocols.signaling.exchange import Signaling
 from darkswap_browser.runtime.base.webrtc import IceCandidate, RtcConfiguration, SessionDescription, WebRtc
+from darkswap_browser.transports.webrtc.candidates import StrangersCandidates
 from darkswap_browser.transports.webrtc.connection import DataChannelConnection
 from darkswap_browser.transports.webrtc.sdp import (
     candidate_key,
@@ -96,7 +97,10 @@ class Negotiator:
     def exchange(self, connection: DataChannelConnection, signaling: Signaling) -> OfferAnswerExchange:
         """To describe an existing connection anew."""
         relay_only = self._configuration().relay_only
-        return OfferAnswerExchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
+        exchange = OfferAnswerExchange(connection, signaling, self.limits, relay_only=relay_only, report=self._report)
+        if connection.direction is Direction.INBOUND and not self._is_ours(connection.remote_peer):
+            exchange.heeded = StrangersCandidates()
+        return exchange
 
     def _attempt(
         self, signaling: Signaling, peer: PeerId, address: Multiaddr, direction: Direction
@@ -183,6 +187,8 @@ class OfferAnswerExchange:
         self._relay_only = relay_only
         self._report = report
         self._early: list[IceCandidate] = []
+        self.heeded: StrangersCandidates | None = None
+        """Which of the peer's candidates are heeded; None: all."""
         self._is_prepared = False
         connection.on_candidate = self._outbox.put_nowait
 
@@ -234,7 +240,7 @@ class OfferAnswerExchange:
     async def accept(self, offer: SessionDescription) -> None:
         """Answer an offer that was read already."""
         self._connection.remote_sdp = offer.sdp
-        await self._host.set_remote_description(offer)
+        await self._host.set_remote_description(offer if self.heeded is None else self.heeded.filtered(offer))
         answer = await self._host.create_answer()
         await self._signaling.send_answer(self._outgoing(answer))
         await self._host.set_local_description(answer)
@@ -324,6 +330,8 @@ class OfferAnswerExchange:
 
     async def _add(self, candidate: IceCandidate) -> None:
         """A candidate that the host refuses is no reason to stop: another may do."""
+        if self.heeded is not None and not self.heeded.heeds(candidate.candidate):
+            return
         self._connection.ice.add_remote(candidate.candidate)
         with suppress(MalformedMessage, ConnectionLost):
             await self._host.add_ice_candidate(candidate)

@@ -277,12 +277,14 @@ class WebRtcTransport:
 
     async def offer_by(self, signaling: Signaling, peer: PeerId, on_step: StepHandler) -> Connection:
         """Dial `peer` with descriptions that the caller carries, who answers for their way. Not yet in the swarm."""
+        self._swarm.ours.add(peer)
         self._links.make_room()
         observed = self._observed(signaling, peer)
         return await self._negotiator.offer(observed, peer, _carried(peer), on_step)
 
     async def answer_by(self, signaling: Signaling, peer: PeerId) -> Connection:
         """The other half of `offer_by`."""
+        self._swarm.ours.add(peer)
         self._links.make_room()
         return await self._negotiator.answer(self._observed(signaling, peer), peer, _carried(peer))
 

@@ -82,7 +82,8 @@ class IceRestarter:
 
     async def _answer(self, relayed: Connection, stream: BufferedStream, protocol: str) -> None:
         signaling = Libp2pSignaling(stream, self._swarm.limits)
-        offer = await signaling.receive_event()
+        async with asyncio.timeout(self._swarm.limits.signaling_timeout):
+            offer = await signaling.receive_event()
         if not isinstance(offer, SessionDescription) or offer.type != "offer":
             raise HandshakeFailed("an ICE restart begins with an offer")
         connection = self._meant(relayed.remote_peer, offer.sdp)
