@@ -10,9 +10,11 @@ Everything lies in network namespaces that are made here and removed again; the 
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 PREFIX = "darkswap-lab-"
 NAMES = ("public", "ra", "rb", "rm", "a", "b")
@@ -21,6 +23,8 @@ ROUTERS = {"ra": 101, "rb": 102, "rm": 103}
 RELAY, TURN = "10.77.0.10", "10.77.0.20"
 RELAY6, TURN6 = "fd77::10", "fd77::20"
 TIMEOUT = 20.0
+LOCK = Path("/run/lock/darkswap-lab")
+"""Held from `open` until `close`: the names are the machine's, so there is one lab at a time."""
 
 NO_UDP = "meta l4proto udp drop"
 ONLY_443 = "meta l4proto udp drop\n tcp dport 443 accept\n tcp sport 443 accept\n meta l4proto tcp drop"
@@ -48,9 +52,13 @@ class Networks:
 
     def __init__(self) -> None:
         self._cable: subprocess.Popen[str] | None = None
+        self._lock: IO[str] | None = None
 
     def open(self) -> None:
-        self.close()
+        """Waits while another lab of this machine is open."""
+        self._lock = LOCK.open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._remove()
         for name in NAMES:
             run("ip", "netns", "add", PREFIX + name)
             ip("link set lo up", name)
@@ -85,12 +93,20 @@ class Networks:
             self.nat(router, "restricted")
 
     def close(self) -> None:
-        """Idempotent; also removes what a run that was killed left."""
+        """Idempotent."""
+        if self._lock is None:
+            return
         if self._cable is not None:
             assert self._cable.stdin is not None
             self._cable.stdin.close()
             self._cable.wait(TIMEOUT)
             self._cable = None
+        self._remove()
+        self._lock.close()
+        self._lock = None
+
+    def _remove(self) -> None:
+        """Also what a run that was killed left."""
         for name in NAMES:
             if (Path("/run/netns") / (PREFIX + name)).exists():
                 run("ip", "netns", "del", PREFIX + name, must=False)
