@@ -88,6 +88,18 @@ class Network(NodeOwner):
         """
         return str((await self._up()).circuits.add_relay(multiaddr))
 
+    async def add_peer(self, peer: str) -> None:
+        """Make `peer` one of ours, as connecting, sending, receiving by its name and trading do.
+
+        Other peers are strangers: they share a part of connections, direct links and memory, and go first.
+
+        Raises:
+            InvalidArgument: It is no peer id.
+
+        Cancellation: As `start`.
+        """
+        (await self._up()).swarm.ours.add(PeerId.parse(peer))
+
     async def make_relay_reservation(self, relay: str) -> RelayReservation:
         """Reserve a slot; it is renewed until `disconnect(relay)`.
 
@@ -245,7 +257,9 @@ class Network(NodeOwner):
         return await (await self._channel_of(peer)).delivery.receive_batch()
 
     async def _channel_of(self, peer: str) -> Channel:
-        return await (await self._up()).channels.arrivals.channel(PeerId.parse(peer))
+        built, named = await self._up(), PeerId.parse(peer)
+        built.swarm.ours.add(named)
+        return await built.channels.arrivals.channel(named)
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, bytes]]:
         """`async for peer, message in network`: those of all peers, until the node stops. What a loop that is left did

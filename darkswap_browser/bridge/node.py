@@ -101,6 +101,7 @@ class NodeBridge:
             "local_peer_id": network.local_peer_id,
             "get_multiaddrs": network.get_multiaddrs,
             "add_relay": network.add_relay,
+            "add_peer": network.add_peer,
             "make_webrtc_relay_reservation": network.make_relay_reservation,
             "is_webrtc_relay_reservation_valid": network.is_relay_reservation_valid,
             "get_active_webrtc_relay_reservations": network.get_relay_reservations,

@@ -40,6 +40,7 @@ CALLS: dict[str, Call] = {
     "relay": lambda node, to: node.relay(),
     "running_node": lambda node, to: node.running_node(),
     "add_relay": lambda node, to: node.add_relay(to.here.address),
+    "add_peer": lambda node, to: node.add_peer(to.peer),
     "make_relay_reservation": lambda node, to: node.make_relay_reservation(to.relay),
     "is_relay_reservation_valid": lambda node, to: node.is_relay_reservation_valid(to.relay),
     "get_relay_reservations": lambda node, to: node.get_relay_reservations(),

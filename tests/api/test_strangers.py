@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from darkswap_browser.api.network import Network
-from darkswap_browser.errors import DarkSwapError
+from darkswap_browser.errors import DarkSwapError, InvalidArgument
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import DEFAULT_LIMITS
@@ -124,3 +124,18 @@ async def test_accept_says_what_strangers_get(accept: str, path: str | None) -> 
     await asyncio.sleep(5)
     assert await stranger.receive_webrtc_message(peer) == b"hello"
     assert await connections(maker, "webrtc") != []
+
+
+async def test_peer_that_the_application_adds_or_asks_for_by_name_is_ours() -> None:
+    here = await place()
+    maker, one, two = await here.node("maker", accept="relayed"), await here.node("one"), await here.node("two")
+    peer, ours = await maker.local_peer_id(), (await maker.swarm()).ours
+    await maker.add_peer(await one.local_peer_id())
+    assert (await one.connect_through_relay(here.relay_id, peer)).path == "direct"
+    receiving = asyncio.create_task(maker.receive_webrtc_message(await two.local_peer_id()))
+    await asyncio.sleep(0.1)
+    assert (await two.connect_through_relay(here.relay_id, peer)).path == "direct"
+    assert (await two.swarm()).local_peer in ours
+    with pytest.raises(InvalidArgument):
+        await maker.add_peer("nobody")
+    receiving.cancel()

@@ -59,6 +59,7 @@ GOOD = {
     "send_webrtc_ice_candidate": [PEER, {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 0}],
     "create_webrtc_connection": [PEER],
     "get_connection_stats": [PEER],
+    "add_peer": [PEER],
     "ping": [PEER],
     "connect_wallet": [{"type": "unisat"}],
     "export_mnemonic": [""],

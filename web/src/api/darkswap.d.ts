@@ -137,7 +137,7 @@ export interface DarkSwapConfig {
     /** Accept the encrypted relayed connection when no direct one can be made; default true. */
     relayed_fallback?: boolean;
     /**
-     * What a peer gets that you did not connect to, send to or trade with: a direct link within the share of
+     * What a peer gets that you did not connect to, send to, trade with or `add_peer`: a direct link within the share of
      * strangers, which shows it your address ("direct", the default), a relayed connection only, or ("ours") none.
      */
     accept?: "direct" | "relayed" | "ours";
@@ -696,6 +696,11 @@ export class DarkSwapWasm {
 
   /** Name a relay by its full multiaddr, which must be one that a page can dial, once; its peer id will do afterwards. */
   add_relay(multiaddr: string, options?: CallOptions): Promise<string>;
+  /**
+   * Make a peer one of yours, as connecting, sending, receiving by its name and trading do. Other peers are strangers: they share a
+   * part of connections, direct links and memory, and go first where there is no room. See `network.accept`.
+   */
+  add_peer(peer: string, options?: CallOptions): Promise<void>;
   /** `relay`: peer id of a known relay, or a full multiaddr. Kept alive until `disconnect_from_webrtc_relay`. */
   make_webrtc_relay_reservation(relay: string, options?: CallOptions): Promise<RelayReservation>;
   is_webrtc_relay_reservation_valid(relay: string, options?: CallOptions): Promise<boolean>;

@@ -97,6 +97,10 @@ export class DarkSwapWasm {
     return this.#bridge.ask("add_relay", [text("multiaddr", multiaddr)], options);
   }
 
+  async add_peer(peer, options) {
+    return this.#bridge.ask("add_peer", [text("peer", peer)], options);
+  }
+
   async make_webrtc_relay_reservation(relay, options) {
     return this.#bridge.ask("make_webrtc_relay_reservation", [text("relay", relay)], options);
   }

@@ -5,7 +5,7 @@ import { acceptedCount } from "./batches.mjs";
 import { nodeMoved } from "./errors.mjs";
 
 /** Calls that may be made twice: those under way when the node moves are made again, all others fail. */
-const REPEATABLE = /^(get_|is_|start$|stop$|local_peer_id$|add_relay$|make_webrtc_relay_reservation$|connect_through_|create_webrtc_|ping$|check_order$|wait_for_trade$)/;
+const REPEATABLE = /^(get_|is_|start$|stop$|local_peer_id$|add_relay$|add_peer$|make_webrtc_relay_reservation$|connect_through_|create_webrtc_|ping$|check_order$|wait_for_trade$)/;
 
 export class SwitchEnd {
   #end = null;
