@@ -10,11 +10,12 @@ import json
 import zipfile
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from web.build import dist, wheels
-from web.build.class_docs import with_class_docs
+from web.build.page_classes import unfrozen, with_class_docs
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,65 @@ class Acting:
     exec(compile("import dataclasses\nfrom dataclasses import dataclass\n" + changed, "x", "exec", optimize=2), found)
     assert [found[name].__doc__ for name in ("Told", "Plain", "Other", "Empty")] == ["Told", "Plain", None, "Empty"]
     assert found["Acting"].__doc__ == "Acting()"
+
+
+def test_unfrozen_keeps_hash_equality_and_lines_and_refuses_no_assignment() -> None:
+    source = """\
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Plain:
+    value: int = 1
+
+
+@dataclass(
+    slots=True,
+    frozen=True,
+)
+class Hashed:
+    value: int = 1
+
+    def __hash__(self) -> int:
+        return 7
+
+
+@dataclass(frozen=True, eq=False)
+class Same:
+    value: int = 1
+
+
+@dataclass
+class Open:
+    value: int = 1
+"""
+    changed = unfrozen(source.encode()).decode()
+    assert len(changed.splitlines()) == len(source.splitlines())
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    exec(source, before)
+    exec(changed, after)
+    for name in ("Plain", "Hashed"):
+        assert hash(after[name](3)) == hash(before[name](3))
+        assert after[name](3) == after[name](3) != after[name](4)
+        changed_one = after[name](3)
+        changed_one.value = 4
+        assert changed_one == after[name](4)
+        assert not hasattr(changed_one, "__dict__")
+    with pytest.raises(AttributeError):
+        after["Same"]().value = 2
+    with pytest.raises(TypeError):
+        hash(after["Open"]())
+
+
+def test_what_a_page_gets_of_the_api_and_of_trading_stays_frozen(wheel: Path) -> None:
+    frozen: dict[str, set[bool]] = {}
+    for path in (wheels.for_page(wheel), wheels.trading_wheel(wheel)):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".py") and (found := archive.read(name).decode()).count("@dataclass("):
+                    frozen.setdefault(name.split("/")[1], set()).add("frozen=True" in found)
+    assert True in frozen["api"] and True in frozen["settlement"] and frozen["net"] == {False}
 
 
 @pytest.mark.parametrize("trades", [False, True], ids=["talking", "trading"])

@@ -23,7 +23,7 @@ from flit_core import buildapi
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from web.build.class_docs import with_class_docs
+from web.build.page_classes import unfrozen, with_class_docs
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "web" / "build"
@@ -57,6 +57,8 @@ TRADING = (
     "darkswap_browser/trades/",
     "darkswap_browser/wallets/",
 )
+# Whose values a page's own Python gets: they refuse assignment there too.
+PUBLIC = "darkswap_browser/api/"
 TRADING_PACKAGE = "darkswap_browser_trade"
 # Of embit, what `darkswap_browser.bitcoin` imports and what that imports: no native code, no second ledger, no PSBTs.
 EMBIT_PARTS = (
@@ -147,14 +149,17 @@ def for_page(wheel: Path) -> Path:
     info = f"{name}-{version}.dist-info/"
     with zipfile.ZipFile(wheel) as source:
         names = [each for each in source.namelist() if not each.startswith((*HOST_ONLY, *TRADING, info))]
-        files = {each: _for_page(each, source.read(each)) for each in names}
+        files = {each: _for_page(each, source.read(each), is_public=each.startswith(PUBLIC)) for each in names}
         headers = source.read(f"{info}METADATA").partition(b"\n\n")[0] + b"\n"
         facts = {"METADATA": headers, "licenses/LICENSE": source.read(f"{info}licenses/LICENSE")}
     return _pure_wheel(name, version, files, facts)
 
 
-def _for_page(name: str, data: bytes) -> bytes:
-    return with_class_docs(data) if name.endswith(".py") else data
+def _for_page(name: str, data: bytes, *, is_public: bool) -> bytes:
+    if not name.endswith(".py"):
+        return data
+    named = with_class_docs(data)
+    return named if is_public else unfrozen(named)
 
 
 def trading_wheel(wheel: Path) -> Path:
@@ -162,7 +167,8 @@ def trading_wheel(wheel: Path) -> Path:
     version = wheel.name.split("-")[1]
     with zipfile.ZipFile(wheel) as source:
         names = [name for name in source.namelist() if name.startswith(TRADING)]
-        files = {name: _for_page(name, source.read(name)) for name in names}
+        # Nobody waits for these at the start, and what they hold is money.
+        files = {name: _for_page(name, source.read(name), is_public=True) for name in names}
     needs = f"Requires-Dist: darkswap_browser =={version}\nRequires-Dist: embit\n"
     metadata = f"Metadata-Version: 2.1\nName: {TRADING_PACKAGE}\nVersion: {version}\n{needs}"
     return _pure_wheel(TRADING_PACKAGE, version, files, {"METADATA": metadata.encode()})
