@@ -24,6 +24,8 @@ MAX_TEXT = 3 * MAX_BYTES
 
 _HOSTS = frozenset(("ip4", "ip6", "dns", "dns4", "dns6", "dnsaddr"))
 _NO_HOST_NAME = re.compile(r"[\s\x00-\x20\x7f/?#@:\[\]\\%<>^|`{}\"]|^\.|\.\.|^-")
+_DIALLED = _HOSTS - {"dnsaddr"}
+"""A dnsaddr names records, not a host."""
 _NAMES = _HOSTS - {"ip4", "ip6"} | {"sni"}
 _HINT = "A multiaddr looks like /dns4/relay.example/tcp/443/wss/p2p/12D3KooW…"
 
@@ -240,7 +242,7 @@ class Multiaddr:
         names = tuple(component.name for component in self.without_peer().components)
         if names[:1] == ("ip6zone",):
             names = names[1:]
-        return names[1:] if names and names[0] in _HOSTS else None
+        return names[1:] if names and names[0] in _DIALLED else None
 
 
 def _last_peer(components: tuple[Component, ...]) -> PeerId | None:

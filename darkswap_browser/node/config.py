@@ -88,6 +88,8 @@ class NetworkConfig:
     """
     relay_stun: bool = True
     """Ask relays that answer STUN when `ice_servers` is empty. A direct link shows one's address to the peer."""
+    dns_over_https: str = ""
+    """Address of an RFC 8484 server that resolves `/dnsaddr`; on CPython without it the system's resolver does."""
     relay_only: bool = False
     """Use and show TURN candidates only."""
     direct: bool = True
@@ -217,6 +219,7 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, Kind[Any]]]] = {
         "listen": ("listen", Listed(_ADDRESS, MAX_RELAYS)),
         "ice_servers": ("ice_servers", Listed(_ICE_SERVER, MAX_ICE_SERVERS)),
         "relay_stun": ("relay_stun", Flag()),
+        "dns_over_https": ("dns_over_https", _URL),
         "relay_only": ("relay_only", Flag()),
         "direct": ("direct", Flag()),
         "accept": ("accept", Choice(ACCEPTED)),

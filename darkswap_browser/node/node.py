@@ -13,9 +13,11 @@ from darkswap_browser.net.address_book import AddressBook
 from darkswap_browser.net.idle_connections import IdleConnections
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.net.transport import Transport
 from darkswap_browser.net.upgrade import Upgrader
 from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import PeerConnector
+from darkswap_browser.node.dns_over_https import dns_over_https
 from darkswap_browser.node.identity import hold_identity, load_identity
 from darkswap_browser.node.page_signaling import PageSignaling, Received
 from darkswap_browser.node.relay_stun import RelayStun
@@ -27,6 +29,7 @@ from darkswap_browser.protocols.ping import Ping
 from darkswap_browser.protocols.relay.client import RelayClient
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.transports.circuit import CircuitTransport
+from darkswap_browser.transports.dnsaddr import DnsaddrTransport
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.webrtc.direct import WebRtcDirectTransport
 from darkswap_browser.transports.webrtc.private import WebRtcTransport
@@ -173,9 +176,8 @@ def _assemble(
     signals = PageSignaling(swarm, circuits.reach_relayed, received)
     answers_strangers = config.accept == "direct"
     webrtc = WebRtcTransport(swarm, runtime.webrtc, stun.configuration, signals, answers_strangers=answers_strangers)
-    swarm.add_transport(WebSocketTransport(runtime.sockets, upgrader))
-    if runtime.features.get("tcp"):
-        swarm.add_transport(TcpTransport(runtime.sockets, upgrader))
+    for transport in _socket_transports(config, runtime, limits, upgrader):
+        swarm.add_transport(transport)
     swarm.add_transport(CircuitTransport(client, upgrader))
     swarm.add_transport(webrtc)
     agent_of = swarm.address_book.agent
@@ -198,6 +200,17 @@ def _assemble(
         upgrader,
         held,
     )
+
+
+def _socket_transports(
+    config: NetworkConfig, runtime: Runtime, limits: Limits, upgrader: Upgrader
+) -> Sequence[Transport]:
+    found: list[Transport] = [WebSocketTransport(runtime.sockets, upgrader)]
+    if runtime.features.get("tcp"):
+        found.append(TcpTransport(runtime.sockets, upgrader))
+    server = config.dns_over_https
+    lookup = dns_over_https(runtime.fetch, server) if server else runtime.lookup_txt
+    return found if lookup is None else [*found, DnsaddrTransport(lookup, tuple(found), limits)]
 
 
 async def _start(node: Node, config: NetworkConfig, *, can_be_direct: bool, is_manual: bool) -> None:

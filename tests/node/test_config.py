@@ -73,6 +73,7 @@ def test_servers_that_are_not_named_are_the_public_ones_of_the_network():
         ({"network": {"relays": [RELAY] * 33}}, "network.relays"),
         ({"network": {"direct": "yes"}}, "network.direct"),
         ({"network": {"relay_stun": 1}}, "network.relay_stun"),
+        ({"network": {"dns_over_https": "dns.example"}}, "network.dns_over_https"),
         ({"network": {"signaling": "psychic"}}, "network.signaling"),
         ({"network": {"relay_early_data": True}}, "network.relay_early_data"),
         ({"network": {"connect_timeout_ms": 0}}, "network.connect_timeout_ms"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from darkswap_browser.runtime.base.crypto import Crypto, Entropy
+from darkswap_browser.runtime.base.dns import LookupTxt
 from darkswap_browser.runtime.base.http import Fetch
 from darkswap_browser.runtime.base.links import Sockets
 from darkswap_browser.runtime.base.storage import Fence, KeyValueStore, NoFence
@@ -62,5 +63,7 @@ class Runtime:
     they may, as a site's tabs do.
     """
     fence: Fence = field(default_factory=NoFence)
+    lookup_txt: LookupTxt | None = None
+    """None where the host asks no resolver for TXT records."""
     features: Mapping[str, bool] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None

@@ -12,6 +12,7 @@ from darkswap_browser.runtime.base.links import LinkGate
 from darkswap_browser.runtime.base.webrtc import PeerConnection, PeerConnectionListener, RtcConfiguration
 from darkswap_browser.runtime.memory_store import MemoryStore
 from darkswap_browser.runtime.native.crypto import NativeCrypto
+from darkswap_browser.runtime.native.dns import lookup_txt
 from darkswap_browser.runtime.native.fetch import NativeFetch
 from darkswap_browser.runtime.native.locks import NativeLocks
 from darkswap_browser.runtime.native.sockets import NativeSockets, PlainHttp
@@ -80,6 +81,7 @@ def native_runtime(
         locks=locks,
         wallet_providers=NoWalletProviders(),
         node_locks=None if store_path is None else locks,
+        lookup_txt=lookup_txt,
         features={"tcp": True, "listen": True, "webrtc": False},
         close=_nothing if database is None else database.close,
     )

@@ -130,6 +130,8 @@ export interface DarkSwapConfig {
     ice_servers?: { urls: string | string[]; username?: string; credential?: string }[];
     /** Ask relays that answer STUN, as `darkswap-relay` does, where `ice_servers` names none; default true. */
     relay_stun?: boolean;
+    /** An RFC 8484 server, such as `https://dns.example/dns-query`, to resolve `/dnsaddr` addresses; none by default. */
+    dns_over_https?: string;
     /** Use TURN candidates only, so that no own address is shown to peers; default false. */
     relay_only?: boolean;
     /** Try to upgrade a relayed connection to a direct one; default true. */
