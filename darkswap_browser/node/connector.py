@@ -186,8 +186,9 @@ class PeerConnector:
         known = self._swarm.best_connection(peer)
         if known is not None:
             return known
-        own = self._swarm.listen_addresses()
-        hosts = [each.host() for each in (*(one.remote_addr for one in self._swarm.connections()), *own)]
+        connected = (one.remote_addr for one in self._swarm.connections())
+        ours = (*connected, *self._swarm.listen_addresses(), *self._client.addresses)
+        hosts = [each.host() for each in ours]
         for relay in relays:
             try:
                 # They come from a peer, in an order: none may send us into the visitor's own network.

@@ -254,6 +254,10 @@ async def test_relays_that_a_peer_names_in_a_private_network_are_not_dialled():
     await connector.reach_via(PeerId.parse(await bob.local_peer_id()), [elsewhere, local, here.address])
     assert {str(relay) for relay in alice._lifecycle.running.client.relays} == {here.relay_id}
     assert await alice.add_relay(local), "the application may name any"
+    beside = local.replace("/tcp/22/", "/tcp/23/")
+    await alice.disconnect(await bob.local_peer_id())
+    await connector.reach_via(PeerId.parse(await bob.local_peer_id()), [beside])
+    assert beside in {str(address) for address in alice._lifecycle.running.client.addresses}
     await alice.stop()
     await bob.stop()
 

@@ -120,6 +120,11 @@ class RelayClient:
         """Every relay named so far."""
         return tuple(self._known)
 
+    @property
+    def addresses(self) -> tuple[Multiaddr, ...]:
+        """Every address under which a relay was named so far."""
+        return tuple(address for each in self._known.values() for address in each)
+
     def add_relay(self, address: Multiaddr) -> PeerId:
         """Remember where a relay is. Raises `InvalidArgument` for an address without the relay's peer id."""
         relay = address.peer_id()
