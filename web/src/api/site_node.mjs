@@ -19,6 +19,7 @@ import { deathListeners } from "./runtime.mjs";
 import { ASK_EVERY, Silence } from "./silence.mjs";
 import { SwitchEnd } from "./switch_end.mjs";
 import { takeUp } from "./take_up.mjs";
+import { Views } from "./views.mjs";
 
 /** Milliseconds for which no other tab may relieve the one that has just relieved another. */
 const GUARD = 3000;
@@ -35,8 +36,7 @@ export function siteNode(name) {
 class SiteNode {
   #name;
   #over;
-  /** `SwitchEnd` of each view in this page → its configuration. */
-  #views = new Map();
+  #views = new Views();
   #followers;
   #remotes;
   #common;
@@ -64,6 +64,8 @@ class SiteNode {
   #ownEpoch = null;
   /** Locks of a tab that stands still. */
   #left = [];
+  /** Lets others relieve this tab again, which has just relieved one. */
+  #endGuard = () => {};
   #handed = new Handed();
   /** The end of a node whose users are gone, before another may begin. */
   #ending = Promise.resolve();
@@ -97,9 +99,10 @@ class SiteNode {
     if (!persisted) return;
     const release = this.#release;
     this.#resign("leave");
+    // Browsers keep no page that has a lock which another asks for, nor one to which a message comes.
     release?.();
+    this.#endGuard();
     this.#stopFollowing();
-    // A message would end the page: browsers keep none to which one comes.
     this.#common.close();
   };
 
@@ -120,9 +123,10 @@ class SiteNode {
   /** The end of one more view in this page. */
   attach(config, hooks) {
     const view = new SwitchEnd(hooks, () => this.#leave(view), () => this.#awake.isSure, new Accepted());
-    this.#views.set(view, canonical(config));
-    if (this.#release) void this.#join(view, this.#views.get(view));
-    else if (this.#queue) this.#remotes.follow(view, this.#views.get(view));
+    const text = canonical(config);
+    this.#views.add(view, text);
+    if (this.#release) void this.#join(view, text);
+    else if (this.#queue) this.#remotes.follow(view, text);
     return view;
   }
 
@@ -155,7 +159,7 @@ class SiteNode {
     this.#queue?.abort();
     this.#queue = null;
     this.#remotes.close();
-    for (const view of this.#views.keys()) view.lose();
+    this.#views.lose();
   }
 
   /** This tab runs the node from now on. */
@@ -194,7 +198,7 @@ class SiteNode {
 
   /** Python did not start: another tab may have more luck. */
   #giveUp(error) {
-    for (const view of this.#views.keys()) view.refuse(error);
+    this.#views.refuse(error);
     this.#followers.close();
     void this.#close();
   }
@@ -221,11 +225,11 @@ class SiteNode {
     this.#ends.clear();
     clearInterval(this.#timer);
     this.#followers.close();
-    for (const view of this.#views.keys()) view.lose();
+    this.#views.lose();
   }
 
   #moved(here) {
-    for (const view of this.#views.keys()) view.tell({ type: "node:moved", here, peer_id: this.#state.peer_id });
+    this.#views.tell({ type: "node:moved", here, peer_id: this.#state.peer_id });
   }
 
   /** After a sleep: the node still runs here. */
@@ -276,10 +280,7 @@ class SiteNode {
 
   /** What the node says of itself, here or in another tab. What an earlier one had accepted is lost with it. */
   #adopt(state) {
-    for (const view of this.#views.keys()) {
-      if (state.lineage !== this.#state.lineage && state.lineage) view.loseAccepted();
-      else view.catchUp(state.undelivered);
-    }
+    this.#views.adopt(state, this.#state.lineage);
     this.#state.load(state);
   }
 
@@ -321,11 +322,7 @@ class SiteNode {
   #watch() {
     this.#awake.tick();
     this.#followers.cutSilent();
-    if (!this.#hub) return;
-    for (const view of this.#views.keys()) {
-      const peers = view.unsettled;
-      if (peers.length > 0) view.settle(this.#hub.settled(peers));
-    }
+    if (this.#hub) this.#views.settle(this.#hub);
   }
 
   // --- using it
@@ -344,7 +341,7 @@ class SiteNode {
   /** Another tab runs the node. */
   #followAnew() {
     this.#remotes.close();
-    for (const view of this.#views.keys()) view.lose();
+    this.#views.lose();
     this.#follow();
     this.#moved(false);
   }
@@ -360,6 +357,7 @@ class SiteNode {
   async #relieve() {
     const done = await takeLock(reliefLock(this.#name), { ifAvailable: true });
     if (!done) return;
+    this.#endGuard = done;
     setTimeout(done, GUARD);
     this.#left = await locksBeside(nodeLock(this.#name));
     if (!this.#silence.isTooLong || !this.#queue) return;
