@@ -22,11 +22,19 @@ from darkswap_browser.runtime.base.links import AdmittedLink, LinkGate
 from darkswap_browser.runtime.native.proxy import forwarded_for, parse_proxy_header
 
 PIECE = 16 * 1024
-"""Bytes parsed in one turn where they hold many frames: 10 ms at most."""
-MANY_FRAMES = 128
+"""Bytes parsed at once …"""
+DENSE_PIECE = 1024
+"""… and where the piece before held many frames: 150 of one byte, 2 ms."""
+MANY_FRAMES = 64
 """In one piece, after which others have their turn first."""
-FRAME_RATE, FRAME_BURST = 2000.0, 10_000.0
-"""Small frames a second, and at once: peers of ours send one for everything written in a turn."""
+FRAME_RATE, FRAME_BURST = 1000.0, 4000.0
+"""Small frames of one connection a second, and at once: peers of ours send one for everything written in a turn."""
+FAIR_RATE, FAIR_BURST = 200.0, 1000.0
+"""The same while all connections together have more than they may."""
+LOOK_AGAIN = 1.0
+"""Seconds after which whoever had more than its fair share may try again."""
+TOTAL_RATE, TOTAL_BURST = 8000.0, 16_000.0
+"""Of all connections: a quarter of what the host can handle."""
 SMALL = 1024
 """Bytes from which a frame pays for itself."""
 CONTROL_RATE, CONTROL_BURST = 1.0, 60.0
@@ -37,18 +45,45 @@ MOST_UNSENT = 1024 * 1024
 """Bytes in the send buffer of a link whose peer takes nothing; its writers stop at a quarter of that."""
 
 
+class FrameBucket:
+    """Small frames: `burst` at once, then `rate` a second. Spending goes below zero."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._level = burst
+        self._at = now
+
+    def spend(self, count: float, now: float) -> None:
+        self._level = min(self._burst, self._level + (now - self._at) * self._rate) - count
+        self._at = now
+
+    @property
+    def debt(self) -> float:
+        """Seconds until nothing is owed, as of the last `spend`."""
+        return max(-self._level, 0.0) / self._rate
+
+
 class Metered(Connection):
     """What both ends have in common. Reading stops for two reasons, each by itself: the queue of messages is full, or
-    a part of what was read is not parsed yet."""
+    a part of what was read is not parsed yet.
+
+    `total` counts the small frames of every connection of a host; while it is spent each has a fair share.
+    """
+
+    total: FrameBucket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._unparsed = b""
         self._again: asyncio.TimerHandle | asyncio.Handle | None = None
         self._queue_is_full = False
         self._frames = 0
-        self._small = FRAME_BURST
-        self._control = CONTROL_BURST
-        self._filled_at = self.loop.time()
+        self._cost = 0.0
+        self._piece = PIECE
+        now = self.loop.time()
+        self._own = FrameBucket(FRAME_RATE, FRAME_BURST, now)
+        self._fair = FrameBucket(FAIR_RATE, FAIR_BURST, now)
+        self._control = FrameBucket(CONTROL_RATE, CONTROL_BURST, now)
         super().connection_made(transport)
         self.recv_messages.pause = self._queue_full
         self.recv_messages.resume = self._queue_has_room
@@ -67,9 +102,9 @@ class Metered(Connection):
     def process_event(self, event: object) -> None:
         if isinstance(event, Frame):
             self._frames += 1
-            self._small += min(len(event.data) / SMALL, 64) - 1
+            self._cost += max(1 - len(event.data) / SMALL, 0)
             if event.opcode in (Opcode.PING, Opcode.PONG):
-                self._control -= 1
+                self._control.spend(1, self.loop.time())
         super().process_event(event)  # type: ignore[arg-type]
 
     # --- in pieces
@@ -78,31 +113,36 @@ class Metered(Connection):
         self._again = None
         data, self._unparsed = self._unparsed, b""
         at = 0
-        self._refill()
-        while at < len(data):
+        wait = self._charge()
+        while at < len(data) and not wait:
             self._frames = 0
-            super().data_received(data[at : at + PIECE])
-            at += PIECE
-            if self._control < 0 or self.transport.get_write_buffer_size() > MOST_UNSENT:
+            end = at + self._piece
+            super().data_received(data[at:end])
+            at = end
+            if self._control.debt or self.transport.get_write_buffer_size() > MOST_UNSENT:
                 self.transport.abort()
                 return
-            if self._small < 0 or (self._frames > MANY_FRAMES and at < len(data)):
+            wait = self._charge()
+            is_dense = self._frames > MANY_FRAMES
+            self._piece = DENSE_PIECE if is_dense else PIECE
+            if is_dense and at < len(data):
                 break
         self._unparsed = data[at:]
-        if self._unparsed or self._small < 0:
-            self._go_on_after(max(-self._small, 0) / FRAME_RATE)
+        if self._unparsed or wait:
+            self._go_on_after(wait)
         elif not self._queue_is_full and not self.transport.is_closing():
             self.transport.resume_reading()
+
+    def _charge(self) -> float:
+        """Pay for what was parsed; how many seconds to wait before more is."""
+        now, cost, self._cost = self.loop.time(), self._cost, 0.0
+        for bucket in (self._own, self._fair, self.total):
+            bucket.spend(cost, now)
+        return max(self._own.debt, min(self._fair.debt, LOOK_AGAIN) if self.total.debt else 0.0)
 
     def _go_on_after(self, seconds: float) -> None:
         self.transport.pause_reading()
         self._again = self.loop.call_later(seconds, self._parse) if seconds else self.loop.call_soon(self._parse)
-
-    def _refill(self) -> None:
-        now = self.loop.time()
-        passed, self._filled_at = now - self._filled_at, now
-        self._small = min(FRAME_BURST, self._small + passed * FRAME_RATE)
-        self._control = min(CONTROL_BURST, self._control + passed * CONTROL_RATE)
 
     # --- the queue of messages
 
@@ -119,12 +159,17 @@ class Metered(Connection):
 class MeteredClient(Metered, ClientConnection):
     """The dialling end."""
 
+    def __init__(self, *args: Any, total: FrameBucket, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.total = total
+
 
 class MeteredServer(Metered, ServerConnection):
     """The listening end. `gate` counts it from the first moment, and says whose word of the client counts."""
 
-    def __init__(self, *args: Any, gate: LinkGate | None = None, **options: Any) -> None:
+    def __init__(self, *args: Any, total: FrameBucket, gate: LinkGate | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.total = total
         self._gate = gate
         self._admitted: AdmittedLink | None = None
         self._is_refused = False

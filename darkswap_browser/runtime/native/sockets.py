@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -25,8 +25,16 @@ from websockets.http11 import Request, Response
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed, MalformedMessage
 from darkswap_browser.runtime.base.links import AdmittedLink, ByteLink, LinkGate, LinkHandler, LinkListener
-from darkswap_browser.runtime.native.metered import MeteredClient, MeteredServer, socket_ip
+from darkswap_browser.runtime.native.metered import (
+    TOTAL_BURST,
+    TOTAL_RATE,
+    FrameBucket,
+    MeteredClient,
+    MeteredServer,
+    socket_ip,
+)
 from darkswap_browser.runtime.native.proxy import MAX_HEADER, parse_proxy_header
+from darkswap_browser.runtime.native.tls import server_tls
 
 LIBRARY = logging.getLogger(f"{__name__}.library")
 """What the library says of handshakes that strangers break off, a traceback each: they are counted, not told."""
@@ -255,9 +263,16 @@ class NativeSockets:
         gate: LinkGate | None = None,
     ) -> None:
         self._gate = gate
+        self._total: FrameBucket | None = None
         self._trusted = trusted
         self._plain_http = plain_http
         self._close_seconds = close_seconds
+
+    def _frames(self) -> FrameBucket:
+        """What all WebSockets of this host count in."""
+        if self._total is None:
+            self._total = FrameBucket(TOTAL_RATE, TOTAL_BURST, asyncio.get_running_loop().time())
+        return self._total
 
     async def connect_tcp(self, host: str, port: int) -> ByteLink:
         with _socket_errors(f"tcp to {host} port {port}"):
@@ -282,7 +297,7 @@ class NativeSockets:
                     max_size=WEBSOCKET_MESSAGE,
                     max_queue=WEBSOCKET_QUEUE,
                     write_limit=SEND_BUFFER,
-                    create_connection=MeteredClient,
+                    create_connection=cast(type[ClientConnection], partial(MeteredClient, total=self._frames())),
                 )
             )
 
@@ -328,7 +343,7 @@ class NativeSockets:
                 accepted,
                 host,
                 port,
-                ssl=None if tls is None else _server_tls(tls),
+                ssl=None if tls is None else server_tls(tls),
                 compression=None,
                 server_header=None,
                 process_request=self._answer_plain_http,
@@ -340,7 +355,9 @@ class NativeSockets:
                 max_queue=WEBSOCKET_QUEUE,
                 write_limit=SEND_BUFFER,
                 # The annotation says a class; the library calls it and no more.
-                create_connection=cast(type[ServerConnection], partial(MeteredServer, gate=self._gate)),
+                create_connection=cast(
+                    type[ServerConnection], partial(MeteredServer, total=self._frames(), gate=self._gate)
+                ),
                 logger=LIBRARY,
             )
 
@@ -381,13 +398,3 @@ async def _proxied(reader: asyncio.StreamReader, admitted: AdmittedLink, ip: str
     if header.ip is not None and not admitted.identify(header.ip):
         raise ConnectionLost("tcp", "too many links of one address")
     return header.ip or ip, data[header.size :]
-
-
-def _server_tls(paths: tuple[str, str]) -> ssl.SSLContext:
-    certificate, key = paths
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:  # ssl.SSLError is one
-        raise InvalidArgument("tls", f"{certificate}, {key}: {error}") from error
-    return context

@@ -13,7 +13,7 @@ from websockets.utils import accept_key
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream
 from darkswap_browser.runtime.base.links import ByteLink
-from darkswap_browser.runtime.native.metered import CONTROL_BURST, FRAME_BURST, FRAME_RATE
+from darkswap_browser.runtime.native.metered import CONTROL_BURST, FRAME_BURST, FRAME_RATE, TOTAL_BURST
 from darkswap_browser.runtime.native.sockets import NativeSockets
 from tests.runtime.native.test_sockets import listening, stranger
 
@@ -104,6 +104,39 @@ async def test_more_tiny_messages_than_the_burst_are_slowed_down_and_bulk_is_not
             while received < 1_000_000:
                 received += len(await other.read())
             await sending
+
+
+async def test_crowd_that_sends_tiny_messages_is_slowed_down_and_who_sends_few_is_not() -> None:
+    async with listening() as (port, links):
+        crowd = [await RawClient.connect(port) for _ in range(int(TOTAL_BURST / FRAME_BURST) + 2)]
+        each = int(FRAME_BURST)
+        for client in crowd:
+            client.writer.write(client_frame(BINARY, b"x") * each)
+        received, spent = 0, asyncio.Event()
+
+        async def drain(link: ByteLink) -> None:
+            nonlocal received
+            while True:
+                data = await link.read()
+                received += len(data)
+                if received >= TOTAL_BURST:
+                    spent.set()
+
+        draining = [asyncio.create_task(drain(await links.get())) for _ in crowd]
+        async with asyncio.timeout(20):
+            await spent.wait()
+        assert received < each * len(crowd), "beyond the burst of all, each has its fair share"
+        honest = await RawClient.connect(port)
+        link = await links.get()
+        started = time.monotonic()
+        for _ in range(10):
+            honest.writer.write(client_frame(BINARY, b"hello"))
+            assert await link.read() == b"hello"
+        assert time.monotonic() - started < 0.5
+        for task in draining:
+            task.cancel()
+        for client in (*crowd, honest):
+            client.writer.close()
 
 
 async def test_server_that_floods_its_client_with_pings_is_cut_off_too() -> None:
