@@ -103,11 +103,23 @@ ENDINGS = [
     Ending("receiver reloaded five times", reload_five_times, 10),
     Ending("receiver's tab crashes, opened again", crash, 10),
     Ending("receiver left, and back from the cache", leave_and_come_back, 10),
-    Ending("receiver's first tab closes, the second goes on", holder_goes(RECEIVER, "close"), 10, second_tab(RECEIVER)),
+    Ending(
+        "receiver's first tab closes, the second goes on",
+        holder_goes(RECEIVER, "close"),
+        10,
+        second_tab(RECEIVER),
+        keeps_session=True,
+    ),
     Ending(
         "receiver's first tab crashes, the second goes on", holder_goes(RECEIVER, "crash"), 15, second_tab(RECEIVER)
     ),
-    Ending("sender's first tab closes, the second sends on", holder_goes(SENDER, "close"), 10, second_tab(SENDER)),
+    Ending(
+        "sender's first tab closes, the second sends on",
+        holder_goes(SENDER, "close"),
+        10,
+        second_tab(SENDER),
+        keeps_session=True,
+    ),
     Ending("sender's first tab crashes, the second sends on", holder_goes(SENDER, "crash"), 15, second_tab(SENDER)),
 ]
 
