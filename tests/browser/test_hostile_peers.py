@@ -61,3 +61,48 @@ def test_page_configuration_nested_deeply_is_an_invalid_argument(victim: OpenPag
     )
     assert code == "INVALID_ARGUMENT"
     assert victim.run("return await node.local_peer_id();") == victim.peer_id
+
+
+SPY = """
+const Real = RTCPeerConnection; window.links = [];
+window.RTCPeerConnection = class extends Real { constructor(...given) { super(...given); window.links.push(this); } };
+"""
+FLOOD = """
+const link = window.links.at(-1), unit = new Uint8Array([3, 18, 1, 97]);
+const blob = new Uint8Array(16000 * 4).map((_, index) => unit[index % 4]);
+let sent = 0, channel = null;
+const until = performance.now() + 4000;
+while (performance.now() < until && link.connectionState === "connected") {
+  if (channel === null || channel.readyState === "closed" || channel.readyState === "closing") {
+    channel = link.createDataChannel("");
+    await new Promise((done) => { channel.onopen = channel.onclose = done; setTimeout(done, 500); });
+  }
+  try { channel.send(blob); sent += blob.length; } catch { channel = null; }
+  await new Promise((done) => setTimeout(done, 25));
+}
+return [sent, link.connectionState];
+"""
+WATCH = """
+window.worst = 0; let last = performance.now();
+const look = () => { const now = performance.now(); window.worst = Math.max(window.worst, now - last); last = now; };
+setInterval(look, 10);
+"""
+
+
+def test_page_cuts_off_a_stranger_whose_frames_carry_next_to_nothing(
+    chrome: Chrome, site: WebServer, relay: Relay, victim: OpenPage
+) -> None:
+    """20 Mbit/s in frames of one byte: half a megabyte of them kept a page busy for most of a second."""
+    stranger = OpenPage(chrome.new_page(site.url).open("/blank.html"))
+    stranger.run(SPY)
+    stranger.loaded(network={"relays": [relay.address]}).node(relay)
+    path = stranger.run(
+        f"return (await node.connect_through_webrtc_relay('{relay.peer_id}', '{victim.peer_id}')).path;"
+    )
+    assert path == "direct"
+    victim.run(WATCH)
+    sent, state = stranger.run(FLOOD)
+    assert victim.run("return await node.local_peer_id();") == victim.peer_id
+    assert state != "connected", f"still there after {sent} bytes"
+    assert victim.run("return window.worst;") < 1000
+    stranger.page.close()
