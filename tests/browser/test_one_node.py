@@ -152,9 +152,11 @@ def test_node_of_a_closed_tab_goes_on_in_another_in_the_middle_of_a_conversation
     first, second = tabs.open
     third, _ = tabs.add()
     waiting = tabs.keep_waiting(second)
+    second.run("await node.send_webrtc_message(args[0], new Uint8Array(12_000_000))", tabs.other.peer_id)
     tabs.other.run("events.length = 0")
     tabs.drop(first)
     tabs.take()
+    tabs.other.run("await until(() => got.some(([, data]) => data.length === 12_000_000))")
     _moved(tabs, second, third)
     assert second.run(UNDELIVERED + "return told(args[0]).length", waiting) == 0
     assert tabs.other.run("return got.filter(([, data]) => data[0] === 99).length") == 1

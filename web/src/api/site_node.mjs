@@ -176,7 +176,7 @@ class SiteNode {
       // Now that it can write no more.
       freeLocks(this.#left.splice(0));
       this.#tell("holder");
-      await python();
+      await Promise.all([python(), isMoved && this.#handed.come()]);
     } catch (error) {
       if (this.#release === release) this.#giveUp(error);
       return;
@@ -290,6 +290,7 @@ class SiteNode {
   }
 
   #heard(message) {
+    if (message.what === "handed") this.#handed.keep(message);
     if (this.#release) {
       // A tab that slept may have been relieved, and whoever believes it would leave the one that runs the node.
       if (!this.#awake.isSure) return;
@@ -297,7 +298,6 @@ class SiteNode {
       if (message.what === "ask") this.#tell(this.#isReady ? "ready" : "holder");
       return;
     }
-    if (message.what === "handed") this.#handed.keep(message);
     if (message.what !== "holder" && message.what !== "ready") return;
     const { epoch } = message;
     // Of a tab that was relieved, and does not know it yet.
