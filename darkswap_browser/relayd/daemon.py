@@ -190,6 +190,8 @@ def _limits(connections: int) -> Limits:
         connections=connections,
         connections_of_strangers=connections,
         unread_bytes_of_strangers=UNREAD,
+        # Half and not a fifth: one connection carries the talk of a page with many peers.
+        work_strangers_part=2,
         yamux_unread=1 * MIB,
         # It dials nobody.
         identify_addresses_of_strangers=0,
