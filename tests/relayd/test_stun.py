@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import random
 import socket
 import struct
 
@@ -51,7 +51,7 @@ def test_answers_carry_the_addresses_of_the_rfcs_vectors():
         request((0x0024, bytes(4))),  # PRIORITY: a check of ICE
         struct.pack("!HHI", 1, 8, MAGIC) + TRANSACTION + struct.pack("!HH", 0x8022, 60) + bytes(4),
         struct.pack("!HHI", 1, 2, MAGIC) + TRANSACTION + bytes(2),
-        os.urandom(1500),
+        random.Random(1).randbytes(1500),
     ],
 )
 def test_what_is_no_binding_request_gets_no_answer(datagram: bytes):
