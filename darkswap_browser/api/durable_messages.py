@@ -130,6 +130,8 @@ class DurableMessages:
         Raises:
             TooManyRequests: Too many bytes are kept already.
             StorageError, NodeMoved: It could not be kept, and was not accepted.
+
+        Cancellation: Before it is accepted, the message is neither kept nor sent; afterwards it goes on.
         """
         data = message_bytes(message)
         if len(data) > MAX_DURABLE_MESSAGE:

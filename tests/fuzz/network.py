@@ -37,6 +37,7 @@ from darkswap_browser.protocols.relay.messages import (
 )
 from darkswap_browser.protocols.relay.voucher import verify_voucher
 from darkswap_browser.protocols.signaling.messages import candidate_from_json, decode_event, encode_event
+from darkswap_browser.relayd.stun.messages import decode_request
 from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.runtime.native.crypto import NativeCrypto
 from darkswap_browser.testing import loop
@@ -255,6 +256,13 @@ NETWORK: dict[str, Target] = {
     ),
     "signaling": Target(
         same_again(lambda data: decode_event(data, 32768), encode_event), (OFFER, b"\x08\x02\x12\x57" + CANDIDATE)
+    ),
+    "stun": Target(
+        decode_request,
+        (
+            bytes.fromhex("000100002112a442") + bytes(range(12)),
+            bytes.fromhex("000100082112a442") + bytes(range(12)) + bytes.fromhex("8022000361626300"),
+        ),
     ),
     "ice_candidate": Target(as_text(candidate_from_json), (CANDIDATE, b"null", b'""')),
     "identify": Target(same_again(lambda data: decode_identify(data, 8192, 64, 256), encode_identify), (IDENTIFY,)),

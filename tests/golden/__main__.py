@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.golden import network, stored, trade
+from tests.golden import relayd
+from tests.golden.areas import PAGE
 from tests.golden.case import keep
 
-AREAS = {"stored": stored.CASES, "trade": trade.CASES, "network": network.CASES}
+AREAS = {**PAGE, "relayd": relayd.CASES}
 
 if __name__ == "__main__":
     for area, cases in AREAS.items():

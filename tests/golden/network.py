@@ -43,7 +43,6 @@ from darkswap_browser.protocols.relay.messages import (
     Voucher,
 )
 from darkswap_browser.protocols.signaling import messages as signaling
-from darkswap_browser.relayd.stun import messages as stun
 from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 from darkswap_browser.settlement import messages as trades
 from darkswap_browser.transports.webrtc import messages as webrtc
@@ -153,16 +152,6 @@ def _relay() -> list[Case]:
         ),
         Case(name="reservation voucher", value=voucher, encode=relay.encode_voucher, decode=relay.decode_voucher),
     ]
-
-
-def _stun() -> list[Case]:
-    """Only answers are written; requests are browsers'."""
-    asked = ((bytes(range(12)), "192.0.2.1", 32853), (bytes(range(12)), "2001:db8::1", 32853))
-    return [Case(name=f"stun answer to {ip}", value=each, encode=_stun_answer) for each in asked for ip in each[1:2]]
-
-
-def _stun_answer(asked: tuple[bytes, str, int]) -> bytes:
-    return stun.encode_answer(*asked)
 
 
 def _identity() -> list[Case]:
@@ -286,7 +275,7 @@ def _message(kind: Any, data: bytes) -> Any:
     return protobuf.decode(kind, data, "golden message", 65_536)
 
 
-CASES = [*_channels(), *_relay(), *_stun(), *_identity(), *_links(), *_alkanes()]
+CASES = [*_channels(), *_relay(), *_identity(), *_links(), *_alkanes()]
 
 MODULES = {
     alkanes: ("alkanes",),
@@ -296,9 +285,8 @@ MODULES = {
     channels: ("channel frame", "channel session"),
     identify: ("identify",),
     relay: ("hop", "stop", "reservation voucher"),
-    stun: ("stun answer",),
     signaling: ("signaling",),
     webrtc: ("data channel frame",),
     trades: ("trade message",),
 }
-"""Every module that declares messages, and how the names of their cases begin."""
+"""Every module of the page that declares messages, and how the names of their cases begin."""

@@ -24,7 +24,7 @@ from darkswap_browser.settlement.messages import Body
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.orders import OrderRecord, OrderStatus, PendingSale
 from darkswap_browser.storage.trades import PendingTake, TradeRecord
-from tests.golden import network, stored, trade
+from tests.golden import network, relayd, stored, trade
 from tests.golden.__main__ import AREAS
 from tests.golden.case import Case, kept, kinds_in
 
@@ -128,9 +128,10 @@ def test_module_that_writes_to_the_store_has_cases() -> None:
 def test_module_that_declares_messages_has_cases() -> None:
     declaring = {name for name in _modules(r"^class \w+\(Message\):") if name != "wire/protobuf.py"}
     declaring |= {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("messages.py")}
-    assert declaring == {_path(module) for module in network.MODULES}
-    begins = [begin for module, each in network.MODULES.items() if module is not trades for begin in each]
-    _assert_named(network.CASES, begins)
+    modules = network.MODULES | relayd.MODULES
+    assert declaring == {_path(module) for module in modules}
+    begins = [begin for module, each in modules.items() if module is not trades for begin in each]
+    _assert_named([*network.CASES, *relayd.CASES], begins)
 
 
 def _assert_named(cases: list[Case], begins: list[str]) -> None:

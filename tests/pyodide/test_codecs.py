@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_pyodide import run_in_pyodide
 
-from tests.golden.__main__ import AREAS
+from tests.golden.areas import PAGE
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "signatures.json"
 
@@ -16,22 +16,22 @@ VECTORS = Path(__file__).parent.parent / "vectors" / "signatures.json"
 @run_in_pyodide
 async def check_golden(selenium: Any, area: str) -> int:
     """Encodes and decodes every case of an area; returns how many there are."""
-    from tests.golden.__main__ import AREAS
+    from tests.golden.areas import PAGE
     from tests.golden.case import kept
 
     golden = kept(area)
-    for case in AREAS[area]:
+    for case in PAGE[area]:
         data = golden[case.name]
         assert case.encode(case.value) == data, case.name
         if case.decode is not None:
             value = case.decode(data)
             assert value == case.value and case.encode(value) == data, case.name
-    return len(AREAS[area])
+    return len(PAGE[area])
 
 
-@pytest.mark.parametrize("area", AREAS)
+@pytest.mark.parametrize("area", PAGE)
 def test_golden_bytes_are_the_same_in_the_page(selenium_equipped: Any, area: str) -> None:
-    assert check_golden(selenium_equipped, area) == len(AREAS[area]) > 0
+    assert check_golden(selenium_equipped, area) == len(PAGE[area]) > 0
 
 
 @run_in_pyodide

@@ -70,6 +70,7 @@ async def test_both_views_tell_one_trade_from_its_two_sides() -> None:
         order = await sells_dog(world)
         began = int(world.maker.peer.runtime.clock.now())
         trade = await world.taker.takes(order)
+        await asyncio.sleep(1)  # so that the times of its beginning and of its end are two
         await world.settles()
         taken, made = await world.taker.trades.wait(trade.id), await world.maker.trades.wait(trade.id)
         for name in ("id", "order_id", "maker", "taker", "base", "base_atoms", "quote", "quote_atoms", "side", "txid"):
