@@ -170,6 +170,9 @@ class Quorum:
         found = await self._calls.run(("status", txid), ask)
         if found is not None and found.height is not None:
             facts.keep(known, txid, found)
+            if self._agreed is not None and found.height > self._agreed[1].height:
+                # There is a later block than the one that was good for a moment: whoever asks for the tip sees it.
+                self._agreed = None
         return found
 
     async def _facts_now(self) -> BlockCache:

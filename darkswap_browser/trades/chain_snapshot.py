@@ -16,12 +16,13 @@ async def fetch_chain_snapshot(chain: Chain, outpoints: Sequence[OutPoint], now:
     """Raises `ChainError` when servers are silent or contradict each other. What is not on chain, and what lagging
     indexes do not know, is a finding of its own.
     """
-    tip, genesis, (holdings, lag), facts = await asyncio.gather(
-        chain.tip(verify=True),
+    genesis, (holdings, lag), facts = await asyncio.gather(
         chain.genesis(),
         _holdings(chain, outpoints),
         asyncio.gather(*(_facts(chain, each) for each in outpoints)),
     )
+    # After the facts: a coin must not seem to be in a block that is still to come.
+    tip = await chain.tip(verify=True)
     coins = {
         outpoint: found if found.raw is None else _holding(found, holdings.get(outpoint, UNKNOWN))
         for outpoint, found in zip(outpoints, facts, strict=True)
