@@ -156,9 +156,9 @@ def test_init_waits_while_bytes_arrive_and_gives_up_when_they_stop(new_page: Cal
         """const real = globalThis.fetch;
         globalThis.fetch = async (input, options) => {
           if (!String(input?.url ?? input).endsWith("pyodide.asm.wasm")) return real(input, options);
-          let left = 12;
+          let left = 10;
           const body = new ReadableStream({ async pull(controller) {
-            await new Promise((go) => setTimeout(go, 500));
+            await new Promise((go) => setTimeout(go, 300));
             if (left-- > 0) controller.enqueue(new Uint8Array(100_000));
             else await new Promise(() => {});
           } });
@@ -168,12 +168,12 @@ def test_init_waits_while_bytes_arrive_and_gives_up_when_they_stop(new_page: Cal
         const started = performance.now();
         const seen = [];
         const onProgress = ({ loaded }) => seen.push(loaded);
-        const error = await init({ timeout_ms: 4000, onProgress }).catch((error) => error);
+        const error = await init({ timeout_ms: 1500, onProgress }).catch((error) => error);
         return [error.code, performance.now() - started, seen, error.message];""",
         timeout=60,
     )
-    assert (code, message) == ("TIMEOUT", "loading made no progress for 4 s")
-    assert waited > 9000
+    assert (code, message) == ("TIMEOUT", "loading made no progress for 1.5 s")
+    assert waited > 4000
     assert loaded == sorted(loaded)
     assert len({count for count in loaded if count}) > 5
 

@@ -68,14 +68,16 @@ async function serve () {
 }
 
 window.jsPeer = {
-  /** Starts the node and reserves on `relay` (multiaddr text); returns its peer id. */
-  async start (relay) {
+  /** Starts the node, which pings each connection every `pingInterval` milliseconds, and reserves on `relay` (multiaddr
+   * text); returns its peer id. */
+  async start (relay, pingInterval = 10_000) {
     node = await createLibp2p({
       addresses: { listen: ['/webrtc', `${relay}/p2p-circuit`] },
       transports: [webSockets(), webRTC({ rtcConfiguration: { iceServers: [] } }), circuitRelayTransport()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
       connectionGater: { denyDialMultiaddr: () => false },
+      connectionMonitor: { pingInterval },
       services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
     })
     await serve()
