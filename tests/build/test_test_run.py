@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -65,15 +66,20 @@ def test_what_a_worker_leaves_behind_is_ended_and_named(tmp_path: Path) -> None:
     assert marked(mark) == {}
 
 
+# Of pytest's plugins those that a run names: to import all takes longer than the run.
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 def run_pytest(folder: Path, plugin: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The tests of a folder, with one of the plugins here."""
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = takes(seconds)\n")
-    command = [sys.executable, "-m", "pytest", "-p", f"tests.support.{plugin}", "-c", str(folder / "pytest.ini")]
+    plugins = ("-p", "xdist", "-p", f"tests.support.{plugin}")
+    command = [sys.executable, "-m", "pytest", *plugins, "-c", str(folder / "pytest.ini")]
     around = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("PYTEST_")}
     return subprocess.run(
         [*command, *arguments, str(folder)],
         cwd=ROOT,
-        env={**around, "PYTHONPATH": str(ROOT), **environment},
+        env={**around, **ALONE, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -121,6 +127,13 @@ def test_files_that_take_longest_are_given_out_first(tmp_path: Path) -> None:
     assert list(dict.fromkeys(Path(file).name for file in files)) == ["test_c.py", "test_b.py", "test_many.py"]
 
 
+def test_no_folder_of_tests_is_passed_over(pytestconfig: pytest.Config) -> None:
+    passed_over = pytestconfig.getini("norecursedirs")
+    folders = {parent.name for file in (ROOT / "tests").rglob("test_*.py") for parent in file.relative_to(ROOT).parents}
+    assert "build" in folders
+    assert [name for name in folders for pattern in passed_over if fnmatch(name, pattern)] == []
+
+
 def test_the_pure_tests_are_where_they_are_said_to_be() -> None:
     folders = [folder for group in pure.GROUPS for folder in group]
     assert [folder for folder in folders if not any((ROOT / folder).rglob("test_*.py"))] == []
@@ -130,7 +143,7 @@ def test_the_pure_tests_are_where_they_are_said_to_be() -> None:
 def run_groups(*tests: Path) -> subprocess.CompletedProcess[str]:
     text = f"from tests.pure import run; raise SystemExit(run({[[str(each)] for each in tests]}))"
     command = [sys.executable, "-c", text]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **ALONE}, capture_output=True, text=True, timeout=60)
 
 
 def test_groups_of_tests_run_and_a_failure_in_any_of_them_is_told(tmp_path: Path) -> None:
