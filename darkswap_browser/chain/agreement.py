@@ -40,7 +40,7 @@ class ServerAnswer(Generic[T]):
 async def ask_first(sources: Sequence[S], ask: Callable[[S], Awaitable[T]]) -> T:
     """The first good answer; the next server is asked when one fails or takes long. Raises what the first one did."""
     if not sources:
-        raise _none_configured()
+        raise none_configured()
     waiting = list(sources)
     running: list[asyncio.Future[T]] = []
     failures: list[ChainError] = []
@@ -70,7 +70,7 @@ async def ask_all(
     Once `needed` of them have answered, the others get `STRAGGLER_SECONDS` more.
     """
     if not sources:
-        raise _none_configured()
+        raise none_configured()
     tasks = [asyncio.ensure_future(ask(source)) for source in sources]
     try:
         running = set(tasks)
@@ -102,7 +102,7 @@ def require_quorum(what: str, answers: Sequence[ServerAnswer[H]], failures: Sequ
     Raises `ChainInconsistent` when there is none, or, when too few answered at all, what one of the others failed with.
     """
     if len(answers) < needed:
-        raise failures[0] if failures else _none_configured()
+        raise failures[0] if failures else none_configured()
     (value, votes), *others = Counter(given.value for given in answers).most_common()
     if votes < needed or (others and others[0][1] == votes):
         names = ", ".join(given.source for given in answers)
@@ -120,7 +120,7 @@ def require_unanimous(what: str, answers: Sequence[ServerAnswer[H]], failures: S
     return require_quorum(what, answers, failures, needed)
 
 
-def _none_configured() -> ChainUnreachable:
+def none_configured() -> ChainUnreachable:
     return ChainUnreachable("chain", "no server of this kind is configured")
 
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Annotated, Any
 
+from darkswap_browser.bitcoin.networks import FIRST_ALKANE
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import UNKNOWN, OutputAssets
 from darkswap_browser.chain.json_text import JsonValue, parse
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.errors import ChainError, ChainInconsistent, InvalidArgument, MalformedMessage
 from darkswap_browser.market.assets import Asset, AssetKind, AssetMetadata
+from darkswap_browser.market.names import clean_text, safe_name
 from darkswap_browser.wire.protobuf import ZERO, Field, Message, decode, encode, uint
 
 MAX_HEIGHT = 500_000_000
@@ -137,6 +139,10 @@ def _add(atoms: dict[Asset, int], block: int, tx: int, amount: int) -> None:
     atoms[asset] = amount
 
 
+def _text(data: bytes) -> str:
+    return data[:MAX_NAME].decode("utf-8", "replace").strip("\0")
+
+
 class _Refused(ChainError):
     """An error object of JSON-RPC."""
 
@@ -153,10 +159,11 @@ class _Form(Enum):
 
 
 class AlkanesClient:
-    """Fulfils `AssetSource`."""
+    """Fulfils `AssetSource`. `network`: that it is of; it cannot be asked."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, network: str = "") -> None:
         self._server = server
+        self._network = network
         self._form = _Form.VIEW
         self._calls = 0
 
@@ -167,6 +174,10 @@ class AlkanesClient:
     @property
     def covers(self) -> frozenset[AssetKind]:
         return frozenset({AssetKind.ALKANE})
+
+    @property
+    def first_height(self) -> int:
+        return FIRST_ALKANE.get(self._network, 0)
 
     async def height(self) -> int:
         return (await self._call("metashrew_height", [])).number(MAX_HEIGHT)
@@ -220,16 +231,18 @@ class AlkanesClient:
         return await self._call("alkanes_protorunesbyoutpoint", [asked, "latest"])
 
     async def info(self, asset: Asset) -> AssetMetadata | None:
-        """Asks the contract; None when it does not answer by the convention."""
+        """Asks the contract; None when it does not answer by the convention. One without a name of its own is called
+        by its id.
+        """
         if asset.kind is not AssetKind.ALKANE:
             return None
         name, symbol, supply = await asyncio.gather(*(self._simulate(asset, op) for op in (NAME, SYMBOL, TOTAL_SUPPLY)))
-        if not name:
+        if name is None:
             return None
         return AssetMetadata(
             asset=asset,
-            name=name[:MAX_NAME].decode("utf-8", "replace").strip("\0"),
-            symbol=(symbol or b"")[:MAX_NAME].decode("utf-8", "replace").strip("\0"),
+            name=safe_name(_text(name), asset),
+            symbol=clean_text(_text(symbol or b"")),
             decimals=DECIMALS,
             supply=int.from_bytes(supply[:16], "little") if supply else None,
         )

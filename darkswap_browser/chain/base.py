@@ -75,6 +75,14 @@ class OutputAssets:
 UNKNOWN = OutputAssets()
 
 
+@dataclass(frozen=True, slots=True)
+class ServerQuorum:
+    """The servers of one kind, by name, and how many of them must agree before anything is signed."""
+
+    servers: tuple[str, ...]
+    needed: int
+
+
 class ChainSource(Protocol):
     """One server of the chain: Esplora."""
 
@@ -117,6 +125,11 @@ class AssetSource(Protocol):
     @property
     def covers(self) -> frozenset[AssetKind]: ...
 
+    @property
+    def first_height(self) -> int:
+        """The first block it reads: outputs of earlier ones can hold nothing that it covers, and it knows none."""
+        ...
+
     async def height(self) -> int:
         """The last block it has read."""
         ...
@@ -156,22 +169,35 @@ class Chain(Protocol):
         ...
 
     async def fee_rate(self, target: int) -> int:
-        """Sats per 1000 vB for `target` blocks, between the relay floor and the cap."""
+        """Sats per 1000 vB for `target` blocks, between the relay floor and the cap. Raises `ChainInconsistent` when
+        the servers are far apart and nothing tells whom to believe.
+        """
         ...
 
     async def holdings(
         self, outpoints: Sequence[OutPoint], *, verify: bool = False
     ) -> Mapping[OutPoint, OutputAssets]: ...
 
-    async def info(self, asset: Asset) -> AssetMetadata | None: ...
+    async def info(self, asset: Asset) -> AssetMetadata | None:
+        """Always verified: what an amount means is part of what is signed. None: there is none, the indexes agree."""
+        ...
 
-    async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None: ...
+    async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None:
+        """As `info`, by name."""
+        ...
+
+    def quorum_for(self, kind: AssetKind) -> ServerQuorum:
+        """Who vouches for what outputs hold of a kind; of bitcoin, who tells of the chain."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainConfig:
-    """Base addresses of servers, e.g. `https://mempool.space/api`."""
+    """Base addresses of servers, e.g. `https://mempool.space/api`. `network`: which chain they must be of; "" asks
+    nobody.
+    """
 
+    network: str = ""
     esplora: tuple[str, ...] = ()
     ord: tuple[str, ...] = ()
     alkanes: tuple[str, ...] = ()

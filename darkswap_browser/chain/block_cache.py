@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import Tip, TxStatus
+from darkswap_browser.chain.base import OutputAssets, Tip, TxStatus
 from darkswap_browser.market.assets import Asset, AssetKind
 
 K = TypeVar("K")
@@ -50,3 +52,29 @@ class BlockCache:
         """As far as there is room."""
         if len(kept) < MAX_FACTS:
             kept[key] = value
+
+
+def contents_of(held: OutputAssets) -> Content:
+    """In an order of its own, so that equal holdings are equal values."""
+    inscriptions = None if held.inscriptions is None else tuple(sorted(held.inscriptions))
+    return _amounts(held.runes), _amounts(held.alkanes), inscriptions
+
+
+def _amounts(atoms: Mapping[Asset, int] | None) -> AssetAmounts:
+    return None if atoms is None else tuple(sorted(atoms.items()))
+
+
+def holdings_of(runes: AssetAmounts, alkanes: AssetAmounts, inscriptions: tuple[str, ...] | None) -> OutputAssets:
+    return OutputAssets(
+        None if runes is None else dict(runes), None if alkanes is None else dict(alkanes), inscriptions
+    )
+
+
+def merged(one: OutputAssets, other: OutputAssets) -> OutputAssets:
+    """What one of two indexes of different kinds does not know, the other may."""
+    return replace(
+        one,
+        runes=other.runes if one.runes is None else one.runes,
+        alkanes=other.alkanes if one.alkanes is None else one.alkanes,
+        inscriptions=other.inscriptions if one.inscriptions is None else one.inscriptions,
+    )

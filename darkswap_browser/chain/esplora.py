@@ -57,6 +57,11 @@ class EsploraClient:
         kept = await self._kept.get(txid)
         if kept is not None:
             return kept
+        raw = await self._fetch(txid)
+        await self._kept.put(txid, raw)
+        return raw
+
+    async def _fetch(self, txid: str) -> bytes:
         text = await self._text(f"/tx/{txid}/hex")
         try:
             raw = bytes.fromhex(text)
@@ -64,7 +69,6 @@ class EsploraClient:
             raise ChainInconsistent(self.name, f"transaction {txid} is not hex") from None
         if not proves(raw, txid):
             raise ChainInconsistent(self.name, f"gave other bytes for transaction {txid}")
-        await self._kept.put(txid, raw)
         return raw
 
     async def status(self, txid: str) -> TxStatus | None:
@@ -74,7 +78,7 @@ class EsploraClient:
             if height is not None:
                 return TxStatus(height, status.member("block_hash").hash())
             # Of a transaction that it never saw electrs says "not confirmed" as well.
-            await self._text(f"/tx/{txid}/hex")
+            await self._fetch(txid)
         except NotOnChain:
             return None
         return TxStatus()

@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from darkswap_browser.bitcoin.networks import FIRST_INSCRIPTION
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.base import UNKNOWN, OutputAssets
 from darkswap_browser.chain.json_text import JsonValue, parse
@@ -29,10 +31,13 @@ _NAME = re.compile(r"[A-Z]{1,28}")
 
 
 class OrdClient:
-    """Fulfils `AssetSource`."""
+    """Fulfils `AssetSource`. `network`: that it must be of; "" asks nobody."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, network: str = "") -> None:
         self._server = server
+        self._network = network
+        self._has_inscriptions: bool | None = None
+        """Whether it indexes them; None: not asked yet. One that does not may list "no inscriptions" all the same."""
         self._ids: dict[str, Asset] = {}
         self._height = 0
 
@@ -44,11 +49,20 @@ class OrdClient:
     def covers(self) -> frozenset[AssetKind]:
         return frozenset({AssetKind.RUNE})
 
+    @property
+    def first_height(self) -> int:
+        return FIRST_INSCRIPTION.get(self._network, 0)
+
     async def height(self) -> int:
         status = await self._get("/status")
-        rune_index = status.get("rune_index")
+        rune_index, chain, broken = (status.get(key) for key in ("rune_index", "chain", "unrecoverably_reorged"))
         if rune_index is not None and not rune_index.boolean():
             raise ChainError(self.name, "runs without an index of runes")
+        if broken is not None and broken.boolean():
+            raise ChainError(self.name, "lost its way in a reorganisation and must be indexed anew")
+        if self._network and chain is not None and chain.text(40) != self._network:
+            raise ChainInconsistent(self.name, f"is an index of {chain.text(40)}, not of {self._network}")
+        self._has_inscriptions = _indexes_inscriptions(status)
         self._height = status.member("height").integer(MAX_HEIGHT)
         return self._height
 
@@ -57,6 +71,13 @@ class OrdClient:
         found: dict[OutPoint, OutputAssets] = {}
         for part in await asyncio.gather(*map(self._batch, batches)):
             found |= part
+        if self._has_inscriptions is None and any(held.inscriptions == () for held in found.values()):
+            await self.height()
+        if not self._has_inscriptions:
+            # ord 0.21.3 to 0.22.0 without that index lists none for every output (ordinals/ord#4141).
+            found = {
+                outpoint: replace(held, inscriptions=held.inscriptions or None) for outpoint, held in found.items()
+            }
         return found
 
     async def _batch(self, outpoints: Sequence[OutPoint]) -> dict[OutPoint, OutputAssets]:
@@ -67,7 +88,11 @@ class OrdClient:
             # Without this route, or with one output among them that it does not know.
             return dict(zip(outpoints, await asyncio.gather(*map(self._single, outpoints)), strict=True))
         answers: dict[str, JsonValue] = {}
-        for node in parse(response.body, self.name, "/outputs").items():
+        listed = parse(response.body, self.name, "/outputs").items()
+        if any(node.get("outpoint") is None for node in listed):
+            # ord before 0.21.3: nothing but their order says which is which.
+            return dict(zip(outpoints, await asyncio.gather(*map(self._single, outpoints)), strict=True))
+        for node in listed:
             if answers.setdefault(node.member("outpoint").text(), node) is not node:
                 raise node.fail("is listed twice")
         return {
@@ -160,6 +185,14 @@ class OrdClient:
         if response.status == 404:
             raise NotOnChain(self.name, f"does not know {path}")
         raise ChainError(self.name, f"answers {path} with {response.status}")
+
+
+def _indexes_inscriptions(status: JsonValue) -> bool:
+    """By its own word, or, before ord said so, by having any."""
+    told, count = status.get("inscription_index"), status.get("inscriptions")
+    if told is not None:
+        return told.boolean()
+    return count is not None and count.number() > 0
 
 
 def bare_name(spaced: str) -> str:

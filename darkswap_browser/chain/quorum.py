@@ -13,6 +13,7 @@ from dataclasses import replace
 from math import inf
 from typing import TypeVar
 
+from darkswap_browser.bitcoin.networks import GENESIS
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.agreement import (
     ServerAnswer,
@@ -28,13 +29,15 @@ from darkswap_browser.chain.base import (
     ChainConfig,
     ChainSource,
     OutputAssets,
+    ServerQuorum,
     Spend,
     Tip,
     TxStatus,
     Utxo,
 )
-from darkswap_browser.chain.block_cache import AGREED_SECONDS, AssetAmounts, BlockCache, Content, Contents
+from darkswap_browser.chain.block_cache import AGREED_SECONDS, BlockCache, Contents, contents_of, holdings_of, merged
 from darkswap_browser.chain.esplora import EsploraClient
+from darkswap_browser.chain.fee_estimates import FeeEstimates
 from darkswap_browser.chain.ord import OrdClient
 from darkswap_browser.chain.requests import Server
 from darkswap_browser.chain.transaction_cache import TransactionCache
@@ -45,8 +48,6 @@ from darkswap_browser.runtime.base.crypto import Entropy
 from darkswap_browser.runtime.base.http import Fetch
 from darkswap_browser.runtime.base.storage import KeyValueStore
 
-RELAY_FLOOR = 1000
-"""Sats per 1000 vB: what every node relays."""
 MAX_FEE_RATE = 500_000
 """Sats per 1000 vB: no server may make anybody pay more."""
 ROUNDS = 3
@@ -74,14 +75,20 @@ def open_chain(
 
     return Quorum(
         [EsploraClient(server(base), kept) for base in config.esplora],
-        [*(OrdClient(server(base)) for base in config.ord), *(AlkanesClient(server(base)) for base in config.alkanes)],
+        [
+            *(OrdClient(server(base), config.network) for base in config.ord),
+            *(AlkanesClient(server(base), config.network) for base in config.alkanes),
+        ],
         config.quorum,
         max_fee_rate,
+        config.network,
     )
 
 
 class Quorum:
-    """Fulfils `Chain`. `quorum` is lowered to the number of servers of a kind where there are fewer."""
+    """Fulfils `Chain`. `quorum` is lowered to the number of servers of a kind where there are fewer. `network`: which
+    chain the servers must be of before anything is signed or broadcast; "" asks nobody.
+    """
 
     def __init__(
         self,
@@ -89,12 +96,14 @@ class Quorum:
         indexes: Sequence[AssetSource],
         quorum: int = 1,
         max_fee_rate: int = MAX_FEE_RATE,
+        network: str = "",
     ) -> None:
+        self._network = network
         self._chains = tuple(chains)
         self._indexes = tuple(indexes)
         self._quorum = max(quorum, 1)
-        self._max_fee_rate = max_fee_rate
         self._genesis: str | None = None
+        self._fees = FeeEstimates(max_fee_rate)
         self._recent: tuple[float, Tip] | None = None
         """The loop's time of the look, and what was seen."""
         self._lags: dict[str, tuple[float, bool]] = {}
@@ -122,6 +131,7 @@ class Quorum:
         """As `_ask_tip`; questions at once are one, and the answer is good for a moment."""
         if self._agreed is not None and asyncio.get_running_loop().time() - self._agreed[0] < AGREED_SECONDS:
             return self._agreed[1]
+        await self._require_network()
         tip = await self._calls.run("tip", self._ask_tip)
         self._agreed = asyncio.get_running_loop().time(), tip
         self._facts.at(tip)
@@ -147,6 +157,12 @@ class Quorum:
             answers, failures = await self._every(lambda source: source.block_hash(0))
             self._genesis = require_unanimous("the network", answers, failures, self._needed(self._chains))
         return self._genesis
+
+    async def _require_network(self) -> None:
+        """Raises `ChainInconsistent` for servers of another network, whose addresses may be the same."""
+        if self._network and await self.genesis() != GENESIS[self._network]:
+            names = ", ".join(source.name for source in self._chains)
+            raise ChainInconsistent(names, f"are servers of another network than {self._network}")
 
     async def transaction(self, txid: str) -> bytes:
         return await ask_first(self._chains, lambda source: source.transaction(txid))
@@ -184,6 +200,7 @@ class Quorum:
             return await ask_first(self._chains, lambda source: source.spend(outpoint))
 
         async def ask() -> Spend | None:
+            await self._require_network()
             answers, failures = await self._every(lambda source: source.spend(outpoint))
             return require_unanimous(f"who spends {outpoint}", answers, failures, self._needed(self._chains))
 
@@ -193,18 +210,15 @@ class Quorum:
         return await ask_first(self._chains, lambda source: source.utxos(script))
 
     async def broadcast(self, raw: bytes) -> str:
+        await self._require_network()
         answers, failures = await self._every(lambda source: source.broadcast(raw))
         if answers:
             return answers[0].value
         raise next((error for error in failures if isinstance(error, BroadcastRejected)), failures[0])
 
     async def fee_rate(self, target: int) -> int:
-        """Of several servers' estimates the lower middle one, so that no single server makes it dear."""
         answers, failures = await self._every(lambda source: source.fee_rates())
-        if not answers:
-            raise failures[0]
-        rates = sorted(_rate(given.value, target) for given in answers)
-        return max(RELAY_FLOOR, min(rates[(len(rates) - 1) // 2], self._max_fee_rate))
+        return self._fees.choose(target, answers, failures, self._needed(self._chains))
 
     async def holdings(self, outpoints: Sequence[OutPoint], *, verify: bool = False) -> Mapping[OutPoint, OutputAssets]:
         """Of a kind without a server, or of which a verified quorum says nothing, the holdings are unknown.
@@ -220,7 +234,7 @@ class Quorum:
         lists = [[source for source in self._indexes if kind in source.covers] for kind in kinds]
         look = self._verified if verify else self._shown
         for part in await asyncio.gather(*(look(sources, asked) for sources in lists if sources)):
-            found = {outpoint: _merged(found[outpoint], part[outpoint]) for outpoint in asked}
+            found = {outpoint: merged(found[outpoint], part[outpoint]) for outpoint in asked}
         return found
 
     async def _shown(
@@ -235,7 +249,8 @@ class Quorum:
         async def ask(source: AssetSource) -> Mapping[OutPoint, OutputAssets]:
             if await self._is_behind(source, tip):
                 raise ChainError(source.name, "is behind")
-            return await source.holdings(missing)
+            held = await source.holdings(missing)
+            return {**held, **await self._too_old(source, [each for each in missing if held[each] == UNKNOWN])}
 
         try:
             read = await ask_first(sources, ask) if missing else {}
@@ -244,8 +259,19 @@ class Quorum:
         for outpoint, held in read.items():
             if held.runes or held.alkanes or held.inscriptions:
                 # "Nothing" may be said of an output that is in no block yet.
-                self._seen.keep(known, outpoint, _contents(held))
-        return {each: read[each] if each in read else _holdings(*known[each]) for each in outpoints}
+                self._seen.keep(known, outpoint, contents_of(held))
+        return {each: read[each] if each in read else holdings_of(*known[each]) for each in outpoints}
+
+    async def _too_old(self, source: AssetSource, unknown: Sequence[OutPoint]) -> Mapping[OutPoint, OutputAssets]:
+        """Those among outputs that an index does not know which it cannot know, and which hold nothing of its kinds."""
+        if not source.first_height or not unknown:
+            return {}
+        statuses = await asyncio.gather(*(self.status(each.txid) for each in unknown))
+        return {
+            each: _nothing(source)
+            for each, status in zip(unknown, statuses, strict=True)
+            if status is not None and status.height is not None and status.height < source.first_height
+        }
 
     async def _recent_tip(self) -> Tip:
         now = asyncio.get_running_loop().time()
@@ -273,9 +299,9 @@ class Quorum:
             missing = tuple(each for each in outpoints if each not in known)
             read = dict(zip(missing, await self._read(sources, missing), strict=True)) if missing else {}
             for outpoint, held in read.items():
-                if held != _contents(UNKNOWN):
+                if held != contents_of(UNKNOWN):
                     facts.keep(known, outpoint, held)
-            return {each: _holdings(*(read[each] if each in read else known[each])) for each in outpoints}
+            return {each: holdings_of(*(read[each] if each in read else known[each])) for each in outpoints}
 
         return await _again(ask)
 
@@ -287,8 +313,14 @@ class Quorum:
             held = await source.holdings(outpoints)
             # It may have gone back for a reorganisation meanwhile.
             height = min(height, await _checked_height(source, tip))
-            read = [each if mined[each.txid] <= height else None for each in outpoints]
-            return tuple(_contents(UNKNOWN if each is None else held[each]) for each in read)
+
+            def judged(each: OutPoint) -> OutputAssets:
+                if mined[each.txid] > height:
+                    return UNKNOWN
+                is_too_old = held[each] == UNKNOWN and mined[each.txid] < source.first_height
+                return _nothing(source) if is_too_old else held[each]
+
+            return tuple(contents_of(judged(each)) for each in outpoints)
 
         answers, failures = await ask_all(sources, ask_one, self._needed(sources))
         return require_quorum("what outputs hold", answers, failures, self._needed(sources))
@@ -302,12 +334,30 @@ class Quorum:
     async def info(self, asset: Asset) -> AssetMetadata | None:
         if asset == BTC:
             return BITCOIN_INFO
-        return await ask_first(self._covering(asset.kind), lambda source: source.info(asset))
+        return await self._described(asset.kind, lambda source: source.info(asset), f"what {asset} is")
 
     async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None:
         if kind is AssetKind.BTC:
             return BITCOIN_INFO if name.strip().lower() in ("btc", "bitcoin") else None
-        return await ask_first(self._covering(kind), lambda source: source.find(name))
+        return await self._described(kind, lambda source: source.find(name), f"which {kind} is called {name[:80]!r}")
+
+    async def _described(
+        self, kind: AssetKind, ask: Callable[[AssetSource], Awaitable[AssetMetadata | None]], what: str
+    ) -> AssetMetadata | None:
+        """As many indexes as the quorum says agree on id, name and decimals; the rest is the first one's word."""
+        sources = self._covering(kind)
+        needed = self._needed(sources)
+        if needed == 1:
+            return await ask_first(sources, ask)
+        answers, failures = await ask_all(sources, ask, needed)
+        keys = [ServerAnswer(given.source, _identifying(given.value)) for given in answers]
+        agreed = require_quorum(what, keys, failures, needed)
+        found = [given.value for given in answers if _identifying(given.value) == agreed]
+        return None if found[0] is None else replace(found[0], agreed_by=len(found))
+
+    def quorum_for(self, kind: AssetKind) -> ServerQuorum:
+        sources = self._chains if kind is AssetKind.BTC else self._covering(kind)
+        return ServerQuorum(tuple(source.name for source in sources), self._needed(sources))
 
     def _covering(self, kind: AssetKind) -> list[AssetSource]:
         return [source for source in self._indexes if kind in source.covers]
@@ -331,35 +381,15 @@ async def _checked_height(source: AssetSource, tip: Tip) -> int:
     return height
 
 
-def _rate(rates: Mapping[int, int], target: int) -> int:
-    """That of the longest target within `target`, else of the shortest one; of none the floor."""
-    within = [blocks for blocks in rates if blocks <= target]
-    if within:
-        return rates[max(within)]
-    return rates[min(rates)] if rates else RELAY_FLOOR
+def _identifying(info: AssetMetadata | None) -> tuple[Asset, str, int] | None:
+    return None if info is None else (info.asset, info.name, info.decimals)
 
 
-def _contents(held: OutputAssets) -> Content:
-    """In an order of its own, so that equal holdings are equal values."""
-    inscriptions = None if held.inscriptions is None else tuple(sorted(held.inscriptions))
-    return _asset_amounts(held.runes), _asset_amounts(held.alkanes), inscriptions
-
-
-def _asset_amounts(atoms: Mapping[Asset, int] | None) -> AssetAmounts:
-    return None if atoms is None else tuple(sorted(atoms.items()))
-
-
-def _holdings(runes: AssetAmounts, alkanes: AssetAmounts, inscriptions: tuple[str, ...] | None) -> OutputAssets:
+def _nothing(source: AssetSource) -> OutputAssets:
+    """Of the kinds that it covers; whoever indexes runes indexes inscriptions."""
+    is_ord = AssetKind.RUNE in source.covers
     return OutputAssets(
-        None if runes is None else dict(runes), None if alkanes is None else dict(alkanes), inscriptions
-    )
-
-
-def _merged(one: OutputAssets, other: OutputAssets) -> OutputAssets:
-    """What one of two indexes of different kinds does not know, the other may."""
-    return replace(
-        one,
-        runes=other.runes if one.runes is None else one.runes,
-        alkanes=other.alkanes if one.alkanes is None else one.alkanes,
-        inscriptions=other.inscriptions if one.inscriptions is None else one.inscriptions,
+        runes={} if is_ord else None,
+        alkanes={} if AssetKind.ALKANE in source.covers else None,
+        inscriptions=() if is_ord else None,
     )

@@ -245,6 +245,13 @@ def trade_lines(trade: Record, names: AssetNames) -> list[str]:
     )
 
 
+def voucher_line(trade: Record) -> str:
+    """Whose word it is that the other side's coins hold what they are said to."""
+    needed, servers = int(trade["vouched_by"]), trade["vouchers"]
+    who = "ONE server" if needed == 1 else f"{needed} servers that agree"
+    return f"The contents of the other side's coins are vouched for by {who}: {', '.join(servers) or 'none is set'}."
+
+
 def effect_lines(effect: Record, names: AssetNames) -> list[str]:
     """What the very transaction does, as the engine computed it from its inputs and outputs."""
 

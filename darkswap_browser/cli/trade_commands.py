@@ -40,7 +40,7 @@ async def _agreed(session: Session, printer: EventPrinter, trade_id: str) -> boo
         if formatting.is_over(trade):
             return True  # its end is told by whoever waits for it
         lines = formatting.effect_lines(trade["effect"], session.names) if "effect" in trade else []
-        session.out.event("review", {"trade": trade}, ["", *lines, ""])
+        session.out.event("review", {"trade": trade}, ["", *lines, formatting.voucher_line(trade), ""])
         yes = session.given.yes or await prompts.confirm(session.terminal, "Sign it?")
     except asyncio.CancelledError:
         await node.cancel_trade(trade_id)

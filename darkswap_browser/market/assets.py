@@ -61,7 +61,7 @@ BTC = Asset(AssetKind.BTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetMetadata:
-    """What an index tells about an asset. `decimals`: one display unit is 10**decimals atoms."""
+    """What indexes tell about an asset. `decimals`: one display unit is 10**decimals atoms."""
 
     asset: Asset
     name: str
@@ -70,6 +70,8 @@ class AssetMetadata:
     supply: int | None = None
     """Atoms that exist now."""
     created_height: int | None = None
+    agreed_by: int = 1
+    """How many indexes say so of its id, its name and its decimals."""
 
 
 BITCOIN_INFO = AssetMetadata(asset=BTC, name="Bitcoin", symbol="₿", decimals=8)

@@ -52,7 +52,7 @@ class TradingConfig:
     ord: tuple[str, ...] = ()
     alkanes: tuple[str, ...] = ()
     quorum: int | None = None
-    """None: 2 of a kind where there are two, else 1."""
+    """None: 2 of a kind where there are two, else 1. A number that the servers of a kind cannot meet is refused."""
     faucet: str = ""
     fee_rule: str = "own_weight"
     max_fee_rate: int = 500_000
@@ -63,6 +63,15 @@ class TradingConfig:
     expires, that whoever sees it can use or outbid (sniping), at a price that does not follow the market (an option
     given away for nothing), and that only a transaction with a fee takes back.
     """
+
+    def check_quorum(self, network: str) -> None:
+        """Raises `InvalidArgument` when more servers of a kind should agree than there are of it."""
+        servers = self.with_public_servers(network)
+        for kind, there in (("esplora", servers.esplora), ("ord", servers.ord), ("alkanes", servers.alkanes)):
+            if self.quorum is not None and there and len(set(there)) < self.quorum:
+                few = f"{len(set(there))} server{'' if len(set(there)) == 1 else 's'}"
+                hint = f"Name as many {kind} servers of different operators, or leave chain.quorum out."
+                raise InvalidArgument("chain.quorum", f"is {self.quorum}, and chain.{kind} has {few}", hint)
 
     def with_public_servers(self, network: str) -> TradingConfig:
         return replace(
@@ -111,6 +120,9 @@ class NetworkConfig:
     persist: bool = True
     """Keep the identity's key in the host's store. On CPython, False keeps nothing else either."""
     trading: TradingConfig = field(default_factory=TradingConfig)
+
+    def __post_init__(self) -> None:
+        self.trading.check_quorum(self.bitcoin_network)
 
     @property
     def rtc(self) -> RtcConfiguration:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from darkswap_browser.bitcoin.alkanes.protostone import ALKANES, decode_protostones
+from darkswap_browser.bitcoin.networks import GENESIS
 from darkswap_browser.bitcoin.runes.message import MAGIC
 from darkswap_browser.bitcoin.runes.runestone import Runestone, decipher
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
@@ -21,13 +22,6 @@ from darkswap_browser.settlement.chain_snapshot import MATURITY, ChainSnapshot, 
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import SEQUENCE, Settlement
 
-GENESIS = {
-    "mainnet": "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
-    "testnet": "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943",
-    "signet": "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6",
-    "regtest": "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
-}
-"""Hash of block 0: test networks share their addresses, so an address does not tell."""
 FEE_FLOOR = 1_000
 """Sats per 1000 virtual bytes: below, many nodes do not relay."""
 FEE_CAP = 500_000

@@ -76,6 +76,7 @@ ASSET_INFO = stored(
     ("decimals", COUNT),
     ("supply", Maybe(ATOMS)),
     ("created_height", Maybe(COUNT)),
+    ("agreed_by", COUNT),
 )
 TERMS = stored(
     TradeTerms,

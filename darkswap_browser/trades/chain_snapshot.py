@@ -27,7 +27,9 @@ async def fetch_chain_snapshot(chain: Chain, outpoints: Sequence[OutPoint], now:
         outpoint: found if found.raw is None else _holding(found, holdings.get(outpoint, UNKNOWN))
         for outpoint, found in zip(outpoints, facts, strict=True)
     }
-    return ChainSnapshot(now=now, genesis=genesis, tip_height=tip.height, index_lag=lag, coins=coins)
+    # The latest block may be a moment old; a coin that enough servers have in a later one tells of a newer.
+    height = max([tip.height, *(each.height for each in facts if each.height is not None)])
+    return ChainSnapshot(now=now, genesis=genesis, tip_height=height, index_lag=lag, coins=coins)
 
 
 async def _holdings(chain: Chain, outpoints: Sequence[OutPoint]) -> tuple[Mapping[OutPoint, OutputAssets], int]:

@@ -7,7 +7,7 @@ time; what it means is the trade's affair.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from darkswap_browser.chain.base import Chain, Tip
@@ -78,8 +78,13 @@ def event_of(observation: ChainObservation) -> events.Event | None:
     return None
 
 
-async def observe(chain: Chain, watched: Watch, tip: Tip) -> ChainObservation:
-    """What the chain says now. A block is believed only when enough servers agree on it."""
+GetTip = Callable[[], Awaitable[Tip]]
+
+
+async def observe(chain: Chain, watched: Watch, tip: GetTip) -> ChainObservation:
+    """What the chain says now. A block and how deep it is are believed only when enough servers agree on them; that a
+    transaction is in a mempool is one server's word. `tip`: the latest block, verified.
+    """
     waiting: str | None = None
     try:
         for txid in watched.txids:
@@ -87,21 +92,21 @@ async def observe(chain: Chain, watched: Watch, tip: Tip) -> ChainObservation:
             if status is not None and status.height is not None:
                 status = await chain.status(txid, verify=True)
             if status is not None and status.height is not None:
-                return InBlock(txid, status.height, max(tip.height - status.height + 1, 1))
+                return InBlock(txid, status.height, max((await tip()).height - status.height + 1, 1))
             waiting = txid if status is not None else waiting
         return InMempool(waiting) if waiting is not None else await _rival(chain, watched, tip)
     except ChainError as error:
         return ChainUnavailable(str(error))
 
 
-async def _rival(chain: Chain, watched: Watch, tip: Tip) -> ChainObservation:
+async def _rival(chain: Chain, watched: Watch, tip: GetTip) -> ChainObservation:
     """The deepest spend of an input by somebody else."""
     deepest: SpentElsewhere | None = None
     for outpoint in watched.outpoints:
         spend = await chain.spend(outpoint, verify=True)
         if spend is None or spend.txid in watched.txids:
             continue
-        depth = 0 if spend.height is None else max(tip.height - spend.height + 1, 1)
+        depth = 0 if spend.height is None else max((await tip()).height - spend.height + 1, 1)
         if deepest is None or depth > deepest.confirmations:
             deepest = SpentElsewhere(spend.txid, depth)
     return deepest or NotSeen()
@@ -167,15 +172,11 @@ class ChainWatcher:
             await asyncio.sleep(pace)
 
     async def _look(self, watched: Watch, pace: float) -> ChainObservation:
-        try:
-            tip = await self._tip_within(pace)
-        except ChainError as error:
-            return ChainUnavailable(str(error))
-        return await observe(self._chain, watched, tip)
+        return await observe(self._chain, watched, lambda: self._tip_within(pace))
 
     async def _tip_within(self, seconds: float) -> Tip:
         """One question for all trades that look at about the same time."""
         now = asyncio.get_running_loop().time()
         if self._tip is None or now - self._tip[0] >= seconds:
-            self._tip = (now, await self._chain.tip())
+            self._tip = (now, await self._chain.tip(verify=True))
         return self._tip[1]

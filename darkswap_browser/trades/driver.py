@@ -14,6 +14,7 @@ from darkswap_browser.concurrency.notify import Subscribers
 from darkswap_browser.concurrency.tasks import Tasks, wait_ended
 from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import (
+    ChainError,
     DarkSwapError,
     ObjectClosed,
     StorageError,
@@ -42,7 +43,7 @@ from darkswap_browser.settlement.effects import (
     Verify,
     Watch,
 )
-from darkswap_browser.settlement.events import Event, FinalTransactionFetched, SigningFailed
+from darkswap_browser.settlement.events import Event, FinalTransactionFetched, SeenInMempool, SigningFailed
 from darkswap_browser.settlement.states import Completed, Settled
 from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
@@ -293,27 +294,37 @@ class Driver:
         if blind != self._blind.get(trade_id, ""):
             self._blind[trade_id] = blind
             self._tell(run)
-        event = event_of(observation)
+        event, trade = event_of(observation), run.state.trade
+        is_settlement = isinstance(observation, InMempool | InBlock) and observation.txid == trade.txid
+        if is_settlement and not trade.raw and not run.is_over:
+            if isinstance(observation, InMempool):
+                # One server's word, until the whole transaction is here.
+                self._tasks.spawn(self._prove(run, SeenInMempool(observation.txid)), "trade fetch")
+                return
+            self._tasks.spawn(self._fetch(run), "trade fetch")
         if event is not None:
             run.enqueue(event)
-        trade = run.state.trade
-        if (
-            isinstance(observation, InMempool | InBlock)
-            and observation.txid == trade.txid
-            and not trade.raw
-            and not run.is_over
-        ):
-            self._tasks.spawn(self._fetch(run), "trade fetch")
 
-    async def _fetch(self, run: TradeRunner) -> None:
+    async def _prove(self, run: TradeRunner, event: SeenInMempool) -> None:
+        """Enqueue `event` if the whole settlement is to be had, with signatures that hold, or enough servers say so."""
+        if not await self._fetch(run):
+            try:
+                if await self._chain.status(event.txid, verify=True) is None:
+                    return
+            except ChainError:
+                return  # looked at again soon
+        run.enqueue(event)
+
+    async def _fetch(self, run: TradeRunner) -> bool:
         """Kept by both sides until it is deep in the chain: whoever has it can broadcast it again."""
         trade = run.state.trade
         try:
             raw = await self._chain.transaction(trade.txid)
             self.operations.verify_final_transaction(trade, raw)
         except DarkSwapError:
-            return  # seen again soon
+            return False  # seen again soon
         run.enqueue(FinalTransactionFetched(raw))
+        return True
 
     async def _connected(self) -> ConnectedWallet:
         """Waits for a wallet: a trade taken up after a reload may need it before it is opened."""

@@ -51,3 +51,11 @@ async def test_names_of_assets_without_an_index_and_a_store_fail_for_the_index()
     assert (await registry.shown(DOG)).name == str(DOG)
     with pytest.raises(ChainUnreachable):
         await registry.info(DOG)
+
+
+async def test_what_fewer_indexes_said_than_must_agree_now_is_not_taken_from_the_store() -> None:
+    servers, store = _servers(), SimulatedStore()
+    await AssetRegistry(lambda: servers, store, NETWORK).info(DOG)
+    servers.down, servers.needed = True, 2
+    with pytest.raises(ChainUnreachable):
+        await AssetRegistry(lambda: servers, store, NETWORK).info(DOG)

@@ -221,3 +221,29 @@ async def test_a_contract_tells_its_name_symbol_and_supply() -> None:
     assert await reached(far).info(Asset.rune(2, 0)) is None
     assert await reached(far).find("DIESEL") is None
     assert await reached(ChainServer()).info(DIESEL) is None
+
+
+async def test_info_contract_without_a_name_is_called_by_its_id() -> None:
+    """METHANE, ALKANE:2:3, gives an empty one (Oyl-Wallet/oyl-sdk#421)."""
+    info = await reached(contract(op99="0x", op100="0x")).info(DIESEL)
+    assert info == AssetMetadata(asset=DIESEL, name="ALKANE:2:0", symbol="", decimals=8)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("EVIL\n\u202eTCB", "EVIL TCB"),
+        ("DIE\u200bSEL\u00ad", "DIESEL"),
+        ("\uff24\uff29\uff25", "DIE"),
+        ("DIESEL ALKANE:2:0\u202e", "ALKANE:2:0"),
+        ("840000:3", "ALKANE:2:0"),
+        ("Bitcoin", "ALKANE:2:0"),
+        ("\uff22.T.C", "ALKANE:2:0"),
+        ("\u20bf", "ALKANE:2:0"),
+        ("\u200b", "ALKANE:2:0"),
+    ],
+    ids=ascii,
+)
+async def test_info_name_that_misleads_is_cleaned_or_replaced_by_the_id(given: str, shown: str) -> None:
+    info = await reached(contract(op99="0x" + given.encode().hex())).info(DIESEL)
+    assert info is not None and info.name == shown

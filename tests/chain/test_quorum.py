@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from darkswap_browser.bitcoin.networks import GENESIS
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.chain.agreement import HEDGE_SECONDS, STRAGGLER_SECONDS
 from darkswap_browser.chain.base import UNKNOWN, Chain, ChainConfig, OutputAssets, Tip, TxStatus
-from darkswap_browser.chain.quorum import MAX_FEE_RATE, RELAY_FLOOR, open_chain
+from darkswap_browser.chain.quorum import open_chain
 from darkswap_browser.errors import (
     BroadcastRejected,
     ChainError,
@@ -41,13 +42,14 @@ class Net:
 
 
 def opened(*chains: ChainServer, ord: tuple[ChainServer, ...] = (), alkanes: tuple[ChainServer, ...] = (),
-           quorum: int = 2) -> Net:  # fmt: skip
+           quorum: int = 2, network: str = "") -> Net:  # fmt: skip
     hosts = Hosts()
 
     def bases(kind: str, servers: tuple[ChainServer, ...]) -> tuple[str, ...]:
         return tuple(hosts.serve(f"{kind}{number}", server) for number, server in enumerate(servers))
 
     config = ChainConfig(
+        network=network,
         esplora=bases("e", chains), ord=bases("o", ord), alkanes=bases("a", alkanes), quorum=quorum,
         headers={"https://e0/api": {"X-Key": "secret"}},
     )  # fmt: skip
@@ -196,22 +198,27 @@ async def test_a_broadcast_goes_to_every_server_and_one_that_takes_it_is_enough(
         await net.chain.broadcast(KNOWN.serialize())
 
 
-@pytest.mark.parametrize(
-    ("estimates", "target", "rate"),
-    [
-        ([{}], 6, RELAY_FLOOR),
-        ([{"1": 0.1}], 1, RELAY_FLOOR),
-        ([{"1": 99999}], 1, MAX_FEE_RATE),
-        ([{"1": 20, "6": 10, "144": 2}], 1, 20_000),
-        ([{"1": 20, "6": 10, "144": 2}], 10, 10_000),
-        ([{"6": 10}], 1, 10_000),
-        ([{"1": 20}, {"1": 400}], 1, 20_000),
-        ([{"1": 20}, {"1": 400}, {"1": 1}], 1, 20_000),
-    ],
-)
-async def test_a_fee_rate_lies_between_floor_and_cap(estimates: list[Any], target: int, rate: int) -> None:
-    servers = [changed(esplora(), **{"GET /fee-estimates": each}) for each in estimates]
-    assert await opened(*servers).chain.fee_rate(target) == rate
+async def test_servers_of_another_network_are_asked_for_nothing_that_is_signed() -> None:
+    chain = opened(esplora(), esplora(), ord=(runes(),), network="regtest").chain
+    for asked in (
+        chain.spend(OUT, verify=True),
+        chain.holdings([OUT], verify=True),
+        chain.status(KNOWN.txid, verify=True),
+        chain.broadcast(KNOWN.serialize()),
+    ):
+        with pytest.raises(ChainInconsistent, match="another network than regtest"):
+            await asked
+
+
+@pytest.mark.parametrize("verify", [False, True])
+async def test_an_output_older_than_the_index_holds_nothing_and_a_younger_one_is_unknown(verify: bool) -> None:
+    """ord keeps no entry of outputs below its first block unless it indexes sats or addresses."""
+    for height, held in ((767_429, OutputAssets({}, {}, ())), (767_430, OutputAssets(None, {}, None))):
+        status = {"confirmed": True, "block_height": height, "block_hash": block_hash(height)}
+        far = changed(esplora(), **{STATUS: status, "GET /block-height/0": GENESIS["mainnet"]})
+        gateway = changed(alkanes(), **{"rpc metashrew_view": "0x"})
+        chain = opened(far, ord=(runes(indexed=False, runes={}),), alkanes=(gateway,), network="mainnet").chain
+        assert (await chain.holdings([OUT], verify=verify))[OUT] == held
 
 
 @pytest.mark.parametrize("verify", [False, True])
@@ -251,7 +258,7 @@ async def test_an_index_that_catches_up_is_believed_a_moment_later() -> None:
     chain = opened(esplora(), ord=(late,)).chain
     asked = asyncio.ensure_future(chain.holdings([OUT], verify=True))
     await asyncio.sleep(1)
-    late.routes["GET /status"] = {"height": 800_000, "rune_index": True}
+    late.routes["GET /status"] = {"height": 800_000, "rune_index": True, "inscription_index": True}
     assert (await asked)[OUT].runes == {GOODS: 9}
 
 
@@ -263,7 +270,7 @@ async def test_an_index_beyond_the_chain_shows_a_stale_chain_server() -> None:
 async def test_an_index_that_goes_back_while_it_answers_is_not_believed() -> None:
     index = runes()
     heights = iter([800_000, 799_000] * 3)
-    index.routes["GET /status"] = lambda _: {"height": next(heights), "rune_index": True}
+    index.routes["GET /status"] = lambda _: {"height": next(heights), "rune_index": True, "inscription_index": True}
     with pytest.raises(IndexerLagging):
         await opened(esplora(), ord=(index,)).chain.holdings([OUT], verify=True)
 

@@ -9,7 +9,8 @@ import pytest
 from darkswap_browser.bitcoin.address import script_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
 from darkswap_browser.chain.base import ChainConfig, OutputAssets, TxStatus
-from darkswap_browser.chain.quorum import RELAY_FLOOR, Quorum, open_chain
+from darkswap_browser.chain.fee_estimates import RELAY_FLOOR
+from darkswap_browser.chain.quorum import Quorum, open_chain
 from darkswap_browser.errors import BroadcastRejected, NotOnChain
 from darkswap_browser.market.assets import Asset, AssetKind
 from darkswap_browser.regtest.service import RegtestOptions, RegtestService

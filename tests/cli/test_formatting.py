@@ -140,6 +140,13 @@ def test_what_the_transaction_does_is_told_with_the_fee(names: formatting.AssetN
     ]
 
 
+def test_review_says_whose_word_the_other_sides_coins_are() -> None:
+    one = {"vouched_by": 1, "vouchers": ("https://a",)}
+    assert formatting.voucher_line(one).endswith("are vouched for by ONE server: https://a.")
+    two = {"vouched_by": 2, "vouchers": ("https://a", "https://b", "https://c")}
+    assert formatting.voucher_line(two).endswith("by 2 servers that agree: https://a, https://b, https://c.")
+
+
 def test_coins_tell_what_is_on_them() -> None:
     coin = {"outpoint": f"{'ab' * 32}:1", "sats": 546, "state": "confirmed", "inscriptions": [], "known": True}
     held = {"asset": RUNE, "name": "UNCOMMON•GOODS", "amount": "5", "atoms": 5}

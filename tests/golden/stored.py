@@ -87,7 +87,13 @@ def _record(kind: Kind[Any], name: str, value: Any) -> Case:
 
 
 ASSET = AssetMetadata(
-    asset=RUNE, name="DOG•GO•TO•THE•MOON", symbol="🐕", decimals=5, supply=2**128 - 1, created_height=840_000
+    asset=RUNE,
+    name="DOG•GO•TO•THE•MOON",
+    symbol="🐕",
+    decimals=5,
+    supply=2**128 - 1,
+    created_height=840_000,
+    agreed_by=2,
 )
 
 

@@ -85,6 +85,11 @@ def test_servers_that_are_not_named_are_the_public_ones_of_the_network():
         ({"chain": {"esplora": ["ftp://x"]}}, "chain.esplora[0]"),
         ({"chain": {"ord": ["http://x"] * 9}}, "chain.ord"),
         ({"chain": {"quorum": 0}}, "chain.quorum"),
+        ({"chain": {"quorum": 3}}, "chain.quorum"),
+        ({"chain": {"quorum": 2}}, "chain.quorum"),
+        ({"chain": {"quorum": 2, "esplora": ["http://a"]}}, "chain.quorum"),
+        ({"chain": {"quorum": 2, "esplora": ["http://a", "http://a/"]}}, "chain.quorum"),
+        ({"bitcoin": {"network": "regtest"}, "chain": {"quorum": 2, "ord": ["http://a"]}}, "chain.quorum"),
         ({"chain": {"faucet": 1}}, "chain.faucet"),
         ({"trade": {"fee_rule": "nobody"}}, "trade.fee_rule"),
         ({"trade": {"max_fee_rate": 0.5}}, "trade.max_fee_rate"),
@@ -99,3 +104,17 @@ def test_what_is_wrong_is_named_by_its_path(given, path):
         NetworkConfig.from_mapping(given)
     assert error.value.path == path
     assert error.value.hint
+
+
+def test_quorum_that_the_servers_of_each_kind_can_meet_is_taken():
+    two = ["http://a", "http://b"]
+    for chain in ({"esplora": two}, {"esplora": two, "ord": two}, {"esplora": two, "ord": two, "alkanes": two}, {}):
+        given = {"bitcoin": {"network": "regtest"}, "chain": {**chain, "quorum": 2}}
+        assert NetworkConfig.from_mapping(given).trading.quorum == 2
+    assert NetworkConfig.from_mapping({"bitcoin": {"network": "mainnet"}}).trading.quorum is None
+
+
+def test_quorum_that_cannot_be_met_says_which_servers_are_missing():
+    with pytest.raises(InvalidArgument, match=r"is 2, and chain\.alkanes has 1 server") as error:
+        NetworkConfig.from_mapping({"bitcoin": {"network": "mainnet"}, "chain": {"quorum": 2}})
+    assert "alkanes servers of different operators" in error.value.hint

@@ -10,6 +10,7 @@ import pytest
 
 from darkswap_browser.bitcoin.alkanes.ids import AlkaneId, ProtoEdict
 from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
+from darkswap_browser.bitcoin.networks import GENESIS
 from darkswap_browser.bitcoin.runes.ids import Edict, RuneId
 from darkswap_browser.bitcoin.runes.runestone import Runestone
 from darkswap_browser.bitcoin.script import ScriptKind
@@ -17,7 +18,7 @@ from darkswap_browser.bitcoin.transaction import OutPoint, TxInput, TxOutput
 from darkswap_browser.errors import VerificationFailed
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.settlement.chain_snapshot import MATURITY
-from darkswap_browser.settlement.checks import BEFORE_SIGNING, GENESIS, TradePolicy, check_before_signing, scripts_of
+from darkswap_browser.settlement.checks import BEFORE_SIGNING, TradePolicy, check_before_signing, scripts_of
 from darkswap_browser.settlement.terms import Role
 from tests.settlement.cases import ALKANE, LARGEST, MAKER, OTHER_RUNE, PAIRS, RUNE, TAKER, named
 from tests.settlement.verification_contexts import (

@@ -12,7 +12,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
-from darkswap_browser.chain.base import OutputAssets, Spend, Tip, TxStatus, Utxo
+from darkswap_browser.chain.base import OutputAssets, ServerQuorum, Spend, Tip, TxStatus, Utxo
 from darkswap_browser.errors import BroadcastRejected, ChainUnreachable, IndexerLagging, NotOnChain
 from darkswap_browser.market.assets import BITCOIN_INFO, Asset, AssetKind, AssetMetadata
 from tests.support.asset_index import assets_of_outputs
@@ -221,12 +221,18 @@ class SimServers:
         self.offered: list[str] = []
         """Ids of the transactions that they were asked to broadcast."""
         self.told_holdings: dict[OutPoint, OutputAssets] = {}
+        self.told_height: int | None = None
+        """What one of the servers says of the latest block; the others do not."""
+        self.told_statuses: dict[str, TxStatus] = {}
+        """What one of the servers says of where a transaction is; the others do not."""
         self.told_spends: dict[OutPoint, Spend | None] = {}
         self.told_transactions: dict[str, bytes] = {}
         self.told_genesis = ""
         self.rejects: str = ""
         """What every broadcast is answered with, when set."""
         self.rate = FEE_RATE
+        self.needed = 1
+        """How many servers must agree."""
 
     async def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -237,6 +243,8 @@ class SimServers:
 
     async def tip(self, *, verify: bool = False) -> Tip:
         await self._ask("tip")
+        if self.told_height is not None and not verify:
+            return Tip(self.told_height, self.chain.blocks[-1].hash)
         return Tip(self.chain.height, self.chain.blocks[-1].hash)
 
     async def genesis(self) -> str:
@@ -254,6 +262,8 @@ class SimServers:
 
     async def status(self, txid: str, *, verify: bool = False) -> TxStatus | None:
         await self._ask("status")
+        if not verify and txid in self.told_statuses:
+            return self.told_statuses[txid]
         found = None if txid in self.hidden else self.chain.find(txid)
         if found is None:
             return None
@@ -304,6 +314,9 @@ class SimServers:
         await self._ask("find")
         found = (each for asset, each in self.chain.infos.items() if asset.kind is kind and each.name == name)
         return next(found, None)
+
+    def quorum_for(self, kind: AssetKind) -> ServerQuorum:
+        return ServerQuorum(("sim",), self.needed)
 
 
 def _hash(text: str) -> str:

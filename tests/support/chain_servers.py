@@ -114,7 +114,8 @@ def ord_server(height: int = 800_000) -> ChainServer:
         },
         "id": "1:0", "mintable": True, "parent": None,
     }  # fmt: skip
-    server.routes |= {"GET /status": {"height": height, "chain": "mainnet", "rune_index": True},
+    status = {"height": height, "chain": "mainnet", "rune_index": True, "inscription_index": True}
+    server.routes |= {"GET /status": status,
                       "GET /rune/UNCOMMONGOODS": rune, "GET /rune/1:0": rune, "POST /outputs": NOT_FOUND}  # fmt: skip
     return server
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from darkswap_browser.bitcoin import curve, psbt, signing
+from darkswap_browser.bitcoin.networks import GENESIS
 from darkswap_browser.bitcoin.script import ScriptKind
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
@@ -15,7 +16,7 @@ from darkswap_browser.market.orders import FeeRule
 from darkswap_browser.settlement import private_sale as sales
 from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.chain_snapshot import ChainSnapshot, InputSnapshot
-from darkswap_browser.settlement.checks import GENESIS, VerificationContext
+from darkswap_browser.settlement.checks import VerificationContext
 from darkswap_browser.settlement.messages import Witnesses
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import Settlement

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from darkswap_browser.api.trading.coin_recovery import CoinRecovery
+from darkswap_browser.bitcoin.networks import GENESIS
 from darkswap_browser.errors import NoAddress
 from darkswap_browser.identity.keys import Identity
 from darkswap_browser.identity.peer_id import PeerId
@@ -16,7 +17,7 @@ from darkswap_browser.net.connection import Connection
 from darkswap_browser.net.limits import DEFAULT_LIMITS, Limits
 from darkswap_browser.orders.order_manager import OrderDraft, OrderManager
 from darkswap_browser.orders.views import OrderEvent, OrderView
-from darkswap_browser.settlement.checks import GENESIS, TradePolicy
+from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.trades.trade_manager import TradeManager
 from darkswap_browser.trades.views import TradeEvent, TradeView
 from darkswap_browser.wallets.coins import IndexedCoinStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from darkswap_browser.bitcoin.transaction import OutPoint
-from darkswap_browser.chain.base import UNKNOWN, OutputAssets, Spend, Tip, TxStatus, Utxo
+from darkswap_browser.chain.base import UNKNOWN, OutputAssets, ServerQuorum, Spend, Tip, TxStatus, Utxo
 from darkswap_browser.errors import ChainUnreachable, IndexerLagging, NotOnChain
 from darkswap_browser.market.assets import Asset, AssetKind, AssetMetadata
 
@@ -79,3 +79,6 @@ class WalletChain:
 
     async def find(self, kind: AssetKind, name: str) -> AssetMetadata | None:
         return None
+
+    def quorum_for(self, kind: AssetKind) -> ServerQuorum:
+        return ServerQuorum(("chain",), 1)

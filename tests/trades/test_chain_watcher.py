@@ -75,6 +75,23 @@ async def test_another_spend_is_told_with_its_depth_and_what_it_spends() -> None
     await scene.watcher.close()
 
 
+async def test_depth_one_server_that_is_far_ahead_does_not_make_a_settlement_deep() -> None:
+    scene = Scene()
+    scene.servers.told_height = 100
+    scene.chain.accept(scene.made.serialize())
+    scene.chain.mine()
+    observation = await scene.see()
+    assert isinstance(observation, InBlock) and observation.confirmations == 1
+    await scene.watcher.close()
+    scene = Scene()
+    scene.servers.told_height = 100
+    rival = spending(scene.coin, 5000)
+    scene.chain.accept(rival.serialize())
+    scene.chain.mine()
+    assert await scene.see() == SpentElsewhere(rival.txid, 1)
+    await scene.watcher.close()
+
+
 async def test_silent_servers_are_told_and_looked_at_again() -> None:
     scene = Scene()
     scene.servers.down = True
@@ -86,6 +103,8 @@ async def test_silent_servers_are_told_and_looked_at_again() -> None:
 
 async def test_looks_are_frequent_at_first_share_the_tip_and_stop_when_forgotten() -> None:
     scene = Scene()
+    scene.chain.accept(scene.made.serialize())
+    scene.chain.mine()
     scene.watcher.watch("two", Watch((scene.made.txid,), (scene.coin,)))
     await asyncio.sleep(179)
     assert scene.servers.asked.count("tip") == 89

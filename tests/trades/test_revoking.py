@@ -7,11 +7,14 @@ import asyncio
 import pytest
 
 from darkswap_browser.bitcoin.transaction import Transaction
+from darkswap_browser.chain.base import TxStatus
 from darkswap_browser.errors import InvalidArgument, TradeNotFound, WalletNotConnected
 from darkswap_browser.market.assets import BTC, Asset
 from darkswap_browser.market.orders import Side
 from darkswap_browser.orders.views import OrderView
+from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
+from darkswap_browser.settlement.states import Trade
 from darkswap_browser.trades.views import TradeState, TradeStatus, TradeView
 from tests.support.trade_world import DIESEL, DOG, TradeWorld, TradingPeer, sells_dog
 from tests.trades.test_crashes import entering
@@ -26,6 +29,12 @@ async def exposed(world: TradeWorld, order: OrderView | None = None) -> TradeVie
     await world.maker.stop()
     world.sim.world.kill("maker", silent=True)
     return view
+
+
+def settlement_of(trade: Trade) -> bytes:
+    """Without any signature."""
+    assert trade.own is not None and trade.theirs is not None
+    return settlements.build(trade.terms, trade.theirs, trade.own).tx.serialize()
 
 
 async def buried(world: TradeWorld) -> None:
@@ -67,6 +76,32 @@ async def test_a_silent_maker_leaves_the_taker_exposed_who_takes_the_signature_b
         assert await world.taker.holds_nothing()
         assert 0 < before - world.taker.balance() < 5_000
         assert [event.kind for event in world.taker.events][-1] == "canceled"
+
+
+async def test_seen_one_server_that_shows_no_transaction_does_not_take_revoking_away() -> None:
+    """One of two servers, in league with the maker, says that the settlement waits in a mempool; nobody sent it."""
+    async with TradeWorld() as world:
+        trade = await exposed(world)
+        world.taker.servers.told_statuses[trade.txid or ""] = TxStatus()
+        await asyncio.sleep(60)
+        view = world.taker.only()
+        assert view.phase == "signatures_out" and view.can_revoke
+        view = await world.taker.until("exposed")
+        assert (await world.taker.trades.revoke(trade.id)).phase == "revoking"
+
+
+async def test_seen_transaction_without_signatures_does_not_take_revoking_away() -> None:
+    """Witnesses are no part of a txid: a server can show a transaction that nobody signed."""
+    async with TradeWorld() as world:
+        trade = await exposed(world)
+        txid = trade.txid or ""
+        run = world.taker.trades._driver.run(trade.id)
+        unsigned = settlement_of(run.state.trade)
+        world.taker.servers.told_statuses[txid] = TxStatus()
+        world.taker.servers.told_transactions[txid] = unsigned
+        await asyncio.sleep(60)
+        view = world.taker.only()
+        assert view.phase == "signatures_out" and view.can_revoke and view.raw is None
 
 
 async def test_a_self_spend_pays_more_than_the_settlement_and_replaces_it_in_the_mempool() -> None:

@@ -1,4 +1,4 @@
-"""What assets are called and how many decimals they have: asked of the indexes, and kept for when they are away.
+"""What assets are called and how many decimals they have: what the indexes agree on, kept for when they are away.
 
 Only here atoms become amounts, and amounts atoms: everything below the faces counts in whole atoms.
 """
@@ -31,11 +31,11 @@ class AssetRegistry:
         )
 
     async def info(self, asset: Asset) -> AssetMetadata:
-        """What is known of an asset; the index is asked once.
+        """What is known of an asset; the indexes are asked once, and as many as the quorum says must agree.
 
         Raises:
-            NotOnChain: The index knows no such asset.
-            ChainError: No index answers, and it was never met.
+            NotOnChain: The indexes know no such asset.
+            ChainError: Too few indexes answer or agree, and it was not met before with as many.
 
         Cancellation: Safe; it is asked for again.
         """
@@ -75,7 +75,7 @@ class AssetRegistry:
             found = await self._chain().info(asset)
         except ChainError:
             kept = await self._look_up(asset)
-            if kept is None:
+            if kept is None or kept.agreed_by < self._chain().quorum_for(asset.kind).needed:
                 raise
             return kept
         if found is None:

@@ -13,10 +13,13 @@ from darkswap_browser.api.trading.records import (
     TradeReason,
     TradeStep,
 )
+from darkswap_browser.chain.base import Chain
 from darkswap_browser.market.amounts import format_amount, price_of
 from darkswap_browser.market.assets import Asset
+from darkswap_browser.market.orders import Side
 from darkswap_browser.orders.views import OrderView
 from darkswap_browser.settlement.balance_change import BalanceChange
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.trades.views import TradeView
 
 
@@ -63,8 +66,10 @@ async def order_info(view: OrderView, book: AssetRegistry) -> OrderInfo:
     )
 
 
-async def trade_info(view: TradeView, effect: BalanceChange | None, book: AssetRegistry) -> TradeInfo:
+async def trade_info(view: TradeView, effect: BalanceChange | None, book: AssetRegistry, chain: Chain) -> TradeInfo:
     """`view` in names and display units; `effect` None: not known. Cancellation: Safe; it only reads."""
+    gets_quote = (view.role is Role.MAKER) is (view.side is Side.SELL)
+    vouching = chain.quorum_for((view.quote if gets_quote else view.base).kind)
     base, quote = await book.shown(view.base), await book.shown(view.quote)
     return TradeInfo(
         id=view.id,
@@ -99,6 +104,8 @@ async def trade_info(view: TradeView, effect: BalanceChange | None, book: AssetR
         can_cancel=view.can_cancel,
         can_revoke=view.can_revoke,
         revoke_txid=view.revoke_txid,
+        vouched_by=vouching.needed,
+        vouchers=vouching.servers,
     )
 
 

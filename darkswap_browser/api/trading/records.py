@@ -215,3 +215,7 @@ class TradeInfo:
     can_cancel: bool
     can_revoke: bool
     revoke_txid: str | None
+    vouched_by: int
+    """How many of `vouchers` must agree on what the other side's coins hold before anything is signed."""
+    vouchers: tuple[str, ...]
+    """Servers that are asked what the other side's coins hold: indexes of the asset; of bitcoin, chain servers."""

@@ -40,6 +40,7 @@ class TradingService:
         self._terms = config.trading.with_public_servers(config.bitcoin_network)
         terms, runtime = self._terms, network.runtime
         servers = ChainConfig(
+            network=config.bitcoin_network,
             esplora=terms.esplora,
             ord=terms.ord,
             alkanes=terms.alkanes,
@@ -190,7 +191,7 @@ class TradingService:
             effect = trades.effect(view.id)
         except DarkSwapError:
             effect = None  # terms that no transaction can be built of: the trade itself says why
-        return await trade_info(view, effect, self._book)
+        return await trade_info(view, effect, self._book, self._chain)
 
     async def _whose(self) -> tuple[str, str]:
         """Network and peer id under which orders and trades are kept, known without starting the node."""

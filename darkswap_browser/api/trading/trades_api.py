@@ -127,7 +127,7 @@ class TradesApi(TradingService):
         Cancellation: Safe; it only reads.
         """
         views = await stored.trades(self._network.runtime, *await self._whose(), self._trouble.left)
-        return [await trade_info(view, None, self._book) for view in views]
+        return [await trade_info(view, None, self._book, self._chain) for view in views]
 
     # --- assets
 

@@ -163,7 +163,11 @@ export interface DarkSwapConfig {
     ord?: string[];
     /** Alkanes JSON-RPC. */
     alkanes?: string[];
-    /** How many servers of a kind must agree before anything is signed; default 1, or 2 where two are given. */
+    /**
+     * How many servers of a kind must agree before anything is signed, and on what an asset's amounts mean; default 1,
+     * or 2 where two are given. A number that the servers of a kind cannot meet is refused; by default a kind with one
+     * server is believed alone, which `Trade.vouchers` tells.
+     */
     quorum?: number;
     /** Of a regtest service: `POST {address, asset, atoms?}`. */
     faucet?: string;
@@ -639,6 +643,10 @@ export interface Trade {
   can_revoke: boolean;
   /** Of our self-spend that makes the signature given away worth nothing. */
   revoke_txid?: string;
+  /** How many of `vouchers` must agree on what the other side's coins hold before anything is signed. */
+  vouched_by: number;
+  /** Servers that are asked what the other side's coins hold: indexes of the asset, or of bitcoin the chain servers. */
+  vouchers: string[];
 }
 
 export interface TakeOptions extends CallOptions {

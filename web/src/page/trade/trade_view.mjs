@@ -10,6 +10,12 @@ import { signsLast, stepList } from "./steps.mjs";
 /** Seconds without news after which the way out of a trade that both may still complete is offered. */
 const PATIENCE = 4;
 
+/** Whose word it is that the other side's coins hold what they are said to. */
+function vouchedFor({ vouched_by: needed, vouchers }) {
+  const who = needed === 1 ? "ONE server" : `${needed} servers that agree`;
+  return `The contents of the other side's coins are vouched for by ${who}: ${vouchers.join(", ") || "none is set"}.`;
+}
+
 class TradeView extends PageElement {
   static properties = { ...PageElement.properties, _busy: { state: true }, _failure: { state: true } };
 
@@ -80,6 +86,7 @@ class TradeView extends PageElement {
         : html`<p class="muted effect-list">${["failed", "canceled"].includes(trade.status) ? "It was never built." : "Known as soon as both sides have named their coins and the transaction is built here."}</p>`}
       ${trade.can_confirm ? html`<ul class="bullets small" id="before-signing">
         <li>Compare the ids, not the names: names can be imitated.</li>
+        <li id="vouchers">${vouchedFor(trade)}</li>
         <li>${signsLast(trade) ? "The maker has signed already. When you sign, the purchase is sent to the network."
           : "Your signature goes first. The maker can then complete this trade, and nothing else, until you take it back."}</li>
         <li>Once it is in a block, nobody can undo it. <a href="what-can-go-wrong.html">What can go wrong</a></li></ul>` : nothing}
