@@ -41,6 +41,18 @@ class NodeCallbacks(JsCallbacks, Protocol):
 
     def signal(self, peer: str, kind: str, text: str) -> None: ...
 
+    def ask_tab(self, tab: str, number: int, text: str) -> None:
+        """A question to another tab of the site, for `NodeBridge.told_by_tab`."""
+        ...
+
+
+class TabListener(Protocol):
+    """What asked another tab."""
+
+    def told(self, number: int, text: str) -> None: ...
+
+    def tab_gone(self, tab: str) -> None: ...
+
 
 def make_node(config: str, hooks: NodeCallbacks, epoch: int) -> NodeBridge | str:
     """A node, or the JSON of the error.
@@ -92,6 +104,7 @@ class NodeBridge:
         self._busy: dict[str, asyncio.Future[None]] = {}
         self._end_events: Callable[[], None] | None = None
         self._end_signals: Callable[[], None] | None = None
+        self.tab_listener: TabListener | None = None
 
     def _methods(self) -> dict[str, Callable[..., Awaitable[object]]]:
         network = self._network
@@ -247,6 +260,20 @@ class NodeBridge:
             return
         shape = {"candidate": event.candidate, "sdpMid": event.sdp_mid, "sdpMLineIndex": event.sdp_m_line_index}
         self._hooks.signal(signal.peer, "candidate", json.dumps(shape))
+
+    # --- other tabs
+
+    def ask_tab(self, tab: str, number: int, text: str) -> None:
+        self._hooks.ask_tab(tab, number, text)
+
+    def told_by_tab(self, number: int, text: str) -> None:
+        if self.tab_listener is not None:
+            self.tab_listener.told(number, text)
+
+    def tab_gone(self, tab: str) -> None:
+        """None of its objects uses this node any more, or it does not answer."""
+        if self.tab_listener is not None:
+            self.tab_listener.tab_gone(tab)
 
     # --- the end
 

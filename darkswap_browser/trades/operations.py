@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from darkswap_browser.bitcoin import bip322
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput, serialize_witness
@@ -19,6 +20,7 @@ from darkswap_browser.errors import (
     NodeMoved,
     TradeRefused,
     VerificationFailed,
+    WalletNotConnected,
     WalletRejected,
 )
 from darkswap_browser.errors.base import encodable
@@ -67,6 +69,8 @@ CHEAP = 20_000
 RETRY = 5.0
 """Seconds between two attempts to reach a server with a transaction that must go out."""
 MAX_DETAIL = 200
+
+Value = TypeVar("Value")
 
 
 class TradeOperations:
@@ -168,10 +172,22 @@ class TradeOperations:
             return SigningFailed(*_why(error))
 
     async def _sign(self, trade: Trade, settlement: Settlement) -> Witnesses:
+        return await self._while_connected(lambda connected: self._sign_by(connected, trade, settlement))
+
+    async def _while_connected(self, work: Callable[[ConnectedWallet], Awaitable[Value]]) -> Value:
+        """`work` with the wallet; again with the next one where this one went in the middle of it."""
+        while True:
+            connected = await self._connected()
+            try:
+                return await work(connected)
+            except WalletNotConnected:
+                if (await self._connected()).wallet is connected.wallet:
+                    raise
+
+    async def _sign_by(self, connected: ConnectedWallet, trade: Trade, settlement: Settlement) -> Witnesses:
         known = self._snapshot.get(trade.terms.trade_id)
         if known is None or self._now() - known.now > SNAPSHOT_MAX_AGE_SECONDS:
             await self._check(trade, _known(trade.own), settlement, trade.txid)
-        connected = await self._connected()
         accounts = accounts_for(connected.wallet, settlement.prevouts, settlement.inputs_of(trade.role))
         wanted = await create_signing_psbt(self._chain, settlement.tx, settlement.prevouts, accounts)
         await self._fence.check()
@@ -202,16 +218,15 @@ class TradeOperations:
 
     async def self_spend(self, trade: Trade) -> Event:
         try:
-            made = await self._self_spend(trade)
+            made = await self._while_connected(lambda connected: self._self_spend(connected, trade))
             return SelfSpendSigned(made.txid, made.serialize())
         except NodeMoved:
             raise
         except DarkSwapError as error:
             return SelfSpendFailed(_why(error)[1])
 
-    async def _self_spend(self, trade: Trade) -> Transaction:
+    async def _self_spend(self, connected: ConnectedWallet, trade: Trade) -> Transaction:
         """The largest coin of plain bitcoin if there is one; else an asset's, which goes back to where it was."""
-        connected = await self._connected()
         own, settlement = _known(trade.own), _settlement(trade)
         rate = await self._chain.fee_rate(1)
         beat = sum(settlement.fees.values())

@@ -12,8 +12,8 @@ from darkswap_browser.bitcoin.psbt import MAX_PSBT, Psbt, create_psbt
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.signing import SINGLE_ANYONECANPAY
 from darkswap_browser.bitcoin.transaction import TxOutput
-from darkswap_browser.errors import InvalidArgument, MalformedMessage, Unsupported, WalletFailed
-from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
+from darkswap_browser.errors import InvalidArgument, MalformedMessage, Unsupported, WalletFailed, WalletNotConnected
+from darkswap_browser.runtime.base.wallet_extensions import TAB_GONE, WalletProviders
 from darkswap_browser.settlement.private_sale import maker_template
 from darkswap_browser.settlement.signature_checks import wallet_signatures
 from darkswap_browser.settlement.terms import TradeInput
@@ -26,7 +26,9 @@ MAX_ANSWER = 2 * MAX_PSBT
 
 
 class ExtensionWallet:
-    """Raises `WalletFailed` for every request after the user changed account or network there: connect again."""
+    """Raises `WalletFailed` for every request after the user changed account or network there: connect again. After
+    `disconnect`, or when its tab is gone, `WalletNotConnected`.
+    """
 
     sign_seconds = SIGN_SECONDS
 
@@ -107,6 +109,8 @@ class ExtensionWallet:
             callback(word)
 
     def _judge(self) -> None:
+        if self._changed in ("disconnect", TAB_GONE):
+            raise WalletNotConnected
         if self._changed:
             raise WalletFailed(self.kind, f"is not as it was when it was connected ({self._changed}): connect it again")
 

@@ -17,6 +17,8 @@ BLANK = Answer(
     "text/html; charset=utf-8",
 )
 
+SOURCES = Path(__file__).resolve().parents[2] / "web" / "src" / "api"
+
 
 @pytest.fixture(scope="session")
 def node() -> Path:
@@ -33,8 +35,9 @@ def built(node: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def site(built: Path) -> Iterator[WebServer]:
-    """`dist/` at /, the test pages' own files at /tests/, an empty page at /blank.html."""
-    server = WebServer(Site({"/": built, "/tests/": Path(__file__).parent / "pages"}, {"/blank.html": BLANK}))
+    """`dist/` at /, the bundle's sources at /api/, the test pages' files at /tests/, an empty page at /blank.html."""
+    folders = {"/": built, "/tests/": Path(__file__).parent / "pages", "/api/": SOURCES}
+    server = WebServer(Site(folders, {"/blank.html": BLANK}))
     yield server
     server.close()
 

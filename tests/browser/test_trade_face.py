@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.face import OpenPage, Relay
+from tests.browser.tab_wallet import KIND, UNTIL, TabWallet, WalletTabs
 from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
 from tests.support.headless import Headless, headless
@@ -316,3 +317,75 @@ def test_a_peer_on_cpython_buys_from_a_page(floor: Floor, other: Headless) -> No
     assert (bought.status, bought.txid) == ("completed", txid)
     assert floor.maker.run("return (await node.wait_for_trade(args[0])).status", trade.id) == "completed"
     assert next(each.atoms for each in other.do(node.get_balances()) if each.asset == floor.dark) == 500
+
+
+# --- wallets of other tabs
+
+
+@pytest.fixture
+def tabs(chrome: Chrome, site: WebServer, floor: Floor) -> Iterator[WalletTabs]:
+    config = {"identity": {"name": "node"}, "network": {"relays": [floor.relay.address]}, **floor.chain.config}
+    found = WalletTabs(chrome, site, floor.taker, config)
+    yield found
+    found.close()
+
+
+TAKE = """const order = await node.import_order(args[0]);
+return await node.take_order(order.id, null, { review: true, fee_rate: 2, timeout_ms: 30000 });"""
+CONFIRM = REACHES + 'await reaches(args[0], "reviewing"); await node.confirm_trade(args[0]);'
+
+
+def _take(wallet: TabWallet, floor: Floor) -> str:
+    """Takes an order and confirms; the wallet has proved its coins, and will be asked to sign. The trade's id."""
+    trade = wallet.answer_all(wallet.tab.page.start(TAKE, floor.order()), "signMessage")
+    wallet.tab.run(CONFIRM, trade["id"])
+    return str(trade["id"])
+
+
+def _settles(floor: Floor, trade_id: str) -> None:
+    txid = floor.taker.run(REACHES + 'return (await reaches(args[0], "pending")).txid', trade_id)
+    floor.chain.mine_with(txid)
+    for page in (floor.taker, floor.maker):
+        assert page.run("return (await node.wait_for_trade(args[0])).status", trade_id) == "completed"
+
+
+def test_extension_of_another_tab_trades_there(floor: Floor, tabs: WalletTabs) -> None:
+    wallet = tabs.add()
+    kinds = "return await node.get_available_wallets()"
+    assert (wallet.tab.run(kinds), floor.taker.run(kinds)) == (["seed", KIND], ["seed"])
+    assert (
+        floor.taker.run("return await node.connect_wallet({ type: args[0] }).catch(({ code }) => code)", KIND)
+        == "UNSUPPORTED"
+    )
+    info = wallet.connect()
+    assert (info["type"], info["address"], info["payment_address"]) == (KIND, *wallet.addresses)
+    floor.chain.faucet(info["payment_address"], "BTC")
+    floor.chain.faucet(info["payment_address"], "BTC")
+    trade_id = _take(wallet, floor)
+    assert wallet.answer().endswith("signTransaction")
+    _settles(floor, trade_id)
+    floor.taker.run("await node.disconnect_wallet()")
+    wallet.tab.run('await until(() => told.some(({ type }) => type === "wallet_disconnected"))')
+
+
+def test_trade_waits_while_the_tab_with_the_wallet_is_gone(floor: Floor, tabs: WalletTabs) -> None:
+    wallet = tabs.add()
+    wallet.connect()
+    floor.taker.run("told.length = 0")
+    trade_id = _take(wallet, floor)
+    method, asked = wallet.question()
+    tabs.drop(wallet)
+    gone = floor.taker.run(
+        UNTIL
+        + """const gone = () => told.find(({ type }) => type === "wallet_disconnected");
+        await until(gone);
+        return [gone().reason, await node.is_wallet_connected(), (await node.get_trade(args[0])).phase];""",
+        trade_id,
+    )
+    assert gone == ["The tab with the wallet is gone.", False, "signing"]
+    wallet = tabs.add()
+    wallet.connect()
+    again, the_same = wallet.question()
+    assert (again, the_same["psbt"]) == (method, asked["psbt"])
+    wallet.answer()
+    _settles(floor, trade_id)

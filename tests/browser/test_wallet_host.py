@@ -17,12 +17,25 @@ pytestmark = pytest.mark.takes(30)
 INSTALL = 'const { install } = await import(new URL("/tests/wallets.mjs", location.href));'
 CALL = """
 from darkswap_browser.errors import DarkSwapError
-async def call(provider, method, params):
+async def call(provider, method, params, wallets=wallets):
     try:
         return await wallets.call(provider, method, params)
     except DarkSwapError as error:
         return [error.code, str(error)]
 """
+
+# The same wallets asked as those of another tab.
+THERE = """
+from darkswap_browser.bridge.tab_wallets import WalletTabs
+tabs = WalletTabs(lambda tab, number, text: asker.ask(number, text))
+asker = make_asker(create_proxy(tabs.told))
+there = tabs.of("there")
+"""
+MAKE_ASKER = """await pyodide.loadPackage("darkswap_browser_trade", { messageCallback: () => {} });
+const { TabWallets } = await import(new URL("/api/tab_wallets.mjs", location.href));
+const make = (told) => new TabWallets((number, text) => told(number, text), () => {});
+pyodide.globals.set("make_asker", make);
+pyodide.globals.set("create_proxy", pyodide.pyimport("pyodide.ffi").create_proxy);"""
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +43,26 @@ def page(chrome: Chrome, site: WebServer) -> Iterator[Page]:
     page = chrome.new_page(site.url).open("/blank.html").load_python()
     page.run_python("from darkswap_browser.runtime.select import load; wallets = load().wallet_providers" + CALL)
     page.run_js(INSTALL + 'install(); await pyodide.loadPackage("embit", { messageCallback: () => {} });')
-    assert sorted(page.run_python("await wallets.discover()")) == [
-        "leather",
-        "okx",
-        "okx-signet",
-        "sats-connect:other.wallet",
-        "standard:Page Wallet",
-        "unisat",
-        "xverse",
-    ]
+    page.run_js(MAKE_ASKER)
+    page.run_python(THERE)
+    for wallets in ("wallets", "there"):
+        assert sorted(page.run_python(f"await {wallets}.discover()")) == [
+            "leather",
+            "okx",
+            "okx-signet",
+            "sats-connect:other.wallet",
+            "standard:Page Wallet",
+            "unisat",
+            "xverse",
+        ]
     yield page
     page.close()
+
+
+@pytest.fixture(params=["wallets", "there"], ids=["here", "in another tab"])
+def wallets(request: pytest.FixtureRequest) -> str:
+    """Name of the `WalletProviders` in the page's Python."""
+    return str(request.param)
 
 
 def asked(page: Page, wallet: str) -> list[Any]:
@@ -55,8 +77,8 @@ def asked(page: Page, wallet: str) -> list[Any]:
     return rows
 
 
-def call(page: Page, provider: str, method: str, params: str) -> Any:
-    return page.run_python(f"await call({provider!r}, {method!r}, {params})")
+def call(page: Page, provider: str, method: str, params: str, wallets: str = "wallets") -> Any:
+    return page.run_python(f"await call({provider!r}, {method!r}, {params}, {wallets})")
 
 
 LATE = """
@@ -110,24 +132,27 @@ def test_page_without_wallets_says_so_at_once(new_page: Callable[[], Page]) -> N
     assert call(page, "standard:X", "a.b", "{}")[0] == "UNSUPPORTED"
 
 
-def test_options_arrive_as_plain_objects(page: Page) -> None:
+def test_options_arrive_as_plain_objects(page: Page, wallets: str) -> None:
     options = "{'autoFinalized': False, 'toSignInputs': [{'index': 1, 'address': 'a'}]}"
-    assert call(page, "unisat", "signPsbt", f"['70', {options}]") == "aa70"
+    assert call(page, "unisat", "signPsbt", f"['70', {options}]", wallets) == "aa70"
     assert asked(page, "unisat") == [
         ["signPsbt", ["70", {"autoFinalized": False, "toSignInputs": [{"index": 1, "address": "a"}]}]]
     ]
-    assert call(page, "xverse", "signPsbt", "{'psbt': 'cA==', 'signInputs': {'a': [0, 2]}}") == {"psbt": "cA=="}
+    assert call(page, "xverse", "signPsbt", "{'psbt': 'cA==', 'signInputs': {'a': [0, 2]}}", wallets) == {
+        "psbt": "cA=="
+    }
     assert asked(page, "xverse") == [["signPsbt", {"psbt": "cA==", "signInputs": {"a": [0, 2]}}]]
-    assert call(page, "leather", "signPsbt", "{'hex': '70', 'signAtIndex': [1]}") == {"hex": "70"}
+    assert call(page, "leather", "signPsbt", "{'hex': '70', 'signAtIndex': [1]}", wallets) == {"hex": "70"}
     assert asked(page, "leather") == [["signPsbt", {"hex": "70", "signAtIndex": [1]}]]
-    assert call(page, "sats-connect:other.wallet", "signPsbt", "{'hex': '71'}") == {"hex": "71"}
+    assert call(page, "sats-connect:other.wallet", "signPsbt", "{'hex': '71'}", wallets) == {"hex": "71"}
+    assert asked(page, "leather") == [["signPsbt", {"hex": "71"}]]
 
 
-def test_answers_become_plain_values(page: Page) -> None:
-    assert call(page, "unisat", "requestAccounts", "[]") == ["tb1pfirst"]
+def test_answers_become_plain_values(page: Page, wallets: str) -> None:
+    assert call(page, "unisat", "requestAccounts", "[]", wallets) == ["tb1pfirst"]
     assert call(page, "unisat", "getChain", "[]")["enum"] == "BITCOIN_SIGNET"
     assert call(page, "unisat", "nothing", "[]") is None
-    assert page.run_python("type(await call('unisat', 'getChain', [])).__name__") == "dict"
+    assert page.run_python(f"type(await call('unisat', 'getChain', [], {wallets})).__name__") == "dict"
     asked(page, "unisat")
 
 
@@ -151,22 +176,22 @@ def test_answers_become_plain_values(page: Page) -> None:
         ("sats-connect:document", "getAccounts", "UNSUPPORTED"),
     ],
 )
-def test_errors_are_told_apart(page: Page, provider: str, method: str, code: str) -> None:
+def test_errors_are_told_apart(page: Page, wallets: str, provider: str, method: str, code: str) -> None:
     params = "[]" if provider in ("unisat", "okx", "tokeo") else "{}"
-    assert call(page, provider, method, params)[0] == code
+    assert call(page, provider, method, params, wallets)[0] == code
 
 
-def test_a_standard_wallet_gets_its_own_account_back(page: Page) -> None:
+def test_a_standard_wallet_gets_its_own_account_back(page: Page, wallets: str) -> None:
     name = "standard:Page Wallet"
     connected = page.run_python(
-        f"""found = await call({name!r}, "bitcoin:connect.connect", {{"purposes": ["ordinals"]}})
+        f"""found = await call({name!r}, "bitcoin:connect.connect", {{"purposes": ["ordinals"]}}, {wallets})
 account = found["accounts"][0]
 account["address"], type(account["publicKey"]).__name__, len(account["publicKey"]), account["chains"]"""
     )
     assert connected == ["bcrt1first", "bytes", 33, ["bitcoin:regtest"]]
     signed = page.run_python(
         f"""found = await call({name!r}, "bitcoin:signTransaction.signTransaction",
-    {{"psbt": b"psbt", "inputsToSign": [{{"account": "bcrt1first", "signingIndexes": [0]}}]}})
+    {{"psbt": b"psbt", "inputsToSign": [{{"account": "bcrt1first", "signingIndexes": [0]}}]}}, {wallets})
 found == [{{"signedPsbt": b"psbt"}}]"""
     )
     assert signed is True
@@ -183,10 +208,10 @@ found == [{{"signedPsbt": b"psbt"}}]"""
     ]
 
 
-def test_changes_in_the_wallet_are_told_until_the_subscription_ends(page: Page) -> None:
+def test_changes_in_the_wallet_are_told_until_the_subscription_ends(page: Page, wallets: str) -> None:
     page.run_python(
-        """told = []
-ends = [wallets.subscribe(name, lambda word, name=name: told.append(name + " " + word))
+        f"""told = []
+ends = [{wallets}.subscribe(name, lambda word, name=name: told.append(name + " " + word))
         for name in ("unisat", "xverse", "leather", "standard:Page Wallet")]"""
     )
     tell = """unisat.tell("accountsChanged", ["tb1pother"]); unisat.tell("chainChanged", { enum: "X" });
@@ -210,7 +235,6 @@ ends = [wallets.subscribe(name, lambda word, name=name: told.append(name + " " +
 
 def test_a_whole_wallet_in_the_page_connects_by_its_answers(page: Page) -> None:
     """The adapter over the page's objects: what it says of an address that is none."""
-    page.run_js("await pyodide.loadPackage('darkswap_browser_trade', { messageCallback: () => {} });")
     assert page.run_python(
         """from darkswap_browser.wallets.connect import available, connect
 try:

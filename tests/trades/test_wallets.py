@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from darkswap_browser.bitcoin.psbt import Psbt
 from darkswap_browser.bitcoin.psbt_fields import PsbtMap
 from darkswap_browser.bitcoin.sighash import Sighash
 from darkswap_browser.bitcoin.transaction import TxOutput
-from darkswap_browser.errors import InvalidArgument, WalletFailed
+from darkswap_browser.errors import InvalidArgument, WalletFailed, WalletNotConnected
 from darkswap_browser.trades.views import TradeStatus
 from tests.support.simulated_wallet import SimulatedWallet
 from tests.support.trade_world import DOG, TradeWorld, TradingPeer, sells_dog
@@ -125,6 +126,26 @@ async def test_wallets_may_reorder_and_drop_what_is_not_a_signature(forge: Calla
         await world.taker.takes(await sells_dog(world))
         await world.settles()
         assert world.taker.balance(DOG) == 600
+
+
+@BOTH
+async def test_wallet_that_goes_while_it_is_asked_is_waited_for(who: str) -> None:
+    async with TradeWorld() as world:
+        party: TradingPeer = getattr(world, who)
+
+        def leave(psbt: Psbt) -> Psbt:
+            party.trades.set_wallet(None)
+            raise WalletNotConnected
+
+        party.wallet.forge = leave
+        await world.taker.takes(await sells_dog(world))
+        await asyncio.sleep(20)
+        assert not party.only().status.is_over and len(party.wallet.signed) == 1
+        party.wallet.forge = None
+        party.trades.set_wallet(copy.copy(party.wallet))
+        await world.settles()
+        # Nothing but the same transaction once more.
+        assert len(set(party.wallet.signed)) == 1
 
 
 @BOTH

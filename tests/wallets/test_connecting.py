@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from darkswap_browser.errors import InvalidArgument, Unsupported, WalletFailed, WalletRejected
+from darkswap_browser.errors import (
+    DarkSwapError,
+    InvalidArgument,
+    Unsupported,
+    WalletFailed,
+    WalletNotConnected,
+    WalletRejected,
+)
+from darkswap_browser.runtime.base.wallet_extensions import TAB_GONE
 from darkswap_browser.testing.wallets import ScriptedProviders
 from darkswap_browser.wallets.base import AccountPurpose
 from darkswap_browser.wallets.connect import available, connect, subscribe_available
@@ -122,8 +130,18 @@ async def test_unisat_has_no_regtest() -> None:
         await connect("unisat", "regtest", at.providers)
 
 
-@pytest.mark.parametrize("word", ["accounts", "network", "disconnect"])
-async def test_after_a_change_in_the_wallet_nothing_is_asked_of_it(word: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "error", "says"),
+    [
+        ("accounts", WalletFailed, "connect it again"),
+        ("network", WalletFailed, "connect it again"),
+        ("disconnect", WalletNotConnected, "none is connected"),
+        (TAB_GONE, WalletNotConnected, "none is connected"),
+    ],
+)
+async def test_after_a_change_in_the_wallet_nothing_is_asked_of_it(
+    word: str, error: type[DarkSwapError], says: str
+) -> None:
     at = desk("unisat")
     wallet = await at.connect()
     told: list[str] = []
@@ -135,9 +153,9 @@ async def test_after_a_change_in_the_wallet_nothing_is_asked_of_it(word: str) ->
     assert told == [word]
     trade = Trade.of(wallet)
     before = len(at.extension.calls)
-    with pytest.raises(WalletFailed, match="connect it again"):
+    with pytest.raises(error, match=says):
         await wallet.sign_psbt(trade.psbt.serialize(), trade.inputs)
-    with pytest.raises(WalletFailed):
+    with pytest.raises(error):
         await wallet.sign_message(wallet.accounts[0], "text")
     assert len(at.extension.calls) == before
     assert (await at.connect()).accounts == wallet.accounts
@@ -151,7 +169,7 @@ async def test_a_disconnected_wallet_signs_nothing() -> None:
     await wallet.disconnect()
     at.providers.tell("unisat", "accounts")
     assert told == []
-    with pytest.raises(WalletFailed):
+    with pytest.raises(WalletNotConnected):
         await wallet.sign_message(wallet.accounts[0], "text")
 
 

@@ -48,6 +48,7 @@ TRADING = (
     "darkswap_browser/api/darkswap.py",
     "darkswap_browser/api/trading/",
     "darkswap_browser/bitcoin/",
+    "darkswap_browser/bridge/tab_wallets.py",
     "darkswap_browser/bridge/trading.py",
     "darkswap_browser/chain/",
     "darkswap_browser/market/",

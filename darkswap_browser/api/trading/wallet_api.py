@@ -9,31 +9,42 @@ from darkswap_browser.api.trading.arguments import FLAG, PASSPHRASE, PURPOSE, TE
 from darkswap_browser.api.trading.records import BalanceInfo, CoinInfo, WalletInfo
 from darkswap_browser.api.trading.service import TradingService
 from darkswap_browser.bitcoin.transaction import OutPoint
+from darkswap_browser.runtime.base.wallet_extensions import WalletProviders
 
 
 class WalletApi(TradingService):
     """One wallet at a time."""
 
-    async def get_available_wallets(self) -> Sequence[str]:
+    async def get_available_wallets(self, providers: WalletProviders | None = None) -> Sequence[str]:
         """Kinds of wallets that `connect_wallet` takes now: "seed", and the extensions found in the page.
 
         An extension that puts itself into the page later is told by a `wallet_available` event, until the node stops.
 
+        Args:
+            providers: Where else extensions are looked for: in another tab, which tells of late ones by itself.
+        Raises:
+            WalletNotConnected: That tab is gone.
+
         Cancellation: Safe. `wallet_available` events come all the same.
         """
-        self._wallet_manager.begin_discovery(self._wallet_available)
-        return await self._wallet_manager.available()
+        if providers is None:
+            self._wallet_manager.begin_discovery(self._wallet_available)
+        return await self._wallet_manager.available(providers)
 
     def _wallet_available(self, kind: str) -> None:
         self._network.publish("wallet_available", {"kind": kind})
 
-    async def connect_wallet(self, config: Mapping[str, object]) -> WalletInfo:
+    async def connect_wallet(
+        self, config: Mapping[str, object], providers: WalletProviders | None = None
+    ) -> WalletInfo:
         """Connect a wallet in the place of the one that is connected.
 
         Args:
             config: `WalletConfig` of darkswap.d.ts.
+            providers: Where extensions are looked for, and asked; None: in this page.
         Raises:
             InvalidArgument: A setting is wrong, or `name` is another wallet's.
+            WalletNotConnected: `providers` are of another tab, which is gone.
             WalletRejected, WalletFailed: The wallet's user or the wallet says no; a wrong passphrase too.
             Unsupported: The page has no such wallet.
 
@@ -41,7 +52,7 @@ class WalletApi(TradingService):
         an extension may go on asking its user, in vain.
         """
         opened = await self._engine()
-        info = await self._wallet_manager.open(config)
+        info = await self._wallet_manager.open(config, providers)
         self._give_wallet(opened.orders, opened.trades)
         self._network.publish("wallet_connected", {"wallet": info})
         return info

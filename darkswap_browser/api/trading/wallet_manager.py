@@ -15,6 +15,7 @@ from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.node.config import TradingConfig
 from darkswap_browser.runtime.base.host import Runtime
 from darkswap_browser.runtime.base.storage import QUARANTINE_PREFIX
+from darkswap_browser.runtime.base.wallet_extensions import TAB_GONE, WalletProviders
 from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.wallets import connect
 from darkswap_browser.wallets.base import Account, AccountPurpose, Balance, Wallet, WalletCoin
@@ -25,6 +26,7 @@ from darkswap_browser.wallets.seed_record import MAX_PASSPHRASE
 from darkswap_browser.wire.fields import Text
 from darkswap_browser.wire.records import Settings
 
+GONE = {"disconnect": "The wallet was disconnected.", TAB_GONE: "The tab with the wallet is gone."}
 SETTINGS = Settings(
     {"type": Text(100, 1), "mnemonic": Text(1000, 1), "passphrase": Text(MAX_PASSPHRASE), "name": Text(100, 1)},
     "is not a setting of a wallet",
@@ -62,9 +64,9 @@ class WalletManager:
 
     # --- life
 
-    async def available(self) -> Sequence[str]:
+    async def available(self, providers: WalletProviders | None = None) -> Sequence[str]:
         """Kinds that `open` takes now. Cancellation: Safe; it only reads."""
-        return [KIND, *await connect.available(self._runtime.wallet_providers)]
+        return [KIND, *await connect.available(providers or self._runtime.wallet_providers)]
 
     def begin_discovery(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with each kind that was not there at the first `available`, until `end_discovery`."""
@@ -88,12 +90,15 @@ class WalletManager:
     def is_connected(self) -> bool:
         return self._wallet is not None
 
-    async def open(self, config: Mapping[str, object]) -> WalletInfo:
+    async def open(self, config: Mapping[str, object], providers: WalletProviders | None = None) -> WalletInfo:
         """Open the wallet of `config` (`WalletConfig` of darkswap.d.ts), then let go of the one that was connected.
 
+        Args:
+            providers: Where extensions are; None: in this page.
         Raises:
             InvalidArgument, WalletRejected, WalletFailed, Unsupported: There is no such wallet, or it says no. The one
                 that was connected stays so.
+            WalletNotConnected: `providers` are of another tab, which is gone.
 
         Cancellation: Safe; the wallet that was connected stays so. A seed wallet that was made by then is kept.
         """
@@ -103,14 +108,15 @@ class WalletManager:
             raise InvalidArgument("type", "is missing", "Say seed, or the kind of an extension's wallet.")
         if kind != KIND and len(settings) > 1:
             raise InvalidArgument("config", f"{kind} takes nothing but type: the extension asks its owner")
-        wallet, is_new = await (self._seed(settings) if kind == KIND else self._extension(kind))
+        there = providers or self._runtime.wallet_providers
+        wallet, is_new = await (self._seed(settings) if kind == KIND else self._extension(kind, there))
         await self.close()
         self._wallet, self._is_new, self._name = wallet, is_new, settings.get("name", "default")
         self._end = wallet.subscribe(self._changed)
         return self.info()
 
-    async def _extension(self, kind: str) -> tuple[Wallet, bool]:
-        return await connect.connect(kind, self._network, self._runtime.wallet_providers), False
+    async def _extension(self, kind: str, providers: WalletProviders) -> tuple[Wallet, bool]:
+        return await connect.connect(kind, self._network, providers), False
 
     async def _seed(self, settings: Mapping[str, str]) -> tuple[Wallet, bool]:
         """The wallet, and whether it was made just now."""
@@ -135,7 +141,7 @@ class WalletManager:
         return wallet is not None
 
     def _changed(self, what: str) -> None:
-        self._gone("The wallet was disconnected." if what == "disconnect" else f"The wallet's {what} changed.")
+        self._gone(GONE.get(what, f"The wallet's {what} changed."))
 
     # --- what it is
 

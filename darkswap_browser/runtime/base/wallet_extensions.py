@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+TAB_GONE = "tab"
+"""Told to subscribers, for the last time, when the wallet was in another tab and that tab is gone."""
+
 
 class WalletProviders(Protocol):
     """The wallets that extensions put into the page. Main thread of a page only: elsewhere there are none."""
@@ -30,10 +33,11 @@ class WalletProviders(Protocol):
         `params`: a list of the arguments of the provider's own method `method`; where the provider has one `request`
         (xverse, leather and their like) the object for it, whose JSON-RPC result comes back; for "standard:…" the
         object for the function, `method` being "feature.function". There the account to sign with is given as
-        {"account": address}. Raises `WalletRejected`, `WalletFailed`, `Unsupported` when there is no such method.
+        {"account": address}. Raises `WalletRejected`, `WalletFailed`, `Unsupported` when there is no such method,
+        `WalletNotConnected` when it was in another tab and that tab is gone.
         """
         ...
 
     def subscribe(self, provider: str, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Tells "accounts", "network" or "disconnect" when the user changes it there."""
+        """Tells "accounts", "network" or "disconnect" when the user changes it there, or `TAB_GONE`."""
         ...

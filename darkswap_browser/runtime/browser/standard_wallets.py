@@ -13,12 +13,7 @@ import js
 from darkswap_browser.errors import Unsupported
 from darkswap_browser.runtime.browser.ffi import JsCallback, Listeners, js_object
 from darkswap_browser.runtime.browser.wallet_values import js_argument, named, plain, settled
-
-STANDARD = "standard:"
-MAX_WALLETS = 32
-MAX_NAME = 64
-"""Characters of a wallet's name."""
-ACCOUNT_FIELDS = ("address", "publicKey", "chains", "features", "label", "purpose")
+from darkswap_browser.runtime.wallet_names import ACCOUNT_FIELDS, MAX_NAME, MAX_STANDARD, STANDARD
 
 
 class WalletStandardRegistry:
@@ -91,7 +86,7 @@ class WalletStandardRegistry:
         for js_wallet in js_wallets:
             name = STANDARD + str(getattr(js_wallet, "name", ""))[:MAX_NAME]
             speaks_bitcoin = hasattr(getattr(js_wallet, "features", None), "bitcoin:connect")
-            if speaks_bitcoin and (name in self._js_wallets or len(self._js_wallets) < MAX_WALLETS):
+            if speaks_bitcoin and (name in self._js_wallets or len(self._js_wallets) < MAX_STANDARD):
                 self._js_wallets[name] = js_wallet
         self._on_register()
 

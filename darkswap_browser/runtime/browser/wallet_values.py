@@ -13,15 +13,7 @@ from pyodide.ffi import JsProxy, to_js
 from darkswap_browser.errors import Unsupported, WalletFailed
 from darkswap_browser.runtime.browser.ffi import js_object
 from darkswap_browser.runtime.wallet_answers import wallet_error
-
-MAX_DEPTH = 8
-MAX_VALUES = 10_000
-"""Values of one answer: a signed PSBT is one text, a list of accounts some tens."""
-MAX_LENGTH = 4_000_000
-"""Characters of a text or bytes of an array: a PSBT of the largest transactions that are relayed, in hex."""
-
-ERROR_FIELDS = ("code", "message", "error")
-"""Of what was thrown: an Error's own are not enumerable."""
+from darkswap_browser.runtime.wallet_names import ERROR_FIELDS, MAX_DEPTH, MAX_LENGTH, MAX_VALUES
 
 
 async def settled(wallet: str, js_target: Any, method: str, js_arguments: list[Any]) -> Any:

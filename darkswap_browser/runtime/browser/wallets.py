@@ -1,7 +1,6 @@
 """The wallet extensions of the page: found by the objects they put into `window`, called with plain values.
 
-Three families: objects with methods of their own (UniSat and its clones), objects with one `request` (sats-connect,
-Leather), and wallet-standard ones, which register themselves by events and carry functions by feature.
+For families see `runtime/wallet_names.py`; for wallets of other tabs `bridge/tab_wallets.py`.
 """
 
 from __future__ import annotations
@@ -19,34 +18,16 @@ from darkswap_browser.runtime.browser.ffi import JsCallback
 from darkswap_browser.runtime.browser.standard_wallets import WalletStandardRegistry
 from darkswap_browser.runtime.browser.wallet_values import js_argument, plain, settled
 from darkswap_browser.runtime.wallet_answers import result_of
-
-OWN_METHODS = {
-    "unisat": "unisat",
-    "okx": "okxwallet.bitcoin",
-    "okx-testnet": "okxwallet.bitcoinTestnet",
-    "okx-signet": "okxwallet.bitcoinSignet",
-    "wizz": "wizz",
-    "tokeo": "tokeo.bitcoin",
-    "keplr": "keplr.bitcoin",
-}
-"""Name → path in `window`."""
-REQUESTS = {"xverse": ("XverseProviders.BitcoinProvider", "BitcoinProvider"), "leather": ("LeatherProvider",)}
-"""Name → paths, of which the first that is there counts."""
-LISTED = "sats-connect:"
-"""Followed by the id that a wallet gave in `window.btc_providers`: its path in `window`."""
-MAX_LISTED = 32
-"""Wallets that announce themselves: a page full of them is no page of wallets."""
-LATE_SECONDS = 3.0
-"""Extensions put their object into the page up to this long after it loaded, most of them without an event."""
-POLL_SECONDS = 0.1
-EVENTS = {
-    "accountsChanged": "accounts",
-    "accountChange": "accounts",
-    "chainChanged": "network",
-    "networkChange": "network",
-    "disconnect": "disconnect",
-}
-"""Words of the wallets → those of `WalletProviders.subscribe`."""
+from darkswap_browser.runtime.wallet_names import (
+    EVENTS,
+    KNOWN_PATHS,
+    LATE_SECONDS,
+    LISTED,
+    MAX_LISTED,
+    OWN_METHODS,
+    PATHS,
+    POLL_SECONDS,
+)
 
 
 class PageWallets:
@@ -128,15 +109,14 @@ class PageWallets:
                 self._discovered.publish(name)
 
     def _found(self) -> tuple[str, ...]:
-        names = [*OWN_METHODS, *REQUESTS, *self._listed()]
+        names = [*PATHS, *self._listed()]
         return (*(name for name in names if self._object(name) is not None), *self._standard.names)
 
     def _listed(self) -> Iterator[str]:
         """Wallets of the list that are not known by a name of ours already."""
-        known = {path for paths in REQUESTS.values() for path in paths} | set(OWN_METHODS.values())
         for js_entry in list(getattr(self._js_window, "btc_providers", None) or ())[:MAX_LISTED]:
             path = str(getattr(js_entry, "id", ""))
-            if path and path not in known and callable(getattr(self._at(path), "request", None)):
+            if path and path not in KNOWN_PATHS and callable(getattr(self._at(path), "request", None)):
                 yield LISTED + path
 
     def _provider(self, name: str) -> Any:
@@ -149,8 +129,7 @@ class PageWallets:
         """Looked up each time: an extension that was updated puts another object there."""
         if name.startswith(LISTED):
             return self._at(name.removeprefix(LISTED)) if name in self._listed() else None
-        paths = (OWN_METHODS[name],) if name in OWN_METHODS else REQUESTS.get(name, ())
-        return next((js_found for path in paths if (js_found := self._at(path)) is not None), None)
+        return next((js_found for path in PATHS.get(name, ()) if (js_found := self._at(path)) is not None), None)
 
     def _at(self, path: str) -> Any:
         js_object = self._js_window

@@ -391,7 +391,8 @@ export type DarkSwapEvent = { at: number } & (
   /**
    * The tab that ran the node is gone, or answered nobody for five seconds. `here`: this tab runs it now. Calls under way
    * that may be made twice (reading, reserving, connecting) were made again, others failed with NODE_MOVED; reservations,
-   * channels and a wallet without a passphrase are taken up again, channels in a new session.
+   * channels, trades and the wallet are taken up again: channels that were not handed over in a new session, a seed wallet
+   * with a passphrase not ("wallet_disconnected", reason "locked"), an extension once its tab has found the node.
    */
   | { type: "node:moved"; here: boolean; peer_id: string }
   /** This node cannot be shared with other tabs, for `reason`; another tab would be a second node of the same identity. */
@@ -674,8 +675,11 @@ export type Unsubscribe = () => void;
  * first tab took it, and `receive_webrtc_message` gives each tab that calls it every message from its first call on.
  * `stop` and `free` end the share of their tab, the node ends with the last one.
  *
+ * A wallet extension is found, and asked, in the tab that called `get_available_wallets` or `connect_wallet`, whichever tab
+ * runs the node. When that tab is gone the wallet is ("wallet_disconnected"); trades that need it wait for the next one.
+ *
  * In a tab that does not run the node: a wrong configuration, or another than the node's (IDENTITY_IN_USE, as for another
- * build of these files), fails the calls and not the constructor; wallet extensions are asked in the tab that runs it;
+ * build of these files), fails the calls and not the constructor;
  * a message or batch crosses in one piece. Aborts, time-outs, progress, callbacks and errors work as in the tab itself.
  */
 export class DarkSwapWasm {

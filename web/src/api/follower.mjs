@@ -6,10 +6,11 @@
 import { acceptedCount, acceptedIds } from "./batches.mjs";
 import { fromPython, fromShape } from "./errors.mjs";
 import { lineLock, takeLock } from "./locks.mjs";
+import { TabWallets } from "./tab_wallets.mjs";
 import { build } from "./version.mjs";
 
-const METHODS = ["call", "cancel", "send", "send_with_progress", "receive_batch", "acknowledge_batch", "listen_messages", "listen_events", "listen_signals", "free"];
-const HOOKS = ["reply", "accepted", "event", "progress", "signal"];
+const METHODS = ["call", "cancel", "send", "send_with_progress", "receive_batch", "acknowledge_batch", "listen_messages", "listen_events", "listen_signals", "told_by_tab", "free"];
+const HOOKS = ["reply", "accepted", "event", "progress", "signal", "ask_tab"];
 /** Bytes of messages on their way to a follower above which the peers wait. */
 const WINDOW = 4 * 1024 * 1024;
 
@@ -28,6 +29,7 @@ export class RemoteEnd {
   #on;
   #release = null;
   #isClosed = false;
+  #wallets = null;
   isWelcome = false;
 
   constructor(hooks, on) {
@@ -57,6 +59,7 @@ export class RemoteEnd {
     else if (what === "settled") this.#on.settled(...values);
     else if (what === "messages") this.#messages(...values);
     else if (what === "reply_messages") this.#hooks.reply_messages(...values);
+    else if (what === "ask_tab") this.#askWallets(...values);
     else if (HOOKS.includes(what)) this.#hooks[what](...values);
   }
 
@@ -65,6 +68,13 @@ export class RemoteEnd {
     if (what !== "welcome" || this.isWelcome) return;
     this.isWelcome = true;
     this.#on.welcome();
+  }
+
+  #askWallets(number, text) {
+    this.#wallets ??= new TabWallets((to, answer) => this.#isClosed || this.#post("told_by_tab", to, answer), (kind) => {
+      this.#hooks.event(JSON.stringify({ type: "wallet_available", at: Date.now() / 1000, kind }));
+    });
+    void this.#wallets.ask(number, text);
   }
 
   /** Asks what became of messages that were accepted for `peers`. */
@@ -82,6 +92,7 @@ export class RemoteEnd {
 
   close() {
     this.#isClosed = true;
+    this.#wallets?.close();
     this.#channel.close();
     this.#release?.();
   }
@@ -107,6 +118,9 @@ export class RemoteEnd {
   send_with_progress(number, peer, data, ...how) {
     this.#post("send_with_progress", number, peer, own(data), ...how);
   }
+
+  /** The node here asks no tab. */
+  told_by_tab() {}
 
   receive_batch(number, peer) {
     this.#post("receive_batch", number, peer);
@@ -135,7 +149,7 @@ export class RemoteEnd {
 
 /**
  * The other end, in the tab that runs the node: what the follower asks goes to `end`, a `SwitchEnd` with `hooks`.
- * `settled(peers)` returns what `RemoteEnd` is told, or null while this tab does not know.
+ * `settled(peers)` returns what `RemoteEnd` is told, or null while this tab does not know. `tab` is the name of the follower's tab.
  */
 export class FollowerLine {
   #channel;
@@ -145,7 +159,7 @@ export class FollowerLine {
   #sizes = new Map();
   #gone = new AbortController();
 
-  constructor(id, settled) {
+  constructor(id, tab, settled) {
     const place = lineLock(id);
     this.#settled = settled;
     this.#channel = new BroadcastChannel(place);
@@ -159,6 +173,9 @@ export class FollowerLine {
       isFull: () => this.#unacknowledged > WINDOW,
     };
     for (const name of HOOKS) this.hooks[name] = (...values) => this.tell(name, ...values);
+    // Each tab has wallet extensions of its own, and finds them itself.
+    this.hooks.event = (text) => text.includes('"wallet_available"') || this.tell("event", text);
+    this.hooks.tab = tab;
   }
 
   serve(end) {
@@ -213,4 +230,4 @@ export class FollowerLine {
   }
 }
 
-export const hello = (id, config) => ({ what: "hello", id, build, config });
+export const hello = (id, tab, config) => ({ what: "hello", id, tab, build, config });

@@ -42,13 +42,13 @@ export class Followers {
   }
 
   /** Answers the greeting of a tab. Returns its end when it is a new one, else null. */
-  welcome({ id, build: theirs, config }, state) {
+  welcome({ id, tab, build: theirs, config }, state) {
     const known = this.#all.get(id);
     if (known) {
       known.line.tell("welcome", state);
       return null;
     }
-    const line = new FollowerLine(id, this.#settled);
+    const line = new FollowerLine(id, String(tab), this.#settled);
     if (theirs !== build) {
       line.tell("refuse", nodeDiffers(this.#name, "build").toJSON());
       line.close();

@@ -22,13 +22,16 @@ export class NodeHub {
   #batches = 0;
   #isOver = false;
   #ended = null;
+  /** `[tab, came]` of each tab that is waited for. */
+  #awaited = new Set();
 
   /**
-   * `isShared`: it is the node of an identity of the site, as `epoch` of `epoch.mjs`. Throws the error of a wrong
-   * configuration. `onState(state)` is called when what a successor would have to know has changed.
+   * `isShared`: it is the node of an identity of the site, as `epoch` of `epoch.mjs`, run by the tab `tab`. Throws the error
+   * of a wrong configuration. `onState(state)` is called when what a successor would have to know has changed.
    */
-  constructor(config, { isShared = false, epoch = 0, onState = () => {} } = {}) {
+  constructor(config, { isShared = false, epoch = 0, tab = "", onState = () => {} } = {}) {
     this.state = new NodeState(onState);
+    this.tab = tab;
     this.#python = make(config, epoch, {
       reply: (call, ok, text) => this.#reply(call, ok, text),
       reply_bytes: (call, data, count) => this.#take(call)?.bytes(data, count),
@@ -39,6 +42,7 @@ export class NodeHub {
       signal: (peer, kind, text) => {
         for (const view of this.#views) if (view.listens.signals) view.hooks.signal(peer, kind, text);
       },
+      ask_tab: (name, number, text) => this.#askTab(name, number, text),
     });
     if (isShared) this.#python.listen_events(true);
     this.isShared = isShared;
@@ -52,7 +56,34 @@ export class NodeHub {
   attach(hooks) {
     const view = new NodeView(this, hooks);
     this.#views.add(view);
+    for (const [tab, came] of [...this.#awaited]) if (tab === view.tab) came();
     return view;
+  }
+
+  // --- other tabs
+
+  #viewOf(tab) {
+    return [...this.#views].find((view) => view.tab === tab);
+  }
+
+  #askTab(tab, number, text) {
+    const view = this.#viewOf(tab);
+    if (view) view.hooks.ask_tab(number, text);
+    else this.#python.tab_gone(tab);
+  }
+
+  /** Resolves with true once a view of `tab` is there, with false if that takes longer than `ms`. */
+  hasTab(tab, ms) {
+    if (this.#viewOf(tab)) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (isThere) => {
+        this.#awaited.delete(entry);
+        resolve(isThere);
+      };
+      const entry = [tab, () => end(true)];
+      this.#awaited.add(entry);
+      setTimeout(() => end(false), ms);
+    });
   }
 
   /** Python's object. Throws when it has ended. */
@@ -119,7 +150,7 @@ export class NodeHub {
       const reply = (ok, text) => (ok ? resolve(JSON.parse(text)) : reject(fromShape(JSON.parse(text))));
       this.python.call(this.number({ reply }), name, JSON.stringify(values));
     });
-    if (name === "connect_wallet") this.state.wallet(values[0]);
+    if (name === "connect_wallet") this.state.wallet(values[0], values[1] ?? this.tab);
     return answer;
   }
 
@@ -136,6 +167,7 @@ export class NodeHub {
   /** Loads what `name` needs; null when it is there. */
   prepare(name) {
     if (!TRADING_METHODS.has(name) || this.#trading === true) return null;
+    this.state.trades();
     this.#trading ??= tradingPart().then((module) => {
       module.attach(this.python);
       this.#trading = true;
@@ -233,6 +265,7 @@ export class NodeHub {
       return;
     }
     for (const [peer, batch] of view.owed()) this.acknowledge(peer, batch);
+    if (view.tab && !this.#viewOf(view.tab)) this.#python.tab_gone(view.tab);
     for (const [number, entry] of [...this.#calls]) {
       if (entry.view !== view) continue;
       this.#calls.delete(number);

@@ -12,6 +12,7 @@ export class NodeState {
   #relays = new Map();
   #peers = new Set();
   #wallet = null;
+  #isTrading = false;
   /** `{peer_id, first, last, maybe_delivered}` of messages that were told as undelivered. */
   #undelivered = [];
   /** Of the sessions that the node has: a successor that cannot go on with them has another. */
@@ -24,19 +25,20 @@ export class NodeState {
   }
 
   /** Takes over what another node told of itself. */
-  load({ relays = [], peers = [], wallet = null, peer_id = "", lineage = "", undelivered = [] } = {}) {
+  load({ relays = [], peers = [], wallet = null, isTrading = false, peer_id = "", lineage = "", undelivered = [] } = {}) {
     this.peer_id = peer_id;
     this.lineage = lineage;
     this.#undelivered = [...undelivered];
     this.#relays = new Map(relays);
     this.#peers = new Set(peers);
     this.#wallet = wallet;
+    this.#isTrading = isTrading;
   }
 
   save() {
     return {
-      relays: [...this.#relays], peers: [...this.#peers], wallet: this.#wallet, peer_id: this.peer_id,
-      lineage: this.lineage, undelivered: [...this.#undelivered],
+      relays: [...this.#relays], peers: [...this.#peers], wallet: this.#wallet, isTrading: this.#isTrading,
+      peer_id: this.peer_id, lineage: this.lineage, undelivered: [...this.#undelivered],
     };
   }
 
@@ -65,10 +67,21 @@ export class NodeState {
     if (this.#undelivered.length > MAX_TOLD) this.#undelivered.shift();
   }
 
-  /** `connect_wallet` was asked for with `config`. Its secrets are not kept: a wallet with a passphrase stays locked. */
-  wallet(config) {
+  /** The half of the node that trades is in use. */
+  trades() {
+    if (this.#isTrading) return;
+    this.#isTrading = true;
+    this.#changed();
+  }
+
+  /**
+   * `connect_wallet` was asked for with `config` in the tab `tab`. Its secrets are not kept: a wallet with a passphrase stays
+   * locked.
+   */
+  wallet(config, tab) {
     const isLocked = Boolean(config.passphrase);
-    this.#wallet = { config: Object.fromEntries(Object.entries(config).filter(([key]) => !SECRETS.includes(key))), isLocked };
+    const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !SECRETS.includes(key)));
+    this.#wallet = { config: kept, isLocked, tab };
     this.#changed();
   }
 }

@@ -4,6 +4,8 @@ import { acceptedCount, acceptedIds, slice } from "./batches.mjs";
 
 /** Bytes of messages that may wait for a view's `receive` while another view takes the same ones. */
 const MAX_WAITING = 8 * 1024 * 1024;
+/** Calls about the wallet extensions of the tab that makes them. */
+const OF_TAB = new Set(["connect_wallet", "get_available_wallets"]);
 
 export class NodeView {
   #hub;
@@ -12,13 +14,21 @@ export class NodeView {
   /** Peer → numbers of the batches that this view got and has not acknowledged. */
   #owed = new Map();
 
-  /** `hooks`: `reply`, `reply_bytes`, `accepted`, `event`, `messages`, `progress`, `signal`, as `Bridge` has them. */
+  /**
+   * `hooks`: `reply`, `reply_bytes`, `accepted`, `event`, `messages`, `progress`, `signal`, as `Bridge` has them; of a view in
+   * another tab also `tab`, its name, and `ask_tab(number, text)`, which `told_by_tab` answers.
+   */
   constructor(hub, hooks) {
     this.#hub = hub;
     this.hooks = hooks;
     this.listens = { messages: false, events: false, signals: false };
     /** null: it has asked for nothing yet; false: it has stopped. */
     this.isUp = null;
+  }
+
+  /** Name of the tab that the view is in; of this one "". */
+  get tab() {
+    return this.hooks.tab ?? "";
   }
 
   #entry(number) {
@@ -38,12 +48,13 @@ export class NodeView {
     const entry = this.#entry(number);
     if (values) {
       entry.reply = (ok, answer) => {
-        if (ok) this.#hub.state.wallet(values[0]);
+        if (ok) this.#hub.state.wallet(values[0], this.tab || this.#hub.tab);
         this.hooks.reply(number, ok, answer);
       };
     }
     const own = this.#hub.number(entry);
-    const begin = () => this.#hub.has(own) && this.#hub.python.call(own, name, text);
+    const sent = this.tab && OF_TAB.has(name) ? JSON.stringify([...JSON.parse(text), this.tab]) : text;
+    const begin = () => this.#hub.has(own) && this.#hub.python.call(own, name, sent);
     if (ready) ready.then(begin).catch((error) => this.#hub.fail(own, error));
     else begin();
   }
@@ -94,6 +105,10 @@ export class NodeView {
     const own = this.#hub.number(this.#entry(number));
     this.#hub.watch(own, (done, total) => this.hooks.progress(number, done, total));
     this.#hub.python.send_with_progress(own, peer, data, ...how);
+  }
+
+  told_by_tab(number, text) {
+    this.#hub.python.told_by_tab(number, text);
   }
 
   // --- events and signals

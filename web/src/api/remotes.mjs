@@ -10,16 +10,19 @@ const MISSED = {
 };
 
 export class Remotes {
+  #tab;
   #post;
   #on;
   /** View → `{config, remote}`. */
   #all = new Map();
 
   /**
-   * `post(message)` tells all tabs. `state(state)` is called when the other tab tells of its node, and returns false if
+   * `tab`: the name of this one. `post(message)` tells all tabs. `state(state)` is called when the other tab tells of its
+   * node, and returns false if
    * that tab was relieved and does not know it yet; `isCurrent(lineage)` when it tells of messages it accepted.
    */
-  constructor(post, { state, isCurrent }) {
+  constructor(tab, post, { state, isCurrent }) {
+    this.#tab = tab;
     this.#post = post;
     this.#on = { state, isCurrent };
   }
@@ -37,7 +40,7 @@ export class Remotes {
   }
 
   #greet(remote, config) {
-    if (remote.isReady && !remote.isWelcome) this.#post(hello(remote.id, config));
+    if (remote.isReady && !remote.isWelcome) this.#post(hello(remote.id, this.#tab, config));
   }
 
   /** Called at short intervals. */

@@ -75,7 +75,7 @@ class SiteNode {
     this.#over = over;
     this.#awake = new Awake(nodeLock(name), () => this.#isSure());
     this.#followers = new Followers(name, (end) => this.#closeIfUnused(end), () => this.#awake.isSure, (peers) => this.#settled(peers));
-    this.#remotes = new Remotes((message) => this.#common.postMessage(message), {
+    this.#remotes = new Remotes(this.#id, (message) => this.#common.postMessage(message), {
       state: (state) => this.#toldState(state),
       isCurrent: (lineage) => lineage === this.#state.lineage,
     });
@@ -251,7 +251,7 @@ class SiteNode {
     try {
       if (!this.#hub) {
         const onState = () => hub === this.#hub && this.#stateChanged(hub);
-        const hub = new NodeHub(config, { isShared: true, epoch: this.#ownEpoch, onState });
+        const hub = new NodeHub(config, { isShared: true, epoch: this.#ownEpoch, tab: this.#id, onState });
         hub.state.load(this.#state.save());
         if (!this.#handed.taken(hub, this.#ownEpoch)) hub.state.beginLineage();
         this.#hub = hub;

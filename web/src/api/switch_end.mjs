@@ -59,6 +59,8 @@ export class SwitchEnd {
       progress: now((...values) => this.#hooks.progress(...values)),
       signal: now((...values) => this.#hooks.signal(...values)),
       isFull: () => this.#hooks.isFull?.() ?? false,
+      tab: this.#hooks.tab,
+      ask_tab: now((number, text) => this.#hooks.ask_tab(number, text)),
     };
     this.#view = view;
     return view;
@@ -200,6 +202,11 @@ export class SwitchEnd {
       if (!durable) this.#accepted?.sent(number, peer, delivered);
       end.send_with_progress(number, peer, kept, delivered, durable);
     });
+  }
+
+  /** An answer to `ask_tab`. */
+  told_by_tab(number, text) {
+    this.#end?.told_by_tab(number, text);
   }
 
   receive_batch(number, peer) {
