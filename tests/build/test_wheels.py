@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from web.build import dist, wheels
-from web.build.page_classes import unfrozen, with_class_docs
+from web.build.page_source import unfrozen, with_class_docs, without_annotations
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,38 @@ class Open:
         after["Same"]().value = 2
     with pytest.raises(TypeError):
         hash(after["Open"]())
+
+
+def test_without_annotations_keeps_fields_behaviour_and_lines() -> None:
+    source = """\
+from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Point:
+    x: int
+    y: "ä" = 1
+
+    def moved(self, by: int = 2, *more: tuple[int,
+            int], **names: str) -> tuple[
+        int,
+        int,
+    ]:
+        def inner(a: int, /, b: int = 1, *, c: str = "->") -> str: return f"{a}{b}{c}"
+
+        return self.x + by, inner(1)
+
+async def waits() -> None: raise ValueError
+"""
+    changed = without_annotations(source.encode()).decode()
+    assert len(changed.splitlines()) == len(source.splitlines())
+    found: dict[str, Any] = {}
+    exec(changed, found)
+    assert found["Point"](3).moved(4) == (7, "11->")
+    assert found["Point"].__annotations__ == {"x": "int", "y": "'ä'"}
+    assert found["Point"].moved.__annotations__ == found["waits"].__annotations__ == {}
+    assert found["waits"].__code__.co_firstlineno == 18
+    assert ast.unparse(ast.parse(changed)).count("->") == 1
 
 
 def test_what_a_page_gets_of_the_api_and_of_trading_stays_frozen(wheel: Path) -> None:

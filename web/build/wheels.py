@@ -23,7 +23,7 @@ from flit_core import buildapi
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from web.build.page_classes import unfrozen, with_class_docs
+from web.build.page_source import unfrozen, with_class_docs, without_annotations
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "web" / "build"
@@ -159,7 +159,7 @@ def for_page(wheel: Path) -> Path:
 def _for_page(name: str, data: bytes, *, is_public: bool) -> bytes:
     if not name.endswith(".py"):
         return data
-    named = with_class_docs(data)
+    named = with_class_docs(without_annotations(data))
     return named if is_public else unfrozen(named)
 
 
