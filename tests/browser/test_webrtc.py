@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from darkswap_browser.transports.webrtc.glare import SETTLE_SECONDS
 from tests.support.chrome import Chrome, Page
 from web.build.server import WebServer
 
@@ -194,6 +195,10 @@ async def late():
     await asyncio.sleep({head_start})
     return await b.swarm.dial_address(a.address)
 await asyncio.gather(a.swarm.dial_address(b.address), late())
+# Where both connections came up before either side saw the other's dial, one goes {SETTLE_SECONDS} s later.
+async with asyncio.timeout({SETTLE_SECONDS} + 3):
+    while [len(a.direct), len(b.direct)] != [1, 1]:
+        await asyncio.sleep(0.05)
 await asyncio.sleep(0.5)
 result = [len(a.direct), len(b.direct)]
 await end(a, b)
