@@ -28,8 +28,10 @@ class ScriptKind(StrEnum):
     OTHER = "other"
 
 
-SIGNED_WEIGHTS = {ScriptKind.P2TR: 230, ScriptKind.P2WPKH: 272, ScriptKind.P2SH: 364}
-"""Weight units of an input with its largest usual signature: 64 bytes of Schnorr, or 72 of ECDSA with its type."""
+SIGNED_WEIGHTS = {ScriptKind.P2TR: 231, ScriptKind.P2WPKH: 272, ScriptKind.P2SH: 364}
+"""Weight units of an input with the largest signature that it may carry: 65 bytes of Schnorr with its type by name, or
+72 of ECDSA with its type. So no transaction that is paid for by them falls below the rate that was meant.
+"""
 
 
 def kind_of(script: bytes) -> ScriptKind:

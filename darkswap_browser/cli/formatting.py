@@ -154,6 +154,8 @@ def order_lines(order: Record, names: AssetNames) -> list[str]:
             ("Left", f"{order['remaining_amount']} (at least {order['min_amount']} at once)"),
             ("Filled", order["filled_amount"]),
             ("Fee", {"own_weight": "each pays its own weight", "taker_pays": "the taker pays"}[order["fee_rule"]]),
+            ("Most", f"{order['max_fee_sats']} sats of fee are the maker's for one part"),
+            ("To sign", f"a taker has {order['signing_seconds']} seconds"),
             ("Status", order["status"]),
             ("Funded", funded),
             ("Made", moment(order["created_at"])),

@@ -204,6 +204,8 @@ def _add_order(groups: _Subparsers[_Parser]) -> None:
         make.add_argument("--min", type=_decimal, metavar="AMOUNT", help="least that one may take (default: all)")
         make.add_argument("--expires", type=_seconds, metavar="TIME", help="30m, 24h, 7d (default 24h)")
         make.add_argument("--fee-rule", choices=FEE_RULES, help="each its own weight (default), or all by the taker")
+        make.add_argument("--max-fee", type=_sats, metavar="SATS", help="most you pay the miners for one part")
+        make.add_argument("--signing-time", type=_seconds, metavar="TIME", help="what a taker gets (default 60s)")
         make.add_argument("--exit", action="store_true", help="do not stay: `darkswap order serve` answers later")
         make.add_argument("--page", metavar="URL", help="of a page; prints a link to it that holds the order")
     serve = _verb(verbs, "serve", "Stay and answer for every open order, until Ctrl-C.")
@@ -226,9 +228,10 @@ def _add_take(groups: _Subparsers[_Parser]) -> None:
     take = _group(groups, "take", text)
     take.set_defaults(verb="take")
     take.add_argument("text", metavar="TEXT_OR_LINK")
-    take.add_argument("--amount", type=_decimal, help="of what is sold or bought (default: all of it)")
+    take.add_argument("--amount", type=_decimal, help="of what is sold or bought (default: all that is left)")
     take.add_argument("--yes", action="store_true", help="do not ask before signing")
     take.add_argument("--fee-rate", type=_rate, metavar="RATE", help="sats per vbyte (default: today's)")
+    take.add_argument("--max-fee", type=_sats, metavar="SATS", help="most the miners get of you (default: a quarter)")
     take.add_argument("--no-wait", action="store_true", help="leave as soon as the transaction is sent")
     _add_where(take, 1)
 
@@ -279,6 +282,12 @@ def _rate(text: str) -> float:
     if not 0 < value < 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of sats per vbyte")
     return value
+
+
+def _sats(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of sats")
+    return int(text)
 
 
 def _seconds(text: str) -> int:

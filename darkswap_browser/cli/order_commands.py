@@ -31,6 +31,8 @@ async def _make(session: Session, side: str) -> None:
         "min_amount": given.min,
         "expires_in": given.expires,
         "fee_rule": given.fee_rule,
+        "max_fee_sats": given.max_fee,
+        "signing_seconds": given.signing_time,
     }
     async with session.running_node(meet=True) as node:
         check = await node.check_order(draft)

@@ -24,7 +24,7 @@ async def take(session: Session) -> int:
         printer.mark_printed(order)
         if order["is_local"]:
             raise InvalidOrder("order", "is your own", "Orders are for others to take.")
-        trade_id = (await node.take_order(order["id"], given.amount, True, given.fee_rate)).id
+        trade_id = (await node.take_order(order["id"], given.amount, True, given.fee_rate, given.max_fee)).id
         if not await _agreed(session, printer, trade_id):
             session.out.event("ended", {"trade": await node.get_trade(trade_id)}, ["Not taken. Nothing was signed."])
             return FAILED

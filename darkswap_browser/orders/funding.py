@@ -9,12 +9,18 @@ from darkswap_browser.bitcoin import bip322
 from darkswap_browser.bitcoin.script import kind_of
 from darkswap_browser.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from darkswap_browser.chain.base import Chain, OutputAssets
-from darkswap_browser.errors import MalformedMessage, NotOnChain, VerificationFailed
+from darkswap_browser.errors import InvalidOrder, MalformedMessage, NotOnChain, VerificationFailed
 from darkswap_browser.market.assets import BTC
-from darkswap_browser.market.orders import MAX_INPUTS, FundingProof, Order, ownership_message, quote_for
+from darkswap_browser.market.orders import MAX_INPUTS, MAX_PROOFS, FundingProof, Order, ownership_message, quote_for
 from darkswap_browser.settlement.private_sale import check_lot, lot_input
 from darkswap_browser.settlement.transaction import INPUT_KINDS
 from darkswap_browser.wallets.base import Account, CoinStore, Wallet, WalletCoin
+
+TERMS = (
+    "base", "quote", "side", "base_atoms", "quote_atoms", "min_fill", "max_fill", "base_decimals", "quote_decimals",
+    "fee_rule", "max_fee_sats", "postage", "signing_seconds", "tx_version", "paused",
+)  # fmt: skip
+"""Fields of an order that a taker has agreed to."""
 
 
 async def attach_funding(order: Order, atoms: int, wallet: Wallet, coins: CoinStore) -> Order:
@@ -32,6 +38,8 @@ async def attach_funding(order: Order, atoms: int, wallet: Wallet, coins: CoinSt
     funding = tuple(sorted(coin.utxo.outpoint for coin in chosen))
     message = ownership_message(order.order_id, funding)
     accounts = {coin.account.script: coin.account for coin in chosen}
+    if len(accounts) > MAX_PROOFS:
+        raise InvalidOrder("funding", f"is spread over more than {MAX_PROOFS} addresses", "Join some coins first.")
     proofs = [await _prove(wallet, account, message) for account in accounts.values()]
     return replace(order, funding=funding, proofs=tuple(proofs))
 
@@ -67,7 +75,7 @@ async def fetch_funding_status(order: Order, chain: Chain) -> bool | None:
             return False
         is_spent = is_spent or await chain.spend(outpoint, verify=True) is not None
         outputs.append(source.outputs[outpoint.vout])
-    if is_spent and order.min_fill >= order.base_atoms:
+    if is_spent and order.min_fill >= order.open_atoms:
         return False
     for script in {output.script for output in outputs}:
         if script not in proofs or not bip322.verify_simple(script, message, proofs[script]):
@@ -82,7 +90,8 @@ async def fetch_funding_status(order: Order, chain: Chain) -> bool | None:
         held = sum(each.sats for each, at in zip(outputs, order.funding, strict=True) if holdings[at].is_clean)
     else:
         held = sum(each.assets.get(asset, 0) for each in holdings.values())
-    return held >= (order.min_fill if asset == order.base else quote_for(order, order.min_fill))
+    least = min(order.min_fill, order.open_atoms)
+    return held >= (least if asset == order.base else quote_for(order, least))
 
 
 async def is_spent(chain: Chain, outpoints: Sequence[OutPoint]) -> bool:
@@ -107,7 +116,4 @@ def _is_sold(order: Order, output: TxOutput, holdings: OutputAssets) -> bool:
 
 def same_terms(one: Order, other: Order) -> bool:
     """Whether a taker who holds one revision is as well off with the other."""
-    return all(
-        getattr(one, name) == getattr(other, name)
-        for name in ("base", "quote", "side", "base_atoms", "quote_atoms", "min_fill", "fee_rule", "paused")
-    )
+    return all(getattr(one, name) == getattr(other, name) for name in TERMS)

@@ -17,16 +17,16 @@ from darkswap_browser.errors import (
     WalletNotConnected,
 )
 from darkswap_browser.identity.keys import Identity
-from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.market import order_codec, orders
-from darkswap_browser.market.order_codec import SignedCancellation, SignedOrder
-from darkswap_browser.market.orders import Cancellation, Order, Side
-from darkswap_browser.orders import funding, views
+from darkswap_browser.market.order_codec import SignedOrder
+from darkswap_browser.market.orders import Order, Side
+from darkswap_browser.orders import funding, order_import, views
 from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.orders.draft import OrderDraft, create_order
 from darkswap_browser.orders.private_sales import PrivateSales
 from darkswap_browser.orders.views import OrderEvent, OrderView
 from darkswap_browser.runtime.base.host import Runtime
+from darkswap_browser.settlement import fees
 from darkswap_browser.settlement.private_sale import private_sales_disabled
 from darkswap_browser.storage.orders import Fill, OrderRecord, OrderStatus, order_records, pending_sales
 from darkswap_browser.storage.records import QuarantineListener
@@ -109,7 +109,7 @@ class OrderManager:
         if draft.private_sale and not self._private_sales:
             raise private_sales_disabled()
         self._book.check_capacity(str(self._identity.peer_id))
-        order = self.build_order(draft)
+        order = self.build_order(draft, await self._chain.fee_rate(1))
         orders.check_order(order)
         if draft.private_sale:
             return await self._sell(order)
@@ -125,13 +125,14 @@ class OrderManager:
         return view
 
     async def _put(self, order: Order) -> OrderView:
-        record = OrderRecord(text=await self._sign(order), funded=True, seq=0, updated_at=self._now())
+        record = OrderRecord(text=await self._sign(order), funded=True, seq=order.seq, updated_at=self._now())
         return await self._book.put(order.order_id, record, "created")
 
-    def build_order(self, draft: OrderDraft) -> Order:
-        """Ours, as it would be made now, without the coins behind it; not judged."""
+    def build_order(self, draft: OrderDraft, fee_rate: int) -> Order:
+        """Ours, as it would be made now, without the coins behind it; not judged. `fee_rate`: today's."""
         nonce = self._runtime.entropy.bytes(orders.NONCE_SIZE)
-        return create_order(draft, str(self._identity.peer_id), self._network, self._now(), nonce, self._here())
+        most = fees.default_maker_fee(draft.least_sats, fee_rate)
+        return create_order(draft, str(self._identity.peer_id), self._network, self._now(), nonce, self._here(), most)
 
     async def update(
         self,
@@ -141,14 +142,16 @@ class OrderManager:
         expires_in: int | None = None,
         paused: bool | None = None,
     ) -> OrderView:
-        """The next revision of an order of ours. `quote_atoms`: for all of its base. Raises `InvalidOrder` …"""
+        """The next revision of an order of ours. `quote_atoms`: for all of its base. `expires_in`: from now, within
+        `MAX_LIFETIME` of when the order was made. Raises `InvalidOrder` …
+        """
 
         def changed(order: Order) -> Order:
             now = self._now()
             if quote_atoms is not None:
                 order = replace(order, quote_atoms=quote_atoms)
             if expires_in is not None:
-                order = replace(order, created_at=now, expires_at=now + expires_in)
+                order = replace(order, expires_at=now + expires_in)
             return order if paused is None else replace(order, paused=paused)
 
         return await self._revise(order_id, changed)
@@ -157,7 +160,10 @@ class OrderManager:
         """`funded` None: as it was."""
         async with self._revising:
             record, before = self._own(order_id)
-            order = replace(changed(before), seq=record.seq + 1, relays=self._here() or before.relays)
+            left = views.remaining_atoms(before, record.fills)
+            seq = orders.next_seq(record.seq, self._now())
+            order = replace(changed(before), seq=seq, open_atoms=left or before.open_atoms)
+            order = replace(order, relays=self._here() or before.relays)
             orders.check_order(order)
             text = await self._sign(order)
             record, _ = self._own(order_id)  # trades may have taken of it meanwhile
@@ -179,16 +185,15 @@ class OrderManager:
     async def _end(self, order_id: str, status: OrderStatus) -> OrderView:
         async with self._revising:
             record, order = self._own(order_id)
-            seq = record.seq + 1
+            seq = orders.next_seq(record.seq, self._now())
             packed = await self._cancellation(order, seq)
             record = self._book.record(order_id)  # trades may have taken of it meanwhile
             ended = replace(record, status=status, cancellation=packed, seq=seq)
             return await self._book.put(order_id, ended, "canceled")
 
     async def _cancellation(self, order: Order, seq: int) -> bytes:
-        item = Cancellation(maker=order.maker, order_id=order.order_id, seq=seq, at=self._now())
-        signature = await self._identity.sign(order_codec.signing_bytes(item))
-        return order_codec.encode_cancellation(SignedCancellation(item, signature))
+        ended = orders.cancel_order(order, seq)
+        return order_codec.encode_order(SignedOrder(ended, await self._identity.sign(order_codec.signing_bytes(ended))))
 
     def _own(self, order_id: str) -> tuple[OrderRecord, Order]:
         record = self._book.record(order_id)
@@ -213,30 +218,24 @@ class OrderManager:
         return order_codec.encode_text(signed)
 
     def _here(self) -> tuple[str, ...]:
-        return tuple(each for each in self._relays() if len(each) <= orders.MAX_RELAY_ADDRESS)[: orders.MAX_RELAYS]
+        return order_import.short_relays(self._relays())
 
     # --- others'
 
     async def import_text(self, text: str) -> OrderView:
         """An order from its text or a link that holds it; its coins are looked up before this returns.
 
-        Raises `InvalidOrder`: unreadable, not signed by its maker, of another network, or one of two revisions with
-        the same number, for which all orders of that maker are dropped.
+        Raises `InvalidOrder`: unreadable, not signed by its maker, of another network, or canceled.
         """
-        signed = order_codec.decode_text(text)
+        signed = await order_import.read_order(text, self._network, self._runtime.crypto)
         order = signed.order
-        if order.network != self._network:
-            raise InvalidOrder("network", f"is {order.network}; this node trades on {self._network}")
-        key = PeerId.parse(order.maker).embedded_key()
-        if key is None or not await key.verify(
-            self._runtime.crypto, order_codec.signing_bytes(order), signed.signature
-        ):
-            raise InvalidOrder("order", "is not signed by its maker", "Do not trade with whoever sent it.")
         known = self._book.find(order.order_id)
         if known is not None and (
-            self._is_local(order) or known.cancellation or not await self._is_newer(known, order)
+            self._is_local(order) or known.cancellation or not order_import.is_newer(known, order)
         ):
             return self._book.view(order.order_id, known)
+        if order.is_cancellation:
+            return await self._book.put(order.order_id, order_import.canceled(known, signed), "canceled")
         orders.check_current(replace(order, paused=False), self._now())
         if known is None:
             self._book.check_capacity(order.maker)
@@ -244,16 +243,6 @@ class OrderManager:
         record = OrderRecord(text=order_codec.encode_text(signed), status=status, seq=order.seq, updated_at=self._now())
         await self._book.put(order.order_id, record, "created" if known is None else "updated")
         return await self.refresh_funding(order.order_id)
-
-    async def _is_newer(self, known: OrderRecord, order: Order) -> bool:
-        before = order_codec.decode_text(known.text).order
-        try:
-            return orders.supersedes(order.seq, known.seq, same=before == order)
-        except InvalidOrder:
-            for order_id, record in self._book.all().items():
-                if order_codec.decode_text(record.text).order.maker == order.maker:
-                    await self._book.drop(order_id)
-            raise
 
     async def refresh_funding(self, order_id: str) -> OrderView:
         """Looks at the coins behind an order: `funded` True, False, or None when the chain did not tell."""
@@ -329,6 +318,15 @@ class OrderManager:
         status = OrderStatus.FILLED if full and not record.cancellation else record.status
         await self._book.put(order_id, replace(record, fills=fills, status=status), "filled")
         await self._look(order_id, foreign=False)
+        await self._tell_rest(order_id)
+
+    async def _tell_rest(self, order_id: str) -> None:
+        """Sign a revision that says how much is left, where the latest says more."""
+        record = self._book.find(order_id)
+        if record is None or record.status.is_over or self._is_sale_of_ours(order := self.order(order_id)):
+            return
+        if 0 < views.remaining_atoms(order, record.fills) < order.open_atoms:
+            await self._revise(order_id, lambda latest: latest)
 
     # --- watching
 

@@ -176,7 +176,7 @@ class PrivateSales:
             hint = "It pays you as soon as it is in a block. If it leaves the mempools, cancel again."
             raise InvalidOrder("order_id", f"is being bought now, by {fate.txid}", hint)
         made = await self._reclaim(order, record.reclaim)
-        seq = record.seq if record.cancellation else record.seq + 1
+        seq = record.seq if record.cancellation else orders.next_seq(record.seq, self._now())
         packed = record.cancellation or await sign(order, seq)
         latest = self._book.record(order_id)
         ended = replace(latest, status=OrderStatus.CANCELED, cancellation=packed, seq=seq, reclaim=made.serialize())

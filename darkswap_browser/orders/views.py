@@ -28,6 +28,11 @@ class OrderView:
     base_atoms: int
     quote_atoms: int
     min_fill: int
+    max_fee_sats: int
+    """Most that its maker pays the miners for one trade."""
+    signing_seconds: int
+    base_decimals: int
+    quote_decimals: int
     remaining_atoms: int
     filled_atoms: int
     fee_rule: FeeRule
@@ -64,7 +69,10 @@ def remaining_atoms(order: Order, fills: Sequence[Fill]) -> int:
 
 def build_order_view(order_id: str, record: OrderRecord, local: str, now: int) -> OrderView:
     order = order_codec.decode_text(record.text).order
-    left = remaining_atoms(order, record.fills)
+    is_local = order.maker == local
+    # How much of another's order is taken only its maker knows, and says in each revision.
+    left = remaining_atoms(order, record.fills) if is_local else order.open_atoms
+    filled = sum(fill.atoms for fill in record.fills if fill.done) if is_local else order.base_atoms - order.open_atoms
     expired = record.status is OrderStatus.OPEN and now >= order.expires_at
     status = OrderStatus.EXPIRED if expired else record.status
     return OrderView(
@@ -79,11 +87,15 @@ def build_order_view(order_id: str, record: OrderRecord, local: str, now: int) -
         base_atoms=order.base_atoms,
         quote_atoms=order.quote_atoms,
         min_fill=order.min_fill,
+        max_fee_sats=order.max_fee_sats,
+        signing_seconds=order.signing_seconds,
+        base_decimals=order.base_decimals,
+        quote_decimals=order.quote_decimals,
         remaining_atoms=left,
-        filled_atoms=sum(fill.atoms for fill in record.fills if fill.done),
+        filled_atoms=filled,
         fee_rule=order.fee_rule,
         status=status,
-        is_local=order.maker == local,
+        is_local=is_local,
         is_active=status is OrderStatus.OPEN and left > 0 and record.funded is not False,
         funded=record.funded,
         created_at=order.created_at,

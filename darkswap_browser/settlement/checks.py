@@ -60,6 +60,8 @@ class VerificationContext:
     own_scripts: frozenset[bytes]
     own_coins: frozenset[OutPoint] = frozenset()
     busy: frozenset[OutPoint] = frozenset()
+    max_fee: int
+    """Sats that I pay the miners at most."""
     policy: TradePolicy = DEFAULT_POLICY
 
     @property
@@ -105,7 +107,8 @@ def v2_time(context: VerificationContext) -> None:
 def v3_same_transaction(context: VerificationContext) -> None:
     tx = context.tx
     _demand("V3", tx.txid == context.peer_txid, "the other side computed another transaction")
-    _demand("V3", (tx.version, tx.locktime) == (2, 0), "version or locktime is not as agreed")
+    agreed = (context.agreed.tx_version, 0)
+    _demand("V3", (tx.version, tx.locktime) == agreed, "version or locktime is not as agreed")
     _demand("V3", all(each.sequence == SEQUENCE for each in tx.inputs), "a sequence is not as agreed")
 
 
@@ -182,7 +185,7 @@ def v8_fee(context: VerificationContext) -> None:
     owned = sum(settlement.outputs[each].sats for each in settlement.outputs_of(context.role))
     mine = brought - owned - (atoms if gives == BTC else 0) + (received if gets == BTC else 0)
     _demand("V8", mine == settlement.fees[context.role], "what I pay the miners is not my share")
-    _demand("V8", mine <= policy.fee_cap * 100, "what I pay the miners is absurd")
+    _demand("V8", mine <= context.max_fee, f"I would pay the miners {mine} sats, and pay at most {context.max_fee}")
 
 
 # --- what is spent

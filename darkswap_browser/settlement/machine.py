@@ -7,25 +7,14 @@ reached with our signatures out before a spend of the settlement's inputs is too
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
-from darkswap_browser.bitcoin.transaction import OutPoint, Transaction
+from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.errors import MalformedMessage
 from darkswap_browser.settlement.effects import (
     Broadcast,
-    Countersign,
-    Effect,
     PublishChange,
-    Release,
-    RequestApproval,
     SelfSpend,
-    Send,
-    SetTimer,
-    Sign,
-    Validate,
-    Verify,
-    Watch,
 )
 from darkswap_browser.settlement.events import (
     Approved,
@@ -84,10 +73,13 @@ from darkswap_browser.settlement.states import (
     Verifying,
     phase_of,
 )
+from darkswap_browser.settlement.step import Step, StepOutcome, effects_on_resume, enter, repeat_last
 
 ANSWER_SECONDS = 20
 """The maker's for its answer, and then for its last message beyond its signing time."""
 VERIFY_SECONDS = 10
+TRAVEL_SECONDS = 15
+"""For both messages on their way, within which the taker's signing time lies."""
 PEER_SIGN_SECONDS = 180
 """For the other side's signature, whose wallet is not known: a person may have to read an extension's popup."""
 BROADCAST_SECONDS = 60
@@ -96,38 +88,20 @@ FINALITY_MARGIN_BLOCKS = 6
 """Blocks beyond the wanted confirmations after which a spend counts as never to be undone."""
 
 
-class StepOutcome(StrEnum):
-    MOVED = "moved"
-    UNCHANGED = "kept"
-    """Nothing changed; there may be effects that repeat what was done."""
-    DUPLICATE = "duplicate"
-    REFUSED = "refused"
-    """Out of order: a message or wish that this state has no use for."""
-    STALE = "stale"
-    """A result, or an observation of the chain, that nobody waits for any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    state: State
-    effects: tuple[Effect, ...] = ()
-    answer: StepOutcome = StepOutcome.MOVED
-
-
 def start_taker(trade: Trade, request: TakeRequest, now: int) -> Step:
     """The taker's first; its coins are reserved and in `trade.own`."""
     said = replace(trade, last_sent=request, sent=1)
-    return _to(AwaitingAcceptance(said, min(now + ANSWER_SECONDS, trade.terms.deadline)))
+    return enter(AwaitingAcceptance(said, min(now + ANSWER_SECONDS, trade.terms.deadline)))
 
 
 def start_purchase(trade: Trade, now: int) -> Step:
     """The taker's first in a private sale: all is known, and nobody is asked."""
-    return _to(Verifying(trade, min(now + VERIFY_SECONDS, trade.terms.deadline)))
+    return enter(Verifying(trade, min(now + VERIFY_SECONDS, trade.terms.deadline)))
 
 
 def start_maker(trade: Trade, seq: int, now: int) -> Step:
     """The maker's first, for a `TakeRequest` under number `seq` whose declaration is in `trade.theirs`."""
-    return _to(Validating(replace(trade, received=seq), min(now + ANSWER_SECONDS, trade.terms.deadline)))
+    return enter(Validating(replace(trade, received=seq), min(now + ANSWER_SECONDS, trade.terms.deadline)))
 
 
 def step(state: State, event: Event, now: int) -> Step:
@@ -137,50 +111,18 @@ def step(state: State, event: Event, now: int) -> Step:
         return _apply(state, event, now)
     if isinstance(state, Negotiating):
         phase = phase_of(state)
-        late = _to(Expired(_say(state.trade, Cancel("TIMEOUT", phase)), phase))
+        late = enter(Expired(_say(state.trade, Cancel("TIMEOUT", phase)), phase))
     else:
-        late = _to(SignatureExposed(state.trade))
+        late = enter(SignatureExposed(state.trade))
     then = _apply(late.state, event, now)
     return Step(then.state, late.effects + then.effects)
-
-
-def effects_on_resume(state: State) -> tuple[Effect, ...]:
-    """All that a state wants done, on entering it and again after a restart."""
-    trade = state.trade
-    watch = Watch((trade.txid, trade.spend_txid) if trade.spend_txid else (trade.txid,), _outpoints(trade))
-    again = (Broadcast(trade.txid, trade.raw),) if trade.raw else ()
-    match state:
-        case AwaitingAcceptance(_, until) | AwaitingTakerSignatures(_, until):
-            return (SetTimer(until), *_repeat(trade))
-        case Validating(_, until):
-            return (SetTimer(until), Validate())
-        case Verifying(_, until):
-            return (SetTimer(until), Verify())
-        case Reviewing(_, until):
-            return (SetTimer(until), RequestApproval())
-        case Signing(_, until):
-            return (SetTimer(until), Sign())
-        case Countersigning(_, until, witnesses):
-            return (SetTimer(until), Countersign(witnesses))
-        case AwaitingMakerSignatures(_, until):
-            return (SetTimer(until), watch, *_repeat(trade))
-        case AwaitingConfirmation(_, until):
-            return (*((SetTimer(until),) if until else ()), watch, *again, *_repeat(trade))
-        case SignatureExposed():
-            return (watch, *again)
-        case Revoking():
-            return (watch, Broadcast(trade.spend_txid, trade.spend_raw) if trade.spend_raw else SelfSpend())
-        case Completed() | Conflicted():
-            return (watch,)
-        case _:
-            return (Release(), *(_repeat(trade) if isinstance(trade.last_sent, Cancel) else ()))
 
 
 def _apply(state: State, event: Event, now: int) -> Step:
     if isinstance(event, TimerFired):
         return Step(state, (), StepOutcome.UNCHANGED)
     if isinstance(event, Reconnected):
-        return Step(state, _repeat(state.trade), StepOutcome.UNCHANGED)
+        return Step(state, repeat_last(state.trade), StepOutcome.UNCHANGED)
     if isinstance(event, MessageReceived):
         return _received(state, event, now)
     if isinstance(state, Ended):
@@ -217,15 +159,16 @@ def _received(state: State, event: MessageReceived, now: int) -> Step:
             ),
             Cancel(),
         ):
-            return _to(Canceled(heard, trade.role.other, body.code, body.reason))
+            return enter(Canceled(heard, trade.role.other, body.code, body.reason))
         case AwaitingMakerSignatures(), Cancel():
             # Advice: the maker can still complete the settlement, so the coins stay reserved; the user may revoke now.
-            return _to(SignatureExposed(trade, declined=body.code))
+            return enter(SignatureExposed(trade, declined=body.code))
         case AwaitingAcceptance(), TakeAccept():
-            checked = replace(heard, theirs=body.declaration, txid=body.txid)
-            return _to(Verifying(checked, min(now + VERIFY_SECONDS, deadline)))
+            sign_by = min(now + trade.terms.signing_seconds, deadline)
+            checked = replace(heard, theirs=body.declaration, txid=body.txid, sign_by=sign_by)
+            return enter(Verifying(checked, min(now + VERIFY_SECONDS, sign_by)))
         case AwaitingTakerSignatures(), TakerSignatures():
-            return _to(Countersigning(heard, min(now + trade.sign_seconds, deadline), body.witnesses))
+            return enter(Countersigning(heard, min(now + trade.sign_seconds, deadline), body.witnesses))
         case (
             (
                 AwaitingMakerSignatures()
@@ -250,37 +193,39 @@ def _final(state: Committed, heard: Trade, raw: bytes, now: int) -> Step:
         return Step(state, (), StepOutcome.REFUSED)
     trade = replace(heard, raw=raw)
     if isinstance(state, AwaitingMakerSignatures | SignatureExposed):
-        return _to(AwaitingConfirmation(trade, max(now + BROADCAST_SECONDS, trade.terms.deadline)))
+        return enter(AwaitingConfirmation(trade, max(now + BROADCAST_SECONDS, trade.terms.deadline)))
     if isinstance(state, AwaitingConfirmation):
-        return _to(replace(state, trade=trade))
+        return enter(replace(state, trade=trade))
     return Step(replace(state, trade=trade))
 
 
 def _before(state: Negotiating, event: Event, now: int) -> Step:
     """Our signatures are not out: every end is free."""
     trade, deadline = state.trade, state.trade.terms.deadline
-    signing = min(now + trade.sign_seconds, deadline)
+    sign_by = trade.sign_by or deadline
+    signing = min(now + trade.sign_seconds, sign_by)
     match state, event:
         case _, CancelRequested(reason):
             return _cancel(trade, "USER_REJECTED", reason)
         case ((Validating() | Verifying()), CheckFailed(code, detail)):
-            return _to(Failed(_say(trade, Cancel(code, detail)), code, detail))
+            return enter(Failed(_say(trade, Cancel(code, detail)), code, detail))
         case ((Signing() | Countersigning()), SigningFailed("USER_REJECTED" as code, detail)):
             return _cancel(trade, code, detail)
         case ((Signing() | Countersigning()), SigningFailed(code, detail)):
-            return _to(Failed(_say(trade, Cancel(code, detail)), code, detail))
+            return enter(Failed(_say(trade, Cancel(code, detail)), code, detail))
         case Validating(), Validated(own, txid):
             offered = replace(trade, own=own, txid=txid)
-            return _to(AwaitingTakerSignatures(_say(offered, TakeAccept(own, txid)), deadline))
+            until = min(now + trade.terms.signing_seconds + TRAVEL_SECONDS, deadline)
+            return enter(AwaitingTakerSignatures(_say(offered, TakeAccept(own, txid)), until))
         case Verifying(), Verified():
-            return _to(_signing(trade, signing) if trade.auto_sign else Reviewing(trade, deadline))
+            return enter(_signing(trade, signing) if trade.auto_sign else Reviewing(trade, sign_by))
         case Reviewing(), Approved():
-            return _to(_signing(trade, signing))
+            return enter(_signing(trade, signing))
         case Signing(), Signed(witnesses):
             said = _say(replace(trade, witnesses=witnesses), TakerSignatures(witnesses))
-            return _to(AwaitingMakerSignatures(said, min(now + PEER_SIGN_SECONDS + ANSWER_SECONDS, deadline)))
+            return enter(AwaitingMakerSignatures(said, min(now + PEER_SIGN_SECONDS + ANSWER_SECONDS, deadline)))
         case Countersigning(), Countersigned(raw):
-            return _to(AwaitingConfirmation(_say(replace(trade, raw=raw), FinalTransaction(raw)), deadline))
+            return enter(AwaitingConfirmation(_say(replace(trade, raw=raw), FinalTransaction(raw)), deadline))
     return Step(state, (), StepOutcome.REFUSED if isinstance(event, Approved | RevokeRequested) else StepOutcome.STALE)
 
 
@@ -293,12 +238,12 @@ def _after(state: Committed, event: Event, now: int) -> Step:
         case Confirmed(txid, height, depth) if txid == trade.txid:
             return _settled(state, height, depth)
         case Confirmed(txid, _, depth) if txid == trade.spend_txid:
-            return _to(Revoked(trade)) if _buried(trade, depth) else _kept(state, Revoking(trade, depth))
+            return enter(Revoked(trade)) if _buried(trade, depth) else _kept(state, Revoking(trade, depth))
         case Confirmed(txid, _, depth) | ConflictConfirmed(txid, depth):
             if depth < 1:
                 return Step(state, (), StepOutcome.STALE)
             if _buried(trade, depth):
-                return _to(Failed(trade, "INPUT_SPENT", f"{txid} spent a coin of this trade"))
+                return enter(Failed(trade, "INPUT_SPENT", f"{txid} spent a coin of this trade"))
             return _kept(state, Conflicted(trade, txid, depth))
         case SeenInMempool(txid) if txid == trade.spend_txid:
             return _kept(state, Revoking(trade))
@@ -311,14 +256,14 @@ def _after(state: Committed, event: Event, now: int) -> Step:
         case RevokeRequested() if isinstance(state, AwaitingMakerSignatures | SignatureExposed) or (
             isinstance(state, AwaitingConfirmation) and not state.seen
         ):
-            return _to(Revoking(trade))
+            return enter(Revoking(trade))
         case RevokeRequested() if isinstance(state, Revoking) and trade.spend_raw and not state.depth:
             # The fee of the first was too low: another one, until then the first stays.
             return Step(state, (SelfSpend(),), StepOutcome.UNCHANGED)
         case SelfSpendSigned(txid, raw) if isinstance(state, Revoking) and not state.depth:
-            return _to(Revoking(replace(trade, spend_txid=txid, spend_raw=raw)))
+            return enter(Revoking(replace(trade, spend_txid=txid, spend_raw=raw)))
         case SelfSpendFailed(detail) if isinstance(state, Revoking) and not trade.spend_raw:
-            return _to(SignatureExposed(trade, detail))
+            return enter(SignatureExposed(trade, detail))
         case BroadcastFailed(txid, detail) if (
             isinstance(state, AwaitingConfirmation) and not state.seen and txid == trade.txid
         ):
@@ -335,7 +280,7 @@ def _after(state: Committed, event: Event, now: int) -> Step:
 def _settled(state: Committed, height: int, depth: int) -> Step:
     trade = state.trade
     if _buried(trade, depth):
-        return _to(Settled(trade, height))
+        return enter(Settled(trade, height))
     if depth >= trade.confirmations:
         return _kept(state, Completed(trade, height, depth))
     return _kept(state, AwaitingConfirmation(trade, 0, seen=True, depth=depth))
@@ -352,7 +297,7 @@ def _lost(state: Committed, now: int) -> Step:
     if unseen:
         again = (Broadcast(trade.txid, trade.raw),) if trade.raw else ()
         return Step(state, again, StepOutcome.UNCHANGED)
-    return _to(AwaitingConfirmation(trade, max(now + BROADCAST_SECONDS, trade.terms.deadline)))
+    return enter(AwaitingConfirmation(trade, max(now + BROADCAST_SECONDS, trade.terms.deadline)))
 
 
 def _fighting(state: Committed) -> Revoking:
@@ -366,14 +311,10 @@ def _buried(trade: Trade, depth: int) -> bool:
 def _kept(state: Committed, then: Committed) -> Step:
     """An observation that tells nothing new repeats no more than broadcasts."""
     if then != state:
-        return _to(then)
+        return enter(then)
     return Step(
         state, tuple(each for each in effects_on_resume(state) if isinstance(each, Broadcast)), StepOutcome.UNCHANGED
     )
-
-
-def _to(state: State) -> Step:
-    return Step(state, (*effects_on_resume(state), PublishChange()))
 
 
 def _signing(trade: Trade, until: int) -> State:
@@ -382,19 +323,10 @@ def _signing(trade: Trade, until: int) -> State:
 
 
 def _cancel(trade: Trade, code: str, reason: str) -> Step:
-    return _to(Canceled(_say(trade, Cancel(code, reason)), trade.role, code, reason))
+    return enter(Canceled(_say(trade, Cancel(code, reason)), trade.role, code, reason))
 
 
 def _say(trade: Trade, body: Body) -> Trade:
     if trade.sale:
         return trade
     return replace(trade, last_sent=body, sent=trade.sent + 1)
-
-
-def _repeat(trade: Trade) -> tuple[Effect, ...]:
-    return (Send(trade.sent, trade.last_sent),) if trade.last_sent is not None else ()
-
-
-def _outpoints(trade: Trade) -> tuple[OutPoint, ...]:
-    sides = (trade.own, trade.theirs)
-    return tuple(coin.outpoint for side in sides if side is not None for coin in side.coins)

@@ -17,12 +17,12 @@ from darkswap_browser.bitcoin.alkanes.ids import AlkaneId, ProtoEdict
 from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
 from darkswap_browser.bitcoin.runes.ids import Edict, RuneId
 from darkswap_browser.bitcoin.runes.runestone import Runestone
-from darkswap_browser.bitcoin.script import ScriptKind, dust_limit, input_weight, kind_of, output_weight
+from darkswap_browser.bitcoin.script import dust_limit, input_weight, output_weight
 from darkswap_browser.bitcoin.signing import SINGLE_ANYONECANPAY, verify_input, with_witnesses
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput, parse_witness
 from darkswap_browser.errors import InvalidOrder, TradeRefused, Unsupported
 from darkswap_browser.market.assets import BTC, Asset, AssetKind
-from darkswap_browser.market.orders import POSTAGE, FeeRule, Order, PresignedSale
+from darkswap_browser.market.orders import FeeRule, Order, PresignedSale
 from darkswap_browser.settlement.messages import Witnesses
 from darkswap_browser.settlement.rule import checked_by
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
@@ -126,13 +126,15 @@ def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settle
     runestone = _runestone(terms.base)
     payment = maker_payment(lot, terms.quote_atoms, maker.receive_script)
     outputs = [
-        PlannedOutput(Role.TAKER, OutputPurpose.BASE, POSTAGE, taker.receive_script, {terms.base: terms.base_atoms}),
+        PlannedOutput(
+            Role.TAKER, OutputPurpose.BASE, terms.postage, taker.receive_script, {terms.base: terms.base_atoms}
+        ),
         PlannedOutput(Role.MAKER, OutputPurpose.QUOTE, payment.sats, payment.script),
         PlannedOutput(None, OutputPurpose.DATA, 0, runestone.encipher()),
     ]
     scripts = [each.script for each in taker.bitcoin_coins]
     weight = _weight(lot, scripts, [each.script for each in outputs])
-    rest = sum(each.sats for each in taker.bitcoin_coins) - POSTAGE - terms.quote_atoms
+    rest = sum(each.sats for each in taker.bitcoin_coins) - terms.postage - terms.quote_atoms
     fee = fee_for(terms, weight + output_weight(taker.bitcoin_change_script))
     if rest - fee >= dust_limit(taker.bitcoin_change_script):
         change = rest - fee
@@ -143,6 +145,7 @@ def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settle
     tx = Transaction(
         tuple(TxInput(coin.outpoint, SEQUENCE) for _, coin in coins),
         tuple(TxOutput(output.sats, output.script) for output in outputs),
+        terms.tx_version,
     )
     return Settlement(
         terms=terms,
@@ -158,11 +161,12 @@ def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settle
 def required_sats(terms: TradeTerms, lot: TradeInput, scripts: Sequence[bytes]) -> int:
     """Sats that coins with these `scripts` must hold together to buy it (what is too much comes back as change)."""
     weight = _weight(lot, scripts, [_runestone(terms.base).encipher()]) + 3 * WIDEST_OUTPUT
-    return terms.quote_atoms + POSTAGE + fee_for(terms, weight)
+    return terms.quote_atoms + terms.postage + fee_for(terms, weight)
 
 
 def _check_shape(terms: TradeTerms, maker: Contribution) -> None:
     _demand(terms.private_sale, "TERMS", "it is no private sale")
+    _demand(terms.tx_version == 2, "TERMS", "the maker signed for a transaction of version 2")
     _demand(terms.base != BTC and terms.quote == BTC, "TERMS", "only assets are sold by a signature, and for bitcoin")
     _demand(terms.base_giver is Role.MAKER, "TERMS", "only a maker sells by a signature")
     _demand(terms.fee_rule is FeeRule.TAKER_PAYS, "TERMS", "the buyer pays the miners")
@@ -171,9 +175,8 @@ def _check_shape(terms: TradeTerms, maker: Contribution) -> None:
 
 
 def _weight(lot: TradeInput, scripts: Sequence[bytes], outputs: Sequence[bytes]) -> int:
-    """Weight units. The type byte behind a signature of the key path is one more than is usual."""
-    lots = input_weight(lot.script) + (kind_of(lot.script) is ScriptKind.P2TR)
-    return OVERHEAD_WEIGHT + lots + sum(map(input_weight, scripts)) + sum(map(output_weight, outputs))
+    """Weight units."""
+    return OVERHEAD_WEIGHT + sum(map(input_weight, (lot.script, *scripts))) + sum(map(output_weight, outputs))
 
 
 def _runestone(asset: Asset) -> Runestone:

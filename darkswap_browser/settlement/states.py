@@ -36,6 +36,10 @@ class Trade:
     confirmations: int
     """How deep the settlement is when the trade is completed."""
     created_at: int
+    max_fee: int
+    """Sats that we pay the miners at most."""
+    sign_by: int = 0
+    """Unix second by which the taker's signatures must be with the maker; 0 until both sides' coins are known."""
     own: Contribution | None = None
     theirs: Contribution | None = None
     txid: str = ""

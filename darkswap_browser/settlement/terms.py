@@ -8,7 +8,15 @@ from enum import StrEnum
 from darkswap_browser.bitcoin.transaction import OutPoint
 from darkswap_browser.market.assets import Asset
 from darkswap_browser.market.order_codec import order_hash
-from darkswap_browser.market.orders import FeeRule, Order, Side, ownership_message, quote_for
+from darkswap_browser.market.orders import (
+    DEFAULT_SIGNING_SECONDS,
+    POSTAGE,
+    FeeRule,
+    Order,
+    Side,
+    ownership_message,
+    quote_for,
+)
 
 
 class Role(StrEnum):
@@ -40,6 +48,13 @@ class TradeTerms:
     """Sats per 1000 virtual bytes."""
     deadline: int
     """Unix seconds: nobody signs afterwards."""
+    maker_max_fee: int
+    """Sats that the maker pays the miners at most."""
+    postage: int = POSTAGE
+    """Sats on each output that carries an asset."""
+    signing_seconds: int = DEFAULT_SIGNING_SECONDS
+    """From the maker's answer to the taker's signatures."""
+    tx_version: int = 3
     private_sale: bool = False
     """The maker signed its part beforehand, for whoever holds the order (`settlement.private_sale`)."""
 
@@ -79,7 +94,9 @@ class Contribution:
 
 
 def derive_terms(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadline: int) -> TradeTerms:
-    """`fill`: base atoms, see `check_fill`. `fee_rate`: sats per 1000 vB. `deadline`: unix seconds."""
+    """`fill`: base atoms, see `check_fill`. `fee_rate`: sats per 1000 vB. `deadline`: unix seconds; the order's end, if
+    that is sooner.
+    """
     return TradeTerms(
         trade_id=trade_id,
         order_id=order.order_id,
@@ -92,7 +109,11 @@ def derive_terms(order: Order, trade_id: str, *, fill: int, fee_rate: int, deadl
         base_giver=Role.MAKER if order.side is Side.SELL else Role.TAKER,
         fee_rule=order.fee_rule,
         fee_rate=fee_rate,
-        deadline=deadline,
+        deadline=min(deadline, order.expires_at),
+        maker_max_fee=order.max_fee_sats,
+        postage=order.postage,
+        signing_seconds=order.signing_seconds,
+        tx_version=order.tx_version,
         private_sale=order.sale is not None,
     )
 

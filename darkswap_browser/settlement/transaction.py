@@ -20,7 +20,7 @@ from darkswap_browser.bitcoin.script import ScriptKind, dust_limit, input_weight
 from darkswap_browser.bitcoin.transaction import Transaction, TxInput, TxOutput
 from darkswap_browser.errors import InvalidArgument, TradeRefused
 from darkswap_browser.market.assets import BTC, MAX_U128, Asset, AssetKind
-from darkswap_browser.market.orders import MAX_INPUTS, POSTAGE, FeeRule
+from darkswap_browser.market.orders import MAX_INPUTS, POSTAGE, TX_VERSIONS, FeeRule
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 
 SEQUENCE = 0xFFFFFFFD
@@ -32,6 +32,10 @@ MAX_OP_RETURN = 83
 INPUT_KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH)
 """Nested P2WPKH is not among them: its scriptSig is part of the txid, which both sides must know before they sign."""
 OUTPUT_KINDS = (*INPUT_KINDS, ScriptKind.P2SH, ScriptKind.P2WSH)
+PAID_INPUTS = 2
+"""Coins of the maker that a taker who pays the miners pays for: what a lot needs, and not the joining of twenty."""
+HEAVIEST_INPUT = 272
+"""Weight of a P2WPKH input, the heavier of `INPUT_KINDS`."""
 LARGEST_OP_RETURN = 9 + MAX_OP_RETURN
 WIDEST_OUTPUT = 4 * 43
 """Weight of a P2TR output."""
@@ -98,11 +102,14 @@ def build(terms: TradeTerms, maker: Contribution, taker: Contribution) -> Settle
     coins = [(role, coin) for role, group in groups for coin in sorted(group, key=lambda each: each.outpoint)]
     fixed = _fixed_outputs(terms, declared)
     outputs, fees = _with_change(terms, declared, fixed)
+    most, paid = terms.maker_max_fee, fees[Role.MAKER]
+    _demand(paid <= most, "FEE_RANGE", f"the maker would pay {paid} sats to the miners, and pays at most {most}")
     runestone = _runestone(terms, outputs)
     outputs.append(PlannedOutput(None, OutputPurpose.DATA, 0, runestone.encipher()))
     tx = Transaction(
         tuple(TxInput(coin.outpoint, SEQUENCE) for _, coin in coins),
         tuple(TxOutput(output.sats, output.script) for output in outputs),
+        terms.tx_version,
     )
     return Settlement(
         terms=terms,
@@ -129,6 +136,7 @@ def check_terms(terms: TradeTerms) -> None:
         least = POSTAGE if asset == BTC else 1
         _demand(least <= atoms <= MAX_U128, "TERMS", f"{atoms} atoms of {asset} cannot be traded")
     _demand(terms.fee_rate > 0, "FEE_RANGE", "the fee rate is nothing")
+    _demand(terms.tx_version in TX_VERSIONS, "TERMS", f"transactions of version {terms.tx_version} are not relayed")
 
 
 def check_contribution(terms: TradeTerms, role: Role, contribution: Contribution) -> None:
@@ -144,6 +152,7 @@ def check_contribution(terms: TradeTerms, role: Role, contribution: Contribution
         _demand(coin.sats > 0, "TERMS", f"the {role}'s coin {coin.outpoint} is empty")
     for script in (contribution.receive_script, contribution.asset_change_script, contribution.bitcoin_change_script):
         _demand(kind_of(script) in OUTPUT_KINDS, "TERMS", f"the {role} wants an output that is not standard")
+        _demand(dust_limit(script) <= terms.postage, "TERMS", f"the postage is dust on an output of the {role}")
     _demand(
         all(coin.atoms == 0 for coin in contribution.bitcoin_coins), "TERMS", "a bitcoin coin claims to hold assets"
     )
@@ -176,7 +185,7 @@ def _fixed_outputs(terms: TradeTerms, declared: Mapping[Role, Contribution]) -> 
     for purpose, giver in ((OutputPurpose.BASE, terms.base_giver), (OutputPurpose.QUOTE, terms.base_giver.other)):
         asset, atoms = terms.gives(giver)
         script = declared[giver.other].receive_script
-        sats, assets = (atoms, {}) if asset == BTC else (POSTAGE, {asset: atoms})
+        sats, assets = (atoms, {}) if asset == BTC else (terms.postage, {asset: atoms})
         outputs.append(PlannedOutput(giver.other, purpose, sats, script, assets))
     for purpose, giver in (
         (OutputPurpose.BASE_CHANGE, terms.base_giver),
@@ -186,7 +195,7 @@ def _fixed_outputs(terms: TradeTerms, declared: Mapping[Role, Contribution]) -> 
         left = sum(coin.atoms for coin in declared[giver].asset_coins) - atoms
         if asset != BTC and left > 0:
             script = declared[giver].asset_change_script
-            outputs.append(PlannedOutput(giver, purpose, POSTAGE, script, {asset: left}))
+            outputs.append(PlannedOutput(giver, purpose, terms.postage, script, {asset: left}))
     return outputs
 
 
@@ -205,7 +214,7 @@ def _with_change(
         weight = _weight_of(terms, role, declared, fixed, data, [each for each in outputs if each not in fixed])
         without, with_change = (fee_for(terms, weight), fee_for(terms, weight + output_weight(script)))
         if terms.fee_rule is FeeRule.TAKER_PAYS and role is Role.MAKER:
-            without = with_change = 0
+            with_change = without  # the taker pays for it
         change = rests[role] - with_change
         if change >= dust_limit(script):
             fees[role] = with_change
@@ -239,12 +248,20 @@ def _weight_of(
     """Weight units that `role` pays for, its own change not counted."""
     shared = OVERHEAD_WEIGHT + data
     if terms.fee_rule is FeeRule.TAKER_PAYS:
-        coins = declared[Role.MAKER].coins + declared[Role.TAKER].coins
-        inputs = sum(input_weight(coin.script) for coin in coins)
+        free, surplus = _makers_inputs([coin.script for coin in declared[Role.MAKER].coins])
+        if role is Role.MAKER:
+            return surplus
+        inputs = free + sum(input_weight(coin.script) for coin in declared[Role.TAKER].coins)
         return shared + inputs + sum(output_weight(output.script) for output in (*fixed, *changes))
     inputs = sum(input_weight(coin.script) for coin in declared[role].coins)
     outputs = sum(output_weight(output.script) for output in fixed if output.owner is role)
     return inputs + outputs + (shared // 2 if role is Role.MAKER else shared - shared // 2)
+
+
+def _makers_inputs(scripts: Sequence[bytes]) -> tuple[int, int]:
+    """Weight of the maker's coins that a taker who pays pays for, the heaviest, and of those that the maker does."""
+    weights = sorted(map(input_weight, scripts), reverse=True)
+    return sum(weights[:PAID_INPUTS]), sum(weights[PAID_INPUTS:])
 
 
 def fee_for(terms: TradeTerms, weight: int) -> int:
@@ -300,20 +317,26 @@ def _runestone(terms: TradeTerms, outputs: Sequence[PlannedOutput]) -> Runestone
 # --- before the other side is known
 
 
+def least_fee(terms: TradeTerms, taker: Contribution) -> int:
+    """Sats that the miners get of a taker who brings these coins, at least."""
+    shared = OVERHEAD_WEIGHT if terms.fee_rule is FeeRule.TAKER_PAYS else OVERHEAD_WEIGHT // 2
+    return fee_for(terms, shared + sum(input_weight(coin.script) for coin in taker.coins))
+
+
 def required_sats(terms: TradeTerms, role: Role, asset_coins: Sequence[TradeInput], scripts: Sequence[bytes]) -> int:
     """Sats that the bitcoin coins of `role`, with these `scripts`, must hold together so that `build` does not lack
     any, whatever the other side brings (an upper bound; what is too much comes back as change).
     """
     gives, atoms = terms.gives(role)
     gets, _ = terms.gets(role)
-    postage = POSTAGE * ((gets != BTC) + (gives != BTC))
+    postage = terms.postage * ((gets != BTC) + (gives != BTC))
     weight = sum(input_weight(coin.script) for coin in asset_coins) + sum(map(input_weight, scripts))
     # Own delivery, what is left of the asset, change; the shared part whole where half would do.
     weight += 3 * WIDEST_OUTPUT + OVERHEAD_WEIGHT + 4 * LARGEST_OP_RETURN
     if terms.fee_rule is FeeRule.TAKER_PAYS:
         if role is Role.MAKER:
-            weight = 0
+            weight = _makers_inputs([*(coin.script for coin in asset_coins), *scripts])[1]
         else:
-            weight += 3 * WIDEST_OUTPUT + MAX_INPUTS * 364
+            weight += 3 * WIDEST_OUTPUT + PAID_INPUTS * HEAVIEST_INPUT
     needed = (atoms if gives == BTC else 0) + postage + fee_for(terms, weight) - sum(coin.sats for coin in asset_coins)
     return max(needed, 0)

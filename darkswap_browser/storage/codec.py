@@ -93,6 +93,10 @@ TERMS = stored(
     ("fee_rule", Choice(FeeRule)),
     ("fee_rate", COUNT),
     ("deadline", TIME),
+    ("maker_max_fee", COUNT),
+    ("postage", COUNT),
+    ("signing_seconds", COUNT),
+    ("tx_version", COUNT),
     ("private_sale", Flag()),
 )
 COIN = stored(
@@ -140,6 +144,8 @@ TRADE = stored(
     ("sign_seconds", COUNT),
     ("confirmations", COUNT),
     ("created_at", TIME),
+    ("max_fee", Whole(MAX_SATS)),
+    ("sign_by", TIME),
     ("own", Maybe(CONTRIBUTION)),
     ("theirs", Maybe(CONTRIBUTION)),
     ("txid", TXID),

@@ -43,8 +43,8 @@ class TradeAdmission:
         """
         if len(busy) >= self._limits.active_trades or busy.count(peer) >= self._limits.trades_per_peer:
             raise TradeRefused("BUSY", "too many trades go on already")
-        if not self._tries.is_allowed(_keys(peer, request)):
-            raise TradeRefused("BUSY", "too many requests for this order, or with these coins, came to nothing")
+        if not self._tries.is_allowed(_keys(peer, request), now):
+            raise TradeRefused("BUSY", "requests for this order, or with these coins, came to nothing a moment ago")
         view = self._order_manager.get(request.order_id)
         if view is None or not view.is_local or view.status.is_over:
             raise TradeRefused("ORDER_GONE", "there is no such order any more")
@@ -55,7 +55,8 @@ class TradeAdmission:
             raise TradeRefused("PRICE_CHANGED", "the order was changed since")
         if not self._policy.fee_floor <= request.fee_rate <= self._policy.fee_cap:
             raise TradeRefused("FEE_RANGE", f"{request.fee_rate} sats per 1000 vB is beyond what the maker accepts")
-        if not now < request.deadline <= now + LONGEST + orders.CLOCK_SKEW:
+        ends_at = order_codec.decode_text(text).order.expires_at
+        if not now < request.deadline <= min(now + LONGEST + orders.CLOCK_SKEW, ends_at):
             raise TradeRefused("TIMEOUT", "the deadline is in the past or too far away; look at both clocks")
         try:
             await self._order_manager.reserve_fill(request.order_id, trade_id, request.fill)
@@ -68,12 +69,16 @@ class TradeAdmission:
             raise TradeRefused("BUSY", error.code) from None
         return text
 
-    def check_still_offered(self, record: TradeRecord) -> None:
-        """Before the last signature: the maker may have thought better of it. Raises `TradeRefused`."""
+    def check_still_offered(self, record: TradeRecord, now: int) -> None:
+        """Before the last signature: the maker may have thought better of it, and an order that is over binds nobody.
+        Raises `TradeRefused`.
+        """
         order_id = record.state.trade.terms.order_id
         view = self._order_manager.get(order_id)
         if view is None or view.status is OrderStatus.CANCELED:
             raise TradeRefused("ORDER_GONE", "the order was canceled meanwhile")
+        if now >= view.expires_at:
+            raise TradeRefused("ORDER_GONE", "the order's time is over")
         latest, taken = self._order_manager.order(order_id), order_codec.decode_text(record.order).order
         if not same_terms(replace(latest, paused=taken.paused), taken):
             raise TradeRefused("PRICE_CHANGED", "the order was changed meanwhile")
@@ -83,7 +88,7 @@ class TradeAdmission:
         """What the other side is told of what we say."""
         return replace(body, reason="") if isinstance(body, Cancel) and body.code not in PUBLIC_CODES else body
 
-    def record_outcome(self, record: TradeRecord) -> None:
+    def record_outcome(self, record: TradeRecord, now: int) -> None:
         """Remembers who made us show and hold coins for nothing."""
         state = record.state
         if record.request is None or state.trade.role is not Role.MAKER:
@@ -93,7 +98,7 @@ class TradeAdmission:
             self._tries.record_success(keys)
         elif _came_to_nothing(state):
             # Until ours were shown, nothing has proved that those coins were the asker's own.
-            self._tries.record_failure(keys if state.trade.own is not None else keys[:1])
+            self._tries.record_failure(keys if state.trade.own is not None else keys[:1], now)
 
 
 def _came_to_nothing(state: State) -> bool:

@@ -245,7 +245,7 @@ class Driver:
                 return await self.operations.sign(trade)
             case Countersign(witnesses):
                 try:
-                    self.admission.check_still_offered(record)
+                    self.admission.check_still_offered(record, self.now())
                 except TradeRefused as refusal:
                     return SigningFailed(refusal.reason, refusal.detail)
                 return await self.operations.countersign(trade, witnesses)
@@ -278,7 +278,7 @@ class Driver:
         else:
             await self._orders.release_fill(terms.order_id, run.id)
         if not run.record.released:
-            self.admission.record_outcome(run.record)
+            self.admission.record_outcome(run.record, self.now())
             run.record = replace(run.record, released=True)
             await self.save(run.record)
         self.operations.forget(run.id)

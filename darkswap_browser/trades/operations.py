@@ -62,10 +62,8 @@ from darkswap_browser.wallets.signing import accounts_for, create_signing_psbt, 
 
 SNAPSHOT_MAX_AGE_SECONDS = 15.0
 """Seconds for which a chain snapshot may be signed on: the time from a check to the signature that follows it."""
-FAR = 4
-"""Times by which a taker's fee rate may differ from what our servers say …"""
-CHEAP = 20_000
-"""… beyond this, in sats per 1000 vB: on quiet chains estimates mean little."""
+NEXT_HOUR = 6
+"""Blocks."""
 RETRY = 5.0
 """Seconds between two attempts to reach a server with a transaction that must go out."""
 MAX_DETAIL = 200
@@ -103,7 +101,7 @@ class TradeOperations:
         try:
             theirs = _known(trade.theirs)
             _check_proofs(trade.terms, theirs, proofs)
-            _check_rate(trade.terms.fee_rate, await self._chain.fee_rate(1))
+            _check_rate(trade.terms.fee_rate, await self._chain.fee_rate(NEXT_HOUR))
             connected = await self._connected()
             own = await choose_contribution(trade.terms, trade.role, connected.wallet, connected.coins)
             settlement = settlement_of(trade.terms, trade.role, own, theirs)
@@ -140,6 +138,7 @@ class TradeOperations:
             own_scripts=frozenset(account.script for account in connected.wallet.accounts),
             own_coins=frozenset(coin.outpoint for coin in own.coins),
             busy=self._busy(trade.terms.trade_id),
+            max_fee=trade.max_fee,
             policy=self._policy,
         )
         check_before_signing(context)
@@ -326,11 +325,12 @@ def _plain(owned: WalletCoin) -> TradeInput:
 
 
 def _check_rate(asked: int, today: int) -> None:
-    """The taker names the rate at which both pay: it must not burn our sats, nor leave our coins waiting for a block
-    that never comes. Raises `TradeRefused`.
+    """The taker names the rate at which both pay: it must not leave our coins waiting for a block that never comes.
+    How dear it may be, the order bounds in sats. Two honest sides' servers estimate a little apart. Raises
+    `TradeRefused`.
     """
-    if not today <= FAR * asked or asked > max(FAR * today, CHEAP):
-        raise TradeRefused("FEE_RANGE", f"{asked} sats per 1000 vB is far from today's {today}")
+    if asked * 10 < today * 9:
+        raise TradeRefused("FEE_RANGE", f"{asked} sats per 1000 vB is below today's {today} for the next hour")
 
 
 def _told(text: str) -> str:

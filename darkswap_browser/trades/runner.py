@@ -28,6 +28,7 @@ from darkswap_browser.settlement.effects import (
 )
 from darkswap_browser.settlement.events import CancelRequested, Event, MessageReceived, TimerFired
 from darkswap_browser.settlement.states import Canceled, Completed, Conflicted, Ended, Negotiating, Settled, State
+from darkswap_browser.settlement.step import StepOutcome, effects_on_resume
 from darkswap_browser.storage.trades import TradeRecord
 
 MAX_SLEEP_SECONDS = 5.0
@@ -76,9 +77,9 @@ class TradeRunner:
         self.record = record
         self._around = around
         self._most = inbox
-        self._events: deque[tuple[Event, asyncio.Future[machine.StepOutcome] | None]] = deque()
+        self._events: deque[tuple[Event, asyncio.Future[StepOutcome] | None]] = deque()
         self._draining: asyncio.Task[None] | None = None
-        self._answering: asyncio.Future[machine.StepOutcome] | None = None
+        self._answering: asyncio.Future[StepOutcome] | None = None
         self._timer: asyncio.Task[None] | None = None
         self._outgoing: Send | None = None
         self._works: dict[Work | str, asyncio.Task[None]] = {}
@@ -119,12 +120,12 @@ class TradeRunner:
             raise ResourceLimit("events of one trade", self._most)
         self._add(event, None)
 
-    async def request(self, event: Event) -> machine.StepOutcome:
+    async def request(self, event: Event) -> StepOutcome:
         """As `enqueue`, and what the machine said to it. Raises what the store raises when it cannot be kept,
         `ObjectClosed` when everything is stopped meanwhile, and whatever else the step fails with.
         """
         self._check_running()
-        answer: asyncio.Future[machine.StepOutcome] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[StepOutcome] = asyncio.get_running_loop().create_future()
         self._add(event, answer)
         self._asked.wake()
         return await answer
@@ -133,7 +134,7 @@ class TradeRunner:
         if self._stopped:
             raise ObjectClosed("the node")
 
-    def _add(self, event: Event, answer: asyncio.Future[machine.StepOutcome] | None) -> None:
+    def _add(self, event: Event, answer: asyncio.Future[StepOutcome] | None) -> None:
         if self._stopped:
             return
         self._events.append((event, answer))
@@ -148,7 +149,7 @@ class TradeRunner:
 
     def resume(self) -> None:
         """All effects of the present state, again."""
-        for effect in machine.effects_on_resume(self.state):
+        for effect in effects_on_resume(self.state):
             self._perform(effect)
 
     async def wait_change(self) -> None:
@@ -200,7 +201,7 @@ class TradeRunner:
                     await self._asked.wait()
         self._events = deque(sorted(self._events, key=lambda each: each[1] is None))
 
-    async def _take(self, event: Event) -> machine.StepOutcome:
+    async def _take(self, event: Event) -> StepOutcome:
         before = self.state
         step = machine.step(before, event, self._around.now())
         if step.state != before:
@@ -229,7 +230,7 @@ class TradeRunner:
 
     def _leave_off(self) -> None:
         """Work that an earlier state asked for and this one does not: nobody broadcasts what he takes back."""
-        wanted = machine.effects_on_resume(self.state)
+        wanted = effects_on_resume(self.state)
         for key, task in list(self._works.items()):
             if key != "send" and key not in wanted:
                 task.cancel()

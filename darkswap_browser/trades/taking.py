@@ -17,7 +17,7 @@ from darkswap_browser.settlement.machine import PEER_SIGN_SECONDS
 from darkswap_browser.settlement.messages import TakeRequest
 from darkswap_browser.settlement.states import Trade
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
-from darkswap_browser.settlement.transaction import check_contribution, check_terms
+from darkswap_browser.settlement.transaction import check_contribution, check_terms, least_fee
 from darkswap_browser.storage.orders import OrderStatus
 from darkswap_browser.trades.contribution import choose_contribution, prove_ownership
 from darkswap_browser.wallets.accounts import find_account
@@ -34,7 +34,7 @@ def check_takeable(order: Order, view: OrderView | None, fill: int, now: int) ->
     if view is None or view.status not in (OrderStatus.OPEN, OrderStatus.PAUSED):
         raise InvalidOrder("order_id", f"is {view.status.value if view else 'gone'} already")
     orders.check_current(order, now)
-    orders.check_fill(order, fill, order.base_atoms)
+    orders.check_fill(order, fill, order.open_atoms)
     if view.funded is False:
         raise InvalidOrder("order_id", "has no coins behind it any more", "Ask its maker for another one.")
 
@@ -47,22 +47,35 @@ def checked_rate(rate: int, policy: TradePolicy) -> int:
     return rate
 
 
-def seconds_for(wallet: Wallet, *, review: bool) -> int:
+def seconds_for(order: Order, wallet: Wallet) -> int:
     """From the request to the deadline after which nobody signs."""
-    return CHECK_SECONDS + int(wallet.sign_seconds) + PEER_SIGN_SECONDS + (REVIEW_SECONDS if review else 0)
+    signing = order.signing_seconds if order.sale is None else int(wallet.sign_seconds) + REVIEW_SECONDS
+    return CHECK_SECONDS + signing + PEER_SIGN_SECONDS
+
+
+def check_fee(sats: int, most: int) -> None:
+    """Raises `InvalidArgument`."""
+    if sats > most:
+        hint = "Name a larger max_fee_sats, a lower fee_rate, or take more at once."
+        raise InvalidArgument("max_fee_sats", f"is {most}, and the miners would get {sats} sats or more", hint)
 
 
 async def prepare_request(
-    terms: TradeTerms, wallet: Wallet, coins: CoinStore, now: Callable[[], int], seconds: int
+    trade: Trade, wallet: Wallet, coins: CoinStore, deadline: Callable[[], int]
 ) -> tuple[TradeTerms, Contribution, TakeRequest]:
-    """Coins reserved under the trade's id and proved to be ours, and the request that names them. The deadline counts
-    from now on, when the wallet has answered. Raises `TradeRefused`, `InsufficientFunds`, `WalletRejected`,
-    `WalletFailed`, `ChainError`.
+    """Coins reserved under the trade's id and proved to be ours, and the request that names them. `deadline()` is that
+    of a trade that begins now: it is asked when the wallet has answered.
+
+    Raises:
+        InvalidArgument: The miners would get more than `trade.max_fee` sats of us.
+        TradeRefused, InsufficientFunds, WalletRejected, WalletFailed, ChainError: It cannot be asked for.
     """
+    terms = trade.terms
     check_terms(terms)
     own = await choose_contribution(terms, Role.TAKER, wallet, coins)
+    check_fee(least_fee(terms, own), trade.max_fee)
     proofs = await prove_ownership(terms, own, wallet)
-    agreed = replace(terms, deadline=now() + seconds)
+    agreed = replace(terms, deadline=deadline())
     request = TakeRequest(
         order_id=agreed.order_id,
         order_hash=agreed.order_hash,
@@ -76,7 +89,7 @@ async def prepare_request(
 
 
 async def prepare_purchase(
-    trade: Trade, order: Order, wallet: Wallet, coins: CoinStore, chain: Chain, now: Callable[[], int], seconds: int
+    trade: Trade, order: Order, wallet: Wallet, coins: CoinStore, chain: Chain, deadline: Callable[[], int]
 ) -> Trade:
     """Of a private sale: `trade` with all that is known of both sides, coins reserved under its id. The maker is not
     asked. Raises `VerificationFailed` for a signature that sells nothing, and as `prepare_request`.
@@ -99,6 +112,8 @@ async def prepare_purchase(
         asset_change_script=assets,
         bitcoin_change_script=payment,
     )
-    agreed = replace(terms, deadline=now() + seconds)
-    txid = private_sale.build(agreed, theirs, own).txid
+    agreed = replace(terms, deadline=deadline())
+    settlement = private_sale.build(agreed, theirs, own)
+    check_fee(settlement.fees[Role.TAKER], trade.max_fee)
+    txid = settlement.txid
     return replace(trade, terms=agreed, own=own, theirs=theirs, txid=txid, sale=private_sale.witnesses_of(order))

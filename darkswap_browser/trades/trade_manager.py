@@ -18,7 +18,7 @@ from darkswap_browser.net.swarm import Swarm
 from darkswap_browser.orders.order_manager import OrderManager
 from darkswap_browser.protocols.trade_streams import ConnectToPeer, TradeStreams
 from darkswap_browser.runtime.base.host import Runtime
-from darkswap_browser.settlement import machine, messages
+from darkswap_browser.settlement import fees, machine, messages
 from darkswap_browser.settlement.balance_change import BalanceChange
 from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.effects import Send
@@ -26,6 +26,7 @@ from darkswap_browser.settlement.events import Approved, CancelRequested, Messag
 from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeRequest, TradeEnvelope
 from darkswap_browser.settlement.private_sale import private_sales_disabled
 from darkswap_browser.settlement.states import State, Trade
+from darkswap_browser.settlement.step import StepOutcome
 from darkswap_browser.settlement.terms import Role, TradeTerms, derive_terms
 from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import PendingTake, TradeRecord, pending_takes
@@ -128,13 +129,20 @@ class TradeManager:
     # --- what people ask for
 
     async def take(
-        self, order_id: str, fill: int | None = None, fee_rate: int | None = None, *, review: bool = False
+        self,
+        order_id: str,
+        fill: int | None = None,
+        fee_rate: int | None = None,
+        max_fee: int | None = None,
+        *,
+        review: bool = False,
     ) -> TradeView:
         """Begins a trade: the maker is reached, coins are reserved and proved, the request is on its way. Of a private
         sale nobody is asked: its text is all there is to it.
 
-        `fill`: base atoms, all of the order by default. `fee_rate`: sats per 1000 vB, today's by default. `review`:
-        nothing is signed before `confirm`. Raises `OrderNotFound`, `InvalidOrder`, `WalletNotConnected`,
+        `fill`: base atoms, all that is left by default. `fee_rate`: sats per 1000 vB, today's by default. `max_fee`:
+        sats that the miners get of us at most; by default in proportion to the trade. `review`: nothing is signed
+        before `confirm`. Raises `OrderNotFound`, `InvalidOrder`, `WalletNotConnected`,
         `InsufficientFunds`, `WalletRejected`, `ChainError`, `DialFailed` or `NoAddress` when the maker is away, and
         `Unsupported` for a private sale where those are switched off.
         """
@@ -143,7 +151,7 @@ class TradeManager:
         if order.maker == self._local:
             raise InvalidOrder("order_id", "is an order of your own", "Orders are for others to take.")
         view = self._orders.get(order_id)
-        amount = order.base_atoms if fill is None else fill
+        amount = order.open_atoms if fill is None else fill
         taking.check_takeable(order, view, amount, self._now())
         self._check_sale(order)
         rate = taking.checked_rate(await self._chain.fee_rate(1) if fee_rate is None else fee_rate, self._policy)
@@ -151,12 +159,17 @@ class TradeManager:
         if order.sale is None:
             await self._reach(PeerId.parse(order.maker), order.relays)
         trade_id = self._runtime.entropy.bytes(16).hex()
-        seconds = taking.seconds_for(wallet, review=review)
-        terms = derive_terms(order, trade_id, fill=amount, fee_rate=rate, deadline=self._now() + seconds)
+        seconds = taking.seconds_for(order, wallet)
+
+        def deadline() -> int:
+            return min(self._now() + seconds, order.expires_at)
+
+        terms = derive_terms(order, trade_id, fill=amount, fee_rate=rate, deadline=deadline())
+        most = fees.default_taker_fee(terms) if max_fee is None else max_fee
         await self._begun.put(trade_id, PendingTake(self._now()))
         try:
-            trade = self._trade(Role.TAKER, terms, order.maker, wallet, auto=not review)
-            state = await self._first(trade, order, wallet, seconds)
+            trade = self._trade(Role.TAKER, terms, order.maker, wallet, most, auto=not review)
+            state = await self._first(trade, order, wallet, deadline)
             text = view.text if view is not None else ""
             run = await self._driver.start_trade(
                 TradeRecord(state=state, order=text, relays=order.relays, updated_at=self._now())
@@ -171,11 +184,11 @@ class TradeManager:
         await self._coins.release(trade_id)
         await self._begun.delete(trade_id)
 
-    async def _first(self, trade: Trade, order: Order, wallet: Wallet, seconds: int) -> State:
+    async def _first(self, trade: Trade, order: Order, wallet: Wallet, deadline: Callable[[], int]) -> State:
         if order.sale is not None:
-            bought = await taking.prepare_purchase(trade, order, wallet, self._coins, self._chain, self._now, seconds)
+            bought = await taking.prepare_purchase(trade, order, wallet, self._coins, self._chain, deadline)
             return machine.start_purchase(bought, self._now()).state
-        agreed, own, request = await taking.prepare_request(trade.terms, wallet, self._coins, self._now, seconds)
+        agreed, own, request = await taking.prepare_request(trade, wallet, self._coins, deadline)
         return machine.start_taker(replace(trade, terms=agreed, own=own), request, self._now()).state
 
     def _check_sale(self, order: Order) -> None:
@@ -206,7 +219,7 @@ class TradeManager:
         if encodable(reason) != reason:
             raise InvalidArgument("reason", NO_UNICODE, NO_UNICODE_HINT)
         said = await run.request(CancelRequested(reason[: messages.MAX_TEXT]))
-        if said is machine.StepOutcome.REFUSED and not run.is_over:
+        if said is StepOutcome.REFUSED and not run.is_over:
             raise InvalidArgument("trade_id", "your signature has left already", "revoke_trade takes it back.")
         return self._driver.view(run)
 
@@ -214,7 +227,7 @@ class TradeManager:
         """Spends a coin of the trade to ourselves, so that the signature given away is worth nothing."""
         run = self._driver.run(trade_id)
         _ = self._driver.wallet
-        if await run.request(RevokeRequested()) is machine.StepOutcome.REFUSED and not run.is_over:
+        if await run.request(RevokeRequested()) is StepOutcome.REFUSED and not run.is_over:
             raise InvalidArgument("trade_id", "has no signature to take back now", self._driver.view(run).advice)
         return self._driver.view(run)
 
@@ -242,7 +255,7 @@ class TradeManager:
 
     # --- beginnings
 
-    def _trade(self, role: Role, terms: TradeTerms, peer: str, wallet: Wallet, *, auto: bool) -> Trade:
+    def _trade(self, role: Role, terms: TradeTerms, peer: str, wallet: Wallet, max_fee: int, *, auto: bool) -> Trade:
         return Trade(
             role=role,
             terms=terms,
@@ -251,6 +264,7 @@ class TradeManager:
             sign_seconds=int(wallet.sign_seconds),
             confirmations=self._confirmations,
             created_at=self._now(),
+            max_fee=max_fee,
         )
 
     # --- messages (TradeStreamListener)
@@ -312,7 +326,8 @@ class TradeManager:
             terms = derive_terms(
                 order, trade_id, fill=request.fill, fee_rate=request.fee_rate, deadline=request.deadline
             )
-            trade = replace(self._trade(Role.MAKER, terms, str(peer), wallet, auto=True), theirs=request.declaration)
+            made = self._trade(Role.MAKER, terms, str(peer), wallet, order.max_fee_sats, auto=True)
+            trade = replace(made, theirs=request.declaration)
             state = machine.start_maker(trade, envelope.seq, self._now()).state
             await self._driver.start_trade(
                 TradeRecord(state=state, order=text, request=request, updated_at=self._now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from darkswap_browser.api.trading.assets import AssetRegistry
-from darkswap_browser.errors import ChainUnreachable, StorageFull
+from darkswap_browser.errors import ChainUnreachable, InvalidOrder, StorageFull
 from darkswap_browser.market.assets import AssetKind, AssetMetadata
 from darkswap_browser.testing.host import SimulatedStore
 from tests.support.chain import SimChain, SimServers
@@ -59,3 +59,13 @@ async def test_what_fewer_indexes_said_than_must_agree_now_is_not_taken_from_the
     servers.down, servers.needed = True, 2
     with pytest.raises(ChainUnreachable):
         await AssetRegistry(lambda: servers, store, NETWORK).info(DOG)
+
+
+async def test_an_order_of_other_decimals_than_the_indexes_tell_is_refused() -> None:
+    """One lying index made "1000 DOG" of 10.00."""
+    registry = AssetRegistry(lambda: servers, SimulatedStore(), NETWORK)
+    servers = _servers()
+    assert await registry.agreed(DOG, 2, "base_asset") == INFOS[DOG]
+    with pytest.raises(InvalidOrder, match="has 2 decimals by your indexes, and 0 by the order") as refused:
+        await registry.agreed(DOG, 0, "base_asset")
+    assert refused.value.path == "base_asset"

@@ -48,7 +48,7 @@ const wrong: OrderDraft = { ...draft, amount: 10.5 };
 const check: OrderCheck = await darkswap.check_order(draft);
 const order: Order = check.ok ? await darkswap.create_order(draft) : await darkswap.import_order("darkswap:1…");
 await darkswap.create_order("rune", "840000:1", "btc", "", "sell", "10.5", "0.00001", 3600, { timeout_ms: 1000 });
-const trade: Trade = await darkswap.take_order(order.id, "5.25", { review: true, fee_rate: 2.5, timeout_ms: 1000 });
+const trade: Trade = await darkswap.take_order(order.id, "5.25", { review: true, fee_rate: 2.5, max_fee_sats: 900, timeout_ms: 1000 });
 await darkswap.take_order(order.id, null, { review: true, signal: null });
 // @ts-expect-error: not an option
 await darkswap.take_order(order.id, null, { reveiw: true });

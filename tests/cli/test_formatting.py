@@ -33,6 +33,8 @@ ORDER: dict[str, Any] = {
     "remaining_amount": "50.25",
     "filled_amount": "50.25",
     "fee_rule": "own_weight",
+    "max_fee_sats": 960,
+    "signing_seconds": 60,
     "status": "open",
     "is_local": True,
     "funded": True,

@@ -20,17 +20,15 @@ from darkswap_browser.errors import ChainError, InvalidArgument, InvalidOrder
 from darkswap_browser.market.amounts import format_amount, parse_amount
 from darkswap_browser.market.assets import Asset
 from darkswap_browser.market.order_codec import (
-    SignedCancellation,
-    decode_cancellation,
     decode_order,
     decode_text,
-    encode_cancellation,
     encode_order,
     encode_text,
 )
-from darkswap_browser.market.orders import Cancellation
+from darkswap_browser.market.orders import cancel_order
 from darkswap_browser.regtest.indexes import runestones
-from darkswap_browser.settlement import machine, states
+from darkswap_browser.settlement import states
+from darkswap_browser.settlement.step import effects_on_resume
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage import codec
 from darkswap_browser.wallets.reservations import ReservationTable
@@ -40,7 +38,7 @@ from tests.bitcoin.runes.cases import PAYS, transaction
 from tests.bitcoin.runes.cases import script_of as runestone_of
 from tests.bitcoin.runes.test_deciphering import CALL, POINTED, SWAP
 from tests.fuzz.target import Target, as_text, same_again
-from tests.market.cases import CREATED, MAKER, SIGNATURE, funded, order, signed, sold
+from tests.market.cases import CREATED, funded, order, signed, sold
 from tests.soak.world import COINS, RAW, REQUEST, SIGNED, trade_of
 
 
@@ -73,7 +71,7 @@ def trade_state(data: bytes) -> None:
     """Whatever was read can be written again, and tells what it wants done."""
     state = codec.decode(codec.STATE, data, states.VERSION)
     assert codec.decode(codec.STATE, codec.encode(codec.STATE, state, states.VERSION), states.VERSION) == state
-    machine.effects_on_resume(state)
+    effects_on_resume(state)
 
 
 def bitcoin_address(text: str) -> None:
@@ -156,11 +154,9 @@ TRADE_STATES = tuple(
     codec.encode(codec.STATE, state, states.VERSION)
     for state in (states.Validating(trade_of(Role.MAKER), 1), states.Expired(trade_of(Role.TAKER), "x"))
 )
-ORDERS = tuple(encode_order(signed(each)) for each in (order(), funded(), sold()))
+CANCELED = cancel_order(funded(), CREATED + 3)
+ORDERS = tuple(encode_order(signed(each)) for each in (order(), funded(), sold(), CANCELED))
 TEXTS = tuple(encode_text(signed(each)).encode() for each in (order(), funded(), sold()))
-CANCELLATION = encode_cancellation(
-    SignedCancellation(Cancellation(maker=MAKER, order_id=order().order_id, seq=3, at=CREATED), SIGNATURE)
-)
 RUNESTONES = (
     SWAP,
     POINTED,
@@ -225,7 +221,6 @@ MONEY: dict[str, Target] = {
     "amount": Target(as_text(amount), (b"0.015", b"21000000", b"1.00000000"), InvalidArgument),
     "order": Target(same_again(decode_order, encode_order), ORDERS),
     "order_text": Target(as_text(order_text), (*TEXTS, b"http://darkswap:1234/#" + TEXTS[0] + b" !"), InvalidOrder),
-    "cancellation": Target(same_again(decode_cancellation, encode_cancellation), (CANCELLATION,)),
     "trade_message": Target(trade_message, TRADE_MESSAGES),
     "trade_state": Target(trade_state, TRADE_STATES),
 }

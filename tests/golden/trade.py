@@ -6,8 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from darkswap_browser.market import order_codec
-from darkswap_browser.market.order_codec import SignedCancellation
-from darkswap_browser.market.orders import Cancellation, Side, ownership_message
+from darkswap_browser.market.orders import Side, cancel_order, ownership_message
 from darkswap_browser.settlement import messages
 from darkswap_browser.settlement.messages import (
     Body,
@@ -21,7 +20,7 @@ from darkswap_browser.settlement.messages import (
 )
 from darkswap_browser.settlement.terms import Role, proof_message
 from tests.golden.case import Case
-from tests.market.cases import ALKANE, COINS, CREATED, MAKER, RUNE, SIGNATURE, funded, order, signed, sold
+from tests.market.cases import ALKANE, COINS, CREATED, RUNE, SIGNATURE, funded, order, signed, sold
 from tests.soak import world
 from tests.soak.world import RAW, SETTLED, SIGNED, TERMS
 
@@ -43,17 +42,37 @@ BODIES: tuple[Body, ...] = (
     FinalTransaction(RAW),
     Cancel("PRICE_CHANGED", "too late"),
 )
-_CANCELED = SignedCancellation(Cancellation(maker=MAKER, order_id="01" * 32, seq=4, at=CREATED), SIGNATURE)
-CANCELLATION = order_codec.encode_cancellation(_CANCELED)
+_CANCELED = signed(cancel_order(funded(), CREATED + 4))
+CANCELLATION = order_codec.encode_order(_CANCELED)
 
 ORDERS = {
     "sell a rune": signed(funded()),
     "buy an alkane, revised and paused": signed(
-        order(base=ALKANE, side=Side.BUY, base_atoms=2**100, min_fill=2**99, seq=7, paused=True, network="regtest")
+        order(
+            base=ALKANE,
+            side=Side.BUY,
+            base_atoms=2**100,
+            min_fill=2**99,
+            seq=CREATED + 7,
+            paused=True,
+            network="regtest",
+        )
     ),
     "two coins": signed(funded(COINS)),
     "alkane for rune": signed(order(base=ALKANE, quote=RUNE)),
     "private sale": signed(sold()),
+    "taken in part, with all conditions": signed(
+        funded(
+            open_atoms=400_000,
+            max_fill=300_000,
+            max_fee_sats=700,
+            postage=330,
+            signing_seconds=45,
+            tx_version=2,
+            extras=((1, b"later"),),
+        )
+    ),
+    "canceled": _CANCELED,
 }
 
 
@@ -97,13 +116,6 @@ def _cases() -> list[Case]:
             ),
         ]
     cases += [
-        Case(
-            name="cancellation",
-            value=_CANCELED,
-            encode=order_codec.encode_cancellation,
-            decode=order_codec.decode_cancellation,
-        ),
-        Case(name="cancellation: signed", value=_CANCELED.cancellation, encode=order_codec.signing_bytes),
         Case(
             name="ownership message of a trade",
             value=DECLARED[Role.TAKER],

@@ -37,11 +37,15 @@ def order(**changes: Any) -> Order:
             side=Side.SELL,
             base_atoms=1_000_000,
             quote_atoms=250_000,
+            open_atoms=changes.get("base_atoms", 1_000_000),
             min_fill=100_000,
+            base_decimals=8 if changes.get("base") == BTC else 5,
+            quote_decimals=8 if changes.get("quote", BTC) == BTC else 5,
             fee_rule=FeeRule.OWN_WEIGHT,
+            max_fee_sats=5_000,
             created_at=CREATED,
             expires_at=CREATED + 86_400,
-            seq=0,
+            seq=CREATED,
             nonce=bytes(range(16)),
         ),
         **changes,
@@ -56,7 +60,7 @@ def funded(coins: Sequence[OutPoint] = COINS[:1], **changes: Any) -> Order:
 
 def sold(**changes: Any) -> Order:
     """A private sale."""
-    return funded(**{"min_fill": 1_000_000, "fee_rule": FeeRule.TAKER_PAYS, "sale": SALE} | changes)
+    return funded(**{"min_fill": 1_000_000, "fee_rule": FeeRule.TAKER_PAYS, "tx_version": 2, "sale": SALE} | changes)
 
 
 def signed(made: Order) -> SignedOrder:

@@ -24,6 +24,7 @@ from darkswap_browser.market.orders import (
     check_current,
     check_fill,
     check_order,
+    next_seq,
     ownership_message,
     quote_for,
     supersedes,
@@ -49,8 +50,15 @@ PROOF = FundingProof(b"\x51\x20" + bytes(32), bytes(66))
         {"quote": ALKANE, "base_atoms": MAX_U128, "quote_atoms": MAX_U128},
         {"expires_at": CREATED + MAX_LIFETIME},
         {"seq": 2**32 - 1},
-        {"relays": ("/dns4/a/tcp/1/ws",) * 4},
-        {"relays": ("/" + "a" * 255,)},
+        {"relays": ("/dns4/a/tcp/1/ws",) * 3},
+        {"open_atoms": 1},
+        {"max_fill": 100_000},
+        {"max_fee_sats": 0},
+        {"postage": 330},
+        {"signing_seconds": 10},
+        {"tx_version": 2},
+        {"base_decimals": 38},
+        {"extras": ((1, bytes(253)),)},
         {"created_at": 0, "expires_at": 1},
         {"created_at": 2**40 - 2, "expires_at": 2**40 - 1},
         {"funding": tuple(OutPoint("aa" * 32, number) for number in range(20))},
@@ -90,9 +98,24 @@ def test_an_order_that_can_be_is_one(changes: Mapping[str, Any]) -> None:
         ("seq", {"seq": 2**32}),
         ("nonce", {"nonce": bytes(15)}),
         ("nonce", {"nonce": bytes(17)}),
-        ("relays", {"relays": ("/dns4/a/tcp/1/ws",) * 5}),
-        ("relays", {"relays": ("",)}),
-        ("relays", {"relays": ("/" + "a" * 256,)}),
+        ("relays", {"relays": ("/dns4/a/tcp/1/ws",) * 4}),
+        ("open_atoms", {"open_atoms": 1_000_001}),
+        ("open_atoms", {"open_atoms": -1}),
+        ("open_atoms", {"open_atoms": 0, "paused": True}),
+        ("max_fill", {"max_fill": 99_999}),
+        ("max_fill", {"max_fill": 1_000_001}),
+        ("max_fee_sats", {"max_fee_sats": -1}),
+        ("max_fee_sats", {"max_fee_sats": 10_000_001}),
+        ("postage", {"postage": 329}),
+        ("postage", {"postage": 10_001}),
+        ("signing_seconds", {"signing_seconds": 9}),
+        ("signing_seconds", {"signing_seconds": 601}),
+        ("tx_version", {"tx_version": 1}),
+        ("base_decimals", {"base_decimals": 39}),
+        ("quote_decimals", {"quote_decimals": 0}),
+        ("extras", {"extras": ((2, b""),)}),
+        ("extras", {"extras": ((3, b""), (1, b""))}),
+        ("extras", {"extras": ((1, bytes(254)),)}),
         ("funding", {"funding": (COINS[0], COINS[0])}),
         ("funding", {"funding": tuple(OutPoint("aa" * 32, number) for number in range(21))}),
         ("proofs", {"funding": COINS, "proofs": (PROOF, replace(PROOF, witness=bytes(67)))}),
@@ -145,6 +168,8 @@ def test_taking_in_parts_is_never_cheaper_than_at_once(side: Side, base: int, qu
 @pytest.mark.parametrize(
     ("changes", "fill", "remaining"),
     [
+        ({"max_fill": 100_000}, 100_000, 1_000_000),
+        ({}, 997_816, 1_000_000),
         ({}, 100_000, 1_000_000),
         ({}, 1_000_000, 1_000_000),
         ({}, 50_000, 50_000),
@@ -162,6 +187,14 @@ def test_a_part_can_be_taken_that_is_large_enough_or_all_there_is(
 @pytest.mark.parametrize(
     ("changes", "fill", "remaining", "reason"),
     [
+        ({"max_fill": 100_000}, 100_001, 1_000_000, "largest part"),
+        ({}, 997_820, 1_000_000, "leaves a rest that nobody can take"),
+        (
+            {"quote": ALKANE, "quote_decimals": 5, "quote_atoms": 10, "side": Side.BUY},
+            999_999,
+            1_000_000,
+            "leaves a rest",
+        ),
         ({}, 0, 1_000_000, "more than is left"),
         ({}, -1, 1_000_000, "more than is left"),
         ({}, 1_000_001, 1_000_000, "more than is left"),
@@ -188,10 +221,15 @@ def test_sides_say_what_the_maker_brings_and_gets() -> None:
     assert (buy.gives, buy.gets) == (sell.gets, sell.gives)
 
 
-def test_a_later_revision_replaces_and_two_of_one_number_betray_their_maker() -> None:
-    assert supersedes(2, 1, same=False) and not supersedes(1, 2, same=False) and not supersedes(1, 1, same=True)
-    with pytest.raises(InvalidOrder, match="used for another revision"):
-        supersedes(1, 1, same=False)
+def test_a_later_revision_replaces_and_of_two_with_one_number_the_lower_hash() -> None:
+    assert supersedes((2, "ff"), (1, "00")) and not supersedes((1, "00"), (2, "ff"))
+    assert supersedes((1, "00"), (1, "ff")) and not supersedes((1, "ff"), (1, "00"))
+    assert not supersedes((1, "00"), (1, "00"))
+
+
+def test_next_seq_goes_by_the_clock_and_never_back() -> None:
+    assert next_seq(CREATED, CREATED + 60) == CREATED + 60
+    assert next_seq(CREATED, CREATED) == next_seq(CREATED, CREATED - 60) == CREATED + 1
 
 
 def test_an_order_keeps_its_id_through_revisions_and_nobody_else_can_have_it() -> None:
@@ -229,7 +267,8 @@ def test_a_private_sale_is_of_one_whole_lot_for_bitcoin() -> None:
         ("base", {"base": BTC, "quote": RUNE}),
         ("quote", {"quote": ALKANE}),
         ("min_fill", {"min_fill": 999_999}),
-        ("sale", {"seq": 1}),
+        ("sale", {"seq": CREATED + 1}),
+        ("sale", {"tx_version": 3}),
         ("sale", {"paused": True}),
         ("fee_rule", {"fee_rule": FeeRule.OWN_WEIGHT}),
         ("funding", {"coins": COINS}),

@@ -24,7 +24,7 @@ from darkswap_browser.settlement.checks import TradePolicy
 from darkswap_browser.settlement.private_sale import RISKS
 from tests.support.private_sales import PRICE, held, lot_of, sells, told, world
 from tests.support.simulated_wallet import SimulatedWallet
-from tests.support.trade_world import DIESEL, DOG, TradeWorld
+from tests.support.trade_world import DIESEL, DOG, TradeWorld, decimals_of
 
 
 async def test_private_sales_are_off_until_their_risks_are_accepted() -> None:
@@ -64,6 +64,7 @@ async def test_only_one_coin_that_holds_exactly_the_lot_is_sold() -> None:
 async def test_nothing_but_a_whole_lot_for_bitcoin_is_sold_so(draft: dict[str, Any], path: str) -> None:
     async with world() as there:
         usual = {"base": DOG, "base_atoms": 1000, "quote": BTC, "quote_atoms": PRICE, "side": "sell"} | draft
+        usual |= {"base_decimals": decimals_of(usual["base"]), "quote_decimals": decimals_of(usual["quote"])}
         usual["side"] = Side(usual["side"])
         with pytest.raises(InvalidOrder) as refused:
             await there.maker.orders.create(OrderDraft(private_sale=True, **usual))

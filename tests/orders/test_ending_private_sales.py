@@ -111,7 +111,7 @@ async def test_until_the_spend_is_in_a_block_a_sale_can_still_be_completed() -> 
         ((mine, _),) = there.chain.mempool.items()
         there.taker.servers.hidden = {mine}
         there.taker.servers.told_spends[lot_of(order)] = None
-        await there.taker.takes(order, rate=50_000)
+        await there.taker.takes(order, rate=50_000, max_fee=50_000)
         await there.taker.until("pending")
         await asyncio.sleep(1)
         assert mine not in there.chain.mempool

@@ -20,7 +20,7 @@ STYLES = {
     "segwit": Style(assets=ScriptKind.P2WPKH, outputs=ScriptKind.P2WPKH),
     "paid to nested": Style(outputs=ScriptKind.P2SH),
 }
-WITNESS = {ScriptKind.P2TR: 1 + 1 + 64, ScriptKind.P2WPKH: 1 + 1 + 72 + 1 + 33}
+WITNESS = {ScriptKind.P2TR: 1 + 1 + 65, ScriptKind.P2WPKH: 1 + 1 + 72 + 1 + 33}
 """Bytes: number of items, and each behind its length."""
 LARGEST = 2**128 - 1
 MAKER, TAKER = Role.MAKER, Role.TAKER
@@ -37,7 +37,9 @@ def weight_of(done: TradeFixture, settlement: Settlement, role: Role) -> int:
     of_inputs = [4 * 41 + WITNESS[ScriptKind(_kind(each.script))] for each in settlement.prevouts]
     shared = 4 * (4 + 1 + 1 + 4) + 2 + of_outputs[-1]
     if done.terms.fee_rule is FeeRule.TAKER_PAYS:
-        return 0 if role is MAKER else shared + sum(of_inputs) + sum(of_outputs[:-1])
+        makers = sorted((of_inputs[index] for index in settlement.inputs_of(MAKER)), reverse=True)
+        surplus = sum(makers[2:])
+        return surplus if role is MAKER else shared + sum(of_inputs) - surplus + sum(of_outputs[:-1])
     half = shared // 2 if role is MAKER else shared - shared // 2
     inputs = sum(of_inputs[index] for index in settlement.inputs_of(role))
     return half + inputs + sum(of_outputs[index] for index in settlement.outputs_of(role))

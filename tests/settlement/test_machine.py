@@ -11,6 +11,7 @@ from darkswap_browser.settlement import events as on
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement import states as at
 from darkswap_browser.settlement.messages import Cancel, FinalTransaction, TakeAccept, TakerSignatures
+from darkswap_browser.settlement.step import Step, StepOutcome, effects_on_resume
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage import codec
 from tests.soak.world import COINS, DEADLINE, RAW, REQUEST, SETTLED, SIGNED, START, Stepping, explore, trade_of
@@ -96,7 +97,7 @@ def test_every_event_in_every_state_has_an_answer(state: at.State) -> None:
         for now in (START, DEADLINE + 1):
             step = machine.step(state, event, now)
             moved = type(step.state) is not type(state)
-            assert step.answer is machine.StepOutcome.MOVED or not moved or now > DEADLINE
+            assert step.answer is StepOutcome.MOVED or not moved or now > DEADLINE
             if isinstance(state, at.Committed) and isinstance(step.state, at.Ended):
                 assert isinstance(event, on.Confirmed | on.ConflictConfirmed)
             if isinstance(state, at.Ended):
@@ -145,7 +146,7 @@ def test_a_final_transaction_of_another_trade_is_refused() -> None:
         on.MessageReceived(2, FinalTransaction(RAW)),
         START,
     )
-    assert step.answer is machine.StepOutcome.REFUSED
+    assert step.answer is StepOutcome.REFUSED
 
 
 def test_a_deadline_with_signatures_out_exposes_and_a_wish_then_spends_ourselves() -> None:
@@ -167,7 +168,7 @@ def test_a_private_sale_is_bought_without_a_word_to_anybody() -> None:
         assert not any(isinstance(each, do.Send) for each in step.effects)
         step = machine.step(step.state, event, START)
         assert step.state == state
-    assert do.Countersign(SIGNED) in machine.effects_on_resume(at.Countersigning(SALE, START + 60, SIGNED))
+    assert do.Countersign(SIGNED) in effects_on_resume(at.Countersigning(SALE, START + 60, SIGNED))
 
 
 @pytest.mark.parametrize("state", [each for each in STATES if each.trade.sale], ids=named)
@@ -179,8 +180,8 @@ def test_in_a_private_sale_nothing_is_said_or_heard(state: at.State) -> None:
             assert step.state.trade.last_sent is None
             if isinstance(event, on.MessageReceived) and now == START:
                 assert step.state == state and step.answer in (
-                    machine.StepOutcome.REFUSED,
-                    machine.StepOutcome.DUPLICATE,
+                    StepOutcome.REFUSED,
+                    StepOutcome.DUPLICATE,
                 )
 
 
@@ -204,26 +205,26 @@ def test_schedules_keep_every_promise() -> None:
     assert ("Settled", "Settled") in ends and any("Revoked" in pair for pair in ends)
 
 
-def _frees_too_early(state: at.State, event: on.Event, now: int) -> machine.Step:
+def _frees_too_early(state: at.State, event: on.Event, now: int) -> Step:
     step = machine.step(state, event, now)
     if isinstance(step.state, at.SignatureExposed):
         ended = at.Failed(step.state.trade, "TIMEOUT", "")
-        return machine.Step(ended, machine.effects_on_resume(ended))
+        return Step(ended, effects_on_resume(ended))
     return step
 
 
-def _does_not_verify(state: at.State, event: on.Event, now: int) -> machine.Step:
+def _does_not_verify(state: at.State, event: on.Event, now: int) -> Step:
     step = machine.step(state, event, now)
     if isinstance(step.state, at.Verifying):
         signing = at.Signing(step.state.trade, DEADLINE)
-        return machine.Step(signing, machine.effects_on_resume(signing))
+        return Step(signing, effects_on_resume(signing))
     return step
 
 
-def _hears_twice(state: at.State, event: on.Event, now: int) -> machine.Step:
+def _hears_twice(state: at.State, event: on.Event, now: int) -> Step:
     step = machine.step(state, event, now)
-    if step.answer is machine.StepOutcome.DUPLICATE:
-        return replace(step, effects=machine.effects_on_resume(state))
+    if step.answer is StepOutcome.DUPLICATE:
+        return replace(step, effects=effects_on_resume(state))
     return step
 
 

@@ -98,7 +98,7 @@ def assert_paid(done: TradeFixture, settlement: Settlement, role: Role, left: in
 
 def assert_canonical(done: TradeFixture, settlement: Settlement) -> None:
     tx, giver = settlement.tx, done.terms.base_giver
-    assert (tx.version, tx.locktime, {each.sequence for each in tx.inputs}) == (2, 0, {0xFFFFFFFD})
+    assert (tx.version, tx.locktime, {each.sequence for each in tx.inputs}) == (3, 0, {0xFFFFFFFD})
     groups = [
         sorted(coin.outpoint for coin in coins)
         for coins in (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkswap_browser.bitcoin.script import dust_limit
+from darkswap_browser.bitcoin.script import ScriptKind, dust_limit, input_weight, kind_of
 from darkswap_browser.bitcoin.transaction import OutPoint, TxOutput
 from darkswap_browser.errors import TradeRefused
 from darkswap_browser.market.assets import BTC, Asset
@@ -16,7 +16,7 @@ from darkswap_browser.settlement.balance_change import place
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.settlement.transaction import OutputPurpose, required_sats
 from tests.settlement.cases import MAKER, OTHER_RUNE, PAIRS, RUNE, STYLES, TAKER, fee_for, weight_of
-from tests.support.trade_fixture import POSTAGE, Style, TradeFixture, deal
+from tests.support.trade_fixture import POSTAGE, Style, TradeFixture, deal, script_of
 
 
 def bare(pair: tuple[Asset, Asset], fee_rule: FeeRule, **options: int) -> TradeFixture:
@@ -137,3 +137,54 @@ def test_no_sats_are_needed_where_the_asset_coins_bring_enough() -> None:
     assert needed > 0
     assert required_sats(done.terms, MAKER, [replace(coin, sats=coin.sats + needed - 1)], []) == 1
     assert required_sats(done.terms, MAKER, [replace(coin, sats=coin.sats + needed + 5)], []) == 0
+
+
+@pytest.mark.parametrize("fee_rule", list(FeeRule))
+def test_maker_fee_beyond_its_bound_is_refused_whatever_rate_the_taker_names(fee_rule: FeeRule) -> None:
+    dear = deal(RUNE, BTC, fee_rule=FeeRule.OWN_WEIGHT, fee_rate=20_000)
+    paid = dear.settlement().fees[MAKER]
+    for most, fits in ((paid, True), (paid - 1, False)):
+        bounded = replace(dear, terms=replace(dear.terms, maker_max_fee=most, fee_rule=fee_rule))
+        if fits or fee_rule is FeeRule.TAKER_PAYS:
+            assert bounded.settlement().fees[MAKER] <= most
+        else:
+            with pytest.raises(
+                TradeRefused, match=f"pay {paid} sats to the miners, and pays at most {most}"
+            ) as refused:
+                bounded.settlement()
+            assert refused.value.reason == "FEE_RANGE"
+
+
+@pytest.mark.parametrize("kind", [ScriptKind.P2TR, ScriptKind.P2WPKH])
+def test_taker_who_pays_does_not_pay_for_joining_twenty_coins_of_the_maker(kind: ScriptKind) -> None:
+    done = deal(RUNE, BTC, fee_rule=FeeRule.TAKER_PAYS, fee_rate=50_000, spare=10**6)
+    coin = replace(done.declared[MAKER].bitcoin_coins[0], script=script_of(MAKER, "payment", kind))
+    fees = []
+    for count in (2, 20):
+        lots = tuple(
+            replace(coin, outpoint=OutPoint(f"{number + 1:064x}", 0), atoms=3_000, sats=10_000)
+            for number in range(count)
+        )
+        terms = replace(done.terms, base_atoms=3_000 * count)
+        crowd = replace(done, terms=terms).with_declared(MAKER, asset_coins=lots, bitcoin_coins=())
+        settlement = crowd.settlement()
+        fees.append(settlement.fees[TAKER])
+        surplus = (count - 2) * input_weight(coin.script)
+        change = [each.sats for each in settlement.outputs if each.owner is MAKER]
+        assert settlement.fees[MAKER] == -(-50_000 * surplus // 4000) and len(change) == 2
+    assert abs(fees[0] - fees[1]) <= 200, "but for a byte of an amount"
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("fee_rule", list(FeeRule))
+def test_signatures_of_the_largest_size_leave_the_rate_that_was_meant(style: Style, fee_rule: FeeRule) -> None:
+    """SIGHASH_ALL by name makes a taproot signature of 65 bytes: at 1 sat/vB that fell below what nodes relay."""
+    for pair in PAIRS:
+        settlement = deal(*pair, style=style, fee_rule=fee_rule, fee_rate=1_000).settlement()
+        largest = {ScriptKind.P2TR: (bytes(65),), ScriptKind.P2WPKH: (bytes(72), bytes(33))}
+        inputs = tuple(
+            replace(each, witness=largest[kind_of(prevout.script)])
+            for each, prevout in zip(settlement.tx.inputs, settlement.prevouts, strict=True)
+        )
+        signed = replace(settlement.tx, inputs=inputs)
+        assert sum(settlement.fees.values()) >= signed.vsize

@@ -17,10 +17,11 @@ from darkswap_browser.settlement import events as on
 from darkswap_browser.settlement import machine
 from darkswap_browser.settlement import states as at
 from darkswap_browser.settlement.messages import Body, FinalTransaction, TakeRequest, TakerSignatures
+from darkswap_browser.settlement.step import Step, StepOutcome, effects_on_resume
 from darkswap_browser.settlement.terms import Contribution, Role, TradeInput, TradeTerms
 from darkswap_browser.storage import codec
 
-Stepping = Callable[[at.State, on.Event, int], machine.Step]
+Stepping = Callable[[at.State, on.Event, int], Step]
 
 DEADLINE = 1300
 START = 1000
@@ -66,6 +67,7 @@ TERMS = TradeTerms(
     fee_rule=FeeRule.OWN_WEIGHT,
     fee_rate=2000,
     deadline=DEADLINE,
+    maker_max_fee=50_000,
 )
 REQUEST = TakeRequest(
     order_id=TERMS.order_id,
@@ -87,6 +89,7 @@ def trade_of(role: Role, *, auto: bool = False) -> at.Trade:
         sign_seconds=60,
         confirmations=2,
         created_at=START,
+        max_fee=50_000,
         own=COINS[TAKER] if role is TAKER else None,
         theirs=COINS[TAKER] if role is MAKER else None,
     )
@@ -161,16 +164,16 @@ class Side:
         if was_end:
             assert step.state == before or step.state.trade.received > before.trade.received, "an end was left"
             assert do.Release() not in step.effects, "released again"
-        if step.answer is machine.StepOutcome.DUPLICATE:
+        if step.answer is StepOutcome.DUPLICATE:
             assert step.state == before and not step.effects, "a duplicate changed something"
         assert step.state.trade.sent >= before.trade.sent and step.state.trade.received >= before.trade.received
         self._enter(step)
 
-    def begin(self, step: machine.Step) -> None:
+    def begin(self, step: Step) -> None:
         self.world.tell(f"{self.role} begins")
         self._enter(step)
 
-    def _enter(self, step: machine.Step) -> None:
+    def _enter(self, step: Step) -> None:
         self.state = self.saved = step.state
         self.released += sum(isinstance(each, do.Release) for each in step.effects)
         assert self.released == isinstance(step.state, at.Ended), "released not exactly once"
@@ -189,7 +192,7 @@ class Side:
         data = codec.encode(codec.STATE, self.saved, at.VERSION)
         self.state = codec.decode(codec.STATE, data, at.VERSION)
         assert self.state == self.saved
-        self.work = list(machine.effects_on_resume(self.state))
+        self.work = list(effects_on_resume(self.state))
         self.world.tell(f"{self.role} restarts in {type(self.state).__name__}")
 
     def perform(self) -> None:

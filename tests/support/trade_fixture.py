@@ -27,6 +27,7 @@ NOW = DEADLINE - 200
 HEIGHT, TIP = 100, 105
 KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH)
 POSTAGE = 546
+MAX_FEE = 50_000_000
 NO_TXID = "00" * 32
 
 
@@ -99,6 +100,7 @@ class TradeFixture:
             snapshot=self.snapshot(),
             own_scripts=frozenset(keys_of(role)),
             own_coins=frozenset(coin.outpoint for coin in self.declared[role].coins),
+            max_fee=MAX_FEE,
         )
 
     def with_declared(self, role: Role, **changes: object) -> TradeFixture:
@@ -151,7 +153,7 @@ def sale(base: Asset, *, style: Style | None = None, coins: int = 2, spare: int 
     script = script_of(Role.TAKER, "payment", style.bitcoin)
     others = tuple(_coin(f"other {number}", 5_000, script, 0, made_by, False) for number in range(coins - 1))
     buying = replace(taker, bitcoin_coins=(*taker.bitcoin_coins, *others))
-    terms = replace(plain.terms, private_sale=True)
+    terms = replace(plain.terms, private_sale=True, tx_version=2)
     return TradeFixture(terms=terms, declared={Role.MAKER: offered, Role.TAKER: buying}, made_by=made_by)
 
 
@@ -186,6 +188,7 @@ def deal(
         fee_rule=fee_rule,
         fee_rate=fee_rate,
         deadline=DEADLINE,
+        maker_max_fee=MAX_FEE,
     )
     made_by: dict[OutPoint, Transaction] = {}
     declared = {role: _side(terms, role, left, style or Style(), spare, made_by, coinbase) for role in Role}

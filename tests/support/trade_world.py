@@ -35,6 +35,10 @@ PATIENCE = 7200.0
 """Seconds of virtual time for one world: watching never ends by itself."""
 
 
+def decimals_of(asset: Asset) -> int:
+    return 8 if asset == BTC else 2
+
+
 class SlowIdentity(Identity):
     """Signing takes time, as it does where the key is out of Python's reach."""
 
@@ -135,14 +139,21 @@ class TradingPeer:
 
     async def offers(self, base: Asset, atoms: int, quote: Asset, quote_atoms: int, **more: object) -> OrderView:
         side = more.pop("side", Side.SELL)
+        more = {"base_decimals": decimals_of(base), "quote_decimals": decimals_of(quote), **more}
         draft = OrderDraft(base=base, quote=quote, side=side, base_atoms=atoms, quote_atoms=quote_atoms, **more)  # type: ignore[arg-type]
         return await self.orders.create(draft)
 
     async def takes(
-        self, order: OrderView, fill: int | None = None, rate: int | None = None, *, review: bool = False
+        self,
+        order: OrderView,
+        fill: int | None = None,
+        rate: int | None = None,
+        *,
+        max_fee: int | None = None,
+        review: bool = False,
     ) -> TradeView:
         await self.orders.import_text(order.text)
-        return await self.trades.take(order.id, fill, rate, review=review)
+        return await self.trades.take(order.id, fill, rate, max_fee, review=review)
 
     def only(self) -> TradeView:
         """Its one trade."""

@@ -38,7 +38,7 @@ async def _with_history(world: TradeWorld, most: int) -> list[str]:
     view = await world.taker.takes(await sells_dog(world), review=True)
     await world.taker.until("reviewing")
     await world.taker.trades.cancel(view.id)
-    await asyncio.sleep(10)
+    await asyncio.sleep(20)
     records = trade_records(world.taker.peer.runtime.store, NETWORK, str(world.taker.peer.id), _never)
     record = (await records.all())[view.id]
     assert record.released

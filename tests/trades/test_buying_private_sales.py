@@ -227,7 +227,7 @@ async def resigned(there: TradeWorld, order: Order) -> str:
 async def test_a_signature_that_sells_something_else_is_seen_when_the_order_comes() -> None:
     async with world() as there:
         order = order_of(await sells(there.maker))
-        lies = (replace(order, quote_atoms=PRICE - 1), replace(order, base_atoms=999, min_fill=999))
+        lies = (replace(order, quote_atoms=PRICE - 1), replace(order, base_atoms=999, open_atoms=999, min_fill=999))
         for number, changed in enumerate((*lies, replace(order, base=CAT))):
             made = replace(changed, nonce=bytes(15) + bytes([number]))
             message = ownership_message(made.order_id, made.funding)

@@ -254,7 +254,7 @@ async def test_the_history_survives_reloads_newest_first() -> None:
         trade = await world.taker.takes(order, 300, review=True)
         await world.taker.until("reviewing")
         await world.taker.trades.cancel(trade.id)
-        await asyncio.sleep(5)
+        await asyncio.sleep(20)
         again = await world.taker.takes(order, 300)
         await world.settles()
         await world.mined(FINALITY_MARGIN_BLOCKS)

@@ -23,7 +23,7 @@ async def test_cancel_on_a_full_store_behind_an_event_that_cannot_be_kept_works_
         trade_id = await _reviewing(world)
         world.taker.store.full = True
         await world.maker.trades.cancel(world.maker.only().id, "changed my mind")
-        await asyncio.sleep(100)
+        await asyncio.sleep(30)
         assert world.taker.only().phase == "reviewing" and world.taker.store_trouble == ["STORAGE_FULL"]
         async with asyncio.timeout(1):
             assert (await world.taker.trades.cancel(trade_id)).phase == "canceled"

@@ -259,13 +259,20 @@ async def test_who_looks_at_coins_three_times_and_buys_nothing_is_shown_no_more(
         order = await sells_dog(world, min_fill=100)
         for peer in (eve, mallory):
             await peer.open(world.maker)
-        for _ in range(DEFAULT_LIMITS.trade_failures_allowed):
+        for number in range(DEFAULT_LIMITS.trade_failures_allowed):
             terms, request = await eve.request(order)
             await eve.coins.release(terms.trade_id)
             await eve.say(terms.trade_id, 1, request)
             assert isinstance(await eve.hears(), TakeAccept)
             await eve.say(terms.trade_id, 2, Cancel("USER_REJECTED", "only looking"))
             await asyncio.sleep(1)
+            if number == 0:
+                continue
+            terms, request = await eve.request(order)
+            await eve.coins.release(terms.trade_id)
+            await eve.say(terms.trade_id, 1, request)
+            assert await eve.hears_code() == "BUSY", "there is a pause first"
+            await asyncio.sleep(300)
         own, mallory.wallet = mallory.wallet, eve.wallet
         terms, request = await mallory.request(order)
         await mallory.say(terms.trade_id, 1, request)
@@ -297,6 +304,7 @@ async def test_naming_somebody_elses_coins_does_not_lock_their_owner_out() -> No
             declared = replace(request.declaration, bitcoin_coins=(stolen,))
             await eve.say(terms.trade_id, 1, replace(request, declaration=declared))
             assert await eve.hears_code() == "BAD_SIGNATURE"
+            await asyncio.sleep(300)
         await world.taker.takes(order)
         await world.settles()
         assert world.taker.balance(DOG) == 600

@@ -23,7 +23,7 @@ from tests.trades.test_crashes import entering
 async def exposed(world: TradeWorld, order: OrderView | None = None) -> TradeView:
     """The taker has signed, and the maker is gone before it did."""
     world.maker.wallet.delay = 5
-    await world.taker.takes(order or await sells_dog(world))
+    await world.taker.takes(order or await sells_dog(world, max_fee_sats=100_000), max_fee=100_000)
     view = await world.taker.until("signatures_out")
     await world.maker.until("countersigning")
     await world.maker.stop()
@@ -220,7 +220,7 @@ async def test_all_bitcoin_of_the_trade_may_pay_for_taking_it_back() -> None:
             poor.give(5_000)
         world.taker = poor
         poor.servers.rate = world.maker.servers.rate = 30_000
-        trade = await exposed(world, await sells_dog(world, 600, 10_000))
+        trade = await exposed(world, await sells_dog(world, 600, 10_000, max_fee_sats=100_000))
         poor.servers.rate = 25_000
         assert await poor.reserved(trade.id) == 6
         await poor.trades.revoke(trade.id)

@@ -241,7 +241,7 @@ async def test_a_wallet_in_which_people_read_has_its_time() -> None:
     async with TradeWorld() as world:
         for party in (world.maker, world.taker):
             party.wallet.sign_seconds, party.wallet.delay = 180.0, 170.0
-        await world.taker.takes(await sells_dog(world))
+        await world.taker.takes(await sells_dog(world, signing_seconds=240))
         await world.settles()
         assert world.taker.balance(DOG) == 600
 

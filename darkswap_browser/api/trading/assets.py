@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from darkswap_browser.api.trading.records import AssetAmount, AssetInfo
 from darkswap_browser.chain.base import Chain
-from darkswap_browser.errors import ChainError, NotOnChain, StorageError, TooManyRequests
+from darkswap_browser.errors import ChainError, InvalidOrder, NotOnChain, StorageError, TooManyRequests
 from darkswap_browser.market.amounts import format_amount
 from darkswap_browser.market.assets import BITCOIN_INFO, BTC, Asset, AssetKind, AssetMetadata
 from darkswap_browser.runtime.base.storage import KeyValueStore
@@ -42,6 +42,21 @@ class AssetRegistry:
         if asset not in self._known:
             self._known[asset] = await self._ask(asset)
         return self._known[asset]
+
+    async def agreed(self, asset: Asset, decimals: int, path: str) -> AssetMetadata:
+        """What is known of an asset, whose maker was shown so many decimals.
+
+        Raises:
+            InvalidOrder: The indexes tell of other decimals: one of both sides is lied to about what an amount means.
+            NotOnChain, ChainError: As `info`.
+
+        Cancellation: As `info`.
+        """
+        found = await self.info(asset)
+        if found.decimals != decimals:
+            reason = f"has {found.decimals} decimals by your indexes, and {decimals} by the order"
+            raise InvalidOrder(path, reason, "An index lies, to you or to its maker. Do not take it.")
+        return found
 
     async def find(self, kind: AssetKind, text: str) -> AssetMetadata | None:
         """By id ("840000:1") or name; as the index says now, so that the supply is of now.

@@ -18,7 +18,7 @@ from darkswap_browser.orders.draft import OrderDraft
 from darkswap_browser.settlement.terms import Role, TradeInput, TradeTerms
 from darkswap_browser.settlement.transaction import required_sats
 from darkswap_browser.wallets.base import Account, Balance
-from darkswap_browser.wire.fields import Choice, Flag, Real, Text
+from darkswap_browser.wire.fields import Choice, Flag, Real, Text, Whole
 from darkswap_browser.wire.records import Converted, Settings, read_argument
 
 TEXT = Text(200, 1)
@@ -35,6 +35,8 @@ DRAFT = Settings(
         "min_amount": TEXT,
         "expires_in": SECONDS,
         "fee_rule": Choice(FeeRule),
+        "max_fee_sats": Whole(orders.MAX_FEE),
+        "signing_seconds": Whole(orders.MAX_SIGNING_SECONDS, orders.MIN_SIGNING_SECONDS),
         "private_sale": Flag(),
     },
     "is not a part of an order",
@@ -98,9 +100,13 @@ async def read_draft(given: Mapping[str, object], book: AssetRegistry, fee_rule:
         side=side,
         base_atoms=amount,
         quote_atoms=quote_atoms,
+        base_decimals=base.decimals,
+        quote_decimals=quote.decimals,
         min_fill=least,
         expires_in=values.get("expires_in", orders.DEFAULT_LIFETIME),
         fee_rule=values.get("fee_rule", FeeRule(fee_rule)),
+        max_fee_sats=values.get("max_fee_sats"),
+        signing_seconds=values.get("signing_seconds", orders.DEFAULT_SIGNING_SECONDS),
         private_sale=values.get("private_sale", False),
     )
     return ParsedDraft(draft, base, quote)
@@ -168,6 +174,7 @@ def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> i
         fee_rule=draft.fee_rule,
         fee_rate=rate,
         deadline=0,
+        maker_max_fee=orders.MAX_FEE,
     )
     asset, atoms = terms.gives(Role.MAKER)
     coins = () if asset == BTC else (TradeInput(OutPoint("00" * 32, 0), POSTAGE, assets.script, atoms),)

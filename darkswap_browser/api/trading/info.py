@@ -53,6 +53,8 @@ async def order_info(view: OrderView, book: AssetRegistry) -> OrderInfo:
         filled_amount=text(view.filled_atoms),
         filled_atoms=view.filled_atoms,
         fee_rule=view.fee_rule.value,
+        max_fee_sats=view.max_fee_sats,
+        signing_seconds=view.signing_seconds,
         status=view.status.value,
         is_local=view.is_local,
         is_active=view.is_active,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from darkswap_browser.api.trading import drafts, stored
 from darkswap_browser.api.trading.arguments import TEXT, checked
@@ -10,6 +11,7 @@ from darkswap_browser.api.trading.order_check import check_order
 from darkswap_browser.api.trading.records import OrderCheck, OrderInfo
 from darkswap_browser.api.trading.service import TradingService
 from darkswap_browser.errors import ChainError, InvalidArgument
+from darkswap_browser.market import order_codec
 
 
 class OrdersApi(TradingService):
@@ -26,7 +28,8 @@ class OrdersApi(TradingService):
         opened = await self._engine()
         try:
             read = await drafts.read_draft(draft, self._book, self._terms.fee_rule)
-            order, rate = opened.orders.build_order(read.draft), await self._chain.fee_rate(1)
+            rate = await self._chain.fee_rate(1)
+            order = opened.orders.build_order(read.draft, rate)
             return await check_order(read, order, self._wallet_manager, rate, private_sales=self._terms.private_sales)
         except (InvalidArgument, ChainError) as error:
             return drafts.refused(error)
@@ -115,8 +118,13 @@ class OrdersApi(TradingService):
         Args:
             text: The order, or a link that holds it.
         Raises:
-            InvalidOrder: Unreadable, not signed by its maker, of another network, over, or one too many.
+            InvalidOrder: Unreadable, not signed by its maker, of another network, over, one too many, or of other
+                decimals than our indexes tell.
 
         Cancellation: Safe. The order may be kept by then; importing it again is harmless.
         """
+        order = order_codec.decode_text(text).order
+        with suppress(ChainError):  # taking it asks again
+            await self._book.agreed(order.base, order.base_decimals, "base_asset")
+            await self._book.agreed(order.quote, order.quote_decimals, "quote_asset")
         return await self._order(await (await self._engine()).orders.import_text(text))

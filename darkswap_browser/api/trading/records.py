@@ -118,6 +118,10 @@ class OrderInfo:
     filled_amount: str
     filled_atoms: int
     fee_rule: str
+    max_fee_sats: int
+    """Most that its maker pays the miners for one trade."""
+    signing_seconds: int
+    """What a taker gets for its signature."""
     status: str
     is_local: bool
     is_active: bool

@@ -10,9 +10,12 @@ from darkswap_browser.api.trading.assets import described
 from darkswap_browser.api.trading.info import trade_info
 from darkswap_browser.api.trading.records import AssetInfo, TradeInfo
 from darkswap_browser.api.trading.service import TradingService
+from darkswap_browser.bitcoin.transaction import MAX_SATS
 from darkswap_browser.errors import InvalidArgument
 from darkswap_browser.market.amounts import parse_amount
 from darkswap_browser.market.assets import AssetKind
+from darkswap_browser.wire.fields import Whole
+from darkswap_browser.wire.records import read_argument
 
 
 class TradesApi(TradingService):
@@ -20,16 +23,23 @@ class TradesApi(TradingService):
 
     @checked(order_id=TEXT)
     async def take_order(
-        self, order_id: str, amount: str | None = None, review: bool = False, fee_rate: float | None = None
+        self,
+        order_id: str,
+        amount: str | None = None,
+        review: bool = False,
+        fee_rate: float | None = None,
+        max_fee_sats: int | None = None,
     ) -> TradeInfo:
         """Start a trade on an order as its taker.
 
         Connects to the maker, reserves coins and sends the request. A private sale needs no connection.
 
         Args:
-            amount: Of base; None takes the whole order.
+            amount: Of base; None takes all that is left.
             review: Wait for `confirm_trade` before anything is signed.
             fee_rate: Sats per vbyte; None asks the chain servers for the next block's.
+            max_fee_sats: Most that the miners get of this wallet; None: a quarter of the trade's bitcoin side, or where
+                there is none twice the usual at that rate, and 2,000 at least.
         Raises:
             InvalidArgument, OrderNotFound, InvalidOrder: An argument is wrong, or the order cannot be taken.
             InsufficientFunds, WalletNotConnected, WalletRejected, WalletFailed: The wallet cannot or may not pay.
@@ -42,18 +52,20 @@ class TradesApi(TradingService):
         """
         if not isinstance(review, bool):
             raise InvalidArgument("review", "is neither true nor false")
-        opened = await self._engine()
-        fill: int | None = None
-        if amount is not None:
-            if not isinstance(amount, str):
-                raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
-            base = await self._book.info(opened.orders.order(order_id).base)
-            fill = parse_amount(amount, base.decimals)
+        if amount is not None and not isinstance(amount, str):
+            raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
         is_number = isinstance(fee_rate, int | float) and not isinstance(fee_rate, bool)
         if fee_rate is not None and not (is_number and 0 < fee_rate < 1_000_000):
             raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
+        if max_fee_sats is not None:
+            read_argument(Whole(MAX_SATS), "max_fee_sats", max_fee_sats)
+        opened = await self._engine()
+        order = opened.orders.order(order_id)
+        base = await self._book.agreed(order.base, order.base_decimals, "base_asset")
+        await self._book.agreed(order.quote, order.quote_decimals, "quote_asset")
+        fill = None if amount is None else parse_amount(amount, base.decimals)
         rate = None if fee_rate is None else int(fee_rate * 1000)
-        return await self._trade(await opened.trades.take(order_id, fill, rate, review=review))
+        return await self._trade(await opened.trades.take(order_id, fill, rate, max_fee_sats, review=review))
 
     @checked(trade_id=TEXT)
     async def confirm_trade(self, trade_id: str) -> TradeInfo:

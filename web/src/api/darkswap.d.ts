@@ -518,6 +518,13 @@ export interface OrderDraft {
   expires_in?: number;
   fee_rule?: FeeRule;
   /**
+   * Sats that you pay the miners for one trade at most, whatever rate its taker names; default a tenth of what the
+   * smallest part brings in bitcoin, or three times what such a part costs today, whichever is more.
+   */
+  max_fee_sats?: number;
+  /** Seconds that a taker gets for its signature, while the price stands still: 10 to 600, default 60. */
+  signing_seconds?: number;
+  /**
    * A whole lot for bitcoin that others complete without this node: needs `trade.private_sales`, where its risks are
    * told, and one coin that holds exactly `amount`. The taker pays the whole fee. Give its text to one person only.
    */
@@ -550,6 +557,10 @@ export interface Order {
   filled_amount: string;
   filled_atoms: bigint;
   fee_rule: FeeRule;
+  /** Most that its maker pays the miners for one trade. */
+  max_fee_sats: bigint;
+  /** What a taker gets for its signature. */
+  signing_seconds: number;
   status: OrderStatus;
   /** Made by this node. */
   is_local: boolean;
@@ -655,6 +666,11 @@ export interface TakeOptions extends CallOptions {
   review?: boolean | null;
   /** Sats per vbyte; default: today's rate for the next blocks. */
   fee_rate?: number | null;
+  /**
+   * Sats that the miners get of you at most; default a quarter of the trade's bitcoin side, or where there is none twice
+   * the usual at that rate, and 2,000 at least. A trade that would cost more is refused before anything is signed.
+   */
+  max_fee_sats?: number | null;
 }
 
 export type TradingEvent =

@@ -40,7 +40,7 @@ const POSITIONAL = [["base_type", text], ["base_id", optionalText], ["quote_type
   ["amount", amount], ["price", amount], ["expiry", seconds]];
 const DRAFT = [["draft", record]];
 const TAKE = [["order_id", text], ["amount", optionalAmount]];
-const TAKE_OPTIONS = { review: flag, fee_rate: number };
+const TAKE_OPTIONS = { review: flag, fee_rate: number, max_fee_sats: number };
 /** As the original bindings: how long `wait_for_trade` waits when nothing is said. */
 const WAIT_MS = 300_000;
 
@@ -88,8 +88,8 @@ export function addTrading(target, ask) {
   });
   add("take_order", async function (...given) {
     const [[order_id, part], given_options] = split(TAKE, given);
-    const { review = false, fee_rate = null, ...options } = readOptions(given_options, TAKE_OPTIONS);
-    return ask(this, "take_order", [order_id, part, review, fee_rate], options);
+    const { review = false, fee_rate = null, max_fee_sats = null, ...options } = readOptions(given_options, TAKE_OPTIONS);
+    return ask(this, "take_order", [order_id, part, review, fee_rate, max_fee_sats], options);
   });
   add("wait_for_trade", async function (...given) {
     const [values, options] = split([["trade_id", text]], given);

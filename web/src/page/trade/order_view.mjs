@@ -7,7 +7,7 @@ import { PageElement } from "../page_element.mjs";
 import { orderLink } from "../route.mjs";
 import { explain, shortId } from "../text.mjs";
 import { amountHint, fieldOf } from "./amount_field.mjs";
-import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sides } from "./amounts.mjs";
+import { ORDER_WORDS, amountOf, assetName, chip, countdown, day, grouped, orderWords, quoteOf, sats, sides } from "./amounts.mjs";
 import { firstSteps, stepList } from "./steps.mjs";
 
 function coinsSaid(order) {
@@ -53,7 +53,8 @@ class OrderView extends PageElement {
         <div><dt>Price</dt><dd>${grouped(order.price)} ${assetName(order.quote)} for one ${assetName(order.base)}</dd></div>
         ${order.filled_atoms > 0n ? html`<div><dt>Still open</dt><dd id="still-open">${grouped(order.remaining_amount)} ${assetName(order.base)}</dd></div>` : nothing}
         <div><dt>Until</dt><dd>${day(order.expires_at)}${order.is_active ? html` <span class="muted">(${countdown(order.expires_at)})</span>` : nothing}</dd></div>
-        <div><dt>Fees</dt><dd>${order.fee_rule === "taker_pays" ? "The taker pays the miners." : "Each side pays for its own part of the transaction."}</dd></div>
+        <div><dt>Fees</dt><dd>${order.fee_rule === "taker_pays" ? "The taker pays the miners." : "Each side pays for its own part of the transaction."} Its maker pays ${sats(order.max_fee_sats)} at most.</dd></div>
+        <div><dt>Time to sign</dt><dd>${order.signing_seconds} seconds, in which the price stands still</dd></div>
         <div><dt>Maker</dt><dd><span class="mono" translate="no" title=${order.maker}>${shortId(order.maker)}</span>${order.is_local ? " (you)" : ""}</dd></div>
         <div><dt>Coins</dt><dd>${coinsSaid(order)}</dd></div>
       </dl></section>`;
