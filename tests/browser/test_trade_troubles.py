@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -197,8 +198,25 @@ def test_a_name_that_two_assets_have_is_pointed_out(newcomer: TradingVisitor) ->
     newcomer.type("#give-asset", "nonsense")
     newcomer.wait_for("#give-info", "No such asset")
     newcomer.type("#give-asset", ALKANE)
-    newcomer.wait_for("#give-info", "RUNE:99:9 has the same name")
+    newcomer.wait_for("#give-info", "RUNE:99:9 has a name that looks the same")
     looks_right(newcomer)
+    newcomer.type("#give-asset", "test diesel")
+    newcomer.wait_for("#give-info", "Several assets have this name")
+    assert {"RUNE:99:9", ALKANE} <= set(re.findall(r"\w+:\d+:\d+", newcomer.text("#give-info")))
+
+
+def test_what_an_order_calls_an_asset_names_nothing(newcomer: TradingVisitor) -> None:
+    dark = newcomer.asset("DARK•TEST•COINS")
+    stranger = {"asset": "ALKANE:2:77777", "name": "DARK•TEST•COINS", "decimals": 0}
+    set_order = 'document.querySelector("ds-app").session.market.orders.set("x", { base: args[0], quote: args[0] })'
+    newcomer.page.run_js(set_order, stranger)
+    newcomer.go("#/new")
+    newcomer.wait_for("#give-asset")
+    newcomer.type("#give-asset", "dark test coins")
+    newcomer.wait_for("#give-info", f"{dark}")
+    newcomer.wait_for("#give-info", "ALKANE:2:77777 has a name that looks the same")
+    newcomer.type("#give-asset", "")
+    newcomer.page.run_js('document.querySelector("ds-app").session.market.orders.delete("x")')
 
 
 def test_a_faucet_that_does_not_give_says_what_to_do(newcomer: TradingVisitor) -> None:

@@ -9,12 +9,12 @@ export function grouped(amount) {
   return rest === undefined ? thousands : `${thousands}.${rest}`;
 }
 
-/** Bitcoin is named as such; of others the id stands beside the name, since names can be imitated. */
+/** Bitcoin is named as such; of others the id stands beside the name, as large, since names can be imitated and it cannot. */
 export function assetName({ asset, name, symbol }) {
   if (asset === "BTC") return html`<span class="asset">BTC</span>`;
   // A rune's symbol is one sign; an alkane's is a word that may say anything.
   const sign = symbol && [...symbol].length === 1 ? html`<span aria-hidden="true"> ${symbol}</span>` : "";
-  return html`<span class="asset">${name || asset}${sign} <small class="muted" translate="no">${asset}</small></span>`;
+  return html`<span class="asset">${name && name !== asset ? html`<bdi>${name}</bdi>${sign} ` : ""}<span class="muted" translate="no">${asset}</span></span>`;
 }
 
 const DECIMAL = /^\d+(\.\d+)?$/;

@@ -6,6 +6,7 @@
 import { saveWallet, savedWallet } from "../saved_wallet.mjs";
 import { go } from "../route.mjs";
 import { explain } from "../text.mjs";
+import { plain, skeleton } from "./asset_names.mjs";
 
 /** Milliseconds between two looks at the wallet's coins while the page is seen. */
 const LOOK_EVERY = 15_000;
@@ -13,6 +14,8 @@ const LOOK_EVERY = 15_000;
 const LOOK_SOON = 1500;
 /** Wallets that one tab may have restored from words, beside its own. */
 const MOST_WALLETS = 9;
+/** Names of which the index is asked whether a rune has them. */
+const MOST_NAMES = 100;
 /** How a maker's page that is closed shows itself when it is called. */
 const AWAY = ["DIAL_FAILED", "PEER_OFFLINE", "NO_ADDRESS", "UNKNOWN_RELAY", "RELAY_REFUSED", "CONNECTION_LOST", "TIMEOUT", "NOT_CONNECTED"];
 
@@ -40,6 +43,8 @@ export class Market {
     /** Trades of our orders that began while nobody looked. */
     this.unseen = new Set();
     this._looking = null;
+    /** Name → the rune that the index knows by it, or null. */
+    this._runes = new Map();
     /** Ids of orders and trades that events told of since the lists of them were asked for. */
     this._told = new Set();
     addEventListener("beforeunload", (event) => {
@@ -255,20 +260,45 @@ export class Market {
     return known;
   }
 
-  /** Other assets known here under the name of this one: an imitation shows by its id alone. */
+  /** Other assets whose names look like this one's: those known here, and the rune of that name. */
   namesakes({ asset, name }) {
-    return [...this.assets().values()].filter((one) => one.asset !== asset && name && plain(one.name) === plain(name));
+    if (asset === "BTC" || !name) return [];
+    const shape = skeleton(name);
+    const here = [...this.assets().values(), this._runeNamed(name)].filter((one) => one && one.asset !== asset && skeleton(one.name) === shape);
+    return [...new Map(here.map((one) => [one.asset, one])).values()];
   }
 
-  /** What an id or a name means, or null: asked of the index when it is not known here. */
+  /** By the index's word; null while it is asked, where it knows none, and once it has been asked for too many. */
+  _runeNamed(name) {
+    const key = plain(skeleton(name));
+    if (!this._runes.has(key) && this._runes.size < MOST_NAMES && /^[A-Z]+$/.test(key)) {
+      this._runes.set(key, null);
+      void this.node.get_rune_info(key).then((rune) => {
+        this._runes.set(key, rune);
+        if (rune) this.changed();
+      }, () => this._runes.delete(key));
+    }
+    return this._runes.get(key) ?? null;
+  }
+
+  /**
+   * What an id or a name means: nothing, one asset, or several that a name does not tell apart. Names are those of the
+   * index's runes, of coins held here and of the site's own list; what a stranger's order calls an asset names nothing.
+   */
   async lookUp(text) {
     const wanted = text.trim();
-    const known = [...this.assets().values()].find((one) =>
-      one.asset === wanted.toUpperCase() || plain(one.name) === plain(wanted));
-    if (known) return known;
+    const known = this.assets().get(wanted.toUpperCase());
+    if (known) return [known];
     const [, kind, id] = /^(rune|alkane):(.+)$/i.exec(wanted) ?? [];
-    if (kind?.toLowerCase() === "alkane") return this.node.get_alkane_info(id);
-    return this.node.get_rune_info(id ?? wanted);
+    if (kind?.toLowerCase() === "alkane") return present([await this.node.get_alkane_info(id)]);
+    if (id !== undefined || wanted === "") return present([wanted ? await this.node.get_rune_info(id) : null]);
+    if (plain(wanted) === "BITCOIN") return [this.assets().get("BTC")];
+    const own = [...(this.balances ?? []), ...(this.session.config?.chain?.assets ?? [])].filter((one) => plain(one.name) === plain(wanted));
+    const rune = await this.node.get_rune_info(wanted).catch((error) => {
+      if (error.code !== "INVALID_ARGUMENT") throw error;
+      return null;
+    });
+    return present([...own, rune]);
   }
 
   // --- orders and trades
@@ -322,7 +352,8 @@ function learn(known, thing) {
   if (!known.has(thing.id)) known.set(thing.id, thing);
 }
 
-export const plain = (name) => name.replace(/[•.\s]/g, "").toUpperCase();
+/** Each asset once, without what was not found. */
+const present = (found) => [...new Map(found.filter(Boolean).map((one) => [one.asset, one])).values()];
 
 function away(error) {
   return {

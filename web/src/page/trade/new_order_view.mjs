@@ -77,7 +77,7 @@ class NewOrderView extends PageElement {
     const unknown = side.text && side.info === null && side.looked;
     const alike = side.info ? market.namesakes(side.info) : [];
     const wrong = side.failure ?? (unknown ? "No such asset is known to the index. Check its id." : "");
-    const warning = alike.length ? `${alike.map((one) => one.asset).join(", ")} has the same name. Compare the ids.` : "";
+    const warning = alike.length ? `${alike.map((one) => one.asset).join(", ")} has a name that looks the same. Compare the ids.` : "";
     return html`<fieldset><legend>${title}</legend>
       <label for=${`${name}-asset`}>Asset</label>
       <input id=${`${name}-asset`} list="assets" autocomplete="off" spellcheck="false" translate="no" placeholder="BTC, RUNE:840000:1 or a name" .value=${side.text}
@@ -118,12 +118,13 @@ class NewOrderView extends PageElement {
     await new Promise((resolve) => setTimeout(resolve, REST));
     if (asked !== side.asked || !text.trim()) return;
     side.failure = null;
-    const info = await this.session.market.lookUp(text).catch((error) => {
+    const found = await this.session.market.lookUp(text).catch((error) => {
       side.failure = error.code === "INVALID_ARGUMENT" ? null : `${explain(error).reason} ${explain(error).next}`;
-      return null;
+      return [];
     });
     if (asked !== side.asked) return;
-    side.info = info;
+    if (found.length > 1) side.failure = `Several assets have this name: ${found.map((one) => one.asset).join(", ")}. Type the id of the one you mean.`;
+    side.info = found.length === 1 ? found[0] : null;
     side.looked = true;
     this._changed();
   }

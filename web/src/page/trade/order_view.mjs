@@ -42,13 +42,13 @@ class OrderView extends PageElement {
 
   _terms(order, market) {
     const { give, get } = sides(order);
-    const alike = [give, get].flatMap((one) => market.namesakes(one).map((other) => html`<li>${assetName(other)} has the same name as ${assetName(one)}.</li>`));
+    const alike = [give, get].flatMap((one) => market.namesakes(one).map((other) => html`<li>${assetName(other)} looks the same as ${assetName(one)}.</li>`));
     return html`<section class="card" aria-labelledby="order-title">
       <div class="row"><h2 id="order-title">${order.is_local ? "Your order" : "Somebody's order"}</h2><span id="order-status">${chip(orderWords(order, market.trades))}</span></div>
       <div class="swap"><p><span class="muted">You give</span><span class="big">${grouped(give.amount)}</span>${assetName(give)}</p>
         <p aria-hidden="true" class="arrow">⇄</p>
         <p><span class="muted">You get</span><span class="big">${grouped(get.amount)}</span>${assetName(get)}</p></div>
-      ${alike.length ? html`<div class="notice bad" id="namesakes"><strong>Look at the ids: there is another asset of that name</strong><ul class="bullets">${alike}</ul></div>` : nothing}
+      ${alike.length ? html`<div class="notice bad" id="namesakes"><strong>Look at the ids: another asset has a name that looks the same</strong><ul class="bullets">${alike}</ul></div>` : nothing}
       <dl class="facts">
         <div><dt>Price</dt><dd>${grouped(order.price)} ${assetName(order.quote)} for one ${assetName(order.base)}</dd></div>
         ${order.filled_atoms > 0n ? html`<div><dt>Still open</dt><dd id="still-open">${grouped(order.remaining_amount)} ${assetName(order.base)}</dd></div>` : nothing}
@@ -87,7 +87,7 @@ class OrderView extends PageElement {
     const worth = quoteOf(order, this._part(order));
     const hint = amountHint(this._field, (field) => this._chosen(field));
     return html`<form class="card form" novalidate @submit=${(event) => this._submit(event, market, order)} aria-labelledby="take-title"><h2 id="take-title">Take it</h2>
-      ${whole ? html`<p>All of it, as it stands.</p>` : html`<div><label for="take-amount">How much of ${order.base_asset === "BTC" ? "BTC" : order.base.name} (${grouped(order.min_amount)} to ${grouped(order.remaining_amount)})</label>
+      ${whole ? html`<p>All of it, as it stands.</p>` : html`<div><label for="take-amount">How much of ${assetName(order.base)} (${grouped(order.min_amount)} to ${grouped(order.remaining_amount)})</label>
         <input id="take-amount" inputmode="decimal" autocomplete="off" .value=${this._field.typed || order.remaining_amount} aria-invalid=${worth ? "false" : "true"} aria-describedby=${this._failure ? "take-problem worth" : "worth"}
           @input=${(event) => (this._field = fieldOf(event.target.value))}>
         <p class="fixed-line small below ${worth ? "" : "bad"}" id="worth" aria-live="polite">${worth ? html`for ${grouped(worth)} ${assetName(order.quote)}${hint === nothing ? "" : " · "}` : nothing}${hint}</p></div>`}
