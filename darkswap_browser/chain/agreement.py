@@ -63,11 +63,11 @@ async def ask_first(sources: Sequence[S], ask: Callable[[S], Awaitable[T]]) -> T
 
 
 async def ask_all(
-    sources: Sequence[S], ask: Callable[[S], Awaitable[T]], needed: int
+    sources: Sequence[S], ask: Callable[[S], Awaitable[T]], needed: int, straggler: float = STRAGGLER_SECONDS
 ) -> tuple[list[ServerAnswer[T]], list[ChainError]]:
     """All answers and all failures, in the order of the servers.
 
-    Once `needed` of them have answered, the others get `STRAGGLER_SECONDS` more.
+    Once `needed` of them have answered, the others get `straggler` seconds more.
     """
     if not sources:
         raise none_configured()
@@ -80,7 +80,7 @@ async def ask_all(
             if not done:
                 break
             if sum(task.done() and task.exception() is None for task in tasks) >= needed:
-                patience = STRAGGLER_SECONDS
+                patience = straggler
         late = [not task.done() for task in tasks]
     finally:
         await _end(tasks)

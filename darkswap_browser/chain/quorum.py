@@ -53,6 +53,8 @@ MAX_FEE_RATE = 500_000
 ROUNDS = 3
 ROUND_SECONDS = 2.0
 """Between asking again what servers do not agree on."""
+BROADCAST_SECONDS = 1.0
+"""For the other servers to take a transaction that one has taken: the other side waits for it."""
 SHOWN_SECONDS = 10.0
 """How long heights are good for what is only shown."""
 BEHIND = 1
@@ -211,7 +213,7 @@ class Quorum:
 
     async def broadcast(self, raw: bytes) -> str:
         await self._require_network()
-        answers, failures = await self._every(lambda source: source.broadcast(raw))
+        answers, failures = await ask_all(self._chains, lambda source: source.broadcast(raw), 1, BROADCAST_SECONDS)
         if answers:
             return answers[0].value
         raise next((error for error in failures if isinstance(error, BroadcastRejected)), failures[0])

@@ -21,6 +21,7 @@ PHASES = {
     "signing": "signing",
     "offered": "the taker decides",
     "countersigning": "the taker has signed; signing",
+    "broadcasting": "signed by both; offered to the network",
     "signatures_out": "signed; the maker completes it",
     "exposed": "your signature is out, and the maker does not answer",
     "revoking": "your signature is being taken back",

@@ -244,7 +244,12 @@ def _add_trades(groups: _Subparsers[_Parser]) -> None:
     _verb(verbs, "list", "All, newest first.")
     _verb(verbs, "show", "All about one.", "ID")
     _verb(verbs, "cancel", "End it; possible until your signature has left.", "ID")
-    _verb(verbs, "revoke", "Take back a signature that is out, by spending one of its coins to yourself.", "ID")
+    revoke = _verb(
+        verbs, "revoke", "Take back a signature that is out, by spending one of its coins to yourself.", "ID"
+    )
+    revoke.add_argument("--fee", type=_sats, metavar="SATS", help="what it shall cost (default: what it needs to)")
+    revoke.add_argument("--max-fee", type=_sats, metavar="SATS", help="what it may cost")
+    _verb(verbs, "revoke-fee", "What taking a signature back would cost now.", "ID")
     _verb(verbs, "wait", "Go on with it until it is over.", "ID")
     _verb(verbs, "resume", "Go on until everything that is going on is over.")
 

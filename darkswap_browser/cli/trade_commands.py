@@ -90,11 +90,18 @@ async def revoke(session: Session) -> int:
     trade_id = await session.trade_id(session.given.id)
     await session.learn_names()
     async with session.running_node() as node:
-        await node.revoke_trade(trade_id)
+        await node.revoke_trade(trade_id, session.given.fee, session.given.max_fee)
         printer = EventPrinter(session)
         trade = await printer.until(trade_id, formatting.is_over)
     printer.end(trade)
     return 0 if trade["phase"] == "revoked" else FAILED
+
+
+async def revoke_fee(session: Session) -> None:
+    trade_id = await session.trade_id(session.given.id)
+    async with session.running_node() as node:
+        fee = to_dict(await node.estimate_revoke_fee(trade_id))
+    session.out.value(fee, [f"About {fee['fee_sats']} sats; at most {fee['max_fee_sats']} unless --max-fee says more."])
 
 
 async def wait(session: Session) -> int:

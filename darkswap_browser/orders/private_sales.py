@@ -199,8 +199,11 @@ class PrivateSales:
         keep = self_spend.return_outputs(lot, order.base.kind)
         change = find_account(wallet, AccountPurpose.PAYMENT).script
 
+        def fee(vsize: int) -> int:
+            return self_spend.fee_to_beat(beat, vsize, rate)
+
         def lacking(some: Sequence[TradeInput]) -> int:
-            return self_spend.needed(some, keep, change, beat, rate) - sum(each.sats for each in some)
+            return self_spend.needed(some, keep, change, fee) - sum(each.sats for each in some)
 
         try:
             if lacking(spent) > 0:
@@ -209,7 +212,7 @@ class PrivateSales:
                     _fee_owner(order.order_id),
                 )
                 spent = [*spent, *map(_coin, more)]
-            made = self_spend.build(spent, keep, change, beat, rate)
+            made = self_spend.build(spent, keep, change, fee)
             await self._fence.check()
             return await sign_own_inputs(
                 wallet, self._chain, made, [TxOutput(each.sats, each.script) for each in spent]

@@ -52,7 +52,7 @@ class Countersign:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """To every server; again at each restart. → `BroadcastFailed` when none takes it."""
+    """To every server; again at each restart. → `BroadcastAccepted` when one takes it, else `BroadcastFailed`."""
 
     txid: str
     raw: bytes
@@ -60,7 +60,8 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Until the state says otherwise. → `SeenInMempool`, `Confirmed`, `NotSeenOnChain`, `ConflictConfirmed`.
+    """Until the state says otherwise. → `SeenInMempool`, `Confirmed`, `NotSeenOnChain`, `RivalSeen`,
+    `ConflictConfirmed`.
 
     `txids`: the settlement and, once it exists, our self-spend. `outpoints`: all inputs of the settlement.
     """

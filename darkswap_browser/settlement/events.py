@@ -83,7 +83,10 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class RevokeRequested:
-    """By the user, when our signatures are out."""
+    """By the user, when our signatures are out. Sats: what it shall cost, and what it may; 0: not said."""
+
+    fee: int = 0
+    max_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +103,29 @@ class SelfSpendFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class BroadcastAccepted:
+    """A server says that it took the transaction `txid`."""
+
+    txid: str
+
+
+@dataclass(frozen=True, slots=True)
 class BroadcastFailed:
-    """No server took the transaction `txid`."""
+    """No server took the transaction `txid`. `is_spent`: since another one spends a coin of it. `beat`: sats that the
+    refusal says it must pay at least; 0: it does not say.
+    """
 
     txid: str
     detail: str
+    is_spent: bool = False
+    beat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RivalSeen:
+    """`txid`, neither settlement nor our self-spend, spends an input of the settlement and waits in a mempool."""
+
+    txid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,9 @@ Event = (
     | RevokeRequested
     | SelfSpendSigned
     | SelfSpendFailed
+    | BroadcastAccepted
     | BroadcastFailed
+    | RivalSeen
     | FinalTransactionFetched
     | SeenInMempool
     | Confirmed

@@ -18,6 +18,7 @@ from darkswap_browser.settlement.effects import (
 )
 from darkswap_browser.settlement.events import (
     Approved,
+    BroadcastAccepted,
     BroadcastFailed,
     CancelRequested,
     CheckFailed,
@@ -30,6 +31,7 @@ from darkswap_browser.settlement.events import (
     NotSeenOnChain,
     Reconnected,
     RevokeRequested,
+    RivalSeen,
     SeenInMempool,
     SelfSpendFailed,
     SelfSpendSigned,
@@ -52,6 +54,7 @@ from darkswap_browser.settlement.states import (
     AwaitingConfirmation,
     AwaitingMakerSignatures,
     AwaitingTakerSignatures,
+    Broadcasting,
     Canceled,
     Committed,
     Completed,
@@ -80,6 +83,8 @@ ANSWER_SECONDS = 20
 VERIFY_SECONDS = 10
 TRAVEL_SECONDS = 15
 """For both messages on their way, within which the taker's signing time lies."""
+OFFER_SECONDS = 30
+"""For servers to answer, before the taker gets a settlement that none of them has."""
 PEER_SIGN_SECONDS = 180
 """For the other side's signature, whose wallet is not known: a person may have to read an extension's popup."""
 BROADCAST_SECONDS = 60
@@ -109,7 +114,9 @@ def step(state: State, event: Event, now: int) -> Step:
     until = getattr(state, "until", 0)
     if not until or now < until:
         return _apply(state, event, now)
-    if isinstance(state, Negotiating):
+    if isinstance(state, Broadcasting) and now < state.trade.terms.deadline:
+        late = enter(_handed_over(state))
+    elif isinstance(state, Negotiating):
         phase = phase_of(state)
         late = enter(Expired(_say(state.trade, Cancel("TIMEOUT", phase)), phase))
     else:
@@ -224,21 +231,26 @@ def _before(state: Negotiating, event: Event, now: int) -> Step:
         case Signing(), Signed(witnesses):
             said = _say(replace(trade, witnesses=witnesses), TakerSignatures(witnesses))
             return enter(AwaitingMakerSignatures(said, min(now + PEER_SIGN_SECONDS + ANSWER_SECONDS, deadline)))
+        case Countersigning(), Countersigned(raw) if trade.sale:
+            return enter(AwaitingConfirmation(replace(trade, raw=raw), deadline))
         case Countersigning(), Countersigned(raw):
-            return enter(AwaitingConfirmation(_say(replace(trade, raw=raw), FinalTransaction(raw)), deadline))
+            until = max(now + 1, min(now + OFFER_SECONDS, deadline - TRAVEL_SECONDS))
+            return enter(Broadcasting(replace(trade, raw=raw), until))
     return Step(state, (), StepOutcome.REFUSED if isinstance(event, Approved | RevokeRequested) else StepOutcome.STALE)
 
 
 def _after(state: Committed, event: Event, now: int) -> Step:
     """Our signatures are out: only the chain ends it."""
     trade = state.trade
+    if isinstance(state, Broadcasting) and (offered := _offered(state, event, now)) is not None:
+        return offered
     match event:
         case FinalTransactionFetched(raw):
             return _final(state, trade, raw, now)
         case Confirmed(txid, height, depth) if txid == trade.txid:
             return _settled(state, height, depth)
         case Confirmed(txid, _, depth) if txid == trade.spend_txid:
-            return enter(Revoked(trade)) if _buried(trade, depth) else _kept(state, Revoking(trade, depth))
+            return enter(Revoked(trade)) if _buried(trade, depth) else _kept(state, _fighting(state, depth))
         case Confirmed(txid, _, depth) | ConflictConfirmed(txid, depth):
             if depth < 1:
                 return Step(state, (), StepOutcome.STALE)
@@ -246,35 +258,78 @@ def _after(state: Committed, event: Event, now: int) -> Step:
                 return enter(Failed(trade, "INPUT_SPENT", f"{txid} spent a coin of this trade"))
             return _kept(state, Conflicted(trade, txid, depth))
         case SeenInMempool(txid) if txid == trade.spend_txid:
-            return _kept(state, Revoking(trade))
+            return _kept(state, replace(_fighting(state), refusal=""))
         case SeenInMempool(txid) if txid == trade.txid:
             # While we fight it, the settlement in a mempool is no news.
             fights = trade.spend_raw or isinstance(state, Revoking)
             return _kept(state, _fighting(state) if fights else AwaitingConfirmation(trade, 0, seen=True))
         case NotSeenOnChain():
             return _lost(state, now)
-        case RevokeRequested() if isinstance(state, AwaitingMakerSignatures | SignatureExposed) or (
-            isinstance(state, AwaitingConfirmation) and not state.seen
+        case RivalSeen(txid) if isinstance(state, AwaitingConfirmation) and not state.depth and txid != state.rival:
+            return Step(replace(state, rival=txid), (PublishChange(),))
+        case RevokeRequested() if isinstance(state, AwaitingMakerSignatures | Broadcasting | SignatureExposed) or (
+            isinstance(state, AwaitingConfirmation) and not state.depth
         ):
-            return enter(Revoking(trade))
+            return enter(Revoking(_wished(trade, event)))
         case RevokeRequested() if isinstance(state, Revoking) and trade.spend_raw and not state.depth:
             # The fee of the first was too low: another one, until then the first stays.
-            return Step(state, (SelfSpend(),), StepOutcome.UNCHANGED)
+            return _remade(replace(state, trade=_wished(trade, event)))
         case SelfSpendSigned(txid, raw) if isinstance(state, Revoking) and not state.depth:
             return enter(Revoking(replace(trade, spend_txid=txid, spend_raw=raw)))
         case SelfSpendFailed(detail) if isinstance(state, Revoking) and not trade.spend_raw:
             return enter(SignatureExposed(trade, detail))
-        case BroadcastFailed(txid, detail) if (
+        case SelfSpendFailed(detail) if isinstance(state, Revoking) and state.remake:
+            return Step(replace(state, remake=False, refusal=detail), (PublishChange(),))
+        case BroadcastFailed(txid, detail, _, _) if (
             isinstance(state, AwaitingConfirmation) and not state.seen and txid == trade.txid
         ):
             return Step(replace(state, refusal=detail), (PublishChange(),))
-        case BroadcastFailed(txid, detail) if isinstance(state, Revoking) and txid == trade.spend_txid:
-            return Step(replace(state, refusal=detail), (PublishChange(),))
+        case BroadcastFailed(txid, detail, _, beat) if isinstance(state, Revoking) and txid == trade.spend_txid:
+            if beat and beat == trade.revoke_beat:
+                return Step(state, (), StepOutcome.UNCHANGED)  # what keeps us from paying that is told already
+            told = replace(state, refusal=detail)
+            if beat > trade.revoke_beat and not trade.revoke_fee:
+                return _remade(replace(told, trade=replace(trade, revoke_beat=beat)))
+            return Step(told, (PublishChange(),))
     return Step(
         state,
         (),
         StepOutcome.REFUSED if isinstance(event, Approved | CancelRequested | RevokeRequested) else StepOutcome.STALE,
     )
+
+
+def _offered(state: Broadcasting, event: Event, now: int) -> Step | None:
+    """The taker gets the settlement once a server has it, so that it does not get what the network refused, to complete
+    it when it likes. None: the event means what it always does.
+    """
+    trade = state.trade
+    match event:
+        case BroadcastAccepted(txid) if txid == trade.txid:
+            return enter(_handed_over(state))
+        case SeenInMempool(txid) | Confirmed(txid, _, _) if txid == trade.txid:
+            handed = enter(_handed_over(state))
+            then = _after(AwaitingConfirmation(handed.state.trade, trade.terms.deadline), event, now)
+            return Step(then.state, handed.effects + then.effects)
+        case BroadcastFailed(txid, detail, is_spent, _) if txid == trade.txid:
+            off = _say(trade, Cancel("BROADCAST_REJECTED", detail))
+            # Servers have seen our signatures. Where a rival waits for its block, that takes them back.
+            return enter(SignatureExposed(off, refused=detail) if is_spent else Revoking(off))
+        case NotSeenOnChain():
+            return Step(state, (Broadcast(trade.txid, trade.raw),), StepOutcome.UNCHANGED)
+    return None
+
+
+def _handed_over(state: Broadcasting) -> AwaitingConfirmation:
+    trade = state.trade
+    return AwaitingConfirmation(_say(trade, FinalTransaction(trade.raw)), trade.terms.deadline)
+
+
+def _wished(trade: Trade, wish: RevokeRequested) -> Trade:
+    return replace(trade, revoke_fee=wish.fee, revoke_max=wish.max_fee)
+
+
+def _remade(state: Revoking) -> Step:
+    return Step(replace(state, remake=True), (SelfSpend(), PublishChange()))
 
 
 def _settled(state: Committed, height: int, depth: int) -> Step:
@@ -295,13 +350,14 @@ def _lost(state: Committed, now: int) -> Step:
         isinstance(state, AwaitingConfirmation) and not state.seen
     )
     if unseen:
-        again = (Broadcast(trade.txid, trade.raw),) if trade.raw else ()
+        is_off = isinstance(trade.last_sent, Cancel)
+        again = (Broadcast(trade.txid, trade.raw),) if trade.raw and not is_off else ()
         return Step(state, again, StepOutcome.UNCHANGED)
     return enter(AwaitingConfirmation(trade, max(now + BROADCAST_SECONDS, trade.terms.deadline)))
 
 
-def _fighting(state: Committed) -> Revoking:
-    return Revoking(state.trade, 0, state.refusal if isinstance(state, Revoking) else "")
+def _fighting(state: Committed, depth: int = 0) -> Revoking:
+    return replace(state, depth=depth) if isinstance(state, Revoking) else Revoking(state.trade, depth)
 
 
 def _buried(trade: Trade, depth: int) -> bool:

@@ -6,7 +6,7 @@ self-spend has to win against the settlement in every mempool, so it pays more t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from darkswap_browser.bitcoin.alkanes.protostone import Protostone, encode_protostones
 from darkswap_browser.bitcoin.runes.runestone import Runestone
@@ -27,19 +27,19 @@ def fee_to_beat(settlement_fee: int, vsize: int, rate: int) -> int:
     return max(settlement_fee + STEP * vsize, -(-rate * vsize // 1000))
 
 
-def needed(
-    coins: Sequence[TradeInput], keep: Sequence[TxOutput], change_script: bytes, settlement_fee: int, rate: int
-) -> int:
+Fee = Callable[[int], int]
+"""Sats by virtual bytes."""
+
+
+def needed(coins: Sequence[TradeInput], keep: Sequence[TxOutput], change_script: bytes, fee: Fee) -> int:
     """Sats that `coins` must hold together for the outputs `keep`, the fee, and change that is worth having."""
-    size = _vsize(coins, (*keep, TxOutput(0, change_script)))
-    return sum(each.sats for each in keep) + fee_to_beat(settlement_fee, size, rate) + dust_limit(change_script)
+    size = vsize_of(coins, (*keep, TxOutput(0, change_script)))
+    return sum(each.sats for each in keep) + fee(size) + dust_limit(change_script)
 
 
-def build(
-    coins: Sequence[TradeInput], keep: Sequence[TxOutput], change_script: bytes, settlement_fee: int, rate: int
-) -> Transaction:
+def build(coins: Sequence[TradeInput], keep: Sequence[TxOutput], change_script: bytes, fee: Fee) -> Transaction:
     """`coins` to `keep`, and the rest to `change_script`. Raises `InsufficientFunds` when they hold too little."""
-    wanted = needed(coins, keep, change_script, settlement_fee, rate)
+    wanted = needed(coins, keep, change_script, fee)
     held = sum(each.sats for each in coins)
     if held < wanted:
         raise InsufficientFunds("BTC", wanted, held, "A self-spend pays more than the trade; add bitcoin for its fee.")
@@ -54,6 +54,6 @@ def return_outputs(coin: TradeInput, kind: AssetKind) -> tuple[TxOutput, ...]:
     return TxOutput(coin.sats, coin.script), TxOutput(0, stone.encipher())
 
 
-def _vsize(coins: Sequence[TradeInput], outputs: Sequence[TxOutput]) -> int:
+def vsize_of(coins: Sequence[TradeInput], outputs: Sequence[TxOutput]) -> int:
     weight = OVERHEAD + sum(input_weight(each.script) for each in coins)
     return -(-(weight + sum(output_weight(each.script) for each in outputs)) // 4)

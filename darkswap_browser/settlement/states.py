@@ -3,10 +3,11 @@
 What is written of each to the store, and under which keys, is in `storage.codec`; `VERSION` is the version of that.
 
     taker: Requesting → Verifying → Reviewing → Signing → AwaitingMakerSignatures ─┐
-    maker: Validating → Offered → Countersigning ────────────────────────┴→ Pending → Completed → Settled
+    maker: Validating → Offered → Countersigning → Broadcasting ─────────┴→ Pending → Completed → Settled
     taker of a private sale, where the maker has signed and nobody is talked to:
            Verifying → Reviewing → Countersigning → Pending …
     our signatures out, and no broadcast by the deadline: Exposed → Revoking → Revoked, or Completed
+    no server takes the settlement: Broadcasting → Revoking; no block has it yet: Pending → Revoking, if we want
     another spend of an input in a block: Conflicted → Failed          before our signatures: Failed, Canceled, Expired
 """
 
@@ -57,6 +58,12 @@ class Trade:
     spend_txid: str = ""
     """Our self-spend, once there is one; then `spend_raw` too."""
     spend_raw: bytes = b""
+    revoke_fee: int = 0
+    """Sats that our self-spend shall pay; 0: what it needs to."""
+    revoke_max: int = 0
+    """Sats that it may pay; 0: in proportion to the settlement's fee."""
+    revoke_beat: int = 0
+    """Sats that a server said stand against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,14 @@ class Countersigning:
 
 
 @dataclass(frozen=True, slots=True)
+class Broadcasting:
+    """Maker: the whole settlement is here, and offered to servers. The taker gets it once one took it."""
+
+    trade: Trade
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitingConfirmation:
     """All signatures are out. `until` is 0 once a server has the settlement."""
 
@@ -127,6 +142,8 @@ class AwaitingConfirmation:
     depth: int = 0
     refusal: str = ""
     """Why servers did not take it, the last time."""
+    rival: str = ""
+    """Txid of what spends a coin of the settlement and waits in the mempool in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,8 @@ class SignatureExposed:
     """Why taking the signature back failed, the last time."""
     declined: str = ""
     """The code with which the maker said that it will not complete the settlement; it can do so all the same."""
+    refused: str = ""
+    """Maker: why no server took the settlement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +177,8 @@ class Revoking:
     """The self-spend's."""
     refusal: str = ""
     """Why servers did not take the self-spend, the last time."""
+    remake: bool = False
+    """Another one, which pays more, is being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +237,7 @@ Negotiating: TypeAlias = (
 )
 """Before our signatures left: may be given up at any time."""
 Committed: TypeAlias = (
-    AwaitingMakerSignatures | AwaitingConfirmation | Completed | SignatureExposed | Revoking | Conflicted
+    AwaitingMakerSignatures | Broadcasting | AwaitingConfirmation | Completed | SignatureExposed | Revoking | Conflicted
 )
 """Our signatures are, or may be, with the peer: coins stay reserved."""
 Ended: TypeAlias = Settled | Revoked | Failed | Canceled | Expired
@@ -231,6 +252,7 @@ _NAMES: dict[type[State], tuple[str, str, str]] = {
     Signing: ("signing", "TakerPsbtSent", "pending"),
     AwaitingMakerSignatures: ("signatures_out", "TakerSigned", "confirming"),
     Countersigning: ("countersigning", "TakerSigned", "confirming"),
+    Broadcasting: ("broadcasting", "MakerSigned", "confirming"),
     AwaitingConfirmation: ("pending", "MakerSigned", "confirming"),
     Completed: ("completed", "Completed", "completed"),
     Settled: ("settled", "Completed", "completed"),

@@ -27,6 +27,7 @@ from darkswap_browser.settlement.states import (
     AwaitingConfirmation,
     AwaitingMakerSignatures,
     AwaitingTakerSignatures,
+    Broadcasting,
     Completed,
     Conflicted,
     Countersigning,
@@ -83,20 +84,29 @@ def effects_on_resume(state: State) -> tuple[Effect, ...]:
             return (SetTimer(until), Countersign(witnesses))
         case AwaitingMakerSignatures(_, until):
             return (SetTimer(until), watch, *repeat_last(trade))
+        case Broadcasting(_, until):
+            return (SetTimer(until), watch, *again)
         case AwaitingConfirmation(_, until):
             return (*((SetTimer(until),) if until else ()), watch, *again, *repeat_last(trade))
         case SignatureExposed():
-            return (watch, *again)
-        case Revoking():
-            return (watch, Broadcast(trade.spend_txid, trade.spend_raw) if trade.spend_raw else SelfSpend())
+            # Who said that it is off does not go on with it.
+            off = repeat_cancel(trade)
+            return (watch, *(off or again))
+        case Revoking(_, _, _, remake):
+            spend = (Broadcast(trade.spend_txid, trade.spend_raw),) if trade.spend_raw else ()
+            return (watch, *spend, *((SelfSpend(),) if remake or not spend else ()), *repeat_cancel(trade))
         case Completed() | Conflicted():
             return (watch,)
         case _:
-            return (Release(), *(repeat_last(trade) if isinstance(trade.last_sent, Cancel) else ()))
+            return (Release(), *repeat_cancel(trade))
 
 
 def repeat_last(trade: Trade) -> tuple[Effect, ...]:
     return (Send(trade.sent, trade.last_sent),) if trade.last_sent is not None else ()
+
+
+def repeat_cancel(trade: Trade) -> tuple[Effect, ...]:
+    return repeat_last(trade) if isinstance(trade.last_sent, Cancel) else ()
 
 
 def outpoints_of(trade: Trade) -> tuple[OutPoint, ...]:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 TIME = Whole(2**40)
 COUNT = Whole(2**32 - 1)
+SATS = Whole(MAX_SATS)
 ATOMS = Large(MAX_U128)
 SCRIPT = Data(sent.MAX_SCRIPT)
 TRANSACTION = Data(MAX_TRANSACTION)
@@ -144,7 +145,7 @@ TRADE = stored(
     ("sign_seconds", COUNT),
     ("confirmations", COUNT),
     ("created_at", TIME),
-    ("max_fee", Whole(MAX_SATS)),
+    ("max_fee", SATS),
     ("sign_by", TIME),
     ("own", Maybe(CONTRIBUTION)),
     ("theirs", Maybe(CONTRIBUTION)),
@@ -157,6 +158,9 @@ TRADE = stored(
     ("sale", WITNESSES),
     ("spend_txid", TXID),
     ("spend_raw", TRANSACTION),
+    ("revoke_fee", SATS),
+    ("revoke_max", SATS),
+    ("revoke_beat", SATS),
 )
 
 
@@ -177,10 +181,11 @@ STATE: OneOf[State] = OneOf(
     _state(states.Validating, "Validating", _UNTIL),
     _state(states.AwaitingTakerSignatures, "Offered", _UNTIL),
     _state(states.Countersigning, "Countersigning", _UNTIL, ("witnesses", WITNESSES)),
-    _state(states.AwaitingConfirmation, "Pending", _UNTIL, ("seen", Flag()), _DEPTH, _REFUSAL),
+    _state(states.Broadcasting, "Broadcasting", _UNTIL),
+    _state(states.AwaitingConfirmation, "Pending", _UNTIL, ("seen", Flag()), _DEPTH, _REFUSAL, ("rival", TXID)),
     _state(states.Completed, "Completed", _HEIGHT, _DEPTH),
-    _state(states.SignatureExposed, "Exposed", ("detail", WORDS), ("declined", CODE)),
-    _state(states.Revoking, "Revoking", _DEPTH, _REFUSAL),
+    _state(states.SignatureExposed, "Exposed", ("detail", WORDS), ("declined", CODE), ("refused", WORDS)),
+    _state(states.Revoking, "Revoking", _DEPTH, _REFUSAL, ("remake", Flag())),
     _state(states.Conflicted, "Conflicted", ("by", TXID), _DEPTH),
     _state(states.Settled, "Settled", _HEIGHT),
     _state(states.Revoked, "Revoked"),

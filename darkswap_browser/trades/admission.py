@@ -24,7 +24,15 @@ THEIR_FAULT = ("BAD_SIGNATURE", "TX_MISMATCH", "TERMS", "V5", "V9", "V10", "V11"
 """What a request or its coins are refused for; the other rules are about our own coins and wallet."""
 
 
-PUBLIC_CODES = (*THEIR_FAULT, "FEE_RANGE", "TIMEOUT", "USER_REJECTED", "ORDER_GONE", "PRICE_CHANGED")
+PUBLIC_CODES = (
+    *THEIR_FAULT,
+    "FEE_RANGE",
+    "TIMEOUT",
+    "USER_REJECTED",
+    "ORDER_GONE",
+    "PRICE_CHANGED",
+    "BROADCAST_REJECTED",
+)
 """Codes whose details may leave with a cancellation: no other's says what we have, or which servers we ask."""
 
 

@@ -73,6 +73,8 @@ def event_of(observation: ChainObservation) -> events.Event | None:
             return events.SeenInMempool(txid)
         case SpentElsewhere(txid, confirmations) if confirmations:
             return events.ConflictConfirmed(txid, confirmations)
+        case SpentElsewhere(txid):
+            return events.RivalSeen(txid)
         case NotSeen():
             return events.NotSeenOnChain()
     return None

@@ -234,7 +234,7 @@ class Driver:
         sealed = await envelopes.sign_message(self._identity, trade.role, trade.terms.trade_id, message.seq, body)
         await self._links.send(PeerId.parse(trade.peer), sealed)
 
-    async def perform(self, record: TradeRecord, effect: Work) -> Event | None:
+    async def perform(self, record: TradeRecord, effect: Work) -> Event:
         trade = record.state.trade
         match effect:
             case Validate():

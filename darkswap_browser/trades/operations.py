@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from darkswap_browser.bitcoin import bip322
@@ -25,13 +26,13 @@ from darkswap_browser.errors import (
 )
 from darkswap_browser.errors.base import encodable
 from darkswap_browser.runtime.base.storage import Fence
-from darkswap_browser.settlement import private_sale, self_spend
+from darkswap_browser.settlement import fees, private_sale, self_spend
 from darkswap_browser.settlement import transaction as settlements
 from darkswap_browser.settlement.balance_change import BalanceChange, Contents, effect_of
 from darkswap_browser.settlement.chain_snapshot import ChainSnapshot
 from darkswap_browser.settlement.checks import TradePolicy, VerificationContext, check_before_signing, scripts_of
 from darkswap_browser.settlement.events import (
-    BroadcastFailed,
+    BroadcastAccepted,
     CheckFailed,
     Countersigned,
     Event,
@@ -43,6 +44,8 @@ from darkswap_browser.settlement.events import (
     Verified,
 )
 from darkswap_browser.settlement.messages import OwnershipProof, Witnesses
+from darkswap_browser.settlement.refusals import refusal_of
+from darkswap_browser.settlement.self_spend import Fee, vsize_of
 from darkswap_browser.settlement.signature_checks import (
     complete,
     v15_v16_wallet_answer,
@@ -199,8 +202,8 @@ class TradeOperations:
         """Whether it is the settlement, and all its signatures hold. Raises `VerificationFailed`, `TradeRefused`."""
         v18_final(_settlement(trade), raw)
 
-    async def broadcast(self, txid: str, raw: bytes) -> Event | None:
-        """Until a server takes it, or says why none will. None: one has it; where it is by now, the chain tells.
+    async def broadcast(self, txid: str, raw: bytes) -> Event:
+        """Until a server takes it, or says why none will.
 
         Raises:
             NodeMoved: Another tab goes on with this trade.
@@ -209,9 +212,9 @@ class TradeOperations:
             await self._fence.check()
             try:
                 await self._chain.broadcast(raw)
-                return None
+                return BroadcastAccepted(txid)
             except BroadcastRejected as error:
-                return BroadcastFailed(txid, _told(error.reason))
+                return refusal_of(txid, _told(error.reason))
             except ChainError:
                 await asyncio.sleep(RETRY)
 
@@ -226,23 +229,17 @@ class TradeOperations:
 
     async def _self_spend(self, connected: ConnectedWallet, trade: Trade) -> Transaction:
         """The largest coin of plain bitcoin if there is one; else an asset's, which goes back to where it was."""
-        own, settlement = _known(trade.own), _settlement(trade)
-        rate = await self._chain.fee_rate(1)
-        beat = sum(settlement.fees.values())
+        own = _known(trade.own)
+        fee = await self._revoke_fee(trade)
         change = find_account(connected.wallet, AccountPurpose.PAYMENT).script
         coins = await self._spent_before(trade)
-        if coins:
-            paid = sum(coin.sats for coin in coins) - sum(
-                each.sats for each in Transaction.parse(trade.spend_raw).outputs
-            )
-            beat = max(beat, paid)
         plain = sorted(own.bitcoin_coins, key=lambda coin: -coin.sats)
         coins = coins or [*plain[:1], *own.asset_coins[: not plain]]
         kept = next((coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint), None)
         keep = () if kept is None else self_spend.return_outputs(kept, trade.terms.gives(trade.role)[0].kind)
 
         def lacking(some: Sequence[TradeInput]) -> int:
-            return self_spend.needed(some, keep, change, beat, rate) - sum(coin.sats for coin in some)
+            return self_spend.needed(some, keep, change, fee) - sum(coin.sats for coin in some)
 
         for each in plain:
             if lacking(coins) > 0 and each not in coins:
@@ -253,10 +250,40 @@ class TradeOperations:
                 trade.terms.trade_id,
             )
             coins += map(_plain, more)
-        made = self_spend.build(coins, keep, change, beat, rate)
+        made = self_spend.build(coins, keep, change, fee)
         prevouts = [TxOutput(coin.sats, coin.script) for coin in coins]
+        paid, most = _paid(made, prevouts), revoke_bound(trade)
+        if paid > most:
+            raise TradeRefused("FEE_RANGE", f"it would cost {paid} sats, and may cost {most}")
         await self._fence.check()
         return await sign_own_inputs(connected.wallet, self._chain, made, prevouts)
+
+    async def estimate_revoke_fee(self, trade: Trade) -> tuple[int, int]:
+        """Sats that a self-spend would cost now, a few more where it needs further coins; and that it may cost.
+
+        Raises:
+            ChainError: No fee rate is to be had.
+
+        Cancellation: Safe; it only reads.
+        """
+        own = _known(trade.own)
+        fee = await self._revoke_fee(replace(trade, revoke_fee=0))
+        coins = await self._spent_before(trade) or [*own.bitcoin_coins[:1], *own.asset_coins[: not own.bitcoin_coins]]
+        kept = [coin for coin in own.asset_coins if coin.outpoint == coins[0].outpoint]
+        kind = trade.terms.gives(trade.role)[0].kind
+        keep = self_spend.return_outputs(kept[0], kind) if kept else ()
+        size = vsize_of(coins, (*keep, TxOutput(0, own.bitcoin_change_script)))
+        return fee(size), revoke_bound(replace(trade, revoke_fee=0, revoke_max=0))
+
+    async def _revoke_fee(self, trade: Trade) -> Fee:
+        """What was named, or else more than all that stands against it and today's rate."""
+        if trade.revoke_fee:
+            return lambda vsize: trade.revoke_fee
+        beat = max(sum(_settlement(trade).fees.values()), trade.revoke_beat)
+        if coins := await self._spent_before(trade):
+            beat = max(beat, _paid(Transaction.parse(trade.spend_raw), coins))
+        rate = await self._chain.fee_rate(1)
+        return lambda vsize: self_spend.fee_to_beat(beat, vsize, rate)
 
     async def _spent_before(self, trade: Trade) -> list[TradeInput]:
         """The coins of our earlier self-spend, in its order; none when there is none."""
@@ -294,6 +321,16 @@ class TradeOperations:
 
     def forget(self, trade_id: str) -> None:
         self._snapshot.pop(trade_id, None)
+
+
+def revoke_bound(trade: Trade) -> int:
+    """Sats that taking the signature back may cost."""
+    named = trade.revoke_max or trade.revoke_fee
+    return named or fees.default_revoke_fee(sum(_settlement(trade).fees.values()))
+
+
+def _paid(tx: Transaction, spent: Sequence[TradeInput | TxOutput]) -> int:
+    return sum(each.sats for each in spent) - sum(each.sats for each in tx.outputs)
 
 
 def settlement_of(terms: TradeTerms, role: Role, own: Contribution, theirs: Contribution) -> Settlement:

@@ -61,8 +61,8 @@ class TradeContext(Protocol):
 
     async def send(self, record: TradeRecord, message: Send) -> None: ...
 
-    async def perform(self, record: TradeRecord, effect: Work) -> Event | None:
-        """Does it. None: nothing to tell, the chain will."""
+    async def perform(self, record: TradeRecord, effect: Work) -> Event:
+        """Do it, and tell what came of it."""
         ...
 
     def perform_now(self, run: TradeRunner, effect: Effect) -> None:
@@ -275,8 +275,7 @@ class TradeRunner:
         if isinstance(effect, Broadcast):
             self._offered[effect.txid] = self._around.now()
         self._works.pop(effect, None)
-        if event is not None:
-            self.enqueue(event)
+        self.enqueue(event)
 
     async def _tick(self, at: int) -> None:
         while True:

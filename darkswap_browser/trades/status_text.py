@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from darkswap_browser.settlement.messages import Cancel
 from darkswap_browser.settlement.states import (
     AwaitingAcceptance,
     AwaitingConfirmation,
     AwaitingMakerSignatures,
     AwaitingTakerSignatures,
+    Broadcasting,
     Canceled,
     Completed,
     Conflicted,
@@ -76,6 +78,7 @@ ADVICE: dict[type[State], str] = {
     SignatureExposed: "Your signature is out. The maker did not complete the trade, but still can. Take your "
     "signature back to "
     "be safe, or wait.",
+    Broadcasting: "Both have signed. The transaction is offered to the network; the taker gets it once that took it.",
     Revoking: "A transaction to yourself takes your signature back. Whichever of the two is mined first counts.",
     Revoked: "Your signature is worth nothing any more. Your coins are free.",
     Conflicted: "Another transaction spent a coin of this trade. Coins stay reserved until it is deep in the chain.",
@@ -88,6 +91,10 @@ SALE_ADVICE: dict[type[State], str] = {
     "back to be "
     "safe, or wait.",
 }
+MAKER_EXPOSED = (
+    "No server has the transaction, which both have signed; whoever has it can still send it. Take your signature "
+    "back to be safe, or wait."
+)
 SALE_STEPS = ("verify", "review", "sign", "broadcast", "confirm")
 """Of a private sale, where nobody is asked and the maker has signed."""
 STEPS: dict[Role, tuple[str, ...]] = {
@@ -105,18 +112,24 @@ ACTIVE: dict[str, str] = {
     "exposed": "countersign",
     "revoking": "countersign",
     "countersigning": "countersign",
+    "broadcasting": "broadcast",
 }
 
 
 def advice_text(state: State) -> str:
     match state:
-        case AwaitingConfirmation(_, _, True, _, _):
-            return "The transaction waits for a block. There is nothing to do; this page may be closed."
+        case AwaitingConfirmation(_, _, _, 0, _, rival) if rival:
+            return "Another transaction spends a coin of this trade. Whichever of the two is mined first counts."
+        case AwaitingConfirmation(_, _, True, depth):
+            wait = "The transaction waits for a block; this page may be closed."
+            return wait if depth else f"{wait} Until it is in one, either side can take its signature back, for a fee."
         case AwaitingConfirmation(_, _, _, _, ""):
             return "Both have signed. The transaction is being sent to the network."
         case AwaitingConfirmation():
             return "The network does not take the transaction; it is offered again. Your signature can be taken back."
-        case Revoking(_, depth, _) if depth:
+        case SignatureExposed(trade) if trade.role is Role.MAKER:
+            return MAKER_EXPOSED
+        case Revoking(_, depth) if depth:
             return "Your signature is taken back: that transaction is in a block. Your coins are free when it is deep."
         case Failed(trade, _, _):
             return FREE if not trade.witnesses and not trade.raw else "The trade is over. Coins not spent are free."
@@ -132,17 +145,28 @@ def failure_reason(state: State, blind: str) -> Reason | None:
             return Reason(_code(code), _canceled(trade, by, code, reason))
         case Expired(_, waiting):
             return Reason("TIMEOUT", TIMEOUT_TEXTS.get(waiting, CODES["TIMEOUT"]))
+        case AwaitingConfirmation(_, _, _, 0, _, rival) if rival:
+            return Reason("INPUT_SPENT", f"{rival} spends a coin of this trade, and waits for a block.")
         case AwaitingConfirmation(_, _, False, _, refusal) if refusal:
             return Reason("BROADCAST_REJECTED", f"The network says: {refusal}")
+        case Revoking(trade, 0, "") if _is_called_off(trade):
+            detail = "The network did not take the transaction. Servers have seen it, so that it is taken back."
+            return Reason("BROADCAST_REJECTED", detail)
         case Revoking(_, 0, refusal) if refusal:
             return Reason("BROADCAST_REJECTED", f"The network does not take it back yet: {refusal}")
-        case SignatureExposed(_, detail, _) if detail:
+        case SignatureExposed(_, detail) if detail:
             return Reason("REVOKE_FAILED", f"Taking the signature back failed: {detail}")
+        case SignatureExposed(_, _, _, refused) if refused:
+            return Reason("BROADCAST_REJECTED", f"The network does not take the transaction: {refused}")
         case SignatureExposed(_, _, declined) if declined:
             return Reason(_code(declined), f"The maker says that it does not complete the trade. {_said(declined)}")
         case Conflicted(_, by_txid, depth):
             return Reason("INPUT_SPENT", f"{by_txid} spent a coin of this trade, {depth} blocks deep.")
     return Reason("CHAIN", f"The chain cannot be seen now: {blind}") if blind else None
+
+
+def _is_called_off(trade: Trade) -> bool:
+    return isinstance(trade.last_sent, Cancel) and trade.last_sent.code == "BROADCAST_REJECTED"
 
 
 def progress_steps(state: State) -> tuple[tuple[str, str], ...]:
@@ -163,7 +187,7 @@ def _active(state: State) -> str | None:
     match state:
         case Completed() | Settled():
             return None
-        case AwaitingConfirmation(_, _, seen, _, _):
+        case AwaitingConfirmation(_, _, seen):
             return "confirm" if seen else "broadcast"
         case Expired(_, waiting):
             return _in_sale(trade, ACTIVE[waiting])

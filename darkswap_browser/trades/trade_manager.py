@@ -223,13 +223,29 @@ class TradeManager:
             raise InvalidArgument("trade_id", "your signature has left already", "revoke_trade takes it back.")
         return self._driver.view(run)
 
-    async def revoke(self, trade_id: str) -> TradeView:
-        """Spends a coin of the trade to ourselves, so that the signature given away is worth nothing."""
+    async def revoke(self, trade_id: str, fee: int = 0, max_fee: int = 0) -> TradeView:
+        """Spends a coin of the trade to ourselves, so that the signature given away is worth nothing. `fee`: sats that
+        it shall cost, `max_fee`: that it may; 0: what it needs to, within a bound in proportion to the trade's fee.
+        """
         run = self._driver.run(trade_id)
         _ = self._driver.wallet
-        if await run.request(RevokeRequested()) is StepOutcome.REFUSED and not run.is_over:
+        if await run.request(RevokeRequested(fee, max_fee)) is StepOutcome.REFUSED and not run.is_over:
             raise InvalidArgument("trade_id", "has no signature to take back now", self._driver.view(run).advice)
         return self._driver.view(run)
+
+    async def estimate_revoke_fee(self, trade_id: str) -> tuple[int, int]:
+        """Sats that `revoke` would cost now, and that it may cost where nothing else is said.
+
+        Raises:
+            TradeNotFound, InvalidArgument: It is not known, or has no signature to take back now.
+            ChainError: Too few servers tell.
+
+        Cancellation: Safe; it only reads.
+        """
+        run = self._driver.run(trade_id)
+        if not self._driver.view(run).can_revoke:
+            raise InvalidArgument("trade_id", "has no signature to take back now", self._driver.view(run).advice)
+        return await self._driver.operations.estimate_revoke_fee(run.state.trade)
 
     async def wait(self, trade_id: str) -> TradeView:
         """Until it is completed, failed or canceled."""

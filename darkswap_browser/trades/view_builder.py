@@ -7,6 +7,7 @@ from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.settlement.states import (
     AwaitingConfirmation,
     AwaitingMakerSignatures,
+    Broadcasting,
     Completed,
     Negotiating,
     Reviewing,
@@ -65,7 +66,7 @@ def build_trade_view(record: TradeRecord, local: str, blind: str = "") -> TradeV
 
 def _confirmations(state: State) -> int:
     match state:
-        case AwaitingConfirmation(_, _, _, depth, _) | Completed(_, _, depth):
+        case AwaitingConfirmation(_, _, _, depth) | Completed(_, _, depth):
             return depth
         case Settled(trade, _):
             return trade.confirmations + FINALITY_MARGIN_BLOCKS
@@ -75,10 +76,10 @@ def _confirmations(state: State) -> int:
 def _can_revoke(state: State) -> bool:
     """As the machine takes `RevokeRequested`; a first self-spend that is under way needs no second wish."""
     match state:
-        case AwaitingMakerSignatures() | SignatureExposed():
+        case AwaitingMakerSignatures() | Broadcasting() | SignatureExposed():
             return True
-        case AwaitingConfirmation(_, _, seen, _, _):
-            return not seen
+        case AwaitingConfirmation(_, _, _, depth):
+            return not depth
         case Revoking(trade, depth):
             return bool(trade.spend_raw) and not depth
     return False

@@ -41,6 +41,7 @@ ROLES = {
     at.Verifying: (Role.TAKER,),
     at.Validating: (Role.MAKER,),
     at.AwaitingTakerSignatures: (Role.MAKER,),
+    at.Broadcasting: (Role.MAKER,),
 }
 """States that only one side comes into."""
 

@@ -207,7 +207,7 @@ def test_a_replacement_pays_more_in_sum_and_per_byte(node: RegtestNode) -> None:
     lower = spend([one], [(50_000 - floor + 1, MINE)])
     assert refusal(node, lower).startswith("insufficient fee, rejecting replacement")
     wide = spend([one], [(20_000, MINE), *[(700, MINE)] * 40])
-    assert "its feerate is not higher" in refusal(node, spend([one], [(44_000, MINE), *[(330, MINE)] * 14]))
+    assert "; new feerate 0.000" in refusal(node, spend([one], [(44_000, MINE), *[(330, MINE)] * 14]))
     assert wide.vsize > first.vsize
     pending = node.submit(spend([two], [(40_000, MINE)]).serialize())
     adds = spend([one, OutPoint(pending.txid, 0)], [(60_000, MINE)])

@@ -230,8 +230,12 @@ class Side:
                 if txid == SETTLED:
                     assert raw == RAW and self.verified
                     self.exposed = True
-                if chance.random() < world.loss or not world.ledger.offer(txid, wins=txid != SETTLED):
-                    self.take(on.BroadcastFailed(txid, "missing inputs"))
+                if chance.random() < world.loss:
+                    return  # no server answers
+                if world.ledger.offer(txid, wins=txid != SETTLED) and chance.random() >= world.refusing:
+                    self.take(on.BroadcastAccepted(txid))
+                else:
+                    self.take(on.BroadcastFailed(txid, "refused", chance.random() < 0.5, chance.choice((0, 900, 5000))))
             case do.SelfSpend():
                 self.spent += 1
                 txid = f"{'cd' if self.role is MAKER else 'ef'}{self.spent:02x}" * 16
@@ -260,6 +264,8 @@ class Side:
             self.take(on.SeenInMempool(pooled))
         elif pooled is None:
             self.take(on.NotSeenOnChain())
+        else:
+            self.take(on.RivalSeen(pooled))
 
 
 class World:

@@ -165,13 +165,32 @@ class SimChain:
         fee = sats_in - sum(each.sats for each in made.outputs)
         if fee * 1000 < 1000 * made.vsize:
             raise BroadcastRejected("sim", "min relay fee not met")
-        for rival in rivals:
-            if fee * 1000 < self._fee(rival) * 1000 + REPLACEMENT_STEP * made.vsize:
-                raise BroadcastRejected("sim", "insufficient fee, rejecting replacement")
-        for rival in rivals:
-            del self.mempool[rival]
+        evicted = self._with_descendants(rivals)
+        stands = sum(map(self._fee, evicted))
+        if evicted and fee < stands:
+            amounts = f"{fee / 10**8:.8f} < {stands / 10**8:.8f}"
+            words = f"insufficient fee, rejecting replacement {txid}, less fees than conflicting txs; {amounts}"
+            raise BroadcastRejected("sim", words)
+        if evicted and fee * 1000 < stands * 1000 + REPLACEMENT_STEP * made.vsize:
+            raise BroadcastRejected(
+                "sim", "insufficient fee, rejecting replacement, not enough additional fees to relay"
+            )
+        for each in evicted:
+            del self.mempool[each]
         self.mempool[txid] = made
         return txid
+
+    def _with_descendants(self, txids: set[str]) -> set[str]:
+        found = set(txids)
+        while True:
+            more = {
+                txid
+                for txid, each in self.mempool.items()
+                if any(spent.outpoint.txid in found for spent in each.inputs)
+            }
+            if more <= found:
+                return found
+            found |= more
 
     def _fee(self, txid: str) -> int:
         made = self.mempool[txid]
@@ -228,6 +247,8 @@ class SimServers:
         self.told_spends: dict[OutPoint, Spend | None] = {}
         self.told_transactions: dict[str, bytes] = {}
         self.told_genesis = ""
+        self.swallows = False
+        """No broadcast is answered."""
         self.rejects: str = ""
         """What every broadcast is answered with, when set."""
         self.rate = FEE_RATE
@@ -284,6 +305,8 @@ class SimServers:
     async def broadcast(self, raw: bytes) -> str:
         self.offered.append(Transaction.parse(raw).txid)
         await self._ask("broadcast")
+        if self.swallows:
+            raise ChainUnreachable("sim", "no answer")
         if self.rejects:
             raise BroadcastRejected("sim", self.rejects)
         return self.chain.accept(raw)

@@ -10,6 +10,7 @@ import pytest
 from darkswap_browser.errors import InvalidArgument, InvalidOrder
 from darkswap_browser.market import order_codec
 from darkswap_browser.market.assets import BTC
+from darkswap_browser.market.orders import MAX_FEE
 from darkswap_browser.settlement.machine import TRAVEL_SECONDS
 from darkswap_browser.settlement.messages import TakeAccept
 from tests.support.attacker import attacker
@@ -43,6 +44,7 @@ async def test_maker_bound_by_default_is_a_tenth_of_the_least_part_or_thrice_wha
         assert (await sells_dog(world, 600, 30_000, min_fill=60)).max_fee_sats == 960
         assert (await sells_dog(world, 600, 30_000, max_fee_sats=7)).max_fee_sats == 7
         assert (await world.maker.offers(DOG, 600, CAT, 5)).max_fee_sats == 960
+        assert (await world.maker.offers(DOG, 600, BTC, 10**12)).max_fee_sats == MAX_FEE
 
 
 async def test_taker_pays_no_more_than_a_quarter_of_the_trade_unless_it_says_so() -> None:

@@ -137,7 +137,7 @@ async def test_a_maker_who_completes_while_the_signature_is_taken_back_has_the_t
         await asyncio.sleep(1)
         txid = world.taker.only().txid
         await world.taker.trades.revoke(world.taker.only().id)
-        await world.maker.until("pending")
+        await world.maker.until("exposed")
         await asyncio.sleep(25)
         assert world.maker.only().reason is not None, "the network does not take the settlement beside the self-spend"
         assert list(world.chain.mempool) == [world.taker.only().revoke_txid]
@@ -153,16 +153,16 @@ async def test_a_maker_who_completes_while_the_signature_is_taken_back_has_the_t
 async def test_a_maker_who_completes_after_the_deadline_completes_the_trade_of_a_taker_who_waits() -> None:
     async with TradeWorld() as world:
         world.maker.wallet.delay = 1
-        world.maker.servers.rejects = "not now"
+        world.maker.servers.swallows = True
         await world.taker.takes(await sells_dog(world))
         await world.maker.until("countersigning")
         world.sim.world.isolate("taker")
         await world.taker.until("exposed")
-        world.maker.servers.rejects = ""
+        world.maker.servers.swallows = False
         await world.taker.until("pending")
         await asyncio.sleep(1)
         view = world.taker.only()
-        assert view.raw == world.maker.only().raw and not view.can_revoke, "read from the chain: the maker is not there"
+        assert view.raw == world.maker.only().raw, "read from the chain: the maker is not there"
         await buried(world)
         assert world.taker.only().phase == "settled"
 
@@ -279,23 +279,58 @@ async def test_taking_back_goes_on_after_a_reload(state: str) -> None:
         await asyncio.gather(begun, return_exceptions=True)
 
 
-async def test_a_maker_whose_broadcast_nobody_takes_may_take_its_signature_back_too() -> None:
+async def test_what_the_network_refuses_is_not_handed_to_the_taker_and_the_maker_takes_its_signature_back() -> None:
+    """Else the taker completes it when it likes: in an hour, at the old price."""
     async with TradeWorld() as world:
-        world.maker.servers.rejects = "mempool full"
-        world.taker.servers.rejects = "mempool full"
-        trade = await world.taker.takes(await sells_dog(world))
-        view = await world.maker.until("pending")
-        await asyncio.sleep(5)
-        view = world.maker.only()
-        assert view.can_revoke and view.reason is not None
-        assert (view.reason.code, view.reason.detail) == ("BROADCAST_REJECTED", "The network says: mempool full")
-        await world.maker.trades.revoke(trade.id)
-        world.maker.servers.rejects = ""
+        for party in (world.maker, world.taker):
+            party.servers.rejects = "min relay fee not met, 434 < 435"
+        await world.taker.takes(await sells_dog(world))
+        view = await world.maker.until("revoking")
+        assert view.reason is not None and view.reason.code == "BROADCAST_REJECTED"
+        view = await world.taker.until("exposed")
+        assert view.reason is not None and view.reason.code == "BROADCAST_REJECTED" and view.can_revoke
+        assert view.raw is None, "no whole transaction ever reached the taker"
+        assert [event.trade.phase for event in world.maker.events].count("pending") == 0
+        for party in (world.maker, world.taker):
+            party.servers.rejects = ""
         await buried(world)
-        assert world.maker.only().phase == "revoked"
-        assert world.taker.only().phase == "failed"
+        assert world.maker.only().phase == "revoked" and world.taker.only().phase == "failed"
         assert (world.maker.balance(DOG), world.taker.balance()) == (1000, 100_000)
         assert await world.maker.holds_nothing() and await world.taker.holds_nothing()
+
+
+async def test_what_a_rival_keeps_out_costs_the_maker_nothing_and_is_not_offered_again() -> None:
+    async with TradeWorld() as world:
+        world.maker.wallet.delay = 5
+        await world.taker.takes(await sells_dog(world))
+        await world.maker.until("countersigning")
+        world.maker.servers.told_spends = dict.fromkeys(await world.taker.coins.reserved(world.taker.only().id))
+        await world.taker.trades.revoke(world.taker.only().id)
+        view = await world.maker.until("exposed")
+        assert view.reason is not None and view.reason.code == "BROADCAST_REJECTED" and view.can_revoke
+        assert "The maker" not in view.advice, "it is the maker"
+        offered = len(world.maker.servers.offered)
+        await asyncio.sleep(60)
+        assert len(world.maker.servers.offered) == offered
+        world.maker.servers.told_spends = {}
+        await world.mined()
+        await world.mined(FINALITY_MARGIN_BLOCKS)
+        assert (world.maker.only().phase, world.taker.only().phase) == ("failed", "revoked")
+        assert await world.maker.holds_nothing()
+
+
+async def test_final_transaction_goes_to_the_taker_before_the_deadline_when_no_server_answers() -> None:
+    async with TradeWorld() as world:
+        world.maker.servers.swallows = True
+        await world.taker.takes(await sells_dog(world))
+        await world.maker.until("broadcasting")
+        await asyncio.sleep(25)
+        assert world.maker.only().phase == "broadcasting" and world.taker.only().phase == "signatures_out"
+        await world.taker.until("pending")
+        await asyncio.sleep(1)
+        assert len(world.chain.mempool) == 1, "by the taker's servers"
+        await buried(world)
+        assert world.taker.only().phase == world.maker.only().phase == "settled"
 
 
 async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
@@ -314,8 +349,6 @@ async def test_what_cannot_be_taken_back_is_refused_with_the_reason() -> None:
         await party.trades.confirm(trade.id)
         await party.until("pending")
         await asyncio.sleep(3)
-        with pytest.raises(InvalidArgument, match="no signature to take back"):
-            await party.trades.revoke(trade.id)
         with pytest.raises(InvalidArgument, match="left already"):
             await party.trades.cancel(trade.id)
         await world.mined()

@@ -29,6 +29,7 @@ STEPS: list[tuple[at.State, str, str]] = [
     (at.Countersigning(MET[MAKER], 9, SIGNED), "countersign", "active"),
     (at.SignatureExposed(GIVEN[TAKER]), "countersign", "active"),
     (at.Revoking(GIVEN[TAKER]), "countersign", "active"),
+    (at.Broadcasting(BOTH[MAKER], 9), "broadcast", "active"),
     (at.AwaitingConfirmation(BOTH[TAKER], 9), "broadcast", "active"),
     (at.AwaitingConfirmation(BOTH[MAKER], 9, refusal="full"), "broadcast", "active"),
     (at.AwaitingConfirmation(BOTH[MAKER], 0, seen=True), "confirm", "active"),
@@ -124,3 +125,18 @@ def test_a_chain_that_cannot_be_seen_is_the_reason_while_there_is_no_other() -> 
     assert waiting is not None and (waiting.code, "no answer" in waiting.detail) == ("CHAIN", True)
     ended = failure_reason(at.Failed(NEW[TAKER], "V11", ""), "no answer")
     assert ended is not None and ended.code == "V11"
+
+
+def test_advice_for_an_exposed_signature_is_that_of_the_role() -> None:
+    assert "The maker did not complete" in advice_text(at.SignatureExposed(GIVEN[TAKER]))
+    advice = advice_text(at.SignatureExposed(BOTH[MAKER], refused="min relay fee not met"))
+    assert "The maker" not in advice and "Take your signature back" in advice
+    reason = failure_reason(at.SignatureExposed(BOTH[MAKER], refused="min relay fee not met"), "")
+    assert reason is not None and reason.code == "BROADCAST_REJECTED"
+
+
+def test_advice_for_a_settlement_with_a_rival_names_it() -> None:
+    state = at.AwaitingConfirmation(BOTH[TAKER], 0, seen=True, rival="ab" * 32)
+    reason = failure_reason(state, "")
+    assert reason is not None and reason.code == "INPUT_SPENT" and "ab" * 32 in reason.detail
+    assert "mined first" in advice_text(state)

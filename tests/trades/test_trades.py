@@ -92,7 +92,10 @@ async def test_events_come_in_order_and_the_good_end_is_told_once() -> None:
         await world.mined(FINALITY_MARGIN_BLOCKS)
         for party, phases in (
             (world.taker, ["requesting", "verifying", "signing", "signatures_out", "pending", "completed", "settled"]),
-            (world.maker, ["validating", "offered", "countersigning", "pending", "completed", "settled"]),
+            (
+                world.maker,
+                ["validating", "offered", "countersigning", "broadcasting", "pending", "completed", "settled"],
+            ),
         ):
             told = [event.trade.phase for event in party.events]
             assert list(dict.fromkeys(told)) == phases

@@ -180,6 +180,14 @@ class TradeEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeFee:
+    """Sats that taking a signature back would cost now, and may cost where nothing else is said."""
+
+    fee_sats: int
+    max_fee_sats: int
+
+
+@dataclass(frozen=True, slots=True)
 class TradeReason:
     code: str
     message: str

@@ -8,7 +8,7 @@ from darkswap_browser.api.trading import stored
 from darkswap_browser.api.trading.arguments import TEXT, checked
 from darkswap_browser.api.trading.assets import described
 from darkswap_browser.api.trading.info import trade_info
-from darkswap_browser.api.trading.records import AssetInfo, TradeInfo
+from darkswap_browser.api.trading.records import AssetInfo, RevokeFee, TradeInfo
 from darkswap_browser.api.trading.service import TradingService
 from darkswap_browser.bitcoin.transaction import MAX_SATS
 from darkswap_browser.errors import InvalidArgument
@@ -93,9 +93,16 @@ class TradesApi(TradingService):
         return await self._trade(await (await self._engine()).trades.cancel(trade_id, reason or ""))
 
     @checked(trade_id=TEXT)
-    async def revoke_trade(self, trade_id: str) -> TradeInfo:
+    async def revoke_trade(
+        self, trade_id: str, fee_sats: int | None = None, max_fee_sats: int | None = None
+    ) -> TradeInfo:
         """Spend a coin of the trade to ourselves, so that the signature given away cannot be used. Costs a fee.
 
+        Possible until the settlement is in a block. A refusal that names the fee it needs is followed within the bound.
+
+        Args:
+            fee_sats: What it shall cost; None: what it needs to, more than all that stands against it.
+            max_fee_sats: What it may cost; None: five times what the settlement pays, or 10,000 if that is more.
         Raises:
             TradeNotFound, InvalidArgument: It is not known, or no signature of ours is out.
             WalletNotConnected: There is no wallet to sign with.
@@ -103,7 +110,25 @@ class TradesApi(TradingService):
 
         Cancellation: What was asked for goes on; the events tell what becomes of it. Calling again is safe.
         """
-        return await self._trade(await (await self._engine()).trades.revoke(trade_id))
+        for name, sats in (("fee_sats", fee_sats), ("max_fee_sats", max_fee_sats)):
+            if sats is not None:
+                read_argument(Whole(MAX_SATS, 1), name, sats)
+        if fee_sats and max_fee_sats and fee_sats > max_fee_sats:
+            raise InvalidArgument("fee_sats", "is more than max_fee_sats")
+        trades = (await self._engine()).trades
+        return await self._trade(await trades.revoke(trade_id, fee_sats or 0, max_fee_sats or 0))
+
+    @checked(trade_id=TEXT)
+    async def estimate_revoke_fee(self, trade_id: str) -> RevokeFee:
+        """What `revoke_trade` would cost now.
+
+        Raises:
+            TradeNotFound, InvalidArgument: It is not known, or no signature of ours is out.
+            ChainError: Too few chain servers answer.
+
+        Cancellation: Safe; it only reads.
+        """
+        return RevokeFee(*await (await self._engine()).trades.estimate_revoke_fee(trade_id))
 
     @checked(trade_id=TEXT)
     async def wait_for_trade(self, trade_id: str) -> TradeInfo:

@@ -131,17 +131,20 @@ class Mempool:
         for txid in direct:
             old = self.waiting[txid]
             if entry.fee * old.vsize <= old.fee * entry.vsize:
-                raise TransactionRejected(
-                    f"insufficient fee, rejecting replacement {entry.txid}; its feerate is not higher"
-                )
+                rates = [f"{_bitcoin(each.fee * 1000 // each.vsize)} BTC/kvB" for each in (entry, old)]
+                words = f"new feerate {rates[0]} <= old feerate {rates[1]}"
+                raise TransactionRejected(f"insufficient fee, rejecting replacement {entry.txid}; {words}")
         old_parents = set().union(*(self.waiting[txid].parents for txid in direct))
         if entry.parents - old_parents:
             raise TransactionRejected(f"replacement-adds-unconfirmed, replacement {entry.txid}")
         old_fees = sum(self.waiting[txid].fee for txid in evicted)
-        if entry.fee < old_fees + increment:
-            raise TransactionRejected(
-                f"insufficient fee, rejecting replacement {entry.txid}; {entry.fee} < {old_fees} + {increment}"
-            )
+        for what, paid, least in (
+            ("less fees than conflicting txs", entry.fee, old_fees),
+            ("not enough additional fees to relay", entry.fee - old_fees, increment),
+        ):
+            if paid < least:
+                words = f"{what}; {_bitcoin(paid)} < {_bitcoin(least)}"
+                raise TransactionRejected(f"insufficient fee, rejecting replacement {entry.txid}, {words}")
         return evicted
 
     def _check_chain(self, entry: MempoolEntry) -> None:
@@ -200,3 +203,9 @@ class Mempool:
         self.waiting.clear()
         self.spent.clear()
         return entries
+
+
+def _bitcoin(sats: int) -> str:
+    """As Bitcoin Core writes amounts (FormatMoney): at least two decimals."""
+    whole, rest = divmod(sats, 10**8)
+    return f"{whole}.{f'{rest:08d}'.rstrip('0').ljust(2, '0')}"

@@ -651,7 +651,7 @@ export interface Trade {
   advice: string;
   can_confirm: boolean;
   can_cancel: boolean;
-  /** Our signature is out and no answer came: the coins can be moved so that it is worth nothing. */
+  /** Our signature is out and the settlement in no block: a coin can be moved so that the signature is worth nothing. */
   can_revoke: boolean;
   /** Of our self-spend that makes the signature given away worth nothing. */
   revoke_txid?: string;
@@ -659,6 +659,13 @@ export interface Trade {
   vouched_by: number;
   /** Servers that are asked what the other side's coins hold: indexes of the asset, or of bitcoin the chain servers. */
   vouchers: string[];
+}
+
+export interface RevokeOptions extends CallOptions {
+  /** What taking the signature back shall cost, in sats; default: what it needs to, more than all that stands against it. */
+  fee_sats?: number | null;
+  /** What it may cost; default five times what the settlement pays, or 10,000 if that is more. */
+  max_fee_sats?: number | null;
 }
 
 export interface TakeOptions extends CallOptions {
@@ -845,7 +852,9 @@ export class DarkSwapWasm {
   /** Possible until our signature has left. */
   cancel_trade(trade_id: string, reason?: string | null, options?: CallOptions): Promise<Trade>;
   /** Spends a coin of the trade to ourselves, so that the signature given away is worth nothing. */
-  revoke_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
+  revoke_trade(trade_id: string, options?: RevokeOptions): Promise<Trade>;
+  /** What `revoke_trade` would cost now, and what it may cost where `max_fee_sats` does not say. */
+  estimate_revoke_fee(trade_id: string, options?: CallOptions): Promise<{ fee_sats: bigint; max_fee_sats: bigint }>;
   /** Until it is completed, failed, canceled or expired; `timeout_ms` defaults to 300000. */
   wait_for_trade(trade_id: string, options?: CallOptions): Promise<Trade>;
 

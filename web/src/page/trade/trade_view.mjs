@@ -9,6 +9,8 @@ import { signsLast, stepList } from "./steps.mjs";
 
 /** Seconds without news after which the way out of a trade that both may still complete is offered. */
 const PATIENCE = 4;
+/** Seconds that a settlement waits for a block before taking it back is offered: two blocks, on average. */
+const STUCK = 1200;
 
 /** Whose word it is that the other side's coins hold what they are said to. */
 function vouchedFor({ vouched_by: needed, vouchers }) {
@@ -71,7 +73,8 @@ class TradeView extends PageElement {
 
   /** In a trade that goes well it can be taken back for a moment as well, but nobody should think of that then. */
   _mayRevoke(trade) {
-    const silent = trade.reason || Date.now() / 1000 - trade.updated_at > PATIENCE;
+    const quiet = Date.now() / 1000 - trade.updated_at;
+    const silent = trade.reason || quiet > (trade.phase === "pending" ? STUCK : PATIENCE);
     return trade.can_revoke && (silent || trade.phase === "exposed");
   }
 
