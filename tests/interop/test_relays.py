@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from darkswap_browser import Network, NetworkConfig
 from darkswap_browser.errors import RelayRefused
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.events import Event, PeerIdentified
 from darkswap_browser.protocols.relay.early_data import EarlyData, relay_keeps_early_data
+from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import WEB, js_relay, node_command, our_relay, py_relay
 from tests.support.native_identity import identity
 from tests.support.native_nodes import NativeNode, native_node
@@ -105,6 +107,26 @@ async def test_the_limits_of_the_js_relay_are_understood_in_seconds() -> None:
             connection = await alice.swarm.dial(bob.peer, bob.swarm.listen_addresses())
             assert connection.limit == CircuitLimit(120, 131072)
             assert await alice.echoes(connection, b"small talk")
+
+
+async def test_messages_beyond_the_limit_of_a_js_circuit_all_arrive() -> None:
+    """128 KiB each way, which js-libp2p's relay cuts at in the middle of whatever is on its way."""
+    sent = [os.urandom(size) for size in (300_000, *[10_000] * 30)]
+    with js_relay("limited") as relay:
+        config = NetworkConfig.from_mapping({"network": {"relays": [relay]}, "identity": {"persist": False}})
+        async with Network(config, native_runtime()) as alice, Network(config, native_runtime()) as bob:
+            for node in (alice, bob):
+                await node.make_relay_reservation(relay)
+            one, other = await alice.local_peer_id(), await bob.local_peer_id()
+            sending = asyncio.ensure_future(send_all(alice, other, sent))
+            async with asyncio.timeout(30):
+                assert [await bob.receive_webrtc_message(one) for _ in sent] == sent
+            await sending
+
+
+async def send_all(node: Network, peer: str, messages: list[bytes]) -> None:
+    for each in messages:
+        await node.send_webrtc_message(peer, each)
 
 
 class JsPeer:
