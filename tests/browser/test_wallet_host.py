@@ -112,7 +112,9 @@ def test_discover_answers_at_once_and_later_wallets_are_published(new_page: Call
 def test_wallet_that_is_there_is_returned_and_not_published(new_page: Callable[[], Page]) -> None:
     page = new_page().load_python()
     page.run_js(INSTALL + "install();")
-    page.run_python(LATE)
+    page.run_python(LATE + CALL)
+    connected = call(page, "standard:Page Wallet", "bitcoin:connect.connect", '{"purposes": ["ordinals"]}')
+    assert connected["accounts"][0]["address"] == "bcrt1first"
     assert "unisat" in page.run_python("list(await wallets.discover())")
     page.run_js("window.tokeo = { bitcoin: {} };")
     assert "tokeo" in page.run_python("list(await wallets.discover())")

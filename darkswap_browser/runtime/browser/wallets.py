@@ -64,6 +64,9 @@ class PageWallets:
         return self._discovered.subscribe(callback)
 
     async def call(self, provider: str, method: str, params: Any) -> Any:
+        if self._known is None:
+            # Those of wallet-standard are known by what they answer.
+            await self.discover()
         if self._standard.knows(provider):
             return await self._standard.call(provider, method, params)
         js_provider = self._provider(provider)
