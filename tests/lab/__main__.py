@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from tests.lab import endings, faults, paths
+from tests.lab import endings, faults, holders, paths
 from tests.lab.lab import ClientFailed, Lab
 
 
@@ -20,7 +20,9 @@ def main() -> int:
     began = time.monotonic()
     failed = rows = 0
     with Lab() as lab:
-        for row in [row for part in (paths, faults, endings) for row in part.rows(options.names, full=options.full)]:
+        for row in [
+            row for part in (paths, faults, endings, holders) for row in part.rows(options.names, full=options.full)
+        ]:
             try:
                 found = row(lab)
             except (ClientFailed, AssertionError) as error:

@@ -27,6 +27,10 @@ class Headless:
     def do(self, work: Coroutine[object, object, Value]) -> Value:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
+    def pause(self, gate: threading.Event) -> None:
+        """Stands still until `gate` is set."""
+        self._loop.call_soon_threadsafe(gate.wait)
+
 
 @contextlib.contextmanager
 def headless(chain: RegtestProcess, relay: str) -> Iterator[Headless]:

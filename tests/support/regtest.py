@@ -88,6 +88,9 @@ class RegtestProcess:
         wanted = {"address": address, "asset": asset} | ({} if atoms is None else {"atoms": str(atoms)})
         return str(self.post("/regtest/faucet", wanted)["txid"])
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         self._process.kill()
         self._finish()
