@@ -19,13 +19,14 @@ from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.node.config import NetworkConfig, json_argument
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.listener import ChannelState
+from darkswap_browser.protocols.channels.machine import ChannelMachine
 from darkswap_browser.runtime import select
 from darkswap_browser.runtime.base.webrtc import SessionDescription
 from darkswap_browser.version import VERSION
 
 FIRST_ID = 2**20
 """More than the messages of one call."""
-ALL_IDS = 2**53 - 1
+NO_CHANNEL = {"id": 2**53 - 1, "session": "", "first": 0, "heard": False, "earlier": "", "taken": 0}
 
 
 class NodeCallbacks(JsCallbacks, Protocol):
@@ -90,6 +91,19 @@ def make_connection(configuration: str, hooks: ConnectionCallbacks) -> WebRtcCon
 
 def version() -> str:
     return VERSION
+
+
+def _settled(machine: ChannelMachine) -> dict[str, object]:
+    earlier, taken = machine.told
+    outbox = machine.outbox
+    return {
+        "id": outbox.acknowledged_id,
+        "session": machine.session.hex(),
+        "first": outbox.session_first_id,
+        "heard": bool(machine.peer_session),
+        "earlier": earlier.hex(),
+        "taken": taken,
+    }
 
 
 class NodeBridge:
@@ -202,15 +216,19 @@ class NodeBridge:
         self._calls.done(number, await sending)
 
     def settled(self, peers: str) -> str:
-        """Of each peer the id up to which all its messages were delivered, or told not to be; of none while the node
-        starts. JSON both ways."""
+        """What became of messages to each peer; of none while the node starts. JSON both ways.
+
+        Returns:
+            Peer → `id`, up to which all were delivered, or told not to be; `session` and `first`, the id of its first
+            message; `heard`: the peer has said of an `earlier` session, or "", that it took its first `taken` messages.
+        """
         self._network.flush_events()
         if not self._network.is_running:
             return "{}"
         found = {}
         for peer in json_argument("peers", peers):
             channel = self._network.get_open_channel(peer)
-            found[peer] = ALL_IDS if channel is None else channel.machine.outbox.acknowledged_id
+            found[peer] = NO_CHANNEL if channel is None else _settled(channel.machine)
         return json.dumps(found)
 
     # --- receiving

@@ -170,8 +170,9 @@ def test_node_of_a_crashed_tab_goes_on_in_another(tabs: Tabs) -> None:
     tabs.open.remove(second)
     second.page.crash()
     _moved(tabs, third, fourth)
-    # It was accepted by the tab that is gone.
-    lost = third.run("return events.find(({ type }) => type === 'message:undelivered')")
+    # It was accepted by the tab that is gone, and the peer said that it had not taken it.
+    found = "events.find(({ type }) => type === 'message:undelivered')"
+    lost = third.run(f"await until(() => {found}); return {found}")
     assert (lost["peer_id"], lost["ids"][-1], lost["maybe_delivered"]) == (tabs.other.peer_id, sent, True)
     assert fourth.run("return events.some(({ type }) => type === 'message:undelivered')") is False
 

@@ -65,6 +65,7 @@ def _channels() -> list[Case]:
     controls: tuple[tuple[str, channels.Control], ...] = (
         ("hello, first", channels.Hello(SESSION, b"", 0, 0, 1_048_576)),
         ("hello, again", channels.Hello(SESSION, THEIRS, 2**40, 2**39, 65_536)),
+        ("hello, of an earlier session", channels.Hello(SESSION, THEIRS, 300, 200, 65_536, THEIRS[::-1], 7)),
         ("ack", channels.Ack(300, 65_536)),
         ("close", channels.Close("disconnected")),
         ("restart", channels.Restart()),
@@ -74,8 +75,8 @@ def _channels() -> list[Case]:
     session = ChannelSnapshot(
         SESSION,
         THEIRS,
-        OutboxSnapshot(7, 8, 300, 306, 307, 301, 65_536, (b"ab", b"", b"cdef")),
-        InboxSnapshot(500, 490, 70_000, 480, 65_536, (b"x", b"yz"), b"\x05abc"),
+        OutboxSnapshot(7, 2, 8, 300, 306, 307, 301, 65_536, (b"ab", b"", b"cdef")),
+        InboxSnapshot(500, 490, 70_000, 480, 65_536, 9, (b"x", b"yz"), b"\x05abc"),
     )
     return [
         *(

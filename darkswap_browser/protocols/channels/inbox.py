@@ -46,6 +46,8 @@ class Inbox:
         self.acknowledged = 0
         """What the peer was told last."""
         self.messages = 0
+        self.messages_taken = 0
+        """Of this session, by the application."""
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -92,11 +94,13 @@ class Inbox:
     def take(self) -> bytes:
         message = self._messages.popleft()
         self._taken = self._ends.popleft()
+        self.messages_taken += 1
         return message
 
     def take_all(self) -> list[bytes]:
         messages = list(self._messages)
         if messages:
+            self.messages_taken += len(messages)
             self._taken = self._ends[-1]
             self._messages.clear()
             self._ends.clear()
@@ -251,7 +255,7 @@ class Inbox:
     def holding(cls, messages: Sequence[bytes], limits: Limits) -> Inbox:
         """Of a session in which nothing more arrives."""
         size = sum(len(message_header(len(each))) + len(each) for each in messages)
-        return cls.restore(InboxSnapshot(size, 0, size, 0, 0, tuple(messages), b""), limits)
+        return cls.restore(InboxSnapshot(size, 0, size, 0, 0, 0, tuple(messages), b""), limits)
 
     def export(self) -> InboxSnapshot:
         rest = self._length
@@ -263,6 +267,7 @@ class Inbox:
             self._edge,
             self.acknowledged,
             self.window,
+            self.messages_taken,
             tuple(self._messages),
             rest,
         )
@@ -278,6 +283,7 @@ class Inbox:
         inbox.received = snapshot.received - len(data)
         inbox._take_data(data, 0, len(data))
         inbox._taken = snapshot.taken
+        inbox.messages_taken = snapshot.messages_taken
         inbox._edge, inbox.acknowledged, inbox.window = snapshot.edge, snapshot.acknowledged, snapshot.window
         if len(inbox) != len(snapshot.messages):
             raise InvalidArgument("inbox", "has a whole message in its rest")

@@ -42,13 +42,23 @@ class ChannelMachine:
         self.peer_session = b""
         self.outbox = Outbox(limits, first_id)
         self.inbox = Inbox(limits)
+        self.told: tuple[bytes, int] = b"", 0
+        """A session of ours before this one, and how many of its messages the peer's application took, as its HELLO
+        said; empty where it said nothing. It may have taken more since."""
+        self._earlier: tuple[bytes, int] = b"", 0
         self._limits = limits
 
     def hello(self) -> Hello:
         """Our side as it stands. Nothing may be read from an older stream after this, unless the new one fails; then
         an ACK goes there, for what was granted here may not have arrived."""
         told = self.inbox.grant()
-        return Hello(self.session, self.peer_session, self.inbox.received, told.consumed, told.window)
+        return Hello(self.session, self.peer_session, self.inbox.received, told.consumed, told.window, *self._earlier)
+
+    def tell_of(self, before: ChannelMachine) -> None:
+        """Our HELLO says how much was taken of the peer's session in `before`, in whose place this one comes: a peer
+        that ended in the middle of it, and for which another goes on, knows by that what was delivered."""
+        is_known = bool(before.peer_session)
+        self._earlier = (before.peer_session, before.inbox.messages_taken) if is_known else before._earlier
 
     def judge(self, hello: Hello) -> HelloVerdict:
         """What a HELLO that the peer opened a stream with means for this session."""
@@ -63,6 +73,8 @@ class ChannelMachine:
         self.outbox.resume(hello.received, hello.consumed)
         self.outbox.grant(hello.window)
         self.peer_session = hello.session
+        if hello.earlier:
+            self.told = hello.earlier, hello.taken
         self.inbox.begin_stream()
 
     def follow(self, before: ChannelMachine) -> Undelivered:

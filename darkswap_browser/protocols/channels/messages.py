@@ -7,7 +7,7 @@ A stream is a sequence of frames; each is an unsigned-varint length of the rest,
     0 DATA     the next bytes of the session, at least one
     1 ACK      varint position, varint window: what the application took, and how many bytes beyond it may be sent
     2 CLOSE    msgpack {reason: str}: nothing more will come and the session ends; answered with CLOSE
-    3 HELLO    msgpack {s, p, r, c, w}: the first frame in each direction, see `Hello`
+    3 HELLO    msgpack {s, p, r, c, w, o, n}: the first frame in each direction, see `Hello`
     4 RESTART  msgpack {}: the answer to a HELLO that names a session no longer known
     5 LEAVE    msgpack {reason: str}: the path ends, the session may go on; not answered
     6 PING     empty: answered with ACK
@@ -45,7 +45,8 @@ class Hello:
     """`session`: the sender's; `peer_session`: the receiver's as the sender knows it, empty for none.
 
     `received`: position up to which data arrived; `consumed`: up to which it was taken, never beyond `received`;
-    `window`: bytes the sender of this accepts beyond `consumed`.
+    `window`: bytes the sender of this accepts beyond `consumed`. `earlier`: the receiver's session before this one,
+    where the sender of this knows of one, else empty; `taken`: how many of its messages the application took.
     """
 
     session: bytes
@@ -53,6 +54,8 @@ class Hello:
     received: int
     consumed: int
     window: int
+    earlier: bytes = b""
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ def decode_control(body: bytes) -> Control:
 def _checked(hello: Hello) -> Hello:
     if len(hello.peer_session) not in (0, SESSION_BYTES):
         raise MalformedMessage("channel hello", f"peer session is neither empty nor {SESSION_BYTES} bytes")
+    if len(hello.earlier) not in (0, SESSION_BYTES):
+        raise MalformedMessage("channel hello", f"earlier session is neither empty nor {SESSION_BYTES} bytes")
     if hello.consumed > hello.received:
         raise MalformedMessage("channel hello", "consumed lies beyond received")
     return hello
@@ -160,6 +165,8 @@ _HELLO = Converted(
         ("r", _POSITION),
         ("c", _POSITION),
         ("w", _POSITION),
+        ("o", Absent(Data(SESSION_BYTES), b"")),
+        ("n", _POSITION),
     ),
     _checked,
     lambda hello: hello,

@@ -69,6 +69,7 @@ class Outbox:
         self.consumed = 0
         self.window = 0
         self.acknowledged_id = self.written_id = self.accepted_id = first_id - 1
+        self.session_first_id = first_id
         self.messages = 0
 
     @property
@@ -193,6 +194,7 @@ class Outbox:
     def follow(self, before: Outbox) -> None:
         """Take over what `before` never wrote whole: the peer cannot have taken it. Nothing was accepted here yet."""
         self.acknowledged_id = self.written_id = self.accepted_id = before.written_id
+        self.session_first_id = before.written_id + 1
         for message in before.unwritten():
             self.accept(message)
 
@@ -211,6 +213,7 @@ class Outbox:
     def export(self) -> OutboxSnapshot:
         return OutboxSnapshot(
             self.acknowledged_id + 1,
+            self.session_first_id,
             self.written_id,
             self._base,
             self.position,
@@ -227,11 +230,14 @@ class Outbox:
         outbox._base = outbox.position = outbox.accepted = snapshot.base
         for message in snapshot.messages:
             outbox.accept(message)
+        outbox.session_first_id = snapshot.session_first
         outbox.written_id = snapshot.written
         outbox.consumed = snapshot.consumed
         outbox._furthest = snapshot.furthest
         outbox.window = snapshot.window
         in_order = snapshot.base <= snapshot.consumed <= snapshot.position <= snapshot.furthest <= outbox.accepted
+        if snapshot.session_first > snapshot.first:
+            raise InvalidArgument("outbox", "begins with a message before the session")
         if not in_order or not snapshot.first - 1 <= snapshot.written <= outbox.accepted_id:
             raise InvalidArgument("outbox", "has positions that cannot be")
         outbox._seek(snapshot.position)

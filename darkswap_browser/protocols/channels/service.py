@@ -180,6 +180,9 @@ class Channels:
     def _machine(self, peer: PeerId, hello: Hello | None = None) -> ChannelMachine:
         """A new session, which `hello` asked for. Raises `ProtocolViolation` for a HELLO that cannot be."""
         machine = ChannelMachine(self._random(SESSION_BYTES), self._limits, self._table.next_id(peer))
+        before = self._table.get(peer)
+        if before is not None:
+            machine.tell_of(before.machine)
         if hello is not None:
             machine.attach(hello)
         return machine

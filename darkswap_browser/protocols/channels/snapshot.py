@@ -21,9 +21,11 @@ _MAX_DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class OutboxSnapshot:
-    """`messages`: those that are not acknowledged, beginning with the one whose id is `first`."""
+    """`messages`: those that are not acknowledged, beginning with the one whose id is `first`. `session_first`: that of
+    the session's first message."""
 
     first: int
+    session_first: int
     written: int
     base: int
     position: int
@@ -35,13 +37,15 @@ class OutboxSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InboxSnapshot:
-    """`messages`: those that are whole and not taken; `rest`: bytes of the session behind them."""
+    """`messages`: those that are whole and not taken; `rest`: bytes of the session behind them. `messages_taken`: how
+    many were taken before them."""
 
     received: int
     taken: int
     edge: int
     acknowledged: int
     window: int
+    messages_taken: int
     messages: tuple[bytes, ...]
     rest: bytes
 
@@ -65,6 +69,7 @@ SNAPSHOT = Record(
         Record(
             OutboxSnapshot,
             ("first", _NUMBER),
+            ("session_first", _NUMBER),
             ("written", _NUMBER),
             ("base", _NUMBER),
             ("position", _NUMBER),
@@ -83,6 +88,7 @@ SNAPSHOT = Record(
             ("edge", _NUMBER),
             ("acknowledged", _NUMBER),
             ("window", _NUMBER),
+            ("messages_taken", _NUMBER),
             ("messages", _MESSAGES),
             ("rest", Data(MAX_MESSAGE + MAX_VARINT_BYTES)),
         ),

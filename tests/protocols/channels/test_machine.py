@@ -13,7 +13,16 @@ from darkswap_browser.errors import MalformedMessage, MessageTooLarge, ProtocolV
 from darkswap_browser.net.limits import Limits
 from darkswap_browser.protocols.channels.inbox import Inbox
 from darkswap_browser.protocols.channels.machine import ChannelMachine, HelloVerdict
-from darkswap_browser.protocols.channels.messages import PING, Ack, Ping, data_header, encode_control, message_header
+from darkswap_browser.protocols.channels.messages import (
+    PING,
+    Ack,
+    Hello,
+    Ping,
+    data_header,
+    decode_control,
+    encode_control,
+    message_header,
+)
 from darkswap_browser.protocols.channels.outbox import Outbox
 from tests.support.examples import examples
 
@@ -314,3 +323,49 @@ def test_acks_come_through_between_messages():
     assert inbox.receive(data + encode_control(Ack(7, 300)) + data_header(2) + b"yz") == [Ack(7, 300)]
     assert inbox.take_all() == [b"xyz"]
     assert inbox.receive(bytes((1, PING))) == [Ping()]
+
+
+@given(
+    st.lists(st.integers(0, 300), max_size=8),
+    st.lists(st.tuples(st.integers(1, 400), st.integers(0, 3)), max_size=8),
+    st.booleans(),
+)
+def test_hello_of_a_new_session_says_what_was_taken_of_the_one_before(
+    sizes: list[int], steps: list[tuple[int, int]], moves: bool
+) -> None:
+    """To a sender that ended: with the id of its session's first message it knows what was delivered."""
+    here, there = ChannelMachine(b"h" * 16, SMALL, first_id=5), ChannelMachine(b"t" * 16, SMALL)
+    there.attach(here.hello())
+    here.attach(there.hello())
+    assert there.hello().earlier == b""
+    for size in sizes:
+        here.outbox.accept(bytes(size))
+    taken = 0
+    for written, wanted in steps:
+        if data := here.outbox.next_write(written):
+            there.inbox.receive(data)
+        for _ in range(min(wanted, len(there.inbox))):
+            there.inbox.take()
+            taken += 1
+        if moves:
+            there = ChannelMachine.restore(there.export(), SMALL)
+            here = ChannelMachine.restore(here.export(), SMALL)
+            there.attach(here.hello())
+            here.attach(there.hello())
+    heir, answer = ChannelMachine(b"n" * 16, SMALL), ChannelMachine(b"a" * 16, SMALL)
+    answer.tell_of(there)
+    heir.attach(decode_hello(answer.hello()))
+    assert heir.told == (here.session, taken)
+    assert here.outbox.session_first_id == 5
+    # One that ends before its first HELLO is answered does not hide the one before it.
+    another = ChannelMachine(b"b" * 16, SMALL)
+    another.tell_of(answer)
+    assert another.hello().earlier == here.session
+
+
+def decode_hello(hello: Hello) -> Hello:
+    """Over the wire."""
+    frame = encode_control(hello)
+    found = decode_control(frame[1:])
+    assert isinstance(found, Hello)
+    return found

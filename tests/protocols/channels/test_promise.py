@@ -199,6 +199,27 @@ async def test_what_a_peer_took_that_ended_before_its_answer_arrived_is_not_sent
     assert (taken, alice.lost) == ([b"first"], [])
 
 
+@pytest.mark.parametrize("first", ["alice", "bob"])
+async def test_peer_says_to_a_sender_that_began_anew_what_it_took_of_the_session_before(first: str):
+    alice, bob = await pair()
+    path = connect(alice, bob)
+    channel = await alice.channels.open(bob.peer)
+    session = channel.machine.session
+    for number in range(3):
+        await channel.send(b"%d" % number)
+    theirs = bob.channels.get(alice.peer)
+    assert [await theirs.receive(), await theirs.receive()] == [b"0", b"1"]
+    path.abort()
+    again = await node("alice", LIMITS)
+    connect(*((again, bob) if first == "alice" else (bob, again)))
+    channel = await again.channels.open(bob.peer)
+    await asyncio.sleep(5)
+    assert channel.machine.told == (session, 2)
+    # It waited for its application, before what comes of the new session.
+    await channel.send(b"3")
+    assert [await theirs.receive(), await theirs.receive()] == [b"2", b"3"]
+
+
 async def test_a_peer_that_answers_the_first_hello_with_restart_makes_nothing_told_that_was_not_accepted():
     alice = await node("alice", LIMITS)
     peer = Swarm(await identity("peer"), LIMITS, AddressBook(LIMITS))

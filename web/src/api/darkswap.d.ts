@@ -377,7 +377,8 @@ export type DarkSwapEvent = { at: number } & (
   | { type: "message:progress"; peer_id: string; received: number; total: number }
   /**
    * Accepted messages that will not be sent any more: the peer began anew, the channel ended, or the tab that ran the
-   * node is gone, which is told to each tab of its own messages. `ids` are those that `send_webrtc_message` gave.
+   * node is gone, which is told to each tab of its own messages once the peer has said what it took, or 3 s have passed:
+   * messages to that peer wait until then. `ids` are those that `send_webrtc_message` gave.
    * `maybe_delivered`: they were on their way, and the peer may have taken them; else it has not.
    */
   | { type: "message:undelivered"; peer_id: string; count: number; ids: number[]; maybe_delivered: boolean }

@@ -154,7 +154,7 @@ export class NodeHub {
     return answer;
   }
 
-  /** Of each of `peers` the id up to which all messages were delivered, or told not to be. */
+  /** Peer → what became of messages to it, as `NodeBridge.settled` has it. */
   settled(peers) {
     return this.#isOver ? {} : JSON.parse(this.#python.settled(JSON.stringify(peers)));
   }

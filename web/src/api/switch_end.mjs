@@ -70,7 +70,12 @@ export class SwitchEnd {
   use(end) {
     this.#end = end;
     for (const [kind, on] of Object.entries(this.#listens)) if (on) end[`listen_${kind}`](true);
-    for (const [number, call] of [...this.#pending]) if (!call.isBegun) this.#begin(number, call);
+    this.#beginWaiting();
+  }
+
+  /** What waits, but messages behind others of which it is not known yet what became of them: their ids begin anew. */
+  #beginWaiting() {
+    for (const [number, call] of [...this.#pending]) if (!call.isBegun && !this.#accepted?.isWaiting(call.peer)) this.#begin(number, call);
   }
 
   /** The node behind this has gone. */
@@ -102,9 +107,13 @@ export class SwitchEnd {
     return this.#accepted.peers;
   }
 
-  /** `settled`: peer → the id up to which all were delivered, or told not to be. */
+  /** `settled`: peer → what the node knows of it, as `NodeBridge.settled` has it. */
   settle(settled) {
-    for (const [peer, id] of Object.entries(settled)) this.#accepted.settle(peer, 0, id);
+    for (const [peer, known] of Object.entries(settled)) {
+      this.#tellUndelivered(peer, this.#accepted.learn(peer, known), true);
+      this.#accepted.settle(peer, 0, known.id);
+    }
+    if (this.#end && this.#mayGo()) this.#beginWaiting();
   }
 
   #told({ type, peer_id, ids }) {
@@ -118,9 +127,9 @@ export class SwitchEnd {
     }
   }
 
-  /** The node that had accepted them is gone with them. */
-  loseAccepted() {
-    for (const [peer_id, ranges] of this.#accepted.clear()) this.#tellUndelivered(peer_id, ranges, true);
+  /** The node that had accepted them is gone with them: `settle` of the next one tells what the peers did not take. */
+  orphanAccepted() {
+    for (const [peer_id, ranges] of this.#accepted.orphan()) this.#tellUndelivered(peer_id, ranges, true);
   }
 
   #tellUndelivered(peer_id, ranges, maybe_delivered) {
@@ -133,11 +142,16 @@ export class SwitchEnd {
     this.#hooks.reply(number, false, JSON.stringify(error));
   }
 
-  #add(number, isRepeatable, begin) {
+  /** `peer`: of a message to it. */
+  #add(number, isRepeatable, begin, peer = "") {
     if (this.#refusal) throw this.#refusal;
-    const call = { begin, isRepeatable, isBegun: false };
+    const call = { begin, isRepeatable, isBegun: false, peer };
     this.#pending.set(number, call);
-    if (this.#end && this.#mayGo()) this.#begin(number, call);
+    if (this.#canSend(peer)) this.#begin(number, call);
+  }
+
+  #canSend(peer) {
+    return this.#end !== null && this.#mayGo() && !this.#accepted?.isWaiting(peer);
   }
 
   #begin(number, call) {
@@ -163,14 +177,14 @@ export class SwitchEnd {
 
   send(number, peer, data, count) {
     if (this.#refusal) throw this.#refusal;
-    if (this.#end && this.#mayGo()) return this.#send(number, peer, data, count);
+    if (this.#canSend(peer)) return this.#send(number, peer, data, count);
     // The caller uses its memory again.
     const kept = data.slice();
     this.#add(number, false, (end) => {
       const answer = this.#send(number, peer, kept, count);
       if (acceptedCount(answer) === count) end.settled(number, answer);
       else if (answer > 0) this.#hooks.accepted(number, answer);
-    });
+    }, peer);
     return 0;
   }
 
@@ -201,7 +215,7 @@ export class SwitchEnd {
       // What is in the store is looked after by whoever runs the node.
       if (!durable) this.#accepted?.sent(number, peer, delivered);
       end.send_with_progress(number, peer, kept, delivered, durable);
-    });
+    }, peer);
   }
 
   /** An answer to `ask_tab`. */

@@ -41,7 +41,7 @@ export class Views {
   /** A node tells what it told while they were away; one with other sessions has lost what was accepted before. */
   adopt({ lineage, undelivered }, before) {
     for (const view of this.#all.keys()) {
-      if (lineage && lineage !== before) view.loseAccepted();
+      if (lineage && lineage !== before) view.orphanAccepted();
       else view.catchUp(undelivered);
     }
   }
