@@ -84,6 +84,16 @@ def holder_goes(which: int, how: str) -> Callable[[Scene], None]:
     return strike
 
 
+def network_and_relay_off(scene: Scene) -> None:
+    """For three minutes; the relay comes back in the middle of them."""
+    scene.lab.networks.cable(cut=True)
+    scene.lab.relay.kill()
+    time.sleep(90)
+    scene.lab.relay.start()
+    time.sleep(90)
+    scene.lab.networks.cable()
+
+
 def nothing(_: Scene) -> None:
     """One tab is enough."""
 
@@ -116,6 +126,13 @@ ENDINGS = [
     Ending(
         "sender's first tab closes, the second sends on",
         holder_goes(SENDER, "close"),
+        10,
+        second_tab(SENDER),
+        keeps_session=True,
+    ),
+    Ending(
+        "two tabs of the sender, no network for 3 min, relay restarts",
+        network_and_relay_off,
         10,
         second_tab(SENDER),
         keeps_session=True,

@@ -148,7 +148,8 @@ class Outcome:
     theirs: str
     signed: int
     seconds: float
-    moved: bool
+    is_same: bool
+    """Whether the tab that goes on is the same peer."""
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -161,6 +162,10 @@ class Outcome:
 
 def crash(at: Place) -> None:
     at.holder.page.crash()
+
+
+def close(at: Place) -> None:
+    at.holder.page.close()
 
 
 def stand_still(at: Place) -> None:
@@ -224,6 +229,7 @@ def suffer(role: str, phase: str, how: str, strike: Callable[[Place], None]) -> 
     try:
         with place(chrome, site) as at:
             trade_id = begin(at, role, phase)
+            peer = at.heir.tab.run("return await node.local_peer_id()")
             strike(at)
             began = time.monotonic()
             at.heir.tab.run(
@@ -231,16 +237,18 @@ def suffer(role: str, phase: str, how: str, strike: Callable[[Place], None]) -> 
             )
             at.let_go()
             ours, theirs = go_on(at, trade_id)
-            found = Outcome(
-                f"{role} at {phase}: the holder {how}", ours, theirs, len(at.signed), time.monotonic() - began, True
-            )
-            return [judge(at, found)]
+            seconds = time.monotonic() - began
+            is_same = at.heir.tab.run("return await node.local_peer_id()") == peer
+            name = f"{role} at {phase}: the holder {how}"
+            return [judge(Outcome(name, ours, theirs, len(at.signed), seconds, is_same))]
     finally:
         chrome.quit()
         site.close()
 
 
-def judge(at: Place, found: Outcome) -> Outcome:
+def judge(found: Outcome) -> Outcome:
+    if not found.is_same:
+        found.faults.append("another peer goes on")
     if found.signed > 1:
         found.faults.append("two transactions of one trade were signed")
     if (found.ours == "completed") is not (found.theirs == "completed"):
@@ -251,7 +259,7 @@ def judge(at: Place, found: Outcome) -> Outcome:
 
 
 def rows(names: list[str], *, full: bool) -> list[Callable[[Lab], list[Outcome]]]:
-    hows = (("dies", crash), ("is busy for 30 s", stand_still))
+    hows = (("dies", crash), ("is closed", close), ("is busy for 30 s", stand_still))
     every = [(role, phase, how, strike) for role, phase in PHASES for how, strike in hows]
     chosen = [each for each in every if (_is_named(names, *each[:3]) if names else full)]
     return [lambda lab, each=each: suffer(*each) for each in chosen]
