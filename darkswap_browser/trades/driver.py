@@ -44,7 +44,8 @@ from darkswap_browser.settlement.effects import (
     Watch,
 )
 from darkswap_browser.settlement.events import Event, FinalTransactionFetched, SeenInMempool, SigningFailed
-from darkswap_browser.settlement.states import Completed, Settled
+from darkswap_browser.settlement.states import Completed, Settled, Trade
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.records import QuarantineListener
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
 from darkswap_browser.trades import envelopes
@@ -185,13 +186,15 @@ class Driver:
         return run
 
     async def make_room(self) -> None:
-        """The oldest trade that is over goes when there are too many. Raises `TooManyRequests`."""
+        """The oldest trade that is over goes when there are too many: first of what strangers asked for and got nothing
+        shown for, so that they cannot wash out what was traded. Raises `TooManyRequests`.
+        """
         live = [run for run in self.runs.values() if run.needs_peer]
         if len(live) >= self._limits.active_trades:
             raise TooManyRequests("trades at once", self._limits.active_trades)
         over = [run for run in self.runs.values() if run.is_over and run.record.released]
         if len(self.runs) >= MAX_TRADES and over:
-            oldest = min(over, key=lambda run: run.record.updated_at)
+            oldest = min(over, key=lambda run: (not _is_bogus(run.state.trade), run.record.updated_at))
             await self._records.delete(oldest.id)
             del self.runs[oldest.id]
             self._told.pop(oldest.id, None)
@@ -381,3 +384,8 @@ class Driver:
                 if isinstance(error, StorageError):
                     self.store_failed(error)
                 await asyncio.sleep(STORE_RETRY_SECONDS)
+
+
+def _is_bogus(trade: Trade) -> bool:
+    """A stranger's request that ended before a coin of ours was shown for it."""
+    return trade.role is Role.MAKER and trade.own is None

@@ -11,8 +11,8 @@ from darkswap_browser.bitcoin.signing import script_for
 from darkswap_browser.errors import InvalidArgument, WalletFailed
 from darkswap_browser.wallets.base import Account, AccountPurpose, Wallet
 
-KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH, ScriptKind.P2SH)
-"""P2SH stands for P2SH-P2WPKH, as Xverse's payment accounts are; that it is one is checked by its key."""
+KINDS = (ScriptKind.P2TR, ScriptKind.P2WPKH)
+"""Those of `settlement.transaction.INPUT_KINDS`: what is paid to an account must be good for the next trade."""
 MAX_KEY = 132
 """Characters: an uncompressed key in hex, so that one is told by its length."""
 
@@ -25,6 +25,9 @@ def account(wallet: str, purpose: AccountPurpose, address: Any, key: Any, networ
         script = script_of(address, network)
     except InvalidArgument as error:
         raise WalletFailed(wallet, f"has {address[:100]}, which is no address of {network}") from error
+    if kind_of(script) is ScriptKind.P2SH:
+        hint = "choose native segwit (bc1q…) as its type of payment address; Xverse has it under Settings"
+        raise WalletFailed(wallet, f"uses {address}, a nested address, which cannot be part of a trade: {hint}")
     if kind_of(script) not in KINDS:
         raise WalletFailed(wallet, f"uses {address}: choose a taproot or native segwit address in it")
     public = _key(wallet, key)

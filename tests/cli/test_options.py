@@ -33,7 +33,8 @@ LINES = {
     "trades list": ("trades", "list"),
     "trades show ab12": ("trades", "show"),
     "trades cancel ab12": ("trades", "cancel"),
-    "trades revoke ab12": ("trades", "revoke"),
+    "trades revoke ab12 --fee 900 --max-fee 1000": ("trades", "revoke"),
+    "trades revoke-fee ab12": ("trades", "revoke-fee"),
     "trades wait ab12": ("trades", "wait"),
     "trades resume": ("trades", "resume"),
 }

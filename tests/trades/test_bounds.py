@@ -14,7 +14,8 @@ from darkswap_browser.market import order_codec
 from darkswap_browser.orders.book import OrderBook
 from darkswap_browser.settlement.effects import Broadcast, Effect, Send
 from darkswap_browser.settlement.events import Event
-from darkswap_browser.settlement.states import AwaitingConfirmation
+from darkswap_browser.settlement.states import AwaitingConfirmation, Failed
+from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.orders import MAX_ORDERS, OrderRecord, OrderStatus, order_records
 from darkswap_browser.storage.trades import MAX_TRADES, TradeRecord, trade_records
 from darkswap_browser.testing.host import SimulatedStore
@@ -65,6 +66,22 @@ async def test_take_with_all_trades_kept_evicts_the_oldest_and_with_room_none(ro
         kept = await _kept(world.taker)
         assert len(kept) == MAX_TRADES and view.id in kept
         assert (ids[0] in kept) is bool(room) and ids[1] in kept
+        await world.taker.until("reviewing")
+        await world.taker.trades.cancel(view.id)
+        await asyncio.sleep(10)
+
+
+async def test_bogus_requests_of_strangers_do_not_wash_out_what_was_traded() -> None:
+    async with TradeWorld() as world:
+        ids = await _with_history(world, MAX_TRADES)
+        records = trade_records(world.taker.peer.runtime.store, NETWORK, str(world.taker.peer.id), _never)
+        record = (await records.all())[ids[5]]
+        asked = replace(record.state.trade, role=Role.MAKER, own=None, last_sent=None)
+        await records.put(ids[5], replace(record, state=Failed(asked, "BAD_SIGNATURE", "no proof")))
+        await world.reload(world.taker)
+        view = await world.taker.takes(await sells_dog(world), review=True)
+        kept = await _kept(world.taker)
+        assert ids[0] in kept and ids[5] not in kept and len(kept) == MAX_TRADES
         await world.taker.until("reviewing")
         await world.taker.trades.cancel(view.id)
         await asyncio.sleep(10)
