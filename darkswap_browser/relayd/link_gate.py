@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from darkswap_browser.net.source import ip_key, shares
+from darkswap_browser.net.rate_limit import Rate, TokenBuckets
+from darkswap_browser.net.source import BLOCK, ip_block, ip_key, shares
+
+ARRIVALS = 20.0
+"""New links of one address in a second, after as many at once as it may hold: a handshake costs 2 ms, and honest
+clients, an office full of them, come back less often …"""
+LEAST_ARRIVALS = 64
+"""… and at once, at least."""
+TRACKED = 65536
+"""Addresses of which that is remembered."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -18,11 +28,18 @@ class Gate:
         most: Links at once.
         per_address: Of one IPv4 address or IPv6 /64; a /48 has four times as many. Loopback is not counted.
         trusted: Proxies whose word of the client's address counts.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, most: int, per_address: int, trusted: Sequence[Network] = ()) -> None:
+    def __init__(
+        self, most: int, per_address: int, trusted: Sequence[Network] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.most = most
         self._per_address = per_address
+        self._clock = clock
+        at_once = max(per_address, LEAST_ARRIVALS)
+        self._arrivals = TokenBuckets(Rate(at_once, 1 / ARRIVALS), TRACKED)
+        self._arrivals_of_block = TokenBuckets(Rate(at_once * BLOCK, 1 / ARRIVALS / BLOCK), TRACKED)
         self._trusted = tuple(trusted)
         self.on_refused: Callable[[], None] = lambda: None
         self._links: dict[str | None, dict[Admitted, None]] = {}
@@ -42,7 +59,7 @@ class Gate:
     def enter(self, ip: str, drop: Callable[[], None]) -> Admitted | None:
         # Who hides behind a proxy is counted once the proxy has said who it is.
         source = None if self.trusts(ip) else ip_key(ip)
-        if not self._has_share(source) or not self._make_room(source):
+        if not self._has_share(source) or not self._make_room(source) or not self._may_arrive(source):
             self.on_refused()
             return None
         link = Admitted(self, source, drop)
@@ -52,7 +69,7 @@ class Gate:
     def identify(self, link: Admitted, ip: str) -> bool:
         """For `Admitted`."""
         source = ip_key(ip)
-        if not self._has_share(source):
+        if not self._has_share(source) or not self._may_arrive(source):
             self.on_refused()
             return False
         self.remove(link)
@@ -83,6 +100,17 @@ class Gate:
 
     def _has_share(self, source: str | None) -> bool:
         return all(self._counts[key] < most for key, most in shares(source, self._per_address))
+
+    def _may_arrive(self, source: str | None) -> bool:
+        """Whether this address came seldom enough: refused here, before the first byte, a link costs least."""
+        if source is None:
+            return True
+        now, block = self._clock(), ip_block(source)
+        if not self._arrivals.allows(source, now) or (
+            block is not None and not self._arrivals_of_block.take(block, now)
+        ):
+            return False
+        return self._arrivals.take(source, now)
 
     def _make_room(self, source: str | None) -> bool:
         """Whether there is room, if need be by dropping the newest link of the address that has most, where that has

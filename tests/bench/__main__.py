@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import rows, trading
+from tests.bench import hostile, rows, trading
 from tests.bench.orders import orders
 from tests.bench.row import Row, table
 from tests.bench.runestones import runestones
@@ -26,6 +26,10 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "hop": rows.task_hop,
     "relayed": rows.relayed,
     "relay": rows.relay,
+    "floods": hostile.floods,
+    "returning": hostile.returning,
+    "page-flood": hostile.page_under_flood,
+    "costs": hostile.worst_costs,
     "runestones": runestones,
     "take": trading.take,
     "verify": trading.verification,

@@ -54,6 +54,10 @@ COMMANDS = {
         *("-m", "darkswap_browser.relayd", "--no-identity-file", "--admin", "off"),
         *("--listen", "/ip4/127.0.0.1/tcp/0/ws", "--reservations", str(HELD * 2), "--connections", str(HELD * 2)),
     ),
+    "behind a proxy": (
+        *("-m", "darkswap_browser.relayd", "--no-identity-file", "--admin", "off", "--stun", "off"),
+        *("--listen", "/ip4/127.0.0.1/tcp/0/ws", "--trusted-proxy", "127.0.0.1"),
+    ),
     "py-libp2p": (str(ROOT / "tests" / "interop" / "peers" / "py_relay.py"), str(HELD * 2)),
 }
 
@@ -88,9 +92,13 @@ class RelayProcess:
 
 
 @contextlib.contextmanager
-def relay_process(side: str) -> Iterator[RelayProcess]:
+def relay_process(side: str, *options: str) -> Iterator[RelayProcess]:
+    """`side`: a key of `COMMANDS`; `options` are added to its command, in place of what it listens on."""
+    command = COMMANDS[side]
+    if options:
+        command = (*(word for word in command[: command.index("--listen")] if word != "--no-identity-file"), *options)
     process = subprocess.Popen(
-        [sys.executable, *COMMANDS[side]],
+        [sys.executable, *command],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

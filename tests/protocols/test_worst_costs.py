@@ -76,12 +76,17 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_worst_message_is_handled_or_refused_within_its_share_of_time(name: str) -> None:
+def least_seconds(name: str) -> float:
+    """Of seven times."""
     fastest = 1.0
     for _ in range(7):
         started = time.process_time()
         with suppress(DarkSwapError, ValueError):
             CASES[name]()
         fastest = min(fastest, time.process_time() - started)
-    assert fastest < MOST
+    return fastest
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_worst_message_is_handled_or_refused_within_its_share_of_time(name: str) -> None:
+    assert least_seconds(name) < MOST

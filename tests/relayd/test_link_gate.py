@@ -37,6 +37,37 @@ def test_ipv6_counts_by_64_and_by_48() -> None:
     assert enter(gate, "::ffff:192.0.2.1") is not None and enter(gate, ONE) is not None and enter(gate, ONE) is None
 
 
+def test_address_that_comes_and_goes_without_end_is_refused_at_the_door() -> None:
+    now = [0.0]
+    gate = Gate(100, 70, clock=lambda: now[0])
+
+    def come(ip: str, times: int) -> int:
+        links = [link for _ in range(times) if (link := enter(gate, ip)) is not None and (link.leave() or True)]
+        return len(links)
+
+    assert come(ONE, 100) == 70, "as many as it may hold at once"
+    assert come(TWO, 1) == 1
+    now[0] += 1.0
+    assert come(ONE, 100) == 20
+    now[0] += 0.1
+    assert come(ONE, 100) == 2
+    assert come("127.0.0.1", 100) == 100
+    assert come("2001:db8:0:1::1", 100) == 70
+    assert sum(come(f"2001:db8:0:{n}::1", 100) for n in range(2, 10)) == 210, "four times as many of one /48"
+    assert gate.open == 0
+
+
+def test_client_behind_a_proxy_that_comes_and_goes_without_end_is_refused() -> None:
+    gate = Gate(100, 4, [ipaddress.ip_network("10.0.0.1")], clock=lambda: 0.0)
+    taken = 0
+    for _ in range(100):
+        link = enter(gate, "10.0.0.1")
+        assert link is not None
+        taken += link.identify(ONE)
+        link.leave()
+    assert taken == 64
+
+
 def test_loopback_is_counted_in_all_only() -> None:
     gate = Gate(4, 1)
     assert [enter(gate, "127.0.0.1") is not None for _ in range(5)] == [True] * 4 + [False]
