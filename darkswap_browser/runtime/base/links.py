@@ -46,6 +46,11 @@ LinkHandler = Callable[[ByteLink, str], Coroutine[Any, Any, None]]
 class AdmittedLink(Protocol):
     """A link that a gate let in and counts."""
 
+    @property
+    def source(self) -> str | None:
+        """Under which address it is counted; None: under none."""
+        ...
+
     def identify(self, ip: str) -> bool:
         """A proxy in front says that it comes from `ip`. False: it has to go."""
         ...

@@ -9,6 +9,7 @@ more small frames than the rest waits.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -36,6 +37,8 @@ LOOK_AGAIN = 1.0
 """Seconds after which whoever had more than its fair share may try again."""
 TOTAL_RATE, TOTAL_BURST = 8000.0, 16_000.0
 """Of all connections: a quarter of what the host can handle."""
+ADDRESS_RATE, ADDRESS_BURST = 4000.0, 6000.0
+"""Of all connections of one address, where addresses are counted: its connections have one burst, not one each."""
 SMALL = 1024
 """Bytes from which a frame pays for itself."""
 CONTROL_RATE, CONTROL_BURST = 1.0, 60.0
@@ -65,14 +68,29 @@ class FrameBucket:
         return max(-self._level, 0.0) / self._rate
 
 
+class FrameBudget:
+    """Small frames of a host's connections: of all of them, and of those of one address."""
+
+    def __init__(self, now: float) -> None:
+        self.total = FrameBucket(TOTAL_RATE, TOTAL_BURST, now)
+        self._shares: weakref.WeakValueDictionary[str, FrameBucket] = weakref.WeakValueDictionary()
+        """As long as a connection of the address is there."""
+
+    def share(self, source: str, now: float) -> FrameBucket:
+        found = self._shares.get(source)
+        if found is None:
+            found = self._shares[source] = FrameBucket(ADDRESS_RATE, ADDRESS_BURST, now)
+        return found
+
+
 class Metered(Connection):
     """What both ends have in common. Reading stops for two reasons, each by itself: the queue of messages is full, or
     a part of what was read is not parsed yet.
 
-    `total` counts the small frames of every connection of a host; while it is spent each has a fair share.
+    While the host's budget is spent each connection has a fair share.
     """
 
-    total: FrameBucket
+    budget: FrameBudget
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._unparsed = b""
@@ -80,7 +98,8 @@ class Metered(Connection):
         self._queue_is_full = False
         self._frames = 0
         self._cost = 0.0
-        self._piece = PIECE
+        self._piece = DENSE_PIECE
+        self._share: FrameBucket | None = None
         now = self.loop.time()
         self._own = FrameBucket(FRAME_RATE, FRAME_BURST, now)
         self._fair = FrameBucket(FAIR_RATE, FAIR_BURST, now)
@@ -137,9 +156,14 @@ class Metered(Connection):
     def _charge(self) -> float:
         """Pay for what was parsed; how many seconds to wait before more is."""
         now, cost, self._cost = self.loop.time(), self._cost, 0.0
-        for bucket in (self._own, self._fair, self.total):
+        total, share = self.budget.total, self._share
+        for bucket in (self._own, self._fair, total):
             bucket.spend(cost, now)
-        return max(self._own.debt, min(self._fair.debt, LOOK_AGAIN) if self.total.debt else 0.0)
+        wait = max(self._own.debt, min(self._fair.debt, LOOK_AGAIN) if total.debt else 0.0)
+        if share is not None:
+            share.spend(cost, now)
+            wait = max(wait, share.debt)
+        return wait
 
     def _go_on_after(self, seconds: float) -> None:
         self.transport.pause_reading()
@@ -160,17 +184,17 @@ class Metered(Connection):
 class MeteredClient(Metered, ClientConnection):
     """The dialling end."""
 
-    def __init__(self, *args: Any, total: FrameBucket, **options: Any) -> None:
+    def __init__(self, *args: Any, budget: FrameBudget, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.total = total
+        self.budget = budget
 
 
 class MeteredServer(Metered, ServerConnection):
     """The listening end. `gate` counts it from the first moment, and says whose word of the client counts."""
 
-    def __init__(self, *args: Any, total: FrameBucket, gate: LinkGate | None = None, **options: Any) -> None:
+    def __init__(self, *args: Any, budget: FrameBudget, gate: LinkGate | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.total = total
+        self.budget = budget
         self._gate = gate
         self._admitted: AdmittedLink | None = None
         self._is_refused = False
@@ -191,6 +215,7 @@ class MeteredServer(Metered, ServerConnection):
                 return
             self._header = b"" if self._gate.trusts(self.client_ip) else None
         super().connection_made(transport)
+        self._count_by_address()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._admitted is not None:
@@ -229,7 +254,13 @@ class MeteredServer(Metered, ServerConnection):
 
     def identify(self, ip: str) -> bool:
         self.client_ip = ip
-        return self._admitted is None or self._admitted.identify(ip)
+        is_welcome = self._admitted is None or self._admitted.identify(ip)
+        self._count_by_address()
+        return is_welcome
+
+    def _count_by_address(self) -> None:
+        source = None if self._admitted is None else self._admitted.source
+        self._share = None if source is None else self.budget.share(source, self.loop.time())
 
 
 def socket_ip(address: object) -> str:

@@ -25,14 +25,7 @@ from websockets.http11 import Request, Response
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, ListenFailed, MalformedMessage
 from darkswap_browser.runtime.base.links import AdmittedLink, ByteLink, LinkGate, LinkHandler, LinkListener
-from darkswap_browser.runtime.native.metered import (
-    TOTAL_BURST,
-    TOTAL_RATE,
-    FrameBucket,
-    MeteredClient,
-    MeteredServer,
-    socket_ip,
-)
+from darkswap_browser.runtime.native.metered import FrameBudget, MeteredClient, MeteredServer, socket_ip
 from darkswap_browser.runtime.native.proxy import MAX_HEADER, parse_proxy_header
 from darkswap_browser.runtime.native.tls import server_tls
 
@@ -263,16 +256,16 @@ class NativeSockets:
         gate: LinkGate | None = None,
     ) -> None:
         self._gate = gate
-        self._total: FrameBucket | None = None
+        self._budget: FrameBudget | None = None
         self._trusted = trusted
         self._plain_http = plain_http
         self._close_seconds = close_seconds
 
-    def _frames(self) -> FrameBucket:
+    def _frames(self) -> FrameBudget:
         """What all WebSockets of this host count in."""
-        if self._total is None:
-            self._total = FrameBucket(TOTAL_RATE, TOTAL_BURST, asyncio.get_running_loop().time())
-        return self._total
+        if self._budget is None:
+            self._budget = FrameBudget(asyncio.get_running_loop().time())
+        return self._budget
 
     async def connect_tcp(self, host: str, port: int) -> ByteLink:
         with _socket_errors(f"tcp to {host} port {port}"):
@@ -297,7 +290,7 @@ class NativeSockets:
                     max_size=WEBSOCKET_MESSAGE,
                     max_queue=WEBSOCKET_QUEUE,
                     write_limit=SEND_BUFFER,
-                    create_connection=cast(type[ClientConnection], partial(MeteredClient, total=self._frames())),
+                    create_connection=cast(type[ClientConnection], partial(MeteredClient, budget=self._frames())),
                 )
             )
 
@@ -356,7 +349,7 @@ class NativeSockets:
                 write_limit=SEND_BUFFER,
                 # The annotation says a class; the library calls it and no more.
                 create_connection=cast(
-                    type[ServerConnection], partial(MeteredServer, total=self._frames(), gate=self._gate)
+                    type[ServerConnection], partial(MeteredServer, budget=self._frames(), gate=self._gate)
                 ),
                 logger=LIBRARY,
             )

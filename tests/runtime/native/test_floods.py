@@ -7,13 +7,21 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 import pytest
 from websockets.utils import accept_key
 
 from darkswap_browser.errors import ConnectionLost, EndOfStream
 from darkswap_browser.runtime.base.links import ByteLink
-from darkswap_browser.runtime.native.metered import CONTROL_BURST, FRAME_BURST, FRAME_RATE, TOTAL_BURST
+from darkswap_browser.runtime.native.metered import (
+    ADDRESS_BURST,
+    ADDRESS_RATE,
+    CONTROL_BURST,
+    FRAME_BURST,
+    FRAME_RATE,
+    TOTAL_BURST,
+)
 from darkswap_browser.runtime.native.sockets import NativeSockets
 from tests.runtime.native.test_sockets import listening, stranger
 
@@ -136,6 +144,51 @@ async def test_crowd_that_sends_tiny_messages_is_slowed_down_and_who_sends_few_i
         for task in draining:
             task.cancel()
         for client in (*crowd, honest):
+            client.writer.close()
+
+
+class OneAddress:
+    """A gate at which every link comes from the same address."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def enter(self, ip: str, drop: Callable[[], None]) -> OneAddress:
+        return self
+
+    def trusts(self, ip: str) -> bool:
+        return False
+
+    def identify(self, ip: str) -> bool:
+        return True
+
+    def leave(self) -> None:
+        pass
+
+
+async def test_connections_of_one_address_have_one_burst_of_tiny_messages() -> None:
+    async with listening(gate=OneAddress("192.0.2.1")) as (port, links):
+        crowd = [await RawClient.connect(port) for _ in range(4)]
+        received, more, enough = 0, int(ADDRESS_RATE), asyncio.Event()
+
+        async def drain(link: ByteLink) -> None:
+            nonlocal received
+            while True:
+                data = await link.read()
+                received += len(data)
+                if received >= ADDRESS_BURST + more:
+                    enough.set()
+
+        draining = [asyncio.create_task(drain(await links.get())) for _ in crowd]
+        started = time.monotonic()
+        for client in crowd:
+            client.writer.write(client_frame(BINARY, b"x") * int(FRAME_BURST))
+        async with asyncio.timeout(20):
+            await enough.wait()
+        assert time.monotonic() - started > more / ADDRESS_RATE / 2, "all connections together had enough for these"
+        for task in draining:
+            task.cancel()
+        for client in crowd:
             client.writer.close()
 
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, ListenFailed
-from darkswap_browser.runtime.base.links import ByteLink
+from darkswap_browser.runtime.base.links import ByteLink, LinkGate
 from darkswap_browser.runtime.native.sockets import (
     CLOSE_SECONDS,
     WEBSOCKET_MESSAGE,
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.native
 
 @asynccontextmanager
 async def listening(
-    plain_http: PlainHttp | None = None, **options: float
+    plain_http: PlainHttp | None = None, gate: LinkGate | None = None, **options: float
 ) -> AsyncIterator[tuple[int, asyncio.Queue[ByteLink]]]:
     links: asyncio.Queue[ByteLink] = asyncio.Queue()
     made: list[ByteLink] = []
@@ -37,7 +37,7 @@ async def listening(
         made.append(link)
         links.put_nowait(link)
 
-    listener = await NativeSockets(plain_http=plain_http, **options).listen_websocket("127.0.0.1", 0, accept)
+    listener = await NativeSockets(plain_http=plain_http, gate=gate, **options).listen_websocket("127.0.0.1", 0, accept)
     try:
         yield listener.port, links
     finally:
