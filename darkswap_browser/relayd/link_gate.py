@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from darkswap_browser.net.rate_limit import Rate, TokenBuckets
 from darkswap_browser.net.source import BLOCK, ip_block, ip_key, shares
+
+logger = logging.getLogger(__name__)
 
 ARRIVALS = 20.0
 """New links of one address in a second, after as many at once as it may hold: a handshake costs 2 ms, and honest
@@ -46,6 +49,7 @@ class Gate:
         """By address, the oldest first; None: those that are not counted by address."""
         self._counts: Counter[str] = Counter()
         self.open = 0
+        self._warned = False
 
     def trusts(self, ip: str) -> bool:
         try:
@@ -55,6 +59,17 @@ class Gate:
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return any(address in network for network in self._trusted)
+
+    def ignored(self, ip: str) -> None:
+        """Tell the operator, once, of a proxy that nobody named. Strangers from outside may write what they like."""
+        address = ipaddress.ip_address(ip)
+        if self._warned or not (address.is_loopback or address.is_private):
+            return
+        self._warned = True
+        logger.warning(
+            "a proxy in front is not trusted: its clients count as %s; name it by --trusted-proxy",
+            "nobody, so one of them can take every place" if address.is_loopback else "one address",
+        )
 
     def enter(self, ip: str, drop: Callable[[], None]) -> Admitted | None:
         # Who hides behind a proxy is counted once the proxy has said who it is.

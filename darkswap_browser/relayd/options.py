@@ -32,7 +32,7 @@ examples:
       darkswap-relay
   on a server behind nginx or Caddy, which hold the certificate and pass WebSockets on to port 9095:
       darkswap-relay --announce /dns4/relay.example/tcp/443/wss --trusted-proxy 127.0.0.1
-      (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; Caddy sets it by itself)
+      (nginx: the block for it is in README.md; Caddy's reverse_proxy does by itself what is needed)
   with its own certificate, for browsers and for native peers:
       darkswap-relay --listen /ip4/0.0.0.0/tcp/443/wss --tls-cert cert.pem --tls-key key.pem \\
                      --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/relay.example/tcp/443/wss

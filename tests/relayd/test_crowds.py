@@ -55,6 +55,8 @@ async def test_header_of_a_proxy_that_is_not_trusted_means_nothing() -> None:
         answers = [await upgraded(it, "203.0.113.1") for _ in range(3)]
         assert [status for status, _ in answers] == ["101"] * 3
         close_all([each for _, each in answers])
+        warnings = [line["event"] for line in await it.end() if line["level"] == "warning"]
+        assert len(warnings) == 1 and "--trusted-proxy" in str(warnings[0])
 
 
 async def test_proxy_protocol_names_clients_of_tcp_and_of_websockets() -> None:

@@ -71,6 +71,10 @@ class LinkGate(Protocol):
         """Whether `ip` is a proxy whose word of the client's address counts."""
         ...
 
+    def ignored(self, ip: str) -> None:
+        """A link from `ip`, which is not trusted, names a client as proxies do."""
+        ...
+
 
 class Sockets(Protocol):
     """Ways to reach out. A host raises `Unsupported` for what it has not."""

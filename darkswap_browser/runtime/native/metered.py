@@ -243,7 +243,11 @@ class MeteredServer(Metered, ServerConnection):
     def forwarded(self, headers: Headers) -> bool:
         """Heed `X-Forwarded-For`, where a trusted proxy wrote it. False: the client has to go."""
         gate = self._gate
-        if gate is None or not gate.trusts(self.client_ip):
+        if gate is None:
+            return True
+        if not gate.trusts(self.client_ip):
+            if "X-Forwarded-For" in headers:
+                gate.ignored(self.client_ip)
             return True
         ip = forwarded_for(headers.get_all("X-Forwarded-For"), gate.trusts)
         if ip is None or self.identify(ip):

@@ -159,6 +159,9 @@ class OneAddress:
     def trusts(self, ip: str) -> bool:
         return False
 
+    def ignored(self, ip: str) -> None:
+        pass
+
     def identify(self, ip: str) -> bool:
         return True
 
