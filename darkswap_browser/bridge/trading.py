@@ -33,6 +33,7 @@ METHODS = (
     "get_trades",
     "cancel_trade",
     "revoke_trade",
+    "bump_trade_fee",
     "estimate_revoke_fee",
     "wait_for_trade",
     "get_rune_info",

@@ -44,6 +44,7 @@ VERBS: Mapping[tuple[str, str], Callable[[Session], Awaitable[int | None]]] = {
     ("trades", "show"): trade_commands.show,
     ("trades", "cancel"): trade_commands.cancel,
     ("trades", "revoke"): trade_commands.revoke,
+    ("trades", "bump"): trade_commands.bump,
     ("trades", "revoke-fee"): trade_commands.revoke_fee,
     ("trades", "wait"): trade_commands.wait,
     ("trades", "resume"): trade_commands.resume,

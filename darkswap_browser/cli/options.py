@@ -249,6 +249,11 @@ def _add_trades(groups: _Subparsers[_Parser]) -> None:
     )
     revoke.add_argument("--fee", type=_sats, metavar="SATS", help="what it shall cost (default: what it needs to)")
     revoke.add_argument("--max-fee", type=_sats, metavar="SATS", help="what it may cost")
+    bump = _verb(verbs, "bump", "Speed up a settlement that waits: a child of your bitcoin output pays for both.", "ID")
+    bump.add_argument(
+        "--fee-rate", type=_rate, metavar="RATE", help="sats per vbyte of both (default: the next block's)"
+    )
+    bump.add_argument("--max-fee", type=_sats, metavar="SATS", help="what it may cost")
     _verb(verbs, "revoke-fee", "What taking a signature back would cost now.", "ID")
     _verb(verbs, "wait", "Go on with it until it is over.", "ID")
     _verb(verbs, "resume", "Go on until everything that is going on is over.")

@@ -97,6 +97,14 @@ async def revoke(session: Session) -> int:
     return 0 if trade["phase"] == "revoked" else FAILED
 
 
+async def bump(session: Session) -> None:
+    given = session.given
+    trade_id = await session.trade_id(given.id)
+    async with session.running_node() as node:
+        child = to_dict(await node.bump_trade_fee(trade_id, given.fee_rate, given.max_fee))
+    session.out.value(child, [f"Sent {child['txid']}, which pays {child['fee_sats']} sats."])
+
+
 async def revoke_fee(session: Session) -> None:
     trade_id = await session.trade_id(session.given.id)
     async with session.running_node() as node:

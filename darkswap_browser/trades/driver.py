@@ -58,6 +58,7 @@ from darkswap_browser.trades.chain_watcher import (
     InMempool,
     event_of,
 )
+from darkswap_browser.trades.fee_bumper import FeeBumper
 from darkswap_browser.trades.operations import TradeOperations
 from darkswap_browser.trades.runner import STORE_RETRY_SECONDS, TradeRunner, Work
 from darkswap_browser.trades.view_builder import build_trade_view
@@ -99,6 +100,7 @@ class Driver:
         self._records = trade_records(runtime.store, network, self._local, aside)
         self.admission = TradeAdmission(orders, policy, limits)
         self.operations = TradeOperations(chain, policy, runtime.clock.now, self._connected, self._busy, runtime.fence)
+        self.fee_bumper = FeeBumper(chain, self._connected, runtime.fence)
         self._watcher = ChainWatcher(chain, self._seen, report)
         self.runs: dict[str, TradeRunner] = {}
         self._blind: dict[str, str] = {}

@@ -118,9 +118,9 @@ class TradeOperations:
         signature where it has given it already.
         """
         try:
-            await self._check(trade, _known(trade.own), _settlement(trade), trade.txid)
+            await self._check(trade, _known(trade.own), settlement_of_trade(trade), trade.txid)
             if trade.sale:
-                v17_their_signatures(_settlement(trade), trade.role.other, trade.sale)
+                v17_their_signatures(settlement_of_trade(trade), trade.role.other, trade.sale)
             return Verified()
         except DarkSwapError as error:
             return CheckFailed(*_why(error))
@@ -154,7 +154,7 @@ class TradeOperations:
 
     async def sign(self, trade: Trade) -> Event:
         try:
-            return Signed(await self._sign(trade, _settlement(trade)))
+            return Signed(await self._sign(trade, settlement_of_trade(trade)))
         except NodeMoved:
             raise
         except DarkSwapError as error:
@@ -162,7 +162,7 @@ class TradeOperations:
 
     async def countersign(self, trade: Trade, theirs: Witnesses) -> Event:
         try:
-            settlement = _settlement(trade)
+            settlement = settlement_of_trade(trade)
             v17_their_signatures(settlement, trade.role.other, theirs)
             self._snapshot.pop(trade.terms.trade_id, None)
             own = await self._sign(trade, settlement)
@@ -200,7 +200,7 @@ class TradeOperations:
 
     def verify_final_transaction(self, trade: Trade, raw: bytes) -> None:
         """Whether it is the settlement, and all its signatures hold. Raises `VerificationFailed`, `TradeRefused`."""
-        v18_final(_settlement(trade), raw)
+        v18_final(settlement_of_trade(trade), raw)
 
     async def broadcast(self, txid: str, raw: bytes) -> Event:
         """Until a server takes it, or says why none will.
@@ -279,7 +279,7 @@ class TradeOperations:
         """What was named, or else more than all that stands against it and today's rate."""
         if trade.revoke_fee:
             return lambda vsize: trade.revoke_fee
-        beat = max(sum(_settlement(trade).fees.values()), trade.revoke_beat)
+        beat = max(sum(settlement_of_trade(trade).fees.values()), trade.revoke_beat)
         if coins := await self._spent_before(trade):
             beat = max(beat, _paid(Transaction.parse(trade.spend_raw), coins))
         rate = await self._chain.fee_rate(1)
@@ -301,7 +301,7 @@ class TradeOperations:
 
         Raises `TradeRefused` while the other side is not known.
         """
-        own, theirs, settlement = _known(trade.own), _known(trade.theirs), _settlement(trade)
+        own, theirs, settlement = _known(trade.own), _known(trade.theirs), settlement_of_trade(trade)
         return effect_of(
             settlement.tx,
             settlement.prevouts,
@@ -326,7 +326,7 @@ class TradeOperations:
 def revoke_bound(trade: Trade) -> int:
     """Sats that taking the signature back may cost."""
     named = trade.revoke_max or trade.revoke_fee
-    return named or fees.default_revoke_fee(sum(_settlement(trade).fees.values()))
+    return named or fees.default_revoke_fee(sum(settlement_of_trade(trade).fees.values()))
 
 
 def _paid(tx: Transaction, spent: Sequence[TradeInput | TxOutput]) -> int:
@@ -338,7 +338,8 @@ def settlement_of(terms: TradeTerms, role: Role, own: Contribution, theirs: Cont
     return build(terms, own, theirs) if role is Role.MAKER else build(terms, theirs, own)
 
 
-def _settlement(trade: Trade) -> Settlement:
+def settlement_of_trade(trade: Trade) -> Settlement:
+    """Raises `TradeRefused` while the other side is not known."""
     return settlement_of(trade.terms, trade.role, _known(trade.own), _known(trade.theirs))
 
 

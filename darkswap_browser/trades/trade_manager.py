@@ -233,6 +233,21 @@ class TradeManager:
             raise InvalidArgument("trade_id", "has no signature to take back now", self._driver.view(run).advice)
         return self._driver.view(run)
 
+    async def bump_fee(self, trade_id: str, fee_rate: int | None = None, max_fee: int | None = None) -> tuple[str, int]:
+        """Txid and sats of a child that speeds up a settlement which waits for a block.
+
+        Raises `TradeNotFound`, and what `FeeBumper.bump` raises.
+
+        Cancellation: As there.
+        """
+        run = self._driver.run(trade_id)
+        view = self._driver.view(run)
+        if not view.can_bump_fee:
+            raise InvalidArgument("trade_id", "has nothing to speed up, or no bitcoin output of yours", view.advice)
+        _ = self._driver.wallet
+        rate = None if fee_rate is None else taking.checked_rate(fee_rate, self._policy)
+        return await self._driver.fee_bumper.bump(run.state.trade, rate, max_fee)
+
     async def estimate_revoke_fee(self, trade_id: str) -> tuple[int, int]:
         """Sats that `revoke` would cost now, and that it may cost where nothing else is said.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from darkswap_browser.errors import DarkSwapError
 from darkswap_browser.market import order_codec
+from darkswap_browser.settlement.fee_bump import bitcoin_output
 from darkswap_browser.settlement.machine import FINALITY_MARGIN_BLOCKS
 from darkswap_browser.settlement.states import (
     AwaitingConfirmation,
@@ -20,6 +22,7 @@ from darkswap_browser.settlement.states import (
 )
 from darkswap_browser.settlement.terms import Role
 from darkswap_browser.storage.trades import TradeRecord
+from darkswap_browser.trades.operations import settlement_of_trade
 from darkswap_browser.trades.status_text import advice_text, failure_reason, progress_steps
 from darkswap_browser.trades.views import TradeState, TradeStatus, TradeView
 
@@ -60,6 +63,7 @@ def build_trade_view(record: TradeRecord, local: str, blind: str = "") -> TradeV
         can_confirm=isinstance(state, Reviewing),
         can_cancel=isinstance(state, Negotiating),
         can_revoke=_can_revoke(state),
+        can_bump_fee=_can_bump_fee(state),
         revoke_txid=trade.spend_txid or None,
     )
 
@@ -71,6 +75,16 @@ def _confirmations(state: State) -> int:
         case Settled(trade, _):
             return trade.confirmations + FINALITY_MARGIN_BLOCKS
     return 0
+
+
+def _can_bump_fee(state: State) -> bool:
+    match state:
+        case AwaitingConfirmation(trade, _, _, 0) if trade.raw:
+            try:
+                return bitcoin_output(settlement_of_trade(trade), trade.role) is not None
+            except DarkSwapError:
+                return False  # of terms that no transaction can be built of
+    return False
 
 
 def _can_revoke(state: State) -> bool:

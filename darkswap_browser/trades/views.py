@@ -81,6 +81,8 @@ class TradeView:
     can_confirm: bool
     can_cancel: bool
     can_revoke: bool
+    can_bump_fee: bool
+    """The settlement waits for a block, and an output of ours in it can pay for more speed."""
     revoke_txid: str | None
     """Of our self-spend that makes the signature given away worth nothing."""
 

@@ -80,6 +80,7 @@ GOOD = {
     "cancel_trade": ["00", "why"],
     "revoke_trade": ["00"],
     "estimate_revoke_fee": ["00"],
+    "bump_trade_fee": ["00"],
     "wait_for_trade": ["00"],
     "get_rune_info": ["1:1"],
     "get_alkane_info": ["2:0"],

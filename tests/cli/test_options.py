@@ -34,6 +34,7 @@ LINES = {
     "trades show ab12": ("trades", "show"),
     "trades cancel ab12": ("trades", "cancel"),
     "trades revoke ab12 --fee 900 --max-fee 1000": ("trades", "revoke"),
+    "trades bump ab12 --fee-rate 50 --max-fee 9000": ("trades", "bump"),
     "trades revoke-fee ab12": ("trades", "revoke-fee"),
     "trades wait ab12": ("trades", "wait"),
     "trades resume": ("trades", "resume"),

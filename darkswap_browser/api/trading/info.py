@@ -105,6 +105,7 @@ async def trade_info(view: TradeView, effect: BalanceChange | None, book: AssetR
         can_confirm=view.can_confirm,
         can_cancel=view.can_cancel,
         can_revoke=view.can_revoke,
+        can_bump_fee=view.can_bump_fee,
         revoke_txid=view.revoke_txid,
         vouched_by=vouching.needed,
         vouchers=vouching.servers,

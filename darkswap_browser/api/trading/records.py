@@ -180,6 +180,14 @@ class TradeEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeBump:
+    """The child that speeds a settlement up, and what it pays."""
+
+    txid: str
+    fee_sats: int
+
+
+@dataclass(frozen=True, slots=True)
 class RevokeFee:
     """Sats that taking a signature back would cost now, and may cost where nothing else is said."""
 
@@ -226,6 +234,7 @@ class TradeInfo:
     can_confirm: bool
     can_cancel: bool
     can_revoke: bool
+    can_bump_fee: bool
     revoke_txid: str | None
     vouched_by: int
     """How many of `vouchers` must agree on what the other side's coins hold before anything is signed."""

@@ -8,7 +8,7 @@ from darkswap_browser.api.trading import stored
 from darkswap_browser.api.trading.arguments import TEXT, checked
 from darkswap_browser.api.trading.assets import described
 from darkswap_browser.api.trading.info import trade_info
-from darkswap_browser.api.trading.records import AssetInfo, RevokeFee, TradeInfo
+from darkswap_browser.api.trading.records import AssetInfo, FeeBump, RevokeFee, TradeInfo
 from darkswap_browser.api.trading.service import TradingService
 from darkswap_browser.bitcoin.transaction import MAX_SATS
 from darkswap_browser.errors import InvalidArgument
@@ -54,9 +54,7 @@ class TradesApi(TradingService):
             raise InvalidArgument("review", "is neither true nor false")
         if amount is not None and not isinstance(amount, str):
             raise InvalidArgument("amount", f"is {type(amount).__name__} and not a decimal text in display units")
-        is_number = isinstance(fee_rate, int | float) and not isinstance(fee_rate, bool)
-        if fee_rate is not None and not (is_number and 0 < fee_rate < 1_000_000):
-            raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
+        rate = _rate(fee_rate)
         if max_fee_sats is not None:
             read_argument(Whole(MAX_SATS), "max_fee_sats", max_fee_sats)
         opened = await self._engine()
@@ -64,7 +62,6 @@ class TradesApi(TradingService):
         base = await self._book.agreed(order.base, order.base_decimals, "base_asset")
         await self._book.agreed(order.quote, order.quote_decimals, "quote_asset")
         fill = None if amount is None else parse_amount(amount, base.decimals)
-        rate = None if fee_rate is None else int(fee_rate * 1000)
         return await self._trade(await opened.trades.take(order_id, fill, rate, max_fee_sats, review=review))
 
     @checked(trade_id=TEXT)
@@ -117,6 +114,30 @@ class TradesApi(TradingService):
             raise InvalidArgument("fee_sats", "is more than max_fee_sats")
         trades = (await self._engine()).trades
         return await self._trade(await trades.revoke(trade_id, fee_sats or 0, max_fee_sats or 0))
+
+    @checked(trade_id=TEXT)
+    async def bump_trade_fee(
+        self, trade_id: str, fee_rate: float | None = None, max_fee_sats: int | None = None
+    ) -> FeeBump:
+        """Speed up a settlement that waits for a block: a child of our bitcoin output in it pays for both (CPFP).
+
+        Again, with a higher rate, it replaces the child.
+
+        Args:
+            fee_rate: Sats per vbyte that both together pay; None: the next block's.
+            max_fee_sats: What it may cost; None: five times what the settlement pays, or 10,000 if that is more.
+        Raises:
+            TradeNotFound, InvalidArgument: It is not known, does not wait, pays as much already, has no output of ours
+                that could pay (`can_bump_fee`), or it would cost more than the bound.
+            InsufficientFunds, WalletNotConnected, WalletRejected, WalletFailed: The output or the wallet cannot.
+            ChainError: Servers do not answer, or do not take the child.
+
+        Cancellation: Safe; the child is sent, or not, and another one replaces it.
+        """
+        if max_fee_sats is not None:
+            read_argument(Whole(MAX_SATS, 1), "max_fee_sats", max_fee_sats)
+        rate = _rate(fee_rate)
+        return FeeBump(*await (await self._engine()).trades.bump_fee(trade_id, rate, max_fee_sats))
 
     @checked(trade_id=TEXT)
     async def estimate_revoke_fee(self, trade_id: str) -> RevokeFee:
@@ -193,3 +214,12 @@ class TradesApi(TradingService):
     async def _asset(self, kind: AssetKind, text: str) -> AssetInfo | None:
         found = await self._book.find(kind, text.strip())
         return None if found is None else described(found)
+
+
+def _rate(given: object) -> int | None:
+    """Sats per 1000 vB of a number of sats per vbyte. Raises `InvalidArgument`."""
+    if given is None:
+        return None
+    if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given < 1_000_000:
+        raise InvalidArgument("fee_rate", "is not a number of sats per vbyte")
+    return int(given * 1000)

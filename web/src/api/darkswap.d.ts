@@ -654,6 +654,8 @@ export interface Trade {
   can_cancel: boolean;
   /** Our signature is out and the settlement in no block: a coin can be moved so that the signature is worth nothing. */
   can_revoke: boolean;
+  /** The settlement waits for a block, and an output of ours in it can pay for more speed. */
+  can_bump_fee: boolean;
   /** Of our self-spend that makes the signature given away worth nothing. */
   revoke_txid?: string;
   /** How many of `vouchers` must agree on what the other side's coins hold before anything is signed. */
@@ -665,6 +667,13 @@ export interface Trade {
 export interface RevokeOptions extends CallOptions {
   /** What taking the signature back shall cost, in sats; default: what it needs to, more than all that stands against it. */
   fee_sats?: number | null;
+  /** What it may cost; default five times what the settlement pays, or 10,000 if that is more. */
+  max_fee_sats?: number | null;
+}
+
+export interface BumpOptions extends CallOptions {
+  /** Sats per vbyte that settlement and child pay together; default: the next block's. */
+  fee_rate?: number | null;
   /** What it may cost; default five times what the settlement pays, or 10,000 if that is more. */
   max_fee_sats?: number | null;
 }
@@ -854,6 +863,11 @@ export class DarkSwapWasm {
   cancel_trade(trade_id: string, reason?: string | null, options?: CallOptions): Promise<Trade>;
   /** Spends a coin of the trade to ourselves, so that the signature given away is worth nothing. */
   revoke_trade(trade_id: string, options?: RevokeOptions): Promise<Trade>;
+  /**
+   * Speeds up a settlement that waits for a block: a child of your bitcoin output in it pays for both (CPFP). Again, with
+   * a higher rate, it replaces the child. `can_bump_fee` says whether there is such an output.
+   */
+  bump_trade_fee(trade_id: string, options?: BumpOptions): Promise<{ txid: string; fee_sats: bigint }>;
   /** What `revoke_trade` would cost now, and what it may cost where `max_fee_sats` does not say. */
   estimate_revoke_fee(trade_id: string, options?: CallOptions): Promise<{ fee_sats: bigint; max_fee_sats: bigint }>;
   /** Until it is completed, failed, canceled or expired; `timeout_ms` defaults to 300000. */

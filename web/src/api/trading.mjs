@@ -32,7 +32,7 @@ const METHODS = {
   get_alkane_info: [["id", text]],
 };
 /** What the half of Python that trades answers. */
-export const TRADING_METHODS = new Set([...Object.keys(METHODS), "create_order", "take_order", "revoke_trade", "wait_for_trade"]);
+export const TRADING_METHODS = new Set([...Object.keys(METHODS), "create_order", "take_order", "revoke_trade", "bump_trade_fee", "wait_for_trade"]);
 /** What is not known is null, as darkswap.d.ts has it; Python's None alone would be undefined. */
 const OR_NULL = new Set(["get_wallet_info", "get_order", "get_trade", "get_rune_info", "get_alkane_info"]);
 /** `create_order` as the original bindings have it. */
@@ -42,6 +42,7 @@ const DRAFT = [["draft", record]];
 const TAKE = [["order_id", text], ["amount", optionalAmount]];
 const REVOKE = [["trade_id", text]];
 const REVOKE_OPTIONS = { fee_sats: number, max_fee_sats: number };
+const BUMP_OPTIONS = { fee_rate: number, max_fee_sats: number };
 const TAKE_OPTIONS = { review: flag, fee_rate: number, max_fee_sats: number };
 /** As the original bindings: how long `wait_for_trade` waits when nothing is said. */
 const WAIT_MS = 300_000;
@@ -97,6 +98,11 @@ export function addTrading(target, ask) {
     const [[trade_id], given_options] = split(REVOKE, given);
     const { fee_sats = null, max_fee_sats = null, ...options } = readOptions(given_options, REVOKE_OPTIONS);
     return ask(this, "revoke_trade", [trade_id, fee_sats, max_fee_sats], options);
+  });
+  add("bump_trade_fee", async function (...given) {
+    const [[trade_id], given_options] = split(REVOKE, given);
+    const { fee_rate = null, max_fee_sats = null, ...options } = readOptions(given_options, BUMP_OPTIONS);
+    return ask(this, "bump_trade_fee", [trade_id, fee_rate, max_fee_sats], options);
   });
   add("wait_for_trade", async function (...given) {
     const [values, options] = split([["trade_id", text]], given);
