@@ -246,6 +246,35 @@ def suffer(role: str, phase: str, how: str, strike: Callable[[Place], None]) -> 
         site.close()
 
 
+LOCKED = "a seed wallet with a passphrase: the holder dies"
+
+
+def lock(lab: Lab) -> list[Outcome]:
+    """Nobody but its user has the passphrase: the tab that goes on says so, and opens it when told."""
+    chrome = Chrome(())
+    site = WebServer(Site({"/": DIST}, {"/blank.html": BLANK}))
+    try:
+        with place(chrome, site) as at:
+            tab = at.heir.tab
+            connect = 'return (await node.connect_wallet({ type: "seed", name: "locked", passphrase: "p" })).address'
+            before = tab.run(connect)
+            peer = tab.run("return await node.local_peer_id()")
+            tab.run("told.length = 0")
+            crash(at)
+            began = time.monotonic()
+            gone = 'told.find(({ type }) => type === "wallet_disconnected")'
+            reason = tab.run(f"await until(() => {gone}); return {gone}.reason", timeout=60)
+            seconds = time.monotonic() - began
+            is_same = tab.run("return await node.local_peer_id()") == peer and tab.run(connect) == before
+            found = Outcome(LOCKED, reason, "-", 0, seconds, is_same)
+            if reason != "locked":
+                found.faults.append("nobody was told that it is locked")
+            return [found]
+    finally:
+        chrome.quit()
+        site.close()
+
+
 def judge(found: Outcome) -> Outcome:
     if not found.is_same:
         found.faults.append("another peer goes on")
@@ -262,7 +291,8 @@ def rows(names: list[str], *, full: bool) -> list[Callable[[Lab], list[Outcome]]
     hows = (("dies", crash), ("is closed", close), ("is busy for 30 s", stand_still))
     every = [(role, phase, how, strike) for role, phase in PHASES for how, strike in hows]
     chosen = [each for each in every if (_is_named(names, *each[:3]) if names else full)]
-    return [lambda lab, each=each: suffer(*each) for each in chosen]
+    trades = [lambda lab, each=each: suffer(*each) for each in chosen]
+    return [*trades, *([lock] if any(name in LOCKED for name in names) or (full and not names) else [])]
 
 
 def _is_named(names: list[str], role: str, phase: str, how: str) -> bool:
