@@ -21,7 +21,7 @@ from tests.browser.face import OpenPage
 from tests.browser.tab_wallet import OPEN, TabWallet, WalletTabs
 from tests.interop.processes import our_relay
 from tests.lab.client import BLANK
-from tests.lab.lab import Lab
+from tests.lab.lab import OUT, Lab
 from tests.support.chrome import Chrome
 from tests.support.headless import Headless, headless
 from tests.support.regtest import RegtestProcess
@@ -121,7 +121,7 @@ class Place:
 @contextmanager
 def place(chrome: Chrome, site: WebServer) -> Iterator[Place]:
     with ExitStack() as stack:
-        relay = stack.enter_context(our_relay())
+        relay = stack.enter_context(our_relay(log=OUT / "relay-of-tabs.log"))
         chain = stack.enter_context(RegtestProcess(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         other = stack.enter_context(headless(chain, relay))
         config = {"identity": {"name": "node"}, "network": {"relays": [relay]}, **chain.config}
