@@ -8,7 +8,7 @@ from typing import Literal
 
 from darkswap_browser.api.events import Subscriber
 from darkswap_browser.api.inspection import NodeInspector
-from darkswap_browser.api.node_owner import NodeOwner
+from darkswap_browser.api.manual_signaling import ManualSignaling
 from darkswap_browser.api.records import (
     ChannelInfo,
     ConnectionInfo,
@@ -22,13 +22,12 @@ from darkswap_browser.errors import InvalidArgument, NotConnected, StreamBusy
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.swarm import Swarm
-from darkswap_browser.node import page_signaling
 from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
 from darkswap_browser.protocols.channels.listener import ChannelState
+from darkswap_browser.protocols.channels.messages import message_bytes
 from darkswap_browser.protocols.channels.progress import Progress
-from darkswap_browser.runtime.base.webrtc import IceCandidate, SessionDescription
 
 MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 """(peer, messages): takes what comes; when it returns an awaitable, that peer's next messages wait for it."""
@@ -37,7 +36,7 @@ MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 SendUntil = Literal["accepted", "delivered"]
 
 
-class Network(NodeOwner):
+class Network(ManualSignaling):
     """A node. Peers and relays are named by text: peer ids, or full multiaddrs of relays.
 
     Cheap to make; `start` (or the first call that needs it) brings it up, `stop` takes it down for good or for now.
@@ -230,6 +229,27 @@ class Network(NodeOwner):
             return await self.durable.send(channel, message, on_progress, delivered=until == "delivered")
         return await channel.send(message, on_progress, delivered=until == "delivered")
 
+    async def send_urgent_webrtc_message(self, peer: str, message: bytes | bytearray | memoryview) -> None:
+        """Send a short message that does not wait for those before it; the channel is opened first if need be.
+
+        It travels on a stream of its own, is received before whatever waits there, and belongs to no order but that of
+        urgent messages whose sending was awaited. It arrives once or not at all, and is not kept for another path.
+
+        Args:
+            message: At most 16 KiB.
+        Raises:
+            MessageTooLarge: Nothing was sent.
+            ProtocolUnsupported: The peer does not know urgent messages.
+            DarkSwapError: The peer was not reached or took none (64 of them wait for its application). After TimedOut
+                and ConnectionLost it may have arrived.
+        Cancellation: It may have been sent.
+        """
+        data = message_bytes(message)
+        channel = self.get_open_channel(peer) or await self.begin_channel(peer)
+        await channel.wait_open()
+        built = await self._up()
+        await built.urgent.send(PeerId.parse(peer), data)
+
     async def accept(self) -> Channel:
         """The next channel that a peer opened and nobody accepted yet. Raises `ObjectClosed` when the node stops.
 
@@ -316,41 +336,6 @@ class Network(NodeOwner):
             return sink(channel.peer, messages)
 
         channel.deliver_to(deliver)
-
-    # --- signaling by hand
-
-    async def send_webrtc_offer(self, peer: str, sdp: str) -> None:
-        """Begin a negotiation of the caller's own; the answer comes by `receive_webrtc_event`.
-
-        Cancellation: The offer may have been sent. Another one begins anew.
-        """
-        await self._signal(peer, page_signaling.description("offer", "offer", sdp))
-
-    async def send_webrtc_answer(self, peer: str, sdp: str) -> None:
-        """Answer an offer of the peer's.
-
-        Raises:
-            InvalidArgument: No negotiation with the peer is under way.
-
-        Cancellation: The answer may have been sent.
-        """
-        await self._signal(peer, page_signaling.description("answer", "answer", sdp))
-
-    async def send_webrtc_ice_candidate(
-        self, peer: str, candidate: str, sdp_mid: str | None = None, sdp_m_line_index: int | None = None
-    ) -> None:
-        """Tell the peer a candidate. Raises as `send_webrtc_answer`. Cancellation: It may have been sent."""
-        await self._signal(peer, page_signaling.candidate("candidate", candidate, sdp_mid, sdp_m_line_index))
-
-    async def _signal(self, peer: str, event: SessionDescription | IceCandidate) -> None:
-        await (await self._up()).signals.send(PeerId.parse(peer), event)
-
-    async def receive_webrtc_event(self) -> PeerSignal:
-        """The next offer, answer or candidate that a peer sent, also those that the node answers by itself.
-
-        Cancellation: Safe; it waits for the next caller.
-        """
-        return await self._facts.next_signal()
 
     # --- what is going on
 

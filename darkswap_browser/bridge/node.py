@@ -135,6 +135,7 @@ class NodeBridge:
             "connect_through_webrtc_relay": network.connect_through_relay,
             "disconnect_from_webrtc_relay": network.disconnect,
             "get_webrtc_relay_metrics": network.get_metrics,
+            "send_urgent_webrtc_message": self._send_urgent,
             "create_webrtc_data_channel": network.create_webrtc_data_channel,
             "close_webrtc_data_channel": network.close_webrtc_data_channel,
             "send_webrtc_offer": network.send_webrtc_offer,
@@ -145,6 +146,10 @@ class NodeBridge:
             "get_connection_stats": network.get_connection_stats,
             "ping": network.ping,
         }
+
+    async def _send_urgent(self, peer: str, data: str) -> None:
+        """`data`: hexadecimal, as it is short."""
+        await self._network.send_urgent_webrtc_message(peer, bytes.fromhex(data))
 
     @property
     def network(self) -> Network:

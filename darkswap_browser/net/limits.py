@@ -239,6 +239,14 @@ class Limits:
     """How long `close` waits until the peer has everything …"""
     channel_drain_timeout: float = 0.5
     """… and the peer, until its application took everything, before it agrees."""
+    channel_urgent: int = 16 * KIB
+    """Bytes of an urgent message: what one WebRTC message or a fraction of a window carries."""
+    channel_urgent_messages: int = 64
+    """Urgent messages of one peer that wait for the application; those beyond are refused."""
+    channel_urgent_streams: int = 16
+    """Inbound at once on one connection."""
+    channel_urgent_timeout: float = 10.0
+    """For an urgent message to be taken in."""
     channel_channels: int = 256
     """Channels with different peers at once."""
     channel_channels_of_strangers: int = 128

@@ -23,6 +23,7 @@ from darkswap_browser.node.page_signaling import PageSignaling, Received
 from darkswap_browser.node.relay_stun import RelayStun
 from darkswap_browser.protocols.channels.channel import ChannelListener
 from darkswap_browser.protocols.channels.service import Channels
+from darkswap_browser.protocols.channels.urgent import UrgentMessages
 from darkswap_browser.protocols.identify.identify import Identify
 from darkswap_browser.protocols.liveness import Liveness
 from darkswap_browser.protocols.ping import Ping
@@ -43,6 +44,7 @@ class Node:
     client: RelayClient
     circuits: PeerConnector
     channels: Channels
+    urgent: UrgentMessages
     identify: Identify
     ping: Ping
     liveness: Liveness
@@ -72,6 +74,7 @@ class Node:
         Cancellation: Safe; what is left is then dropped.
         """
         try:
+            self.urgent.stop()
             await self.client.close()
             await self.circuits.close()
             await self.channels.close()
@@ -92,6 +95,7 @@ class Node:
         """
         self.client.abort()
         self.circuits.abort()
+        self.urgent.stop()
         self.channels.abort("stopped")
         self.signals.abort()
         self.liveness.abort()
@@ -190,6 +194,7 @@ def _assemble(
         client,
         circuits,
         channels,
+        UrgentMessages(swarm, runtime.entropy.bytes, channels.get),
         Identify(swarm, AGENT, runtime),
         ping,
         Liveness(swarm, ping),
@@ -220,6 +225,7 @@ async def _start(node: Node, config: NetworkConfig, *, can_be_direct: bool, is_m
     node.identify.start()
     node.client.start()
     node.channels.start()
+    node.urgent.start()
     await node.swarm.listen(Multiaddr.parse("/p2p-circuit"))
     if can_be_direct:
         await node.swarm.listen(Multiaddr.parse("/webrtc"))

@@ -51,6 +51,7 @@ CALLS: dict[str, Call] = {
     "begin_channel": lambda node, to: node.begin_channel(to.peer),
     "open_channel": lambda node, to: node.open_channel(to.peer),
     "create_webrtc_data_channel": lambda node, to: node.create_webrtc_data_channel(to.peer),
+    "send_urgent_webrtc_message": lambda node, to: node.send_urgent_webrtc_message(to.peer, b"cancelled perhaps"),
     "send_webrtc_message": lambda node, to: node.send_webrtc_message(to.peer, b"cancelled perhaps"),
     "receive_webrtc_message": lambda node, to: node.receive_webrtc_message(to.peer),
     "receive_webrtc_messages": lambda node, to: node.receive_webrtc_messages(to.peer),
@@ -138,7 +139,7 @@ def _send_soon(bob: Network, peer: str) -> None:
 async def _drain(node: Network, peer: str) -> None:
     """Take what the cancelled call left to be received."""
     channel = node.get_open_channel(peer)
-    while channel is not None and channel.receive_queue:
+    while channel is not None and len(channel.delivery):
         await channel.receive()
 
 

@@ -55,6 +55,7 @@ GOOD = {
     "receive_webrtc_message": [PEER],
     "close_webrtc_data_channel": [PEER],
     "send_webrtc_message": [PEER, {"$bytes": [1]}],
+    "send_urgent_webrtc_message": [PEER, {"$bytes": [1]}],
     "send_webrtc_offer": [PEER, {"type": "offer", "sdp": "v=0"}],
     "send_webrtc_answer": [PEER, {"type": "answer", "sdp": "v=0"}],
     "send_webrtc_ice_candidate": [PEER, {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 0}],

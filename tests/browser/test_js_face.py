@@ -81,13 +81,16 @@ def test_two_pages_talk_directly(two_faces: tuple[OpenPage, OpenPage], relay: Re
         await Promise.all(many);
         const seen = [];
         const big = new Uint8Array(16 * 1024 * 1024).fill(7);
-        await node.send_webrtc_message(peer, big, {{ on_progress: (sent, total) => seen.push(sent / total) }});
+        const on_progress = (sent, total) => seen.push(sent / total);
+        const sending = node.send_webrtc_message(peer, big, {{ on_progress }});
+        await node.send_urgent_webrtc_message(peer, new Uint8Array([42, 0]));
+        await sending;
         const answer = await node.receive_webrtc_message(peer, {{ timeout_ms: 20000 }});
         if (new TextDecoder().decode(answer) !== "got it") throw new Error("wrong answer");
         while (seen.at(-1) !== 1) await new Promise((resolve) => setTimeout(resolve, 20));
         return connection.path;""",
         during=lambda: there.run(
-            f"""while (got.length < 2002) await new Promise((resolve) => setTimeout(resolve, 20));
+            f"""while (got.length < 2003) await new Promise((resolve) => setTimeout(resolve, 20));
             await node.send_webrtc_message("{here.peer_id}", new TextEncoder().encode("got it"));""",
             timeout=60,
         ),
@@ -95,7 +98,8 @@ def test_two_pages_talk_directly(two_faces: tuple[OpenPage, OpenPage], relay: Re
     )
     assert path == "direct"
     assert there.run("return got.map((each) => each[2]).slice(1, 2001)") == [index % 256 for index in range(2000)]
-    assert there.run("return got.at(-1)") == [here.peer_id, 16 * 1024 * 1024, 7]
+    assert there.run("return got.at(-1)") == [here.peer_id, 16 * 1024 * 1024, 7], "the urgent message came before it"
+    assert there.run("return got.at(-2)") == [here.peer_id, 2, 42]
     stats = here.run(f'return await node.get_connection_stats("{there.peer_id}")')
     assert (stats["path"], stats["channel"], stats["messages_sent"]) == ("direct", "open", 2002)
     assert stats["local_candidate_type"]

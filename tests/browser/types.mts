@@ -20,6 +20,7 @@ const expires: number = reservation.expires_at;
 await darkswap.connect_through_webrtc_relay("relay", "peer", { signal: AbortSignal.timeout(1000) });
 const metrics = await darkswap.get_webrtc_relay_metrics();
 console.log(`Active connections: ${metrics.active_connections}`);
+await darkswap.send_urgent_webrtc_message("peer", new Uint8Array(3), { timeout_ms: 1000 });
 await darkswap.send_webrtc_message("peer", new Uint8Array(3), { on_progress: (sent, total) => sent / total });
 // @ts-expect-error: text is not bytes
 await darkswap.send_webrtc_message("peer", "text");

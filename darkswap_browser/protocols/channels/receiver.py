@@ -34,6 +34,8 @@ class ChannelReceiver:
         self._taken = taken
         self._sources: deque[tuple[Inbox, OnTaken]] = deque([(inbox, taken)])
         """Inboxes of earlier sessions in which messages wait, and last the one of this session."""
+        self._urgent: Inbox | None = None
+        """The first of these, while urgent messages wait."""
         self._receiver = Waiter()
         self._sink: Sink | None = None
         self._sink_task: asyncio.Task[None] | None = None
@@ -65,6 +67,21 @@ class ChannelReceiver:
         """Messages that another program had received and its application had not taken."""
         if messages:
             self._sources.appendleft((Inbox.holding(messages, self._limits), self._taken))
+
+    def put_urgent(self, message: bytes) -> bool:
+        """Take a message that comes before all that waits but other urgent ones. False: too many of these wait."""
+        if self._error is not None:
+            return False
+        before: list[bytes] = []
+        if self._urgent is not None and self._sources and self._sources[0][0] is self._urgent:
+            if len(self._urgent) >= self._limits.channel_urgent_messages:
+                return False
+            before = self._urgent.take_all()
+            self._sources.popleft()
+        self._urgent = Inbox.holding([*before, message], self._limits)
+        self._sources.appendleft((self._urgent, self._taken))
+        self.arrived()
+        return True
 
     def give_away(self, *, with_current: bool) -> tuple[bytes, ...]:
         """What waits of earlier sessions, and of this one if its inbox is not given away itself; it is not here any

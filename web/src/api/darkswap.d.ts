@@ -774,6 +774,13 @@ export class DarkSwapWasm {
    * returns.
    */
   send_webrtc_message(peer: string, data: Uint8Array, options?: SendOptions): Promise<number>;
+  /**
+   * Sends a short message (up to 16 KiB) that does not wait for those before it: on a stream of its own, received before
+   * whatever waits there, in no order but that of urgent messages whose sending was awaited. Resolves when it waits for the
+   * peer's application. It arrives once or not at all and is not kept for another path: after TIMEOUT, CONNECTION_LOST and
+   * NODE_MOVED it may have arrived. STREAM_RESET when 64 of them wait there; PROTOCOL_UNSUPPORTED from peers without them.
+   */
+  send_urgent_webrtc_message(peer: string, data: Uint8Array, options?: CallOptions): Promise<void>;
   /** The next message of that peer, who need not be there yet; STREAM_BUSY while, or as soon as, `on_webrtc_message` has a callback. */
   receive_webrtc_message(peer: string, options?: CallOptions): Promise<Uint8Array>;
   /**

@@ -15,6 +15,7 @@ import { version } from "./version.mjs";
 
 /** As the Python side's limit of one message. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
+const MAX_URGENT = 16 * 1024;
 const SEND_OPTIONS = {
   on_progress: (path, value) => callable(value, path), until: oneOf("accepted", "delivered"), durable: flag,
 };
@@ -152,6 +153,17 @@ export class DarkSwapWasm {
         outgoing.send(view, { resolve, reject });
       }
     });
+  }
+
+  async send_urgent_webrtc_message(peer, data, options) {
+    const view = bytes("data", data);
+    if (view.length > MAX_URGENT) {
+      throw new DarkSwapError("MESSAGE_TOO_LARGE", `urgent message of ${view.length} bytes; at most ${MAX_URGENT} are allowed`, {
+        hint: "Send it as an ordinary message.", details: { size: view.length, limit: MAX_URGENT },
+      });
+    }
+    const hex = Array.from(view, (each) => each.toString(16).padStart(2, "0")).join("");
+    return this.#bridge.ask("send_urgent_webrtc_message", [text("peer", peer), hex], options);
   }
 
   receive_webrtc_message(peer, options) {
