@@ -96,6 +96,7 @@ async def settle(there: Table, maker: DarkSwap, taker: DarkSwap, draft: dict[str
     assert seen.funded and seen.is_active and not seen.is_local
     trade = await taker.take_order(order.id, amount, review=True)
     trade = await reaches(taker, trade.id, "reviewing")
+    assert trade.vouched_by == 1 and len(trade.vouchers) == 1
     assert trade.effect is not None and trade.effect.fee_sats > 0
     await taker.confirm_trade(trade.id)
     await there.mine_with((await reaches(taker, trade.id, "pending")).txid)
@@ -151,6 +152,51 @@ async def test_an_alkane_is_bought_for_bitcoin_and_a_rune_for_a_rune(tmp_path: P
             None,
         )
         assert await atoms_of(taker, dark) == 2000 and await atoms_of(maker, light) == 30
+
+
+async def test_settlement_that_waits_is_bumped_by_one_side_and_another_taken_back_by_the_other(tmp_path: Path) -> None:
+    """Judged by Bitcoin Core's engine and the policy of its mempool."""
+    async with table(tmp_path) as there:
+        maker, taker = await there.seat(), await there.seat()
+        dark = await rune(maker, "DARKTESTCOINS")
+        for node, asset in ((maker, dark), (maker, "BTC"), (taker, "BTC")):
+            await there.give(node, asset)
+        draft = {
+            "base_asset": dark,
+            "quote_asset": "BTC",
+            "side": "sell",
+            "amount": "40",
+            "total": "0.0004",
+            "min_amount": "10",
+        }
+        order = await maker.create_order(draft)
+        await taker.import_order(order.text)
+        trade = await taker.take_order(order.id, "20")
+        assert (await reaches(taker, trade.id, "pending")).can_bump_fee
+        child = await taker.bump_trade_fee(trade.id, 20, 20_000)
+        assert child.fee_sats > 1_000
+        await there.mine_with(child.txid)
+        ended = await taker.wait_for_trade(trade.id)
+        assert ended.status == "completed" and there.chain.get(f"/api/tx/{child.txid}/status")["confirmed"]
+        assert await atoms_of(taker, dark) == 2000
+        await maker.wait_for_trade(trade.id)
+        (latest,) = await maker.get_orders()
+        while latest.hash == order.hash:
+            await asyncio.sleep(0.05)
+            (latest,) = await maker.get_orders()
+        assert (await taker.import_order(latest.text)).remaining_amount == "20"
+        trade = await taker.take_order(order.id, None, False, 2)
+        assert trade.amount == "20"
+        await reaches(taker, trade.id, "pending")
+        await reaches(maker, trade.id, "pending")
+        estimate = await maker.estimate_revoke_fee(trade.id)
+        revoked = await maker.revoke_trade(trade.id)
+        while not revoked.revoke_txid:
+            await asyncio.sleep(0.05)
+            revoked = await maker.get_trade(trade.id) or revoked
+        await there.mine_with(revoked.revoke_txid)
+        status = there.chain.get(f"/api/tx/{revoked.revoke_txid}")
+        assert status["status"]["confirmed"] and abs(status["fee"] - estimate.fee_sats) <= 200
 
 
 @pytest.mark.parametrize("kind", ["rune", "alkane"])

@@ -319,6 +319,7 @@ def test_a_signature_is_taken_back_from_a_maker_who_is_gone(pair: Pair, place: T
     assert "can complete the trade now" in theo.text("#trade-advice")
     theo.wait_for("#revoke-trade")
     looks_right(theo)
+    theo.wait_for("#revoke-cost", "costs about")
     theo.click("#revoke-trade")
     theo.wait_for("#revoke-txid")
     looks_right(theo)

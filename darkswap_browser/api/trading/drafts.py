@@ -185,11 +185,11 @@ def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> i
 
 
 def refused(error: InvalidArgument | ChainError) -> OrderCheck:
-    """A draft that cannot even be read."""
+    """A draft that cannot be read, or judged."""
     problem = (
         OrderProblem(error.path, _sentence(error.reason))
         if isinstance(error, InvalidArgument)
-        else OrderProblem("base_asset", f"The asset cannot be looked up now: {error}.")
+        else OrderProblem("base_asset", f"Assets or the fee cannot be looked up now: {error}.")
     )
     return OrderCheck(
         ok=False, problems=(problem,), warnings=(), price="", total="", quote_atoms=0, fee_sats=0, fee_rate=""

@@ -25,6 +25,8 @@ class TradeView extends PageElement {
     super();
     this._busy = "";
     this._failure = null;
+    this._asked = "";
+    this._fee = null;
   }
 
   connectedCallback() {
@@ -68,7 +70,22 @@ class TradeView extends PageElement {
       ${trade.can_cancel ? button("cancel_trade", "cancel-trade", "quiet", "Cancel", "Cancelling…") : nothing}
       ${this._mayRevoke(trade) ? button("revoke_trade", "revoke-trade", trade.status === "pending" ? "primary" : "quiet", "Take my signature back", "Taking it back…") : nothing}
       ${["completed", "failed", "canceled"].includes(trade.status) ? html`<a class="button quiet" href="#/wallet">Wallet</a><a class="button quiet" href="#/history">History</a>` : nothing}</p>
+      ${this._mayRevoke(trade) ? this._cost(trade) : nothing}
       ${this._failure ? html`<p class="problem" role="alert">${this._failure.reason} ${this._failure.next}</p>` : nothing}`;
+  }
+
+  /** What taking it back costs, asked once for each change of the trade. */
+  _cost(trade) {
+    const key = `${trade.id} ${trade.updated_at}`;
+    if (this._asked !== key) {
+      this._asked = key;
+      void this.session.market.node.estimate_revoke_fee(trade.id).then((fee) => {
+        this._fee = fee;
+        this.requestUpdate();
+      }, () => { this._fee = null; });
+    }
+    const told = this._fee ? `about ${sats(this._fee.fee_sats)}, and at most ${sats(this._fee.max_fee_sats)}` : "a fee";
+    return html`<p class="muted small" id="revoke-cost">Taking it back costs ${told}.</p>`;
   }
 
   /** In a trade that goes well it can be taken back for a moment as well, but nobody should think of that then. */
