@@ -184,6 +184,22 @@ def fee_of(draft: OrderDraft, accounts: tuple[Account, Account], rate: int) -> i
     return max(needed - postage - (atoms if asset == BTC else 0) + (POSTAGE if coins else 0), 0)
 
 
+def fee_problem(order: Order, fee: int) -> OrderProblem | None:
+    """Whether anybody could take it today. `fee`: sats that the maker's part of a settlement costs, about."""
+    if fee <= order.max_fee_sats:
+        return None
+    detail = f"Your part of the fee is about {fee} sats today, and you pay at most {order.max_fee_sats}."
+    return OrderProblem("max_fee_sats", detail)
+
+
+def part_warning(draft: OrderDraft, fee: int) -> str:
+    """What a maker should know who is paid in bitcoin for parts; "": nothing."""
+    gets = draft.quote if draft.side is Side.SELL else draft.base
+    if gets != BTC or draft.least_sats > fee:
+        return ""
+    return f"The smallest part brings {draft.least_sats} sats, and its fee is about {fee} sats today."
+
+
 def refused(error: InvalidArgument | ChainError) -> OrderCheck:
     """A draft that cannot be read, or judged."""
     problem = (

@@ -42,11 +42,11 @@ async def check_order(
         balances = {each.asset: each for each in await wallet_manager.coins.balances()}
         gives = read.base if draft.side is Side.SELL else read.quote
         lacking = drafts.funds_problem(draft, gives, balances, fee)
-        problems += [lacking] if lacking is not None else []
+        problems += [each for each in (lacking, drafts.fee_problem(order, fee)) if each is not None]
     return OrderCheck(
         ok=not problems,
         problems=tuple(problems),
-        warnings=RISKS if draft.private_sale else (),
+        warnings=RISKS if draft.private_sale else tuple(filter(None, [drafts.part_warning(draft, fee)])),
         price=read.price,
         total=read.total,
         quote_atoms=draft.quote_atoms,
