@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from darkswap_browser.api.trading.assets import AssetRegistry
+from darkswap_browser.api.trading.info import order_info
 from darkswap_browser.errors import ChainUnreachable, InvalidOrder, StorageFull
 from darkswap_browser.market.assets import AssetKind, AssetMetadata
 from darkswap_browser.testing.host import SimulatedStore
 from tests.support.chain import SimChain, SimServers
-from tests.support.trade_world import CAT, DOG, NETWORK
+from tests.support.trade_world import CAT, DOG, NETWORK, TradeWorld, sells_dog
 
 INFOS = {each: AssetMetadata(asset=each, name=name, decimals=2) for each, name in ((DOG, "DOG"), (CAT, "CAT"))}
 
@@ -69,3 +70,16 @@ async def test_an_order_of_other_decimals_than_the_indexes_tell_is_refused() -> 
     with pytest.raises(InvalidOrder, match="has 2 decimals by your indexes, and 0 by the order") as refused:
         await registry.agreed(DOG, 0, "base_asset")
     assert refused.value.path == "base_asset"
+
+
+async def test_amounts_of_an_order_are_shown_with_its_makers_decimals_while_no_index_tells() -> None:
+    """Whole atoms beside them would be a hundred times as much."""
+    servers, store = _servers(), SimulatedStore()
+    servers.down = True
+    registry = AssetRegistry(lambda: servers, store, NETWORK)
+    async with TradeWorld() as world:
+        view = await sells_dog(world, 600, 30_000)
+        sheet = await order_info(view, registry)
+        assert (sheet.amount, sheet.base.decimals, sheet.base.name) == ("6", 2, str(DOG))
+        servers.down = False
+        assert (await order_info(view, registry)).base.name == "DOG"

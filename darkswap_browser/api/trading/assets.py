@@ -71,14 +71,15 @@ class AssetRegistry:
             await self._keep(found)
         return found
 
-    async def shown(self, asset: Asset) -> AssetMetadata:
-        """For display only: of an asset never met while its index is away, the id stands for the name and whole atoms
-        for amounts. Cancellation: As `info`.
+    async def shown(self, asset: Asset, claimed: int = 0) -> AssetMetadata:
+        """For display only: of an asset never met while its index is away, the id stands for the name, and its maker's
+        word for the decimals of an order (`claimed`), else whole atoms for amounts. Taking it asks the indexes.
+        Cancellation: As `info`.
         """
         try:
             return await self.info(asset)
         except ChainError:
-            return AssetMetadata(asset=asset, name=str(asset))
+            return AssetMetadata(asset=asset, name=str(asset), decimals=claimed)
 
     async def amount(self, asset: Asset, atoms: int) -> AssetAmount:
         """For display, as `shown`. Cancellation: As `info`."""

@@ -25,7 +25,8 @@ from darkswap_browser.trades.views import TradeView
 
 async def order_info(view: OrderView, book: AssetRegistry) -> OrderInfo:
     """`view` in names and display units. Cancellation: Safe; it only reads."""
-    base, quote = await book.shown(view.base), await book.shown(view.quote)
+    base = await book.shown(view.base, view.base_decimals)
+    quote = await book.shown(view.quote, view.quote_decimals)
 
     def text(atoms: int) -> str:
         return format_amount(atoms, base.decimals)
