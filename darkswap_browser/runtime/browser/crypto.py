@@ -233,7 +233,9 @@ class BrowserCrypto:
 
     async def pbkdf2_sha256(self, password: bytes, salt: bytes, rounds: int) -> bytes:
         js_subtle = _subtle("key derivation")
-        js_key = await js_subtle.importKey("raw", js_bytes(password), "PBKDF2", False, to_js(["deriveBits"]))
+        # WebKitGTK derives nothing from an empty password. HMAC pads its key with zeros (RFC 2104 §2), so that one zero
+        # byte is the same key.
+        js_key = await js_subtle.importKey("raw", js_bytes(password or b"\0"), "PBKDF2", False, to_js(["deriveBits"]))
         js_parameters = js_object({"name": "PBKDF2", "hash": "SHA-256", "iterations": rounds})
         js_parameters.salt = js_bytes(salt)
         return bytes((await js_subtle.deriveBits(js_parameters, js_key, 256)).to_bytes())
