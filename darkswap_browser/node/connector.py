@@ -70,13 +70,13 @@ class PeerConnector:
         self._client = client
         self._config = config
         self._can_be_direct = can_be_direct
+        self._lacks_webrtc = config.direct and config.signaling == "automatic" and not can_be_direct
         self._memory = RelayMemory()
         self._tasks = Tasks(swarm.faults.report)
         self._direct = DirectAttempts(swarm, client, stun, report_of, self._tasks, config.direct_timeout)
         self._climbs: dict[PeerId, asyncio.Task[None]] = {}
         self._detours: set[PeerId] = set()
-        self.successful = 0
-        self.failed = 0
+        self.successful = self.failed = 0
 
     async def close(self) -> None:
         """End what goes on beside the calls. Idempotent.
@@ -358,8 +358,10 @@ class PeerConnector:
     def upgrade_to_direct(self, peer: PeerId) -> None:
         """A relayed path to `peer` is in use: look for a direct one from time to time, as long as that is so.
 
-        Not for strangers: whoever came to us looks for it itself.
+        Not for strangers: whoever came to us looks for it itself. A host without WebRTC tells that instead.
         """
+        if self._lacks_webrtc and peer in self._swarm.ours:
+            self._direct.tell_unavailable(peer)
         running = self._climbs.get(peer)
         if self._can_be_direct and peer in self._swarm.ours and (running is None or running.done()):
             task = self._climbs[peer] = self._tasks.spawn(self._upgrade_to_direct(peer), "climb to a direct path")

@@ -172,7 +172,8 @@ def _assemble(
         memory=swarm.memory,
         is_ours=swarm.ours.__contains__,
     )
-    client = RelayClient(swarm, runtime, early_data=config.relay_early_data)
+    takes_offers = can_be_direct or config.signaling != "automatic"
+    client = RelayClient(swarm, runtime, early_data=config.relay_early_data, takes_offers=takes_offers)
     stun = RelayStun(swarm, client, config)
     circuits = PeerConnector(
         swarm, client, config, stun, lambda peer: webrtc.ice_report(peer), can_be_direct=can_be_direct

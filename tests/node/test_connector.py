@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
 from darkswap_browser.api.network import Network
+from darkswap_browser.api.records import DarkSwapEvent
 from darkswap_browser.errors import DialFailed, NoAddress, NoDirectPath, PeerOffline
+from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
+from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.runtime.base.webrtc import IceServer
+from darkswap_browser.runtime.native.host import NoWebRtc
 from tests.api.world import Place, place
 
 GLARE_SEEDS = (*range(8), 23, 28, 37)
@@ -211,6 +216,41 @@ async def test_a_peer_that_makes_no_direct_links_is_told_as_such():
     await alice.open_channel(await bob.local_peer_id())
     await asyncio.sleep(30)
     assert [event.fields["reason"] for event in here.seen("alice", "direct:failed")] == ["peer_refused"]
+    await alice.stop()
+    await bob.stop()
+
+
+async def test_a_host_without_webrtc_tells_once_for_each_peer_that_direct_links_are_not_available():
+    here = await place()
+    bob = await here.node("bob")
+    runtime = replace(here.world.runtime("alice"), webrtc=NoWebRtc())
+    config = NetworkConfig(relays=(Multiaddr.parse(here.address),))
+    told: list[DarkSwapEvent] = []
+    async with Network(config, runtime) as alice:
+        alice.subscribe(told.append)
+        b = await bob.local_peer_id()
+        await alice.send_webrtc_message(b, b"hello")
+        assert await bob.receive_webrtc_message(await alice.local_peer_id()) == b"hello"
+        await alice.close_webrtc_data_channel(b)
+        await alice.send_webrtc_message(b, b"again")
+        await asyncio.sleep(60)
+        addresses = [each for each in await alice.get_multiaddrs() if "/p2p-circuit/" in each]
+    assert addresses and not any("/webrtc/" in each for each in addresses)
+    (event,) = [each for each in told if each.type == "direct:failed"]
+    assert (event.fields["peer_id"], event.fields["reason"]) == (b, "no_webrtc")
+    assert "not available" in event.fields["message"]
+    assert "through the relay" in event.fields["hint"]
+    await bob.stop()
+
+
+async def test_direct_links_that_nobody_asked_for_are_not_told_as_missing():
+    here = await place()
+    alice, bob = await here.node("alice", direct=False), await here.node("bob")
+    await alice.open_channel(await bob.local_peer_id())
+    await asyncio.sleep(30)
+    assert here.seen("alice", "direct:failed") == []
+    assert not any("/webrtc/" in each for each in await alice.get_multiaddrs())
+    assert any("/p2p-circuit/webrtc/" in each for each in await bob.get_multiaddrs())
     await alice.stop()
     await bob.stop()
 

@@ -75,6 +75,10 @@ class DirectAttempts:
         """End the attempt with `peer`; whoever waits for it sees `Aborted`."""
         self._calls.cancel(peer)
 
+    def tell_unavailable(self, peer: PeerId) -> None:
+        """This host has no WebRTC: told once for each peer that is reached through a relay."""
+        self._tell(_event(peer, NoDirect.NO_WEBRTC, SENTENCES[NoDirect.NO_WEBRTC], IceReport()))
+
     def is_running(self, peer: PeerId) -> bool:
         return peer in self._running
 
@@ -99,18 +103,26 @@ class DirectAttempts:
         report = self._report_of(peer) or IceReport()
         reason = _reason(report, error)
         detail = f"{SENTENCES[reason]}: {error}" if reason is NoDirect.FAILED else SENTENCES[reason]
-        local, remote = tuple(sorted(report.local)), tuple(sorted(report.remote))
-        failure = NoDirectPath(str(peer), reason, detail, local, remote, HINTS.get(reason, ""))
-        event = DirectFailed(peer, reason, detail, failure.hint, local, remote)
-        kinds = f"here {' '.join(local) or 'none'}, there {' '.join(remote) or 'none'}"
+        event = _event(peer, reason, detail, report)
+        kinds = f"here {' '.join(event.local) or 'none'}, there {' '.join(event.remote) or 'none'}"
         self._swarm.emit(DialStep(peer, "direct-failed", f"{reason}: {detail} (candidates: {kinds})"))
-        if self._told.get(peer) != event:
-            self._told.pop(peer, None)
-            self._told[peer] = event
-            if len(self._told) > MAX_REMEMBERED:
-                del self._told[next(iter(self._told))]
-            self._swarm.emit(event)
-        return failure
+        self._tell(event)
+        return NoDirectPath(str(peer), reason, detail, event.local, event.remote, event.hint)
+
+    def _tell(self, event: DirectFailed) -> None:
+        """Unless the last that was told of this peer is the same."""
+        if self._told.get(event.peer) == event:
+            return
+        self._told.pop(event.peer, None)
+        self._told[event.peer] = event
+        if len(self._told) > MAX_REMEMBERED:
+            del self._told[next(iter(self._told))]
+        self._swarm.emit(event)
+
+
+def _event(peer: PeerId, reason: NoDirect, detail: str, report: IceReport) -> DirectFailed:
+    local, remote = tuple(sorted(report.local)), tuple(sorted(report.remote))
+    return DirectFailed(peer, reason, detail, HINTS.get(reason, ""), local, remote)
 
 
 def _reason(report: IceReport, error: DarkSwapError) -> NoDirect:

@@ -72,11 +72,19 @@ CircuitHandler = Callable[[Circuit], Awaitable[None]]
 class RelayClient:
     """Relays are named by address once (`add_relay`) and by peer id afterwards."""
 
-    def __init__(self, swarm: Swarm, runtime: Runtime, *, early_data: EarlyData = EarlyData.KNOWN) -> None:
+    def __init__(
+        self,
+        swarm: Swarm,
+        runtime: Runtime,
+        *,
+        early_data: EarlyData = EarlyData.KNOWN,
+        takes_offers: bool = True,
+    ) -> None:
         self._swarm = swarm
         self._runtime = runtime
         self._limits = swarm.limits
         self._early_data = early_data
+        self._takes_offers = takes_offers
         self._known: dict[PeerId, tuple[Multiaddr, ...]] = {}
         self._holdings: dict[PeerId, ReservationKeeper] = {}
         self._subscribers = Subscribers[ReservationEvent]()
@@ -272,7 +280,7 @@ class RelayClient:
         return normalize_limit(limit, self._swarm.address_book.agent(relay))
 
     def _reachable_at(self, relay: PeerId, connection: Connection, info: ReservationInfo) -> tuple[Multiaddr, ...]:
-        """Through each address of the relay, the one we dialled first: WebRTC, then plain data."""
+        """Through each address of the relay, the one we dialled first: WebRTC where it is answered, then plain data."""
         dialled = (connection.remote_addr,) if connection.direction is Direction.OUTBOUND else ()
         usable = (
             address.with_peer(relay)
@@ -281,8 +289,8 @@ class RelayClient:
         )
         bases = tuple(dict.fromkeys(usable))[:RELAY_ADDRESSES]
         own = self._swarm.local_peer
-        webrtc = tuple(base.encapsulate(f"/p2p-circuit/webrtc/p2p/{own}") for base in bases)
-        return webrtc + tuple(base.encapsulate(f"/p2p-circuit/p2p/{own}") for base in bases)
+        paths = ("/p2p-circuit/webrtc", "/p2p-circuit") if self._takes_offers else ("/p2p-circuit",)
+        return tuple(base.encapsulate(f"{path}/p2p/{own}") for path in paths for base in bases)
 
     def _publish(self, relay: PeerId, event: ReservationEvent) -> None:
         holding = self._holdings.get(relay)

@@ -24,6 +24,8 @@ _MAX_COUNTED = 64
 class NoDirect(StrEnum):
     """Why there is no direct link."""
 
+    NO_WEBRTC = "no_webrtc"
+    """This host has no WebRTC."""
     NO_STUN = "no_stun"
     """No server was asked for our public address."""
     NO_TURN = "no_turn"
@@ -42,6 +44,7 @@ class NoDirect(StrEnum):
 
 
 SENTENCES = {
+    NoDirect.NO_WEBRTC: "direct links are not available here, since this host has no WebRTC",
     NoDirect.NO_STUN: "no STUN server is known, so this side has no address to tell outside its own network",
     NoDirect.NO_TURN: "only TURN may be used, and no TURN server is named",
     NoDirect.STUN_SILENT: "the STUN server did not answer",
@@ -54,6 +57,7 @@ SENTENCES = {
     NoDirect.FAILED: "the attempt broke off",
 }
 HINTS = {
+    NoDirect.NO_WEBRTC: "Messages go through the relay; direct links need a browser with WebRTC, and no worker.",
     NoDirect.NO_STUN: "Name a STUN server in ice_servers, or use a relay that answers STUN.",
     NoDirect.NO_TURN: "Name a TURN server in ice_servers.",
     NoDirect.STUN_SILENT: "Check the address of the STUN server, and whether UDP may leave this network.",

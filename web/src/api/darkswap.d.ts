@@ -267,6 +267,8 @@ export type Path = "direct" | "turn" | "relayed" | "none";
 
 /** Why there is no direct link; see `direct:failed`. */
 export type NoDirectReason =
+  /** This browser has no WebRTC, or the node runs in a worker or on CPython: messages go through the relay. */
+  | "no_webrtc"
   /** This side asked no STUN server. */
   | "no_stun"
   /** `relay_only` without a TURN server. */
