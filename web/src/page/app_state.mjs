@@ -4,6 +4,7 @@
  */
 
 import { ManualConnection } from "./manual_connection.mjs";
+import { HAS_WEBRTC } from "./direct_links.mjs";
 import { Conversation } from "./conversation.mjs";
 import { savedWallet } from "./saved_wallet.mjs";
 import { readFragment, relayPeer } from "./link.mjs";
@@ -256,7 +257,7 @@ export class AppState extends EventTarget {
       {
         page: this.version, browser: navigator.userAgent, phase: this.phase, online: this.online,
         features: {
-          webassembly: typeof WebAssembly === "object", webrtc: typeof RTCPeerConnection === "function",
+          webassembly: typeof WebAssembly === "object", webrtc: HAS_WEBRTC,
           secure: isSecureContext, indexeddb: typeof indexedDB === "object",
         },
         progress: this.progress, failure: this.failure, dial: this.dial && { ...this.dial, controller: undefined },

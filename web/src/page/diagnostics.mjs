@@ -3,6 +3,8 @@
  * `passed` is null where there is nothing to judge, and `hint` says what a visitor can do about a failure.
  */
 
+import { HAS_WEBRTC } from "./direct_links.mjs";
+
 /** Milliseconds two ends in one page may take to find each other. */
 const LOOPBACK_TIMEOUT = 4000;
 const GATHER_TIMEOUT = 4000;
@@ -22,13 +24,12 @@ async function features() {
   const missing = [
     ["WebAssembly", typeof WebAssembly === "object"],
     ["a secure context (https)", isSecureContext],
-    ["WebRTC", typeof RTCPeerConnection === "function"],
     ["WebCrypto", Boolean(globalThis.crypto?.subtle)],
     ["IndexedDB", Boolean(globalThis.indexedDB)],
   ].filter(([, there]) => !there).map(([name]) => name);
   return missing.length
     ? { passed: false, words: `Missing: ${missing.join(", ")}`, hint: "Use a current browser, outside of a private window." }
-    : { passed: true, words: "WebAssembly, WebRTC, WebCrypto and IndexedDB are there" };
+    : { passed: true, words: "WebAssembly, WebCrypto and IndexedDB are there" };
 }
 
 async function storage() {
@@ -51,6 +52,7 @@ async function storage() {
 
 /** Two ends in this page exchange one message. */
 async function loopback() {
+  if (!HAS_WEBRTC) return { passed: false, words: "This browser has no WebRTC", hint: "Direct links are not available in this browser. Messages go through the relay." };
   const [one, other] = [new RTCPeerConnection(), new RTCPeerConnection()];
   const started = performance.now();
   try {
@@ -75,6 +77,7 @@ async function loopback() {
 
 /** Which kinds of candidates this browser finds: what others can try. */
 async function ways({ iceServers }) {
+  if (!HAS_WEBRTC) return { passed: null, words: "Through a relay only" };
   const servers = iceServers.map(({ urls, username, credential }) => ({ urls, username, credential }));
   const connection = new RTCPeerConnection({ iceServers: servers });
   const kinds = new Set();

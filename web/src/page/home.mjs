@@ -4,6 +4,7 @@ import { html, nothing } from "lit";
 import "./manual_form.mjs";
 import { qrCode } from "./copying.mjs";
 import { dialSteps } from "./dial_steps.mjs";
+import { HAS_WEBRTC, NO_WEBRTC } from "./direct_links.mjs";
 import { icons } from "./icons.mjs";
 import { asOther } from "./identity_name.mjs";
 import { readTarget, shareLink } from "./link.mjs";
@@ -23,8 +24,10 @@ class Home extends PageElement {
   render() {
     return html`<main class="home">
       <div class="lead">
-        <h1>Talk to another browser, directly</h1>
-        <p>A relay introduces the two of you. Then your pages are linked straight to each other.</p>
+        <h1>Talk to another browser${HAS_WEBRTC ? ", directly" : ""}</h1>
+        <p data-testid="direct-links">${HAS_WEBRTC
+          ? "A relay introduces the two of you. Then your pages are linked straight to each other."
+          : NO_WEBRTC}</p>
       </div>
       ${this._state()}
       <div class="pair">${this._invite()}${this._connect()}</div>
@@ -41,9 +44,7 @@ class Home extends PageElement {
     if (reserved.length) {
       return html`<section class="card startup good"><h2>You can be reached</h2>
         <p>The whole peer runs in this browser. ${reserved.length === 1 ? "One relay holds a place" : `${reserved.length} relays hold places`} for you, to introduce whoever has your link.</p>
-        <p class="muted">${session.options.get("direct") === "off"
-          ? "Direct links are switched off in this tab: the relay will carry the ciphertext."
-          : "The relay sees only ciphertext, and nothing at all once the link is direct."}</p></section>`;
+        <p class="muted">${this._whatTheRelaySees()}</p></section>`;
     }
     if (session.relays.list.length === 0) {
       return html`<section class="card startup"><h2>Python runs. Now a relay is needed</h2>
@@ -53,6 +54,13 @@ class Home extends PageElement {
     return html`<section class="card startup"><h2>Python runs. Reaching the relay…</h2>
       <p>As soon as it holds a place for you, your link works.</p>
       <p class="muted">How each relay fares is told under Relays.</p></section>`;
+  }
+
+  _whatTheRelaySees() {
+    if (!HAS_WEBRTC) return "The relay sees only ciphertext.";
+    return this.session.options.get("direct") === "off"
+      ? "Direct links are switched off in this tab: the relay will carry the ciphertext."
+      : "The relay sees only ciphertext, and nothing at all once the link is direct.";
   }
 
   _invite() {
@@ -96,11 +104,12 @@ class Home extends PageElement {
         </p>
       </form>
       ${session.dial ? dialSteps(session, session.dial) : this._explain()}
-      <ds-by-hand .session=${session}></ds-by-hand>
+      ${HAS_WEBRTC ? html`<ds-by-hand .session=${session}></ds-by-hand>` : nothing}
     </section>`;
   }
 
   _explain() {
+    if (!HAS_WEBRTC) return nothing;
     return html`<ol class="how">
       <li>The relay introduces you: a few kilobytes, encrypted.</li>
       <li>Your browsers agree on a direct WebRTC link.</li>
