@@ -109,7 +109,7 @@ class OrderManager:
         if draft.private_sale and not self._private_sales:
             raise private_sales_disabled()
         self._book.check_capacity(str(self._identity.peer_id))
-        order = self.build_order(draft, await self._chain.fee_rate(1))
+        order = self.build_order(draft, await self._chain.fee_rate(1) if draft.max_fee_sats is None else 0)
         orders.check_order(order)
         if draft.private_sale:
             return await self._sell(order)

@@ -47,6 +47,15 @@ async def test_maker_bound_by_default_is_a_tenth_of_the_least_part_or_thrice_wha
         assert (await world.maker.offers(DOG, 600, BTC, 10**12)).max_fee_sats == MAX_FEE
 
 
+async def test_order_that_names_its_bound_is_made_also_where_nobody_tells_the_fee_rate() -> None:
+    async with TradeWorld() as world:
+        asked = world.maker.servers.asked
+        await sells_dog(world, max_fee_sats=900)
+        assert "fee_rate" not in asked
+        await sells_dog(world)
+        assert "fee_rate" in asked
+
+
 async def test_taker_pays_no_more_than_a_quarter_of_the_trade_unless_it_says_so() -> None:
     async with TradeWorld() as world:
         world.taker.give(200_000)
