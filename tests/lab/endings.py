@@ -84,6 +84,17 @@ def holder_goes(which: int, how: str) -> Callable[[Scene], None]:
     return strike
 
 
+def idle_tab(scene: Scene) -> None:
+    """Beside the one that sends, and goes on with the node where that one stands still."""
+    scene.join(SENDER, "second", opens=True)
+
+
+def stand_still(scene: Scene) -> None:
+    busy = "setTimeout(() => { for (const end = performance.now() + 12000; performance.now() < end;); }, 50);"
+    scene.client(SENDER).run(scene.path, busy)
+    time.sleep(14)
+
+
 def network_and_relay_off(scene: Scene) -> None:
     """For three minutes; the relay comes back in the middle of them."""
     scene.lab.networks.cable(cut=True)
@@ -137,6 +148,7 @@ ENDINGS = [
         second_tab(SENDER),
         keeps_session=True,
     ),
+    Ending("sender's tab stands still, and sends on through the second", stand_still, 10, idle_tab),
     Ending("sender's first tab crashes, the second sends on", holder_goes(SENDER, "crash"), 15, second_tab(SENDER)),
 ]
 

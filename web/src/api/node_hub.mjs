@@ -283,8 +283,8 @@ export class NodeHub {
   }
 
   /**
-   * Another tab goes on with the node: drops everything at once, and says nothing to any peer. The views are told before
-   * this returns of what was accepted and not acknowledged.
+   * Another tab goes on with the node: drops everything at once, and says nothing to any peer. Views that
+   * were not left yet are told before this returns of what was accepted and not acknowledged.
    */
   abandon() {
     this.#ended ??= this.#end("abandon");

@@ -220,12 +220,13 @@ class SiteNode {
     this.#ownEpoch = null;
     this.#holder = "";
     this.#awake.end();
+    // First, or the node would tell what it had accepted: the next one learns from the peers what became of it.
+    this.#views.lose();
     this.#ending = this.#hub?.[how]() ?? this.#ending;
     this.#hub = null;
     this.#ends.clear();
     clearInterval(this.#timer);
     this.#followers.close();
-    this.#views.lose();
   }
 
   #moved(here) {
