@@ -115,14 +115,13 @@ class PeerId:
         if not 0 < len(text) <= MAX_ID_TEXT:
             raise InvalidArgument("peer id", f"text of {len(text)} characters is not a peer id", hint)
         try:
-            if text.startswith(("1", "Qm")):
-                return cls.from_bytes(b58decode(text))
-            return cls._from_cid(multibase_decode(text))
+            return _parsed(text)
         except MalformedMessage as error:
             raise InvalidArgument("peer id", f"{text!r}: {error}", hint) from error
 
     @classmethod
-    def _from_cid(cls, data: bytes) -> PeerId:
+    def from_cid(cls, data: bytes) -> PeerId:
+        """Raises `MalformedMessage`."""
         cursor = Cursor(data, "peer id")
         version = cursor.varint()
         if version != 1:
@@ -154,6 +153,14 @@ class PeerId:
 
     def __repr__(self) -> str:
         return f"<peer {self}>"
+
+
+# Every call of the application names its peer by text: reading it anew cost a tenth of a round trip.
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> PeerId:
+    if text.startswith(("1", "Qm")):
+        return PeerId.from_bytes(b58decode(text))
+    return PeerId.from_cid(multibase_decode(text))
 
 
 @lru_cache(maxsize=1024)
