@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
 from tests.relayd.test_main import Process, relay
+from tests.support.certificate import self_signed
 from tests.support.native_nodes import native_node
 
 pytestmark = pytest.mark.native
@@ -110,3 +113,20 @@ async def test_few_descriptors_are_enough_for_those_who_came_and_for_a_short_log
         close_all(crowd)
         log = await it.end()
         assert len(log) < 30
+
+
+async def test_half_open_tls_costs_little_memory(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    tls = ("--tls-cert", certificate.chain, "--tls-key", certificate.key, "--listen", "/ip4/127.0.0.1/tcp/0/wss")
+    async with relay("--no-identity-file", *tls) as it:
+        before = resident(it)
+        crowd = [await socket_to(it, "wss", b"\x16\x03\x01\x02\x00\x01") for _ in range(200)]
+        await asyncio.sleep(0.5)
+        grown = resident(it) - before
+        close_all(crowd)
+    assert grown / len(crowd) < 150_000
+
+
+def resident(it: Process) -> int:
+    """Bytes."""
+    return int(Path(f"/proc/{it.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
