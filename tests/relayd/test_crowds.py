@@ -81,6 +81,20 @@ async def test_proxy_protocol_names_clients_of_tcp_and_of_websockets() -> None:
         close_all([*links, (plain_reader, plain_writer), streams])
 
 
+async def test_links_of_a_proxy_that_say_nothing_or_half_a_header_give_their_places_back() -> None:
+    async with relay("--no-identity-file", "--trusted-proxy", "127.0.0.1") as it:
+        links = [await socket_to(it, "ws", first) for first in (b"", b"PROXY TCP4 192.0", b"PROXY nonsense\r\n", b"G")]
+        assert await links[2][0].read() == b""
+        assert await it.figure("darkswap_relay_open_sockets") == 3
+        for _, writer in links[:2]:
+            writer.write_eof()
+        assert [await reader.read() for reader, _ in links[:2]] == [b"", b""]
+        close_all(links)
+        async with native_node() as honest:
+            await honest.client.reserve(honest.client.add_relay(it.address("ws")))
+        assert await it.figure("darkswap_relay_open_sockets") <= 1
+
+
 async def test_reservations_are_counted_by_the_client_that_the_proxy_names() -> None:
     options = ("--no-identity-file", "--listen", "/ip4/127.0.0.1/tcp/0", "--trusted-proxy", "127.0.0.1")
     async with relay(*options, "--connections-per-ip", "30") as it, native_node() as honest:

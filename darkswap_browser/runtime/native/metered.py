@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -43,6 +44,8 @@ SMALL = 1024
 """Bytes from which a frame pays for itself."""
 CONTROL_RATE, CONTROL_BURST = 1.0, 60.0
 """Pings and pongs: pages cannot send any, servers and proxies send one in 10 s or more."""
+HEADER_SECONDS = 15.0
+"""For the first bytes from a proxy: as long as for the whole upgrade."""
 REFUSAL = 0.1
 """Seconds for a refusal in HTTP to leave."""
 MOST_UNSENT = 1024 * 1024
@@ -189,6 +192,15 @@ class MeteredClient(Metered, ClientConnection):
         self.budget = budget
 
 
+@dataclass(slots=True)
+class _Awaited:
+    """A link of a proxy before its first bytes, which may be a PROXY header."""
+
+    transport: asyncio.Transport
+    patience: asyncio.TimerHandle
+    header: bytes = b""
+
+
 class MeteredServer(Metered, ServerConnection):
     """The listening end. `gate` counts it from the first moment, and says whose word of the client counts."""
 
@@ -197,47 +209,60 @@ class MeteredServer(Metered, ServerConnection):
         self.budget = budget
         self._gate = gate
         self._admitted: AdmittedLink | None = None
-        self._is_refused = False
-        self._header: bytes | None = None
-        """What came of a proxy's header; None when none is awaited."""
+        self._awaited: _Awaited | None = None
+        self._has_begun = False
         self.client_ip = ""
         """Of the client, as far as a trusted proxy says who that is; empty for a socket that is already gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.client_ip = socket_ip(transport.get_extra_info("peername"))
         if self._gate is not None:
-            assert isinstance(transport, asyncio.Transport)
             self._admitted = self._gate.enter(self.client_ip, transport.abort)
             if self._admitted is None:
-                # The library has not heard of it: a task and a line in the log less.
-                self._is_refused = True
                 transport.abort()
                 return
-            self._header = b"" if self._gate.trusts(self.client_ip) else None
+            if self._gate.trusts(self.client_ip):
+                # Until it is known who is there the library does not hear of it: a refusal costs a task less.
+                self._awaited = _Awaited(transport, self.loop.call_later(HEADER_SECONDS, transport.abort))
+                return
+        self._begin(transport)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        self._has_begun = True
         super().connection_made(transport)
         self._count_by_address()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._admitted is not None:
             self._admitted.leave()
-        if not self._is_refused:
+        if self._awaited is not None:
+            self._awaited.patience.cancel()
+        if self._has_begun:
             super().connection_lost(exc)
 
+    def eof_received(self) -> None:
+        if self._has_begun:
+            super().eof_received()
+
     def data_received(self, data: bytes) -> None:
-        if self._header is not None:
-            self._header += data
+        if (awaited := self._awaited) is not None:
+            awaited.header += data
             try:
-                header = parse_proxy_header(self._header)
+                header = parse_proxy_header(awaited.header)
             except MalformedMessage:
-                self.transport.abort()
+                awaited.transport.abort()
                 return
             if header is None:
                 return
-            data, self._header = self._header[header.size :], None
+            awaited.patience.cancel()
+            self._awaited = None
             if header.ip is not None and not self.identify(header.ip):
-                self.transport.abort()
+                awaited.transport.abort()
                 return
-        if data:
+            self._begin(awaited.transport)
+            data = awaited.header[header.size :]
+        if data and self._has_begun:
             super().data_received(data)
 
     def forwarded(self, headers: Headers) -> bool:
@@ -252,7 +277,9 @@ class MeteredServer(Metered, ServerConnection):
         ip = forwarded_for(headers.get_all("X-Forwarded-For"), gate.trusts)
         if ip is None or self.identify(ip):
             return True
-        # It may not wait for its client to close as well: that is the place which there is not.
+        # While the refusal leaves it takes nobody's place, and it may not wait for its client to close as well.
+        if self._admitted is not None:
+            self._admitted.leave()
         self.loop.call_later(REFUSAL, self.transport.abort)
         return False
 
