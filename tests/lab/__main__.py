@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from tests.lab import endings, faults, holders, paths
+from tests.lab import endings, faults, holders, paths, urgent
 from tests.lab.lab import ClientFailed, Lab
 
 
@@ -21,7 +21,9 @@ def main() -> int:
     failed = rows = 0
     with Lab() as lab:
         for row in [
-            row for part in (paths, faults, endings, holders) for row in part.rows(options.names, full=options.full)
+            row
+            for part in (paths, faults, endings, holders, urgent)
+            for row in part.rows(options.names, full=options.full)
         ]:
             try:
                 found = row(lab)
