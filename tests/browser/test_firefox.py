@@ -1,4 +1,4 @@
-"""The same `dist/` in Firefox: it loads under the strict policy, and pages find each other there too."""
+"""The same `dist/` in Firefox: it loads under the strict policy, pages find each other, and one of them trades."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import pytest
 from tests.browser.face import OpenPage, Relay
 from tests.interop.processes import our_relay
 from tests.support.chrome import Chrome
-from tests.support.firefox import Firefox, FirefoxPage
+from tests.support.firefox import Firefox, FirefoxPage, firefox_command
 from tests.support.scripted_page import JsError
+from tests.support.trading_visitor import TradingVisitor, TwoVisitors, square
 from web.build.server import WebServer
 
-pytestmark = pytest.mark.takes(20)
+pytestmark = pytest.mark.takes(28)
 
 
 @pytest.fixture(scope="module")
 def firefox() -> Iterator[Firefox]:
+    if not firefox_command():
+        pytest.skip("Firefox is not installed (Debian: firefox-esr)")
     browser = Firefox()
     yield browser
     browser.quit()
@@ -40,10 +43,16 @@ def faces(firefox: Firefox, site: WebServer, relay: Relay) -> Iterator[tuple[Ope
 
 
 @pytest.fixture(scope="module")
-def chromium_face(chrome: Chrome, site: WebServer, relay: Relay) -> Iterator[OpenPage]:
-    """The same in Chromium."""
-    page = chrome.new_page(site.url).open("/blank.html")
-    yield OpenPage(page).loaded(network={"relays": [relay.address]}).node(relay)
+def place(site: WebServer, relay: Relay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoVisitors]:
+    with square(site, relay.address, tmp_path_factory.mktemp("chain")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium_face(chrome: Chrome, place: TwoVisitors, relay: Relay) -> Iterator[OpenPage]:
+    """The same in Chromium; it may trade."""
+    page = chrome.new_page(place.site.url).open("/blank.html")
+    yield OpenPage(page).loaded(network={"relays": [relay.address]}, **place.chain.config).node(relay)
     page.close()
 
 
@@ -130,3 +139,30 @@ def test_firefox_and_chromium_exchange_messages_directly(
     here, there = (faces[0], chromium_face) if dials == "firefox" else (chromium_face, faces[0])
     assert talk(here, there, relay) == "direct"
     assert chromium_face.page.faults() == []
+
+
+def test_the_page_takes_an_order_from_chromium_and_the_trade_completes(
+    firefox: Firefox, chromium_face: OpenPage, place: TwoVisitors
+) -> None:
+    visitor = TradingVisitor("Fiona", firefox.new_page(place.site.url), place.chain)
+    visitor.open("/#/wallet")
+    address = chromium_face.run("await node.connect_wallet({ type: 'seed' }); return await node.get_address()")
+    dark = visitor.asset("DARK•TEST•COINS")
+    for asset in ("BTC", dark):
+        place.chain.faucet(address, asset)
+    visitor.opens_wallet()
+    visitor.gets("BTC")
+    draft = {"base_asset": dark, "quote_asset": "BTC", "side": "sell", "amount": "100", "total": "0.0005"}
+    order = chromium_face.run("return (await node.create_order(args[0])).text", draft)
+    visitor.buys("#order=" + order, place)
+    assert visitor.wealth()[dark] == 10_000
+    paths = visitor.page.run_js(
+        """const { session } = document.querySelector("ds-app");
+        const peer = session.log.filter(({ type }) => type === "connection:open");
+        return peer.filter(({ peer_id }) => peer_id === args[0]).map(({ path }) => path);""",
+        chromium_face.peer_id,
+    )
+    assert "direct" in paths
+    # A transaction that the chain does not know yet is asked for, and sent by either side.
+    assert [line for line in visitor.page.faults() if place.chain.url not in line] == []
+    visitor.page.close()

@@ -85,6 +85,15 @@ def test_a_failing_step_shows_its_output_and_ends_in_one_sentence(capsys: pytest
     assert "No space left on device" in capsys.readouterr().out
 
 
+def test_browsers_that_cannot_be_installed_are_said_and_left_out() -> None:
+    command = [sys.executable, "-c", "import build; build.find_other_browsers(); print('on it goes')"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, env={"PATH": "/nowhere"})
+    firefox, webkit, last = answer.stdout.splitlines()
+    assert firefox.startswith("Firefox must be installed") and firefox.endswith("Its tests are skipped.")
+    assert webkit.startswith("WebKit, its driver or Xvfb must be installed") and "webkit2gtk-driver xvfb" in webkit
+    assert last == "on it goes"
+
+
 def test_a_port_that_is_taken_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

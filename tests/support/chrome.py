@@ -8,14 +8,15 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.webelement import WebElement
 from websocket import create_connection
 
-from tests.support.scripted_page import JsError, ScriptedPage, for_script, outcome_of, value_of
+from tests.support.driven_page import DrivenPage, Job
+from tests.support.scripted_page import JsError
 
 __all__ = ["Chrome", "Job", "JsError", "Page"]
 
@@ -37,66 +38,23 @@ FLAGS = (
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup",
 )
 
-# `_START` keeps the promise in the page, since one WebDriver command must not wait for it while another page is used.
-_START = """
-const [key, values] = arguments;
-const pending = (globalThis.__jobs ??= {});
-pending[key] = %s;
-"""
-_WAIT = """
-const [key, limit, done] = arguments;
-const late = new Promise((resolve) => setTimeout(resolve, limit, null));
-Promise.race([globalThis.__jobs[key], late]).then((text) => {
-  if (text !== null) delete globalThis.__jobs[key];
-  done(text);
-}, (error) => done(JSON.stringify({ error: { name: "Unserialisable", message: String(error), stack: "" } })));
-"""
 
-
-@dataclass
-class Job:
-    """A script that goes on in its page while the test does something else."""
-
-    page: Page
-    key: str
-
-    def wait(self, timeout: float = 30.0) -> Any:
-        self.page.focus()
-        text = self.page.driver.execute_async_script(_WAIT, self.key, int(timeout * 1000))
-        if text is None:
-            raise TimeoutError(f"a script in the page has not ended within {timeout} s")
-        return value_of(text)
-
-
-class Page(ScriptedPage):
+class Page(DrivenPage):
     """One tab with storage of its own."""
 
-    _jobs = 0
-
     def __init__(self, chrome: Chrome, handle: str, base: str) -> None:
+        super().__init__(chrome.driver, base)
         self._chrome = chrome
-        self.driver = chrome.driver
         self.handle = handle
-        self.base = base
 
     def focus(self) -> None:
         if self._chrome.front != self.handle:
             self.driver.switch_to.window(self.handle)
             self._chrome.front = self.handle
 
-    def open(self, path: str) -> Page:
-        """Goes to a path of the test site, or to a whole URL."""
-        self.focus()
-        self.driver.get(path if "://" in path else self.base + path)
-        return self
-
-    def start(self, script: str, *args: object) -> Job:
-        """Starts an async function body with `args` (plain values; bytes arrive as arrays of numbers)."""
-        self.focus()
-        Page._jobs += 1
-        key = f"job{Page._jobs}"
-        self.driver.execute_script(_START % outcome_of(script), key, for_script(args))
-        return Job(self, key)
+    def insert(self, box: WebElement, text: str) -> None:
+        # Not `send_keys`: older drivers refuse characters outside the Basic Multilingual Plane.
+        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
 
     def console(self) -> list[str]:
         """What was logged since the last call, by any page, each line with its level first."""

@@ -68,6 +68,16 @@ const OPERATIONS = {
     if (text !== null) jobs.delete(job);
     return text;
   },
+  async click({ page, selector }) {
+    await pages.get(page).page.click(selector);
+  },
+  async fill({ page, selector, text, enter }) {
+    const { page: filled } = pages.get(page);
+    await filled.click(selector, { count: 3 });
+    await filled.keyboard.press("Delete");
+    await filled.keyboard.type(text);
+    if (enter) await filled.keyboard.press("Enter");
+  },
   async console({ page }) {
     return pages.get(page).console.splice(0);
   },

@@ -22,6 +22,19 @@ _OUTCOME = """(async (...args) => { %s
   return value;
 }))"""
 
+# One command for a second of looking: asked from outside, twenty times a second, the asking costs as much as the page.
+SEEN = """
+const [selector, words, limit, done] = arguments;
+const end = performance.now() + limit;
+const look = () => {
+  const element = document.querySelector(selector);
+  if (element !== null && (element.innerText ?? "").includes(words)) done(true);
+  else if (performance.now() > end) done(false);
+  else setTimeout(look, 50);
+};
+look();
+"""
+
 
 class JsError(Exception):
     """A script in the page threw; the fields are those of the JavaScript error."""
@@ -71,11 +84,34 @@ class ScriptJob(Protocol):
 
 
 class ScriptedPage(ABC):
-    """A page that runs scripts."""
+    """A page that runs scripts, and that a person may use."""
+
+    def focus(self) -> None:  # noqa: B027 - one page in a browser of its own needs nothing
+        """From now on what drives the browser speaks to this page."""
+
+    @abstractmethod
+    def open(self, path: str) -> Self:
+        """Goes to a path of the test site, or to a whole URL."""
 
     @abstractmethod
     def start(self, script: str, *args: object) -> ScriptJob:
         """Starts an async function body with `args` (plain values; bytes arrive as arrays of numbers)."""
+
+    @abstractmethod
+    def run_function(self, body: str, *args: object) -> Any:
+        """Runs a function body with `arguments`, which does not wait; returns its plain value."""
+
+    @abstractmethod
+    def sees_within(self, selector: str, words: str, seconds: float) -> bool:
+        """Whether an element with that selector says `words` by then; False also when the page was left meanwhile."""
+
+    @abstractmethod
+    def click(self, selector: str) -> None:
+        """With the mouse, on an element that is seen."""
+
+    @abstractmethod
+    def fill(self, selector: str, text: str, *, enter: bool = False) -> None:
+        """Types a text in place of what a field holds, and the Enter key after it."""
 
     @abstractmethod
     def console(self) -> list[str]:

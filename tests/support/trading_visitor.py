@@ -44,7 +44,7 @@ class TradingVisitor(Visitor):
     # --- what it has
     def wealth(self) -> Counter[str]:
         """Atoms by asset, sats on all coins as "BTC", asked of the chain now."""
-        self.wait_until(lambda: bool(self._js(NODE + "return node && session.market?.wallet")), "a wallet", 60)
+        self.wait_until(lambda: bool(self._js(NODE + "return Boolean(node && session.market?.wallet)")), "a wallet", 60)
         coins = self.page.run_js(NODE + "return await node.get_coins()")
         held: Counter[str] = Counter(BTC=sum(coin["sats"] for coin in coins))
         for coin in coins:
@@ -92,6 +92,17 @@ class TradingVisitor(Visitor):
     def signs(self) -> None:
         self.click("#confirm-trade")
         self.wait_for("#trade-advice", "waits for a block")
+
+    def buys(self, link: str, place: TwoVisitors) -> None:
+        """Takes an order, signs, and sees it completed by a block; every atom is where the review said."""
+        before = self.wealth()
+        self.reviews(link)
+        self.signs()
+        txid = self.trade()["txid"]
+        place.chain.mine_with(txid)
+        self.wait_for("#trade-status", "Completed")
+        assert place.in_block(txid)
+        assert self.moved_as_planned(before)
 
     def moved_as_planned(self, before: Counter[str]) -> bool:
         """Whether the newest trade changed the wallet by what its review said, to the atom and the sat."""

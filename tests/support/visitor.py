@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from selenium.common.exceptions import JavascriptException, TimeoutException
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.support.chrome import Page
+from tests.support.driven_page import DrivenPage
+from tests.support.scripted_page import ScriptedPage
 
 AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -24,28 +24,22 @@ axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
 """
 
 
-# One command for a second of looking: asked from outside, twenty times a second, the asking costs as much as the page.
-_SEEN = """
-const [selector, words, limit, done] = arguments;
-const end = performance.now() + limit;
-const look = () => {
-  const element = document.querySelector(selector);
-  if (element !== null && (element.innerText ?? "").includes(words)) done(true);
-  else if (performance.now() > end) done(false);
-  else setTimeout(look, 50);
-};
-look();
-"""
 _LOOK_SECONDS = 1.0
+_POLL_SECONDS = 0.05
 
 
 class Visitor:
     """Sits in front of one tab."""
 
-    def __init__(self, name: str, page: Page) -> None:
+    def __init__(self, name: str, page: ScriptedPage) -> None:
         self.name = name
         self.page = page
-        self.driver = page.driver
+
+    @property
+    def driver(self) -> Any:
+        """Of a page that has one."""
+        assert isinstance(self.page, DrivenPage)
+        return self.page.driver
 
     # --- seeing
     def text(self, selector: str) -> str:
@@ -59,29 +53,20 @@ class Visitor:
         """Until an element with that selector says `words`."""
         self.page.focus()
         until = time.monotonic() + timeout
-        while not self._seen(selector, words, min(_LOOK_SECONDS, timeout)):
+        while not self.page.sees_within(selector, words, min(_LOOK_SECONDS, timeout)):
             if time.monotonic() > until:
                 raise TimeoutException(
                     f"waited {timeout:g} s for {self.name} to see {words or selector!r}; the page says:\n"
                     + self.text("body")
                 )
 
-    def _seen(self, selector: str, words: str, seconds: float) -> bool:
-        """Whether it is seen by then; False also when the page was left meanwhile."""
-        try:
-            return bool(self.driver.execute_async_script(_SEEN, selector, words, int(seconds * 1000)))
-        except JavascriptException as error:
-            if "unloaded" in str(error):
-                return False
-            raise
-
     def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
         self.page.focus()
-        waiting = WebDriverWait(self.driver, timeout, poll_frequency=0.05)
-        try:
-            waiting.until(lambda _: condition())
-        except TimeoutException:
-            raise TimeoutException(f"waited {timeout:g} s for {what}; the page says:\n{self.text('body')}") from None
+        until = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > until:
+                raise TimeoutException(f"waited {timeout:g} s for {what}; the page says:\n{self.text('body')}")
+            time.sleep(_POLL_SECONDS)
 
     def faults_of_accessibility(self) -> list[str]:
         """What axe-core finds wrong with the page as it is now."""
@@ -122,8 +107,7 @@ class Visitor:
     def open(self, path: str = "/") -> Visitor:
         self.page.focus()
         # A link that differs from the page's address by its fragment alone would not load it anew.
-        self.driver.get("about:blank")
-        self.page.open(path)
+        self.page.open("about:blank").open(path)
         return self
 
     def ready(self, timeout: float = 60.0) -> Visitor:
@@ -141,18 +125,10 @@ class Visitor:
         return self.text("#own-id")
 
     def click(self, selector: str) -> None:
-        self.page.focus()
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+        self.page.click(selector)
 
     def type(self, selector: str, text: str, *, enter: bool = False) -> None:
-        self.page.focus()
-        box = self.driver.find_element(By.CSS_SELECTOR, selector)
-        box.clear()
-        box.click()
-        # Not `send_keys`: older drivers refuse characters outside the Basic Multilingual Plane.
-        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
-        if enter:
-            box.send_keys(Keys.ENTER)
+        self.page.fill(selector, text, enter=enter)
 
     def paste(self, selector: str, text: str) -> None:
         """All at once, as from the clipboard."""
@@ -230,8 +206,7 @@ class Visitor:
         )
 
     def _js(self, script: str, *arguments: object) -> Any:
-        self.page.focus()
-        return self.driver.execute_script(script, *arguments)
+        return self.page.run_function(script, *arguments)
 
     def _cdp(self, command: str, **parameters: object) -> dict[str, Any]:
         self.page.focus()
