@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 
 from darkswap_browser.api.events import EventPublisher
-from darkswap_browser.api.records import ConnectionInfo, ConnectionStats, PeerInfo, RelayMetrics
-from darkswap_browser.errors import NotConnected
+from darkswap_browser.api.records import (
+    ConnectionInfo,
+    ConnectionStats,
+    NodeStats,
+    PeerInfo,
+    RelayMetrics,
+    RelayState,
+)
+from darkswap_browser.errors import DarkSwapError, NotConnected
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.connection import Connection, is_direct, path_of
 from darkswap_browser.node.node import Node
@@ -20,6 +29,7 @@ class NodeInspector:
         self._facts = facts
         self._loop = asyncio.get_running_loop()
         self._rtt: dict[PeerId, float] = {}
+        self._began = self._loop.time()
 
     def metrics(self) -> RelayMetrics:
         swarm, relays = self._node.swarm, set(self._node.client.relays)
@@ -43,10 +53,37 @@ class NodeInspector:
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """Everybody connected, and everybody with a channel that has not ended."""
+        return tuple(self._peer(peer) for peer in self._present())
+
+    def _present(self) -> Iterable[PeerId]:
         swarm, channels = self._node.swarm, self._node.channels
         named = [connection.remote_peer for connection in swarm.connections()]
         named += [PeerId.parse(channel.peer) for channel in channels.all() if channel.state != "closed"]
-        return tuple(self._peer(peer) for peer in dict.fromkeys(named))
+        return dict.fromkeys(named)
+
+    async def node_stats(self) -> NodeStats:
+        """Figures of the whole node. Cancellation: Safe; it only reads."""
+        relays = tuple(self._node.client.relays)
+        peers = []
+        for peer in self._present():
+            with suppress(NotConnected):  # it left meanwhile
+                peers += [await self.stats(peer)] if peer not in relays else []
+        return NodeStats(
+            uptime_ms=round((self._loop.time() - self._began) * 1000),
+            totals=self.metrics(),
+            relays=tuple(map(self._relay, relays)),
+            peers=tuple(peers),
+        )
+
+    def _relay(self, relay: PeerId) -> RelayState:
+        client = self._node.client
+        reserved, error = client.reservation(relay) is not None, client.last_error(relay)
+        return RelayState(
+            relay_peer_id=str(relay),
+            connected=bool(self._node.swarm.connections(relay)),
+            reserved=reserved,
+            code=error.code if isinstance(error, DarkSwapError) and not reserved else None,
+        )
 
     def _peer(self, peer: PeerId) -> PeerInfo:
         swarm = self._node.swarm

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal
 
+from darkswap_browser.api.diagnosed_node import DiagnosedNode
 from darkswap_browser.api.events import Subscriber
-from darkswap_browser.api.inspection import NodeInspector
 from darkswap_browser.api.manual_signaling import ManualSignaling
 from darkswap_browser.api.records import (
     ChannelInfo,
@@ -18,10 +18,11 @@ from darkswap_browser.api.records import (
     RelayMetrics,
     RelayReservation,
 )
-from darkswap_browser.errors import InvalidArgument, NotConnected, StreamBusy
+from darkswap_browser.errors import InvalidArgument, StreamBusy
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.identity.peer_id import PeerId
 from darkswap_browser.net.swarm import Swarm
+from darkswap_browser.node.config import NetworkConfig
 from darkswap_browser.node.connector import PeerConnector
 from darkswap_browser.node.node import Node
 from darkswap_browser.protocols.channels.channel import Channel
@@ -36,7 +37,7 @@ MessageSink = Callable[[str, Sequence[bytes]], Awaitable[None] | None]
 SendUntil = Literal["accepted", "delivered"]
 
 
-class Network(ManualSignaling):
+class Network(ManualSignaling, DiagnosedNode):
     """A node. Peers and relays are named by text: peer ids, or full multiaddrs of relays.
 
     Cheap to make; `start` (or the first call that needs it) brings it up, `stop` takes it down for good or for now.
@@ -371,7 +372,5 @@ class Network(ManualSignaling):
         await self._up()
         return await self._inspect().ping(PeerId.parse(peer))
 
-    def _inspect(self) -> NodeInspector:
-        if self._inspection is None:
-            raise NotConnected("a node that was not started")
-        return self._inspection
+    def _make_other(self, config: NetworkConfig) -> Network:
+        return Network(config, self.runtime, limits=self._limits)

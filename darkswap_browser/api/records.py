@@ -128,3 +128,23 @@ class ConnectionStats:
 
 NULL_IF_NONE: Mapping[str, bool] = {"null": True}
 """Metadata of a field that a dict of the record always has: None is an answer, and not its absence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayState:
+    """`code` is that of the last failure, for a relay that holds no place."""
+
+    relay_peer_id: str
+    connected: bool
+    reserved: bool
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStats:
+    """`uptime_ms` since the start; `peers` are those connected or with a channel, relays left out."""
+
+    uptime_ms: int
+    totals: RelayMetrics
+    relays: tuple[RelayState, ...]
+    peers: tuple[ConnectionStats, ...]

@@ -144,12 +144,19 @@ class NodeBridge:
             "create_webrtc_connection": network.connect,
             "get_peers": network.get_peers,
             "get_connection_stats": network.get_connection_stats,
+            "get_stats": network.get_stats,
+            "diagnostic_names": self._diagnostic_names,
+            "run_diagnostic": network.run_diagnostic,
+            "create_report": network.create_report,
             "ping": network.ping,
         }
 
     async def _send_urgent(self, peer: str, data: str) -> None:
         """`data`: hexadecimal, as it is short."""
         await self._network.send_urgent_webrtc_message(peer, bytes.fromhex(data))
+
+    async def _diagnostic_names(self) -> tuple[str, ...]:
+        return self._network.diagnostic_names()
 
     @property
     def network(self) -> Network:

@@ -78,3 +78,13 @@ def merged(one: OutputAssets, other: OutputAssets) -> OutputAssets:
         alkanes=other.alkanes if one.alkanes is None else one.alkanes,
         inscriptions=other.inscriptions if one.inscriptions is None else one.inscriptions,
     )
+
+
+def nothing_of(kinds: frozenset[AssetKind]) -> OutputAssets:
+    """Nothing, by the word of an index of `kinds`; whoever indexes runes indexes inscriptions."""
+    is_ord = AssetKind.RUNE in kinds
+    return OutputAssets(
+        runes={} if is_ord else None,
+        alkanes={} if AssetKind.ALKANE in kinds else None,
+        inscriptions=() if is_ord else None,
+    )

@@ -35,11 +35,20 @@ from darkswap_browser.chain.base import (
     TxStatus,
     Utxo,
 )
-from darkswap_browser.chain.block_cache import AGREED_SECONDS, BlockCache, Contents, contents_of, holdings_of, merged
+from darkswap_browser.chain.block_cache import (
+    AGREED_SECONDS,
+    BlockCache,
+    Contents,
+    contents_of,
+    holdings_of,
+    merged,
+    nothing_of,
+)
 from darkswap_browser.chain.esplora import EsploraClient
 from darkswap_browser.chain.fee_estimates import FeeEstimates
 from darkswap_browser.chain.ord import OrdClient
 from darkswap_browser.chain.requests import Server
+from darkswap_browser.chain.server_check import ServerState, check_servers
 from darkswap_browser.chain.transaction_cache import TransactionCache
 from darkswap_browser.concurrency.shared_call import SharedCalls
 from darkswap_browser.errors import BroadcastRejected, ChainError, ChainInconsistent, ChainUnreachable, IndexerLagging
@@ -270,7 +279,7 @@ class Quorum:
             return {}
         statuses = await asyncio.gather(*(self.status(each.txid) for each in unknown))
         return {
-            each: _nothing(source)
+            each: nothing_of(source.covers)
             for each, status in zip(unknown, statuses, strict=True)
             if status is not None and status.height is not None and status.height < source.first_height
         }
@@ -320,7 +329,7 @@ class Quorum:
                 if mined[each.txid] > height:
                     return UNKNOWN
                 is_too_old = held[each] == UNKNOWN and mined[each.txid] < source.first_height
-                return _nothing(source) if is_too_old else held[each]
+                return nothing_of(source.covers) if is_too_old else held[each]
 
             return tuple(contents_of(judged(each)) for each in outpoints)
 
@@ -361,6 +370,10 @@ class Quorum:
         sources = self._chains if kind is AssetKind.BTC else self._covering(kind)
         return ServerQuorum(tuple(source.name for source in sources), self._needed(sources))
 
+    async def check_servers(self) -> Sequence[ServerState]:
+        """Whether each answers by itself. Cancellation: Safe; it only reads."""
+        return await check_servers(self._chains, self._indexes)
+
     def _covering(self, kind: AssetKind) -> list[AssetSource]:
         return [source for source in self._indexes if kind in source.covers]
 
@@ -385,13 +398,3 @@ async def _checked_height(source: AssetSource, tip: Tip) -> int:
 
 def _identifying(info: AssetMetadata | None) -> tuple[Asset, str, int] | None:
     return None if info is None else (info.asset, info.name, info.decimals)
-
-
-def _nothing(source: AssetSource) -> OutputAssets:
-    """Of the kinds that it covers; whoever indexes runes indexes inscriptions."""
-    is_ord = AssetKind.RUNE in source.covers
-    return OutputAssets(
-        runes={} if is_ord else None,
-        alkanes={} if AssetKind.ALKANE in source.covers else None,
-        inscriptions=() if is_ord else None,
-    )

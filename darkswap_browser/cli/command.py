@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from darkswap_browser import logs
-from darkswap_browser.cli import order_commands, trade_commands, wallet_commands
+from darkswap_browser.cli import doctor_command, order_commands, trade_commands, wallet_commands
 from darkswap_browser.cli.options import Options, parse_options
 from darkswap_browser.cli.output import Output
 from darkswap_browser.cli.prompts import SystemTerminal
@@ -48,6 +48,7 @@ VERBS: Mapping[tuple[str, str], Callable[[Session], Awaitable[int | None]]] = {
     ("trades", "revoke-fee"): trade_commands.revoke_fee,
     ("trades", "wait"): trade_commands.wait,
     ("trades", "resume"): trade_commands.resume,
+    ("doctor", "doctor"): doctor_command.doctor,
 }
 
 

@@ -133,11 +133,12 @@ def _parser() -> _Parser:
     parser = _Parser("darkswap", description=ABOUT, epilog=EXAMPLES, formatter_class=RAW, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"darkswap {VERSION}")
     _add_where(parser, 0)
-    groups = parser.add_subparsers(dest="group", required=True, metavar="wallet | order | take | trades")
+    groups = parser.add_subparsers(dest="group", required=True, metavar="wallet | order | take | trades | doctor")
     _add_wallet(groups)
     _add_order(groups)
     _add_take(groups)
     _add_trades(groups)
+    _add_doctor(groups)
     return parser
 
 
@@ -221,6 +222,16 @@ def _add_order(groups: _Subparsers[_Parser]) -> None:
     change.add_argument("--expires", type=_seconds, metavar="TIME", help="from now: 30m, 24h, 7d")
     for parser in (serve, show, pause, resume, change):
         parser.add_argument("--page", metavar="URL", help="of a page; prints links to it that hold the order")
+
+
+def _add_doctor(groups: _Subparsers[_Parser]) -> None:
+    text = (
+        "Try out what trading needs here: storage, relays, WebRTC, chain servers, clock. Status 1 where a part fails."
+    )
+    doctor = _group(groups, "doctor", text)
+    doctor.set_defaults(verb="doctor")
+    doctor.add_argument("--report", action="store_true", help="a report to pass on, without names, addresses and keys")
+    _add_where(doctor, 1)
 
 
 def _add_take(groups: _Subparsers[_Parser]) -> None:

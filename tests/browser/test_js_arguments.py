@@ -100,7 +100,14 @@ LEFT_OUT = {
 # Without a time-out they wait for a peer that is not there yet.
 WAITING = {"receive_webrtc_message"}
 # They ask chain servers or peers that do not answer, again and again until their time is up.
-PATIENT = ("receive_webrtc_message", "create_order", "get_alkane_info", "get_rune_info")
+PATIENT = (
+    "run_diagnostics",
+    "create_report",
+    "receive_webrtc_message",
+    "create_order",
+    "get_alkane_info",
+    "get_rune_info",
+)
 # What is wrong with an error; "" for one that is declared and told in a sentence.
 JUDGE = """
 const judge = (error) => {

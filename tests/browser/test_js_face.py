@@ -378,3 +378,22 @@ def test_a_page_that_goes_says_goodbye(two_faces: tuple[OpenPage, OpenPage], rel
         during=lambda: there.page.open("/blank.html") if here.page.run_js(WAIT_READY) else None,
     )
     assert waited == "leaving"
+
+
+def test_diagnostics_stream_and_tell_nobodys_name(two_faces: tuple[OpenPage, OpenPage], relay: Relay) -> None:
+    here, _ = two_faces
+    seen, checks, stats, report = here.run(
+        """const seen = [];
+        const on_check = ({ name, status }) => { seen.push([name, status]); throw new Error("a page may err"); };
+        const checks = await node.run_diagnostics({ on_check });
+        return [seen, checks, await node.get_stats(), JSON.stringify(await node.create_report())];""",
+        timeout=60,
+    )
+    found = {check["name"]: check for check in checks}
+    for name in ("storage", "node", "webrtc", "candidates", "relays", "reservations", "echo"):
+        assert found[name]["status"] in ("passed", "warning"), found[name]
+        assert [[name, "running"], [name, found[name]["status"]]] == [each for each in seen if each[0] == name]
+    assert found["echo"]["status"] == "passed" and found["relays"]["details"]["relays"][0]["rtt_ms"] > 0
+    assert found["candidates"]["details"]["host"] > 0
+    assert [each["reserved"] for each in stats["relays"]] == [True] and stats["uptime_ms"] > 0
+    assert relay.peer_id not in report and here.peer_id not in report and "127.0.0.1" not in report

@@ -302,7 +302,7 @@ def test_relay_that_the_pages_policy_forbids_is_told_with_the_policy(own_site: W
     policy = POLICY.replace("connect-src 'self' ws: wss: https:", "connect-src 'self' wss:")
     own_site.site.answers["/blank.html"] = Answer(BLANK.body, BLANK.content_type, policy=policy)
     page.open(own_site.url + "/blank.html")
-    code, text, waited = page.run_js(
+    code, text, waited, checks = page.run_js(
         """const { default: init, DarkSwapWasm } = await import("/darkswap.mjs");
         await init();
         const node = new DarkSwapWasm({ identity: { persist: false } });
@@ -310,10 +310,21 @@ def test_relay_that_the_pages_policy_forbids_is_told_with_the_policy(own_site: W
         const started = performance.now();
         const relay = "/ip4/127.0.0.1/tcp/9/ws/p2p/12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spzcDLGt2gkBm";
         const error = await node.make_webrtc_relay_reservation(relay, { timeout_ms: 25000 }).catch((error) => error);
+        const waited = performance.now() - started;
+        const esplora = ["https://chain.example/api"];
+        const bitcoin = { network: "signet" };
+        const trader = new DarkSwapWasm({ identity: { persist: false }, bitcoin, chain: { esplora } });
+        await trader.get_orders();
+        const checks = [...await node.run_diagnostics(), ...await trader.run_diagnostics()];
         node.free();
-        return [error.code, JSON.stringify(error), performance.now() - started];""",
-        timeout=60,
+        trader.free();
+        const found = checks.map(({ name, message, hint }) => [name, message, hint]);
+        return [error.code, JSON.stringify(error), waited, found];""",
+        timeout=90,
     )
+    found = [(name, f"{message} {hint}") for name, message, hint in checks]
+    assert any(name == "relays" and "Add ws://127.0.0.1:9 to connect-src" in said for name, said in found)
+    assert any(name == "chain_servers" and "add https://chain.example to connect-src" in said for name, said in found)
     assert code in {"DIAL_FAILED", "UNSUPPORTED"}
     assert "Content-Security-Policy" in text
     assert "Add ws://127.0.0.1:9 to connect-src" in text

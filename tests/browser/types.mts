@@ -21,6 +21,10 @@ await darkswap.connect_through_webrtc_relay("relay", "peer", { signal: AbortSign
 const metrics = await darkswap.get_webrtc_relay_metrics();
 console.log(`Active connections: ${metrics.active_connections}`);
 await darkswap.send_urgent_webrtc_message("peer", new Uint8Array(3), { timeout_ms: 1000 });
+const checks = await darkswap.run_diagnostics({ on_check: ({ name, status }) => console.log(name, status) });
+const failed: string[] = checks.filter((each) => each.status === "failed").map((each) => each.hint);
+const relays: boolean[] = (await darkswap.get_stats()).relays.map((each) => each.reserved);
+console.log(failed, relays, JSON.stringify(await darkswap.create_report()));
 await darkswap.send_webrtc_message("peer", new Uint8Array(3), { on_progress: (sent, total) => sent / total });
 // @ts-expect-error: text is not bytes
 await darkswap.send_webrtc_message("peer", "text");

@@ -171,6 +171,25 @@ def test_a_wallet_is_restored_from_piped_words_and_tells_them_again(tmp_path: Pa
     assert (wrong.returncode, wrong.stdout) == (1, "") and "the passphrase is wrong" in wrong.stderr
 
 
+def test_doctor_says_what_works_and_what_to_do_about_the_rest(table: Table, tmp_path: Path) -> None:
+    # Somebody without a wallet.
+    config = {**table.chain.page_config, "network": {"relays": [table.relay]}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    somebody = Person(tmp_path / "data", tmp_path / "config.json")
+    done = somebody.run("doctor", "--json")
+    found = {check["name"]: check for check in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 0, done.stdout
+    good = ("storage", "node", "relays", "reservations", "echo", "clock", "chain_servers")
+    assert {name: found[name]["status"] for name in good} == dict.fromkeys(good, "passed")
+    dead = f"/ip4/127.0.0.1/tcp/9/ws/p2p/{table.relay.rpartition('/')[2]}"
+    alone = somebody.run("--relay", dead, "doctor")
+    assert alone.returncode == 1
+    (relays,) = (line for line in alone.stdout.splitlines() if line.startswith("no  relays"))
+    assert "0 of 1 answer" in relays
+    report = json.loads(somebody.run("doctor", "--report").stdout)
+    assert "127.0.0.1" not in json.dumps(report) and report["checks"][0]["name"] == "storage"
+
+
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [

@@ -38,6 +38,8 @@ LINES = {
     "trades revoke-fee ab12": ("trades", "revoke-fee"),
     "trades wait ab12": ("trades", "wait"),
     "trades resume": ("trades", "resume"),
+    "doctor": ("doctor", "doctor"),
+    "doctor --report": ("doctor", "doctor"),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from darkswap_browser.api import durable_messages
+from darkswap_browser.api import diagnostics, durable_messages
 from darkswap_browser.api.trading import coin_recovery, wallet_manager
 from darkswap_browser.bitcoin.transaction import Transaction
 from darkswap_browser.chain import transaction_cache
@@ -178,7 +178,12 @@ def _others() -> list[Case]:
     ]
 
 
-CASES = [*_trades(), *_orders(), *_others()]
+def _probes() -> list[Case]:
+    """Written and deleted again."""
+    return [Case(name="diagnostics probe", value=diagnostics.PROBE, encode=bytes, decode=bytes)]
+
+
+CASES = [*_trades(), *_orders(), *_others(), *_probes()]
 
 WRITERS = {
     records: ("trade", "order", "take begun", "sale begun", "asset"),
@@ -189,5 +194,6 @@ WRITERS = {
     transaction_cache: ("chain transaction",),
     identify: ("sequence of the peer record",),
     durable_messages: ("outgoing message",),
+    diagnostics: ("diagnostics probe",),
 }
 """Every module that writes to the store, and the cases of what it writes."""

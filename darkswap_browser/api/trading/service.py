@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from darkswap_browser.api.network import Network
 from darkswap_browser.api.trading import lost_coins
 from darkswap_browser.api.trading.assets import AssetRegistry
+from darkswap_browser.api.trading.chain_check import chain_check
 from darkswap_browser.api.trading.coin_recovery import CoinRecovery
 from darkswap_browser.api.trading.engine import Engine, Event, hold_identity
 from darkswap_browser.api.trading.info import order_info, trade_info
@@ -46,13 +47,15 @@ class TradingService:
             alkanes=terms.alkanes,
             quorum=terms.quorum or (2 if len(terms.esplora) > 1 else 1),
         )
-        self._chain: Chain = open_chain(
+        quorum = open_chain(
             servers,
             fetch=runtime.fetch,
             store=runtime.store,
             entropy=runtime.entropy,
             max_fee_rate=terms.max_fee_rate,
         )
+        self._chain: Chain = quorum
+        network.add_checks({"chain_servers": lambda: chain_check(quorum)}, terms.esplora)
         bitcoin = self._bitcoin_network
         self._trouble = trouble = RecordTrouble(
             network.publish, lambda key: lost_coins.of_record(self._wallet_manager.coins, key)

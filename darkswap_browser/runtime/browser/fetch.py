@@ -12,6 +12,14 @@ from pyodide.ffi import JsException
 from darkswap_browser.errors import ConnectionLost, InvalidArgument, ResourceLimit, TimedOut
 from darkswap_browser.runtime.base.http import HttpResponse
 from darkswap_browser.runtime.browser.ffi import js_bytes, js_object
+from darkswap_browser.runtime.browser.page_policy import forbidden_origin, watch_policy
+
+POLICY_SECONDS = 0.02
+"""After a failure, for the event that tells of the page's policy."""
+
+
+def _forbidden(origin: str) -> str:
+    return f"the page's Content-Security-Policy forbids it; add {origin} to connect-src"
 
 
 class BrowserFetch:
@@ -43,6 +51,13 @@ class BrowserFetch:
         js_options.signal = js_abort.signal
         if body is not None:
             js_options.body = js_bytes(body)
+        forbidden: list[str] = []
+
+        def violated(js_event: Any) -> None:
+            if (origin := forbidden_origin(js_event, url)) is not None:
+                forbidden.append(origin)
+
+        policy = watch_policy(violated)
         try:
             async with asyncio.timeout(timeout):
                 js_response = await js.fetch(url, js_options)
@@ -52,9 +67,11 @@ class BrowserFetch:
         except TimeoutError:
             raise TimedOut(f"{method} {url}", timeout) from None
         except JsException as error:
-            # A page is not told whether the server, the network, CORS or the page's own policy said no.
-            raise ConnectionLost(url, str(error)) from error
+            # The failure does not tell whether the server, the network, CORS or the page's own policy said no.
+            await asyncio.sleep(POLICY_SECONDS)
+            raise ConnectionLost(url, _forbidden(forbidden[0]) if forbidden else str(error)) from error
         finally:
+            policy.destroy()
             js_abort.abort()  # of a request that has ended, nothing
 
 

@@ -17,6 +17,7 @@ from darkswap_browser.concurrency.waiter import Waiter
 from darkswap_browser.errors import ConnectionLost, EndOfStream, InvalidArgument, StreamBusy, Unsupported
 from darkswap_browser.runtime.base.links import ByteLink, LinkHandler, LinkListener
 from darkswap_browser.runtime.browser.ffi import Handlers, js_bytes
+from darkswap_browser.runtime.browser.page_policy import forbidden_origin, watch_policy
 
 SEND_HIGH = 1024 * 1024
 """Bytes in the browser's buffer at which writers wait …"""
@@ -70,8 +71,7 @@ class BrowserWebSocket:
         js_socket.binaryType = "arraybuffer"
         link = cls(js_socket)
         # A socket that the page's policy forbids looks like any other that cannot be opened, or never ends at all.
-        js_scope = getattr(js, "document", None) or js.globalThis
-        policy = Handlers(js_scope, {"securitypolicyviolation": link._on_policy_violation})
+        policy = watch_policy(link._on_policy_violation)
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await link._opened
@@ -158,10 +158,7 @@ class BrowserWebSocket:
             self._opened.exception()
 
     def _on_policy_violation(self, js_event: Any) -> None:
-        """The blocked address comes whole or as its origin, depending on the browser."""
-        url, blocked = str(self._js_socket.url), str(js_event.blockedURI).rstrip("/")
-        if js_event.disposition == "enforce" and blocked and (url.rstrip("/") + "/").startswith(blocked + "/"):
-            origin = "/".join(url.split("/")[:3])
+        if (origin := forbidden_origin(js_event, str(self._js_socket.url))) is not None:
             hint = f"Add {origin} to connect-src of the page's Content-Security-Policy."
             self._stop(Unsupported(f"connecting to {origin}, which the page's Content-Security-Policy forbids,", hint))
 

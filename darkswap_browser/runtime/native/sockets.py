@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import partial
 from typing import cast
 
@@ -371,10 +372,10 @@ class NativeSockets:
 
 
 def _response(answer: HttpAnswer) -> Response:
-    headers = Headers()
-    headers["Content-Type"] = answer.content_type
-    headers["Content-Length"] = str(len(answer.body))
-    headers["Connection"] = "close"
+    length, now = str(len(answer.body)), formatdate(usegmt=True)
+    headers = Headers(
+        {"Date": now, "Content-Type": answer.content_type, "Content-Length": length, "Connection": "close"}
+    )
     return Response(answer.status, http.HTTPStatus(answer.status).phrase, headers, answer.body)
 
 

@@ -341,6 +341,32 @@ export interface ConnectionStats {
   limit?: CircuitLimit;
 }
 
+export interface RelayState {
+  relay_peer_id: string;
+  connected: boolean;
+  reserved: boolean;
+  /** Of the last failure, while no place is held there. */
+  code?: DarkSwapErrorCode;
+}
+
+export interface NodeStats {
+  uptime_ms: number;
+  totals: RelayMetrics;
+  relays: RelayState[];
+  peers: ConnectionStats[];
+}
+
+export interface DiagnosticCheck {
+  name: "storage" | "node" | "webrtc" | "candidates" | "relays" | "reservations" | "echo" | "clock" | "chain_servers";
+  /** `warning`: it works without that, less well. `skipped`: there is nothing to try. */
+  status: "running" | "passed" | "warning" | "failed" | "skipped";
+  /** What was found, and what to do about it, in a sentence each. */
+  message: string;
+  hint: string;
+  duration_ms: number;
+  details: Record<string, unknown>;
+}
+
 export interface SessionDescription { type: "offer" | "answer"; sdp: string }
 export interface IceCandidate { candidate: string; sdpMid?: string | null; sdpMLineIndex?: number | null }
 
@@ -813,6 +839,16 @@ export class DarkSwapWasm {
   get_connection_stats(peer: string, options?: CallOptions): Promise<ConnectionStats>;
   /** Measures one round trip, in milliseconds; several to one peer at once take their turns. */
   ping(peer: string, options?: CallOptions): Promise<number>;
+  /** Figures of the whole node, its relays and peers. */
+  get_stats(options?: CallOptions): Promise<NodeStats>;
+  /**
+   * Tries out what the node needs, part by part: `on_check` hears of each as it begins (`running`) and as it ends. A
+   * check that fails rejects nothing; each takes 15 s at most, and `timeout_ms` holds for each. Chain servers are tried
+   * once something of the trading half was used.
+   */
+  run_diagnostics(options?: CallOptions & { on_check?: ((check: DiagnosticCheck) => void) | null }): Promise<DiagnosticCheck[]>;
+  /** What to hand to whoever helps: the checks, figures and latest events, without addresses, peer ids and keys. */
+  create_report(options?: CallOptions): Promise<Record<string, unknown>>;
   on_event(callback: (event: DarkSwapEvent) => void): Unsubscribe;
 
   // --- trading

@@ -20,6 +20,8 @@ const SEND_OPTIONS = {
   on_progress: (path, value) => callable(value, path), until: oneOf("accepted", "delivered"), durable: flag,
 };
 
+const DIAGNOSTICS_OPTIONS = { on_check: (path, value) => callable(value, path) };
+
 export class DarkSwapWasm {
   #bridge;
   /** Only of peers to whom something is on its way, or from whom something waits: names of peers cost nothing. */
@@ -287,6 +289,27 @@ export class DarkSwapWasm {
 
   async ping(peer, options) {
     return this.#bridge.ask("ping", [text("peer", peer)], options);
+  }
+
+  get_stats(options) {
+    return this.#bridge.ask("get_stats", [], options);
+  }
+
+  async run_diagnostics(options) {
+    const { on_check, ...limits } = readOptions(options, DIAGNOSTICS_OPTIONS);
+    const heard = new Callbacks();
+    if (on_check) heard.add(on_check);
+    const checks = [];
+    for (const name of await this.#bridge.ask("diagnostic_names", [], limits)) {
+      heard.call({ name, status: "running", message: "", hint: "", duration_ms: 0, details: {} });
+      checks.push(await this.#bridge.ask("run_diagnostic", [name], limits));
+      heard.call(checks.at(-1));
+    }
+    return checks;
+  }
+
+  create_report(options) {
+    return this.#bridge.ask("create_report", [], options);
   }
 
   on_event(callback) {

@@ -1,24 +1,50 @@
 /**
- * What a browser must be able to do for this page, tried out one by one. Each check returns `{passed, words, hint}`;
- * `passed` is null where there is nothing to judge, and `hint` says what a visitor can do about a failure.
+ * What this page needs: of the browser, tried out here, and of the node, by its own checks. Each row is
+ * `{name, passed, words, hint}`; `passed` is null where there is nothing to judge, and `hint` says what to do.
  */
 
 import { HAS_WEBRTC } from "./direct_links.mjs";
 
 /** Milliseconds two ends in one page may take to find each other. */
 const LOOPBACK_TIMEOUT = 4000;
-const GATHER_TIMEOUT = 4000;
 /** Seconds by which the clock may differ: relays date their vouchers. */
 const SKEW_ALLOWED = 30;
 
-export const CHECKS = [
+const BROWSER = [
   { name: "Browser features", run: features },
-  { name: "Storage for your identity", run: storage },
   { name: "WebRTC within this page", run: loopback },
-  { name: "Ways to be reached", run: ways },
-  { name: "A relay holds a place", run: relay },
   { name: "Clock", run: clock },
 ];
+/** The node's checks in words; what the browser's own tell already is left out unless it failed. */
+const TITLES = {
+  storage: "Storage for your identity", candidates: "Ways to be reached", relays: "Relays answer", reservations: "A relay holds a place",
+  echo: "Reached through the relay", chain_servers: "Chain servers",
+};
+const PASSED = { passed: true, failed: false };
+
+/** Runs every check; `tell(rows)` hears of all rows whenever one changes. */
+export async function runChecks(session, tell) {
+  const rows = [];
+  const put = (row) => {
+    const at = rows.findIndex(({ name }) => name === row.name);
+    if (at < 0) rows.push(row);
+    else rows[at] = row;
+    tell([...rows]);
+  };
+  for (const { name, run } of BROWSER) {
+    put({ name, state: "running" });
+    put({ name, state: "ended", ...await run().catch((error) => ({ passed: false, words: error.message, hint: "" })) });
+  }
+  const heard = ({ name, status, message, hint }) => {
+    const title = TITLES[name] ?? (status === "failed" ? name : null);
+    if (title) put({ name: title, state: status === "running" ? "running" : "ended", passed: PASSED[status] ?? null, words: sentence(message), hint });
+  };
+  await session.node?.run_diagnostics({ on_check: heard }).catch((error) => {
+    put({ name: "The node", state: "ended", passed: false, words: error.message, hint: error.hint });
+  });
+}
+
+const sentence = (text) => text && text[0].toUpperCase() + text.slice(1);
 
 async function features() {
   const missing = [
@@ -30,24 +56,6 @@ async function features() {
   return missing.length
     ? { passed: false, words: `Missing: ${missing.join(", ")}`, hint: "Use a current browser, outside of a private window." }
     : { passed: true, words: "WebAssembly, WebCrypto and IndexedDB are there" };
-}
-
-async function storage() {
-  try {
-    await new Promise((resolve, reject) => {
-      const opening = indexedDB.open("darkswap-check");
-      opening.onerror = () => reject(opening.error);
-      opening.onsuccess = () => {
-        opening.result.close();
-        indexedDB.deleteDatabase("darkswap-check");
-        resolve();
-      };
-    });
-  } catch {
-    return { passed: false, words: "IndexedDB cannot be opened", hint: "Your identity is new at each visit. Allow storage for this site to keep it." };
-  }
-  const kept = await navigator.storage?.persisted?.();
-  return { passed: true, words: kept ? "Kept until you delete it" : "Kept, unless the browser runs out of space" };
 }
 
 /** Two ends in this page exchange one message. */
@@ -73,34 +81,6 @@ async function loopback() {
     one.close();
     other.close();
   }
-}
-
-/** Which kinds of candidates this browser finds: what others can try. */
-async function ways({ iceServers }) {
-  if (!HAS_WEBRTC) return { passed: null, words: "Through a relay only" };
-  const servers = iceServers.map(({ urls, username, credential }) => ({ urls, username, credential }));
-  const connection = new RTCPeerConnection({ iceServers: servers });
-  const kinds = new Set();
-  try {
-    const ended = new Promise((resolve) => {
-      connection.onicecandidate = ({ candidate }) => (candidate ? kinds.add(candidate.type) : resolve(true));
-    });
-    connection.createDataChannel("check");
-    await connection.setLocalDescription();
-    await inTime(ended, GATHER_TIMEOUT);
-  } finally {
-    connection.close();
-  }
-  if (kinds.has("srflx") || kinds.has("relay")) return { passed: true, words: "From the Internet, through your router" };
-  if (kinds.size === 0) return { passed: false, words: "None found", hint: "UDP is blocked here. Messages will go through the relay." };
-  return servers.length
-    ? { passed: false, words: "Within your own network only", hint: "The STUN server did not answer: UDP may be blocked. The relay stands in." }
-    : { passed: null, words: "Within your own network; no STUN server is set to look further" };
-}
-
-async function relay({ relays }) {
-  if (relays.reserved().length) return { passed: true, words: `${relays.reserved().length} of ${relays.list.length}` };
-  return { passed: false, words: "None", hint: relays.list.length ? "See under Relays what each says." : "Add one under Relays." };
 }
 
 /** Against the server this page came from; half of the journey is taken off. */

@@ -1,7 +1,7 @@
 /** The list of `diagnostics.mjs`, run when asked for. */
 
 import { html, nothing } from "lit";
-import { CHECKS } from "./diagnostics.mjs";
+import { runChecks } from "./diagnostics.mjs";
 import { icons } from "./icons.mjs";
 import { PageElement } from "./page_element.mjs";
 
@@ -14,7 +14,7 @@ class ChecksCard extends PageElement {
       <h2 id="checks-title">Does it work here?</h2>
       ${checks.length
         ? html`<ul aria-labelledby="checks-title">${checks.map((check) => this._row(check))}</ul>`
-        : html`<p class="muted small">Tries out what the page needs of this browser and network. Nothing is sent to anybody.</p>`}
+        : html`<p class="muted small">Tries out what the page needs of this browser, the network, your relays and chain servers.</p>`}
       <p class="actions"><button type="button" class="quiet" id="run-checks" ?disabled=${this._running} @click=${this._run}>${checks.length ? "Check again" : "Check"}</button>
         ${checks.length && !this._running ? html`<ds-copy .source=${() => this.session.report()} label="Copy report" what="the report"></ds-copy>` : nothing}</p>
       <span class="sr" role="status">${this._said ?? ""}</span>
@@ -33,13 +33,10 @@ class ChecksCard extends PageElement {
   async _run() {
     const { session } = this;
     this._running = true;
-    session.checks = CHECKS.map(({ name }) => ({ name, state: "running" }));
-    session.changed();
-    for (const [index, { name, run }] of CHECKS.entries()) {
-      const found = await run(session).catch((error) => ({ passed: false, words: error.message, hint: "" }));
-      session.checks = session.checks.with(index, { name, state: "ended", ...found });
+    await runChecks(session, (rows) => {
+      session.checks = rows;
       session.changed();
-    }
+    });
     const failed = session.checks.filter((check) => check.passed === false).length;
     this._said = failed ? `${failed} ${failed === 1 ? "check" : "checks"} failed.` : "All checks passed.";
     this._running = false;
