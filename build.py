@@ -331,6 +331,7 @@ MODULES: dict[str, tuple[str, Sequence[Callable[[], None]], bool]] = {
     "bench": ("tests.bench", (find_chromium,), True),
     "fuzz": ("tests.fuzz", (), False),
     "soak": ("tests.soak", (), False),
+    "interop": ("tests.interop", (find_chromium,), True),
     "lab": ("tests.lab", (find_network_tools, find_chromium), True),
 }
 FUNCTIONS = {"test": test, "build": build, "check": check}
@@ -343,6 +344,7 @@ COMMANDS = {
     "bench": "every performance figure beside a peer in the same run",
     "fuzz": "feed one decoder hostile bytes: fuzz TARGET",
     "soak": "play a million trades over a bad network: soak [SCHEDULES [FIRST_SEED]]; soak channels; soak faults",
+    "interop": "nodes of js-, py- and go-libp2p beside ours, both ways (go where Go is); arguments go to pytest",
     "lab": "pages behind NATs, cut and slow networks of this machine (root): lab [--full] [NAME ...]",
 }
 
@@ -370,7 +372,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="build.py",
         description=(__doc__ or "").splitlines()[0],
-        epilog="commands:\n" + "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items()),
+        epilog="commands:\n" + "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help=" ".join(COMMANDS))

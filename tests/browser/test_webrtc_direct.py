@@ -1,4 +1,4 @@
-"""`/webrtc-direct` from a page to a js-libp2p node."""
+"""`/webrtc-direct` from a page to a js-libp2p node, and in `build.py interop` to one of go-libp2p."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.interop.processes import WEB, node_command, running
+from tests.interop.toolchains import go_peer
 from tests.support.chrome import Page
 
 pytestmark = pytest.mark.takes(25)
@@ -36,10 +37,11 @@ ping.start()
 """
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with running(node_command("js_direct.mjs"), folder=WEB) as addresses:
-        yield next(each for each in addresses if "/127.0.0.1/" in each)
+@pytest.fixture(scope="module", params=["js", *(["go"] if go_peer() else [])])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    command = node_command("js_direct.mjs") if request.param == "js" else [go_peer() or ""]
+    with running(command, folder=WEB) as addresses:
+        yield next(each for each in addresses if "/127.0.0.1/" in each and "/webrtc-direct/" in each)
 
 
 def refused(page: Page, address: str) -> Any:
@@ -58,7 +60,7 @@ result
     )
 
 
-def test_a_js_node_is_dialled_by_its_certificate_hash_and_echoes(python_page: Page, address: str) -> None:
+def test_a_node_is_dialled_by_its_certificate_hash_and_echoes(python_page: Page, address: str) -> None:
     transport, rtt, size = python_page.run_python(
         TOOLS
         + f"""

@@ -28,7 +28,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 def test_help_names_every_command() -> None:
     answer = _run("--help")
     assert answer.returncode == 0
-    for name in ("serve", "test", "demo", "build", "check", "bench", "fuzz", "soak", "lab"):
+    for name in ("serve", "test", "demo", "build", "check", "bench", "fuzz", "soak", "interop", "lab"):
         assert f"\n  {name} " in answer.stdout
 
 
@@ -45,6 +45,7 @@ def test_help_names_every_command() -> None:
         ("fuzz --help", "--seconds"),
         ("soak --help", "first_seed"),
         ("lab --help", "--full"),
+        ("interop --help", "go-libp2p"),
     ],
 )
 def test_help_of_a_command_is_answered_without_setting_up(arguments: str, said: str) -> None:

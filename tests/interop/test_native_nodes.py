@@ -1,4 +1,4 @@
-"""Our peer on CPython beside js-libp2p in Node and py-libp2p, over TCP and WebSocket, each dialling the other."""
+"""Our peer on CPython beside js-, py- and go-libp2p, over TCP and WebSocket, each dialling the other."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ from darkswap_browser.runtime.native.host import native_runtime
 from darkswap_browser.transports.tcp import TcpTransport
 from darkswap_browser.transports.websocket import WebSocketTransport
 from tests.interop.processes import PEERS, ROOT, WEB, node_command
+from tests.interop.toolchains import go_peer
 
 pytestmark = [pytest.mark.native, pytest.mark.takes(25)]
 
 ECHO = "/echo/1.0.0"
-BIG = 3 * 1024 * 1024 + 17
-"""Bytes: more than every initial window, and no multiple of anything."""
+BIG = (10 if go_peer() else 3) * 1024 * 1024 + 17
+"""Bytes: more than every initial window, and no multiple of anything; in `build.py interop` more."""
 
 LINKS = ["tcp", "ws"]
 KINDS = [
@@ -45,6 +46,7 @@ KINDS = [
     pytest.param(
         "py", marks=pytest.mark.skipif(importlib.util.find_spec("libp2p") is None, reason="py-libp2p is not installed")
     ),
+    *(["go"] if go_peer() else []),
 ]
 
 
@@ -60,7 +62,7 @@ class ForeignPeer:
         self.reader = asyncio.create_task(self._read())
 
     def address(self, link: str) -> Multiaddr:
-        return next(each for each in self.addresses if each.is_websocket == (link == "ws"))
+        return next(each for each in self.addresses if (each.is_websocket if link == "ws" else each.is_tcp))
 
     async def do(self, action: str, **arguments: object) -> Any:
         """What the peer answers. `RuntimeError` with its words when it failed."""
@@ -84,9 +86,13 @@ class ForeignPeer:
 
 @asynccontextmanager
 async def foreign(kind: str) -> AsyncIterator[ForeignPeer]:
-    command = node_command("js_node.mjs") if kind == "js" else [sys.executable, str(PEERS / "py_node.py")]
+    commands = {
+        "js": node_command("js_node.mjs"),
+        "py": [sys.executable, str(PEERS / "py_node.py")],
+        "go": [go_peer() or ""],
+    }
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *commands[kind],
         cwd=WEB if kind == "js" else ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

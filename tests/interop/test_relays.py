@@ -19,14 +19,19 @@ from darkswap_browser.net.connection import CircuitLimit
 from darkswap_browser.net.events import Event, PeerIdentified
 from darkswap_browser.protocols.relay.early_data import EarlyData, relay_keeps_early_data
 from darkswap_browser.runtime.native.host import native_runtime
-from tests.interop.processes import WEB, js_relay, node_command, our_relay, py_relay
+from tests.interop.processes import WEB, go_relay, js_relay, node_command, our_relay, py_relay
+from tests.interop.toolchains import go_peer
 from tests.support.native_identity import identity
 from tests.support.native_nodes import NativeNode, native_node
 
 pytestmark = [pytest.mark.native, pytest.mark.takes(25)]
 
 Relay = Callable[[], AbstractContextManager[str]]
-FOREIGN = [pytest.param(js_relay, id="js"), pytest.param(py_relay, id="py")]
+FOREIGN = [
+    pytest.param(js_relay, id="js"),
+    pytest.param(py_relay, id="py"),
+    *([pytest.param(go_relay, id="go")] if go_peer() else []),
+]
 MESSAGE = os.urandom(200_000)
 
 
