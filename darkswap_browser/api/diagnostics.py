@@ -200,7 +200,8 @@ class NodeChecks:
         other = self._make_other(config)
         try:
             there = await other.running_node()
-            built.swarm.ours.add(there.swarm.local_peer)
+            if self._config.accept == "ours":
+                built.swarm.ours.add(there.swarm.local_peer)
             await there.circuits.connect_through_relay(str(relay.peer_id()), str(built.swarm.local_peer))
             seconds = await there.ping.ping(built.swarm.local_peer)
         finally:

@@ -56,3 +56,35 @@ def test_redacted_text_holds_nothing_that_names_somebody(secret: str, text: str)
 )
 def test_redacted_text_without_names_stays(text: str) -> None:
     assert redacted(text) == text
+
+
+WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("/home/alice/.local/share/darkswap/darkswap.db failed", "alice"),
+        ("[Errno 20] Not a directory: '/home/alice/x'", "alice"),
+        (r"C:\Users\alice\AppData\darkswap.db failed", "alice"),
+        ("0x" + "ab" * 32, "abab"),
+        ("key_" + "ab" * 32, "abab"),
+        ("MC4CAQAwBQYDK2VwBCIEIPPPUYzK4+Xc/2dYk1bVq0aLxqfYw9Qk5w1mQ0dT==", "2dYk1"),
+        ("/certhash/uEiAkH5a4DPGKUuOBjYw0CgwjvcJCJMD2K_1aluKR_tpevQ", "uEiAk"),
+        (f"no such words: {WORDS}", "sausage"),
+        ("fe80::1%eth0", "eth0"),
+        ("alice:hunter2@relay.example.org", "hunter2"),
+        (f"{PEER[:8]}…{PEER[-7:]}", PEER[-7:]),
+    ],
+)
+def test_redacted_text_of_another_shape_holds_no_secret(text: str, secret: str) -> None:
+    assert secret not in str(redacted(text))
+
+
+@pytest.mark.parametrize("text", ["set identity.persist to false", "Name one in chain.esplora", "network.relays"])
+def test_redacted_hint_keeps_the_names_of_settings(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_redacted_mapping_holds_no_key_that_names_somebody() -> None:
+    assert PEER not in str(redacted({PEER: {"203.0.113.5": 1}}))

@@ -273,6 +273,9 @@ def test_the_browser_is_checked_on_request(alone: Visitor) -> None:
     )
     assert alone.page.run_js('return document.querySelectorAll(".checks li.bad").length') == 0
     looks_right(alone)
+    report = alone.page.run_js('return await document.querySelector("ds-app").session.report()')
+    assert {check["passed"] for check in json.loads(report)["checks"]} <= {True, None}
+    assert "relay:reserved" in report and "12D3" not in report and "127.0.0.1" not in report
 
 
 def test_a_peer_that_is_not_there_fails_with_reason_and_next_step(alone: Visitor) -> None:

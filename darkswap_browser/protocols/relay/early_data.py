@@ -12,7 +12,7 @@ from enum import StrEnum
 
 MAX_EARLY_DATA = 1024
 """Bytes. The proposal of Noise and its first message are 62; a relay may send them to a target in vain."""
-RELAYS = ("darkswap-browser/", "js-libp2p/", "py-libp2p/")
+RELAYS = ("darkswap-browser/", "js-libp2p/", "py-libp2p/", "go-libp2p", "github.com/libp2p/go-libp2p")
 TARGETS = ("darkswap-browser/", "js-libp2p/")
 
 

@@ -133,6 +133,7 @@ class WebRtcDirectTransport:
         server = _certificate(address)
         answer = direct_answer(address.host() or "", address.port() or 0, credentials, server)
         await host.set_remote_description(SessionDescription("answer", answer))
+        connection.remote_sdp = answer
         try:
             async with asyncio.timeout(self._limits.direct_attempt):
                 await connection.wait_connected()

@@ -72,6 +72,12 @@ def is_darkswap_sdp(sdp: str) -> bool:
     return attribute(sdp, "tool") == TOOL
 
 
+LISTENER_MESSAGE = 4096
+"""Bytes of one message to a `/webrtc-direct` listener. The specification allows 16 KiB, but go-libp2p (0.52) reads a
+message through a buffer of 4 KiB and resets the stream of a larger one (tests/interop; libp2p/go-msgio#37).
+"""
+
+
 def max_payload(sdp: str) -> int:
     """Bytes of data in one message that the writer of `sdp` takes: `a=max-message-size` (RFC 8841), where it is small.
 
@@ -148,7 +154,7 @@ def direct_answer(host: str, port: int, credentials: IceCredentials, certificate
             f"a=fingerprint:{certificate}",
             "a=setup:passive",
             "a=sctp-port:5000",
-            "a=max-message-size:16384",
+            f"a=max-message-size:{LISTENER_MESSAGE}",
             f"a=candidate:1467250027 1 UDP 1467250027 {host} {port} typ host",
             "a=end-of-candidates",
         )

@@ -173,7 +173,7 @@ func main() {
 		libp2p.UserAgent("go-libp2p/test"),
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.ForceReachabilityPublic(),
-		libp2p.EnableRelayService(relay.WithResources(limits)),
+		libp2p.EnableRelayService(relay.WithResources(limits), relay.WithInfiniteLimits()),
 		libp2p.DisableMetrics(),
 	)
 	fail(err)
@@ -184,14 +184,10 @@ func main() {
 		}
 		stream.Close()
 	})
-	addresses := []string{}
-	for _, address := range node.Network().ListenAddresses() {
-		addresses = append(addresses, fmt.Sprintf("%s/p2p/%s", address, node.ID()))
-	}
-	all, err := node.Network().InterfaceListenAddresses()
+	listening, err := node.Network().InterfaceListenAddresses()
 	fail(err)
-	addresses = addresses[:0]
-	for _, address := range all {
+	addresses := []string{}
+	for _, address := range listening {
 		addresses = append(addresses, fmt.Sprintf("%s/p2p/%s", address, node.ID()))
 	}
 	say(map[string]any{"event": "ready", "peer": node.ID().String(), "addresses": addresses})

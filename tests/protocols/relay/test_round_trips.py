@@ -60,7 +60,7 @@ async def test_dial_through_our_own_relay_takes_one_round_trip_of_both_hops() ->
     await it.close()
 
 
-@pytest.mark.parametrize("agent", ["", "go-libp2p/0.49", "rust-libp2p/0.56", "kubo/0.30", "not-darkswap-browser/1"])
+@pytest.mark.parametrize("agent", ["", "rust-libp2p/0.56", "kubo/0.30", "not-darkswap-browser/1"])
 async def test_dial_through_relay_of_unknown_kind_waits_for_its_answer(agent: str) -> None:
     it, relay, alice, bob = await meeting()
     alice.swarm.address_book.set_agent(relay.id, agent)
@@ -71,7 +71,7 @@ async def test_dial_through_relay_of_unknown_kind_waits_for_its_answer(agent: st
     await it.close()
 
 
-@pytest.mark.parametrize(("mode", "agent", "expected"), [("always", "go-libp2p/0.49", 4), ("never", "js-libp2p/3", 8)])
+@pytest.mark.parametrize(("mode", "agent", "expected"), [("always", "kubo/0.40", 4), ("never", "js-libp2p/3", 8)])
 async def test_dial_follows_the_configured_early_data(mode: str, agent: str, expected: int) -> None:
     it, relay, _, bob = await meeting()
     carol = await it.peer("carol")
@@ -89,7 +89,7 @@ async def test_dial_follows_the_configured_early_data(mode: str, agent: str, exp
 
 async def test_relay_keeps_early_data_from_target_of_unknown_kind_until_it_accepts() -> None:
     it, relay, alice, bob = await meeting()
-    relay.swarm.address_book.set_agent(bob.id, "go-libp2p/0.49")
+    relay.swarm.address_book.set_agent(bob.id, "kubo/0.40")
     started = asyncio.get_running_loop().time()
     connection = await alice.swarm.dial(bob.id, [bob.through(relay)])
     assert ways(started) == 6

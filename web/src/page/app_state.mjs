@@ -16,6 +16,8 @@ import { PATHS, endWords, explain, shortId } from "./text.mjs";
 
 /** Events kept for the report. */
 const LOG_KEPT = 200;
+/** What a report tells of events, failures and figures, beside numbers. */
+const TOLD = ["type", "code", "state", "reason", "step", "path", "transport", "channel", "local_candidate_type", "remote_candidate_type"];
 /** Milliseconds between two looks at the figures of the conversation on screen. */
 const FIGURES_EVERY = 1000;
 /** Longest dial before it is given up, milliseconds. */
@@ -252,21 +254,19 @@ export class AppState extends EventTarget {
 
   /** For "copy report": versions, what failed, the last events. Addresses keep no IP. */
   async report() {
-    const stats = this.conversation?.stats ?? null;
-    return JSON.stringify(
-      {
-        page: this.version, browser: navigator.userAgent, phase: this.phase, online: this.online,
-        features: {
-          webassembly: typeof WebAssembly === "object", webrtc: HAS_WEBRTC,
-          secure: isSecureContext, indexeddb: typeof indexedDB === "object",
-        },
-        progress: this.progress, failure: this.failure, dial: this.dial && { ...this.dial, controller: undefined },
-        relays: this.relays.list.map(({ state, error }) => ({ state, error: error && explain(error) })),
-        checks: this.checks, stats, events: this.log,
+    const { failure, dial } = this;
+    return JSON.stringify({
+      page: this.version, browser: navigator.userAgent, phase: this.phase, online: this.online,
+      features: {
+        webassembly: typeof WebAssembly === "object", webrtc: typeof RTCPeerConnection === "function",
+        secure: isSecureContext, indexeddb: typeof indexedDB === "object",
       },
-      (key, value) => (typeof value === "string" ? withoutAddresses(value) : typeof value === "bigint" ? String(value) : value),
-      1,
-    );
+      progress: this.progress?.stage, failure: failure && tellable(failure),
+      dial: dial && { failure: dial.failure && tellable(dial.failure), steps: dial.steps?.map(({ step }) => step) },
+      relays: this.relays.list.map(({ state, error }) => ({ state, error: error && tellable(error) })),
+      checks: this.checks.map(({ name, passed }) => ({ name, passed })),
+      stats: this.conversation?.stats && tellable(this.conversation.stats), events: this.log.map(tellable),
+    }, null, 1);
   }
 
   _progressed(progress) {
@@ -381,6 +381,9 @@ async function loadLibrary() {
   }
 }
 
-function withoutAddresses(text) {
-  return text.replace(/\/ip[46]\/[^/\s]+/g, "/ip/…").replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "…");
+/** Numbers, switches and words of our own: no sentence, which may name peers, servers and keys. */
+function tellable(thing) {
+  const isTold = ([name, value]) => typeof value === "number" || typeof value === "boolean"
+    || (typeof value === "string" && TOLD.includes(name) && /^[\w:-]{1,40}$/.test(value));
+  return Object.fromEntries(Object.entries(thing).filter(isTold));
 }

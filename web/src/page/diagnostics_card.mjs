@@ -38,7 +38,7 @@ class ChecksCard extends PageElement {
       session.changed();
     });
     const failed = session.checks.filter((check) => check.passed === false).length;
-    this._said = failed ? `${failed} ${failed === 1 ? "check" : "checks"} failed.` : "All checks passed.";
+    this._said = failed ? `${failed} ${failed === 1 ? "check" : "checks"} failed.` : session.checks.every((check) => check.passed) ? "All checks passed." : "No check failed.";
     this._running = false;
   }
 }
