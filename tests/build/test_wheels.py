@@ -7,6 +7,7 @@ import base64
 import csv
 import hashlib
 import json
+import shutil
 import zipfile
 from email.parser import BytesParser
 from pathlib import Path
@@ -19,9 +20,10 @@ from web.build.page_source import unfrozen, with_class_docs, without_annotations
 
 
 @pytest.fixture(scope="module")
-def wheel() -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy: the other worker may build it anew at any time."""
     with dist.alone():
-        return wheels.source_wheel()
+        return Path(shutil.copy(wheels.source_wheel(), tmp_path_factory.mktemp("wheel")))
 
 
 def _lock() -> dict[str, dict[str, object]]:
