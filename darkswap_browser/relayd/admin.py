@@ -57,7 +57,7 @@ class Admin:
         """Raises `ListenFailed` when the port is taken."""
         return await NativeSockets(plain_http=self.answer).listen_websocket(host, port, _no_websocket)
 
-    def answer(self, path: str) -> HttpAnswer | None:
+    def answer(self, path: str) -> HttpAnswer:
         path = path.partition("?")[0]
         if path == "/metrics":
             return HttpAnswer(200, CONTENT_TYPE, self._metrics.text())
@@ -69,7 +69,7 @@ class Admin:
         if path == "/readyz":
             ready = self._ready()
             return HttpAnswer(200 if ready else 503, TEXT, b"ready\n" if ready else b"not ready\n")
-        return None
+        return HttpAnswer(404, TEXT, b"Here are /metrics, /healthz and /readyz.\n")
 
 
 def landing_page(path: str) -> HttpAnswer | None:

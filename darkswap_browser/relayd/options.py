@@ -178,7 +178,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         "sixteenth of --connections, at least 16)",
     )  # fmt: skip
     group.add_argument(
-        "--drain-seconds", type=float, default=30.0, metavar="SECONDS", help="for running circuits at the end (30)"
+        "--drain-seconds", type=_seconds, default=30.0, metavar="SECONDS", help="for running circuits at the end (30)"
     )
 
 
@@ -223,6 +223,16 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
     return value
 
 

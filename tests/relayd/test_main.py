@@ -131,7 +131,8 @@ async def test_health_readiness_and_a_browser_on_the_relay_port() -> None:
     async with relay("--no-identity-file") as it:
         assert (await it.get("/healthz"))[0] == 200
         assert await it.get("/readyz") == (200, "ready\n")
-        assert (await it.get("/nothing"))[0] == 404
+        status, text = await it.get("/nothing")
+        assert (status, "/metrics" in text) == (404, True)
         assert f'version="{VERSION}"' in (await it.get("/metrics"))[1]
         address = it.address("ws")
         status, text = await asyncio.to_thread(_get, f"http://127.0.0.1:{address.port()}/")
@@ -246,6 +247,10 @@ async def test_a_port_that_is_taken_is_one_sentence_and_exit_status_1() -> None:
         (["--reservations", "0"], "at least 1"),
         (["--admin", "9096"], "HOST:PORT"),
         (["--preset", "huge"], "default"),
+        (["--drain-seconds", "-1"], "'-1' is no number of seconds"),
+        (["--drain-seconds", "nan"], "'nan' is no number of seconds"),
+        (["--drain-seconds", "inf"], "'inf' is no number of seconds"),
+        (["--drain-seconds", "soon"], "'soon' is no number of seconds"),
     ],
 )
 def test_a_wrong_option_is_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
