@@ -33,6 +33,9 @@ class NodeOwner:
         data: DataFolder | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        if not isinstance(config, NetworkConfig | None):
+            hint = "NetworkConfig.from_mapping makes one of a dict."
+            raise InvalidArgument("config", f"is {type(config).__name__} and not NetworkConfig", hint)
         self.config = config or NetworkConfig()
         self.runtime = runtime or select.load(data, persist=self.config.persist)
         self._limits = limits

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkswap_browser import DarkSwap, Network, NetworkConfig
-from darkswap_browser.errors import ListenFailed
+from darkswap_browser.errors import InvalidArgument, ListenFailed
 from darkswap_browser.identity.multiaddr import Multiaddr
 from darkswap_browser.runtime.native.host import native_runtime
 from tests.interop.processes import our_relay
@@ -21,6 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def node(**settings: object) -> Network:
     return Network(NetworkConfig(persist=False, **settings), native_runtime())
+
+
+@pytest.mark.parametrize("kind", [Network, DarkSwap])
+def test_a_configuration_that_is_a_dict_is_refused_with_the_way_to_make_one(kind: type[Network]) -> None:
+    with pytest.raises(InvalidArgument, match="config: is dict and not NetworkConfig") as caught:
+        kind({"identity": {"persist": False}})  # type: ignore[arg-type]
+    assert "from_mapping" in caught.value.hint
 
 
 async def test_two_nodes_talk_through_a_relay():
